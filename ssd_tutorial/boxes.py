@@ -1,0 +1,65 @@
+"""Boxes: two formats, area, IoU, and the offsets that a network learns (chapter 4).
+
+``xyxy`` is (xmin, ymin, xmax, ymax); ``cxcywh`` is (centre x, centre y, width, height). Both are
+``[..., 4]`` tensors. Nothing here depends on the unit, as long as both boxes share it; the rest of
+the package uses fractions of the image.
+"""
+
+import torch
+from torch import Tensor
+
+VARIANCES = (0.1, 0.1, 0.2, 0.2)
+
+
+def cxcywh_to_xyxy(boxes: Tensor) -> Tensor:
+    """``[..., 4]`` cxcywh to ``[..., 4]`` xyxy."""
+    centre, size = boxes[..., :2], boxes[..., 2:]
+    return torch.cat([centre - size / 2, centre + size / 2], dim=-1)
+
+
+def xyxy_to_cxcywh(boxes: Tensor) -> Tensor:
+    """``[..., 4]`` xyxy to ``[..., 4]`` cxcywh."""
+    low, high = boxes[..., :2], boxes[..., 2:]
+    return torch.cat([(low + high) / 2, high - low], dim=-1)
+
+
+def area(boxes_xyxy: Tensor) -> Tensor:
+    """Areas ``[...]`` of ``[..., 4]`` xyxy boxes; 0 for a box turned inside out."""
+    x_min, y_min, x_max, y_max = boxes_xyxy.unbind(-1)
+    return (x_max - x_min).clamp(min=0) * (y_max - y_min).clamp(min=0)
+
+
+def iou(a_xyxy: Tensor, b_xyxy: Tensor) -> Tensor:
+    """Intersection over union of each box of `a_xyxy` with each of `b_xyxy`.
+
+    ``[..., N, 4]`` and ``[..., M, 4]`` give ``[..., N, M]``; leading dimensions broadcast. Two boxes
+    without area have IoU 0. Paper, section 2.2, where it is called the jaccard overlap.
+    """
+    # One plane [..., N, M] a coordinate: half the memory traffic of stacked [..., N, M, 2] corners.
+    ax0, ay0, ax1, ay1 = a_xyxy.unsqueeze(-2).unbind(-1)  # [..., N, 1]
+    bx0, by0, bx1, by1 = b_xyxy.unsqueeze(-3).unbind(-1)  # [..., 1, M]
+    width = torch.minimum(ax1, bx1).sub_(torch.maximum(ax0, bx0)).clamp_(min=0)
+    height = torch.minimum(ay1, by1).sub_(torch.maximum(ay0, by0)).clamp_(min=0)
+    overlap = width.mul_(height)
+    union = area(a_xyxy).unsqueeze(-1) + area(b_xyxy).unsqueeze(-2) - overlap
+    return overlap / union.clamp_(min=torch.finfo(union.dtype).tiny)
+
+
+def encode(boxes_xyxy: Tensor, priors_cxcywh: Tensor, variances=VARIANCES) -> Tensor:
+    """The offsets ``[..., 4]`` that move each prior onto its box: what the network must predict.
+
+    Centres shift in units of the prior's size, sizes change by a logarithm, and both are divided
+    by the variances (paper, equation 2; the variances are Caffe's, ``bbox_util.cpp``).
+    """
+    box, prior = xyxy_to_cxcywh(boxes_xyxy), priors_cxcywh
+    shift = (box[..., :2] - prior[..., :2]) / prior[..., 2:]
+    growth = torch.log(box[..., 2:] / prior[..., 2:])
+    return torch.cat([shift, growth], dim=-1) / boxes_xyxy.new_tensor(variances)
+
+
+def decode(offsets: Tensor, priors_cxcywh: Tensor, variances=VARIANCES) -> Tensor:
+    """The xyxy boxes ``[..., 4]`` to which `offsets` move the priors: the inverse of `encode`."""
+    offsets = offsets * offsets.new_tensor(variances)
+    centre = priors_cxcywh[..., :2] + offsets[..., :2] * priors_cxcywh[..., 2:]
+    size = priors_cxcywh[..., 2:] * torch.exp(offsets[..., 2:])
+    return cxcywh_to_xyxy(torch.cat([centre, size], dim=-1))

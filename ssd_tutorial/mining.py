@@ -1,0 +1,27 @@
+"""Hard negative mining: which of thousands of negatives the loss looks at (chapter 10)."""
+
+import torch
+from torch import Tensor
+
+
+def hard_negatives(background_loss: Tensor, positive: Tensor, ratio: float = 3) -> Tensor:
+    """The negatives that look least like background, `ratio` for each positive of their image.
+
+    Args:
+        background_loss: ``[B, P]``, -log p(background) of every prior.
+        positive: ``[B, P]``, True where a prior is matched.
+        ratio: negatives a positive. Never more are taken than there are: no prior counts twice.
+
+    Returns:
+        ``[B, P]``, True for a mined negative. An image without a positive has none.
+
+    Source: paper, section 2.2; ``MineHardExamples`` in Caffe's ``bbox_util.cpp``.
+    """
+    num_positives = positive.sum(dim=1)
+    num_negatives = positive.shape[1] - num_positives
+    wanted = torch.minimum((ratio * num_positives).long(), num_negatives)  # [B]
+    # topk on the few that can be wanted costs a fraction of sorting all P priors.
+    most = int(wanted.max())
+    hardest = background_loss.masked_fill(positive, -torch.inf).topk(most, dim=1).indices
+    chosen = torch.arange(most, device=wanted.device) < wanted[:, None]  # [B, most]
+    return torch.zeros_like(positive).scatter_(1, hardest, chosen)

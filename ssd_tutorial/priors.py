@@ -1,0 +1,115 @@
+"""Priors: the 8732 boxes from which SSD starts (chapters 6 and 7).
+
+A prior (default box, anchor) is a box that is there before any picture is seen. Every cell of every
+feature map carries a few, of different size and shape. Their order is part of a trained network:
+map by map, row by row, column by column, box by box.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ssd_tutorial.boxes import cxcywh_to_xyxy, xyxy_to_cxcywh
+from ssd_tutorial.presets import Preset
+from ssd_tutorial.scales import extra_scale, scales
+
+
+class PriorAddress(NamedTuple):
+    """Where a prior lives; see `locate`."""
+
+    map: int
+    """Index of the feature map in ``preset.maps``, from 0."""
+    row: int
+    column: int
+    box: int
+    """Which of the cell's boxes, from 0."""
+
+
+def cell_shapes(preset: Preset, k: int) -> Tensor:
+    """Widths and heights ``[n, 2]`` of the boxes of one cell of map `k` (from 0), unclipped.
+
+    Small square, large square, then for each ratio r: w = s sqrt(r), h = s / sqrt(r), which has
+    the small square's area (paper, section 2.2). ``preset.order`` says which comes first.
+    """
+    s = scales(preset)
+    ratios = preset.maps[k].ratios
+    inverse = tuple(1 / r for r in ratios)
+    if preset.order == "caffe":  # 2, 1/2, 3, 1/3
+        ordered = [r for pair in zip(ratios, inverse, strict=True) for r in pair]
+    else:  # 2, 3, 1/2, 1/3
+        ordered = [*ratios, *inverse]
+    large = extra_scale(s[k], s[k + 1])
+    shapes = [(s[k], s[k]), (large, large)] + [(s[k] * r**0.5, s[k] / r**0.5) for r in ordered]
+    return torch.tensor(shapes, dtype=torch.float32)
+
+
+def cell_centres(preset: Preset, k: int) -> Tensor:
+    """Centres ``[cells]`` of the cells of map `k` along one side.
+
+    With ``preset.centres == "step"`` the last may lie outside the image: chapter 7 shows which.
+    """
+    feature_map = preset.maps[k]
+    spacing = (
+        feature_map.step_px / preset.image_size
+        if preset.centres == "step"
+        else 1 / feature_map.cells
+    )
+    return (torch.arange(feature_map.cells, dtype=torch.float32) + 0.5) * spacing
+
+
+def make_priors(preset: Preset) -> Tensor:
+    """All priors of a preset, ``[P, 4]`` cxcywh, in fractions of the image.
+
+    Source: ``prior_box_layer.cpp`` of Caffe; ``preset.clip`` adds what the ports do.
+    """
+    maps = []
+    for k in range(len(preset.maps)):
+        shapes, centres = cell_shapes(preset, k), cell_centres(preset, k)  # [n, 2], [c]
+        cy, cx = torch.meshgrid(centres, centres, indexing="ij")  # [c, c]: rows, columns
+        centre = torch.stack([cx, cy], dim=-1).reshape(-1, 1, 2)  # [c * c, 1, 2]
+        n, cells = len(shapes), len(centre)
+        boxes = torch.cat([centre.expand(-1, n, -1), shapes.expand(cells, -1, -1)], dim=-1)
+        maps.append(boxes.reshape(-1, 4))
+    return _clip(torch.cat(maps), preset.clip)
+
+
+def _clip(priors: Tensor, clip: str) -> Tensor:
+    if clip == "wh":
+        return torch.cat([priors[:, :2], priors[:, 2:].clamp(0, 1)], dim=-1)
+    if clip == "cxcywh":
+        return priors.clamp(0, 1)
+    if clip == "corners":
+        return xyxy_to_cxcywh(cxcywh_to_xyxy(priors).clamp(0, 1))
+    return priors
+
+
+def boxes_per_cell(preset: Preset) -> list[int]:
+    """Boxes in a cell of each map: 4 6 6 6 4 4 for SSD300."""
+    return [feature_map.boxes_per_cell for feature_map in preset.maps]
+
+
+def priors_per_map(preset: Preset) -> list[int]:
+    """Priors of each map: 5776 2166 600 150 36 4 for SSD300."""
+    return [fm.cells**2 * fm.boxes_per_cell for fm in preset.maps]
+
+
+def num_priors(preset: Preset) -> int:
+    """Number of priors P: 8732 for SSD300, 24 564 for SSD512."""
+    return sum(priors_per_map(preset))
+
+
+def locate(preset: Preset, index: int) -> PriorAddress:
+    """The map, row, column and box of prior `index`: the inverse of the order of `make_priors`.
+
+    Raises `IndexError` if `index` is not in 0 .. P - 1.
+    """
+    if not 0 <= index < num_priors(preset):
+        raise IndexError(f"prior {index} does not exist: there are {num_priors(preset)}, from 0")
+    for k, (feature_map, count) in enumerate(zip(preset.maps, priors_per_map(preset), strict=True)):
+        if index < count:
+            cell, box = divmod(index, feature_map.boxes_per_cell)
+            row, column = divmod(cell, feature_map.cells)
+            return PriorAddress(k, row, column, box)
+        index -= count
+    raise AssertionError("unreachable: index was checked against the sum of the counts")

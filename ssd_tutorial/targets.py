@@ -1,0 +1,102 @@
+"""Ground truths of a batch of images, checked and padded (chapter 8).
+
+Images hold different numbers of objects; a batched computation wants one tensor. `make_targets`
+pads with label 0, the background, and refuses every box that would make the loss NaN later.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+_OUTSIDE = 1e-3  # how far a box may stick out of the image: rounding in a crop or a resize
+
+
+class Targets(NamedTuple):
+    """Ground truths of B images, padded to the same number G >= 1."""
+
+    boxes: Tensor
+    """``[B, G, 4]`` xyxy in fractions of the image; zeros where padded."""
+    labels: Tensor
+    """``[B, G]`` class indices from 1; 0 where padded."""
+
+    @property
+    def real(self) -> Tensor:
+        """``[B, G]``: True for objects, False for padding."""
+        return self.labels > 0
+
+    def to(self, device: torch.device | str) -> "Targets":
+        """The same targets on another device."""
+        return Targets(self.boxes.to(device), self.labels.to(device))
+
+
+def make_targets(
+    boxes_xyxy: Sequence[Tensor], labels: Sequence[Tensor], num_classes: int
+) -> Targets:
+    """Check the ground truths of a batch and pad them into `Targets`.
+
+    Args:
+        boxes_xyxy: for each image, ``[N, 4]`` xyxy in fractions of the image; N may be 0.
+        labels: for each image, ``[N]`` integers from 1 to num_classes - 1.
+        num_classes: classes with the background counted, as `ssd_tutorial.network.SSD` takes it.
+
+    Raises:
+        ValueError: names the image, the box and the rule that it breaks: wrong shape or type, a
+            number that is not finite, xmax <= xmin or ymax <= ymin, corners outside the image
+            (pixels where fractions are due, most often), a label that is 0 or not below
+            `num_classes`.
+    """
+    if len(boxes_xyxy) != len(labels):
+        raise ValueError(f"{len(boxes_xyxy)} images of boxes but {len(labels)} images of labels")
+    if not boxes_xyxy:
+        raise ValueError("a batch needs at least one image")
+    for image, (box, label) in enumerate(zip(boxes_xyxy, labels, strict=True)):
+        _check_image(image, box, label, num_classes)
+    most = max(1, *(len(label) for label in labels))
+    device = boxes_xyxy[0].device
+    padded_boxes = torch.zeros(len(labels), most, 4, device=device)
+    padded_labels = torch.zeros(len(labels), most, dtype=torch.int64, device=device)
+    for image, (box, label) in enumerate(zip(boxes_xyxy, labels, strict=True)):
+        padded_boxes[image, : len(box)] = box
+        padded_labels[image, : len(label)] = label
+    return Targets(padded_boxes, padded_labels)
+
+
+def _check_image(image: int, boxes: Tensor, labels: Tensor, num_classes: int) -> None:
+    if boxes.ndim != 2 or boxes.shape[1] != 4 or not boxes.is_floating_point():
+        raise ValueError(
+            f"image {image}: boxes must be a float tensor [N, 4],"
+            f" not {boxes.dtype} {list(boxes.shape)}"
+        )
+    integers = not (labels.is_floating_point() or labels.dtype == torch.bool)
+    if labels.shape != boxes.shape[:1] or not integers:
+        raise ValueError(
+            f"image {image}: labels must be integers [{len(boxes)}], one a box,"
+            f" not {labels.dtype} {list(labels.shape)}"
+        )
+    _refuse(image, boxes, ~boxes.isfinite().all(1), "every coordinate must be a finite number")
+    x_min, y_min, x_max, y_max = boxes.unbind(1)
+    _refuse(image, boxes, x_max <= x_min, "xmax must be above xmin")
+    _refuse(image, boxes, y_max <= y_min, "ymax must be above ymin")
+    outside = (boxes.amin(1) < -_OUTSIDE) | (boxes.amax(1) > 1 + _OUTSIDE)
+    _refuse(
+        image,
+        boxes,
+        outside,
+        "corners must lie in [0, 1]: divide pixels by the image's width and height",
+    )
+    wrong = (labels < 1) | (labels >= num_classes)
+    if wrong.any():
+        box = int(wrong.nonzero()[0])
+        raise ValueError(
+            f"image {image}, box {box}: label {int(labels[box])} is not in 1 .. {num_classes - 1};"
+            f" 0 is the background and there are {num_classes} classes with it"
+        )
+
+
+def _refuse(image: int, boxes: Tensor, broken: Tensor, rule: str) -> None:
+    if broken.any():
+        box = int(broken.nonzero()[0])
+        numbers = ", ".join(f"{x:.4g}" for x in boxes[box].tolist())
+        raise ValueError(f"image {image}, box {box} [{numbers}]: {rule}")

@@ -1,0 +1,130 @@
+"""Sphinx extension of this book: what jupyter-book leaves open, in four small parts.
+
+1. Nothing comes from another origin. MathJax is copied out of the PyPI package
+   sphinx-mathjax-offline; the theme's fonts and icons are its own static files.
+2. The execution cache depends on the package. jupyter-cache compares the cells of a notebook only,
+   so an edit in `ssd_tutorial/` or `data/` would leave old figures on the pages. The cache's path
+   holds a hash of both, and of the versions of the libraries that chapters compute with.
+3. A chapter keeps the number of its file: `book/08_matching` is chapter 8, with Figure 8.1 and
+   equation (8.1), however many chapters come before it.
+4. A figure without alternative text or caption is a warning, and `-W` makes it an error.
+
+Files of `book/_static` are added here, one by one: jupyter-book itself would add every script that
+it finds below a folder `_static` to every page.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import re
+import shutil
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.environment.collectors.toctree import TocTreeCollector
+from sphinx.util import logging
+from sphinx.util.fileutil import copy_asset
+
+logger = logging.getLogger(__name__)
+
+STATIC = Path(__file__).parent.parent / "_static"
+COMPUTES_WITH = ("torch", "torchvision", "numpy", "matplotlib")
+CHAPTER = re.compile(r"(?:^|/)(\d\d)_\w+$")
+
+
+# --- 1. mathematics -------------------------------------------------------------------------------
+def copy_mathjax(app):
+    """Copy the parts of MathJax that our pages can ask for, about 2 MB of its 10."""
+    if app.builder.format != "html":
+        return
+    package = Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent
+    source, target = package / "static" / "mathjax", Path(app.outdir) / "_static" / "mathjax"
+    copy_asset(str(source / "tex-chtml.js"), str(target))
+    for part in ("output/chtml/fonts", "input/tex/extensions", "a11y"):
+        copy_asset(str(source / part), str(target / part))
+
+
+# --- 2. execution cache ---------------------------------------------------------------------------
+def digest_of_sources(root: Path) -> str:
+    """Hash of everything outside the notebooks that decides what a chapter computes."""
+    digest = hashlib.sha256()
+    for name in COMPUTES_WITH:
+        digest.update(f"{name} {importlib.metadata.version(name)}\n".encode())
+    for folder in ("ssd_tutorial", "data"):
+        for file in sorted((root / folder).rglob("*")):
+            if file.is_file() and "__pycache__" not in file.parts and file.suffix != ".md":
+                digest.update(file.relative_to(root).as_posix().encode() + b"\0")
+                digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def cache_by_sources(app, config):
+    caches = Path(app.outdir).parent / ".jupyter_cache"
+    config.nb_execution_cache_path = str(caches / digest_of_sources(Path(app.srcdir)))
+
+
+def drop_old_caches(app, exception):
+    """After a build that worked, keep only the cache that it used."""
+    current = Path(app.config.nb_execution_cache_path)
+    if exception is None and current.parent.is_dir():
+        for folder in current.parent.iterdir():
+            if folder.is_dir() and folder != current:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+# --- 3. chapter numbers ---------------------------------------------------------------------------
+def number_chapters_by_file(assign):
+    """Wrap Sphinx's `assign_section_numbers`: the first number becomes that of the file."""
+
+    def assign_section_numbers(self, env):
+        before = env.toc_secnumbers
+        assign(self, env)
+        for doc, numbers in env.toc_secnumbers.items():
+            if not (match := CHAPTER.search(doc)):
+                continue
+            chapter = int(match[1])
+            for anchor, number in numbers.items():
+                numbers[anchor] = number and (chapter, *number[1:])
+            for node in (env.titles[doc], *env.tocs[doc].findall(nodes.reference)):
+                if node.get("secnumber"):
+                    node["secnumber"] = [chapter, *node["secnumber"][1:]]
+        return [doc for doc, numbers in env.toc_secnumbers.items() if numbers != before.get(doc)]
+
+    return assign_section_numbers
+
+
+# --- 4. figures -----------------------------------------------------------------------------------
+def check_figures(app, doctree):
+    """Every picture on a page has an alternative text; one that a cell drew is a numbered figure."""
+    for image in doctree.findall(nodes.image):
+        figure = image.parent
+        while figure is not None and not isinstance(figure, nodes.figure):
+            figure = figure.parent
+        if not image.get("alt", "").strip():
+            logger.warning(
+                "picture without alternative text: say what it shows in the cell's metadata, "
+                'mystnb: {"image": {"alt": "..."}}, or as :alt: of the directive',
+                location=figure or image,
+            )
+        if figure is None and "hidden-picture" not in image.get("classes", []):
+            logger.warning(
+                "picture without number and caption: give the cell the metadata "
+                'mystnb: {"figure": {"name": "fig-...", "caption": "..."}}',
+                location=image,
+            )
+
+
+def setup(app):
+    app.config.mathjax_path = "mathjax/tex-chtml.js"
+    TocTreeCollector.assign_section_numbers = number_chapters_by_file(
+        TocTreeCollector.assign_section_numbers
+    )
+    app.connect("config-inited", cache_by_sources)
+    app.connect("builder-inited", copy_mathjax)
+    app.connect("doctree-read", check_figures)
+    app.connect("build-finished", drop_old_caches)
+    app.connect("builder-inited", lambda app: app.config.html_static_path.append(str(STATIC)))
+    app.add_css_file("book.css")
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,10 @@
+"""Pictures with boxes: drawn scenes, folders in VOC's layout, a few annotated photographs.
+
+Every dataset gives the same items (see `VOCFolder`): a uint8 RGB image and a target with
+``boxes`` (xyxy, pixels), ``labels`` (1 is ``classes[0]``), ``difficult`` and ``name``.
+"""
+
+from ssd_tutorial.datasets.voc import VOCFolder
+from ssd_tutorial.datasets.voc_write import write_voc
+
+__all__ = ["VOCFolder", "write_voc"]

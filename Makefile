@@ -1,0 +1,118 @@
+# SSD, box by box. `make help` lists the targets; `make book` is the one to start with.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.NOTPARALLEL: # the order of the targets is the order of the work; each runs its own in parallel
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV ?= .venv
+PORT ?= 8000
+# Tests run in as many processes as there are cores, four at most: each loads PyTorch (0.5 GB).
+JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n > 4 ? 4 : n)))
+
+BIN := $(VENV)/bin
+RUN := $(BIN)/python -m
+STAMP := $(VENV)/.installed
+HTML := _build/html/index.html
+AXE := tests/browser/node_modules/.package-lock.json
+
+# Processes that share cores wait asleep instead of spinning: with two of them on two cores,
+# training is several times faster.
+export OMP_WAIT_POLICY ?= PASSIVE
+export GOMP_SPINCOUNT ?= 0
+export PYTHONUNBUFFERED := 1
+
+.PHONY: help
+help: ## list the targets
+	@echo "SSD, box by box"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+	@echo "Settings: PYTHON=$(PYTHON) VENV=$(VENV) PORT=$(PORT) JOBS=$(JOBS), as in: make serve PORT=8001"
+
+# --- the environment -------------------------------------------------------------------------
+
+.PHONY: env
+env: $(STAMP) ## make .venv and install the package and its tools there
+
+# Runs again only when a requirement changed: pip takes seconds to say "already satisfied" 150 times.
+$(STAMP): pyproject.toml requirements-lock.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 10) or sys.exit(f"Python 3.10 or newer is needed; {sys.executable} is {v.major}.{v.minor}. Name another one: make PYTHON=python3.12 ...")'
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) \
+	    || { echo "$(PYTHON) cannot make a virtual environment. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Installing into $(VENV): about 5 GB on Linux, some minutes the first time ..."
+	@$(RUN) pip install $$(test -t 1 || echo --quiet) --requirement requirements-lock.txt
+	@$(RUN) pip install --quiet --no-deps --editable .
+	@touch $@
+
+.PHONY: lock
+lock: $(STAMP) ## renew requirements-lock.txt with the newest releases that fit pyproject.toml
+	@$(RUN) pip install --quiet uv
+	@$(RUN) uv pip compile --universal --python-version 3.10 --extra dev --upgrade --quiet \
+	    --annotation-style line --custom-compile-command "make lock" \
+	    pyproject.toml --output-file requirements-lock.txt
+	@git --no-pager diff --stat -- requirements-lock.txt
+
+# --- the book --------------------------------------------------------------------------------
+
+# Sphinx warns about a page only when it reads it, so a failed build must not leave its reading
+# behind: the next one would pass. The execution cache stays.
+.PHONY: book
+book: $(STAMP) ## execute the chapters and build the pages; unchanged chapters come from the cache
+	@$(BIN)/jupyter-book build . -n -W --keep-going \
+	    || { rm -rf _build/.doctrees; echo "make book: the build failed; what is wrong stands above." >&2; exit 1; }
+	@$(BIN)/python -c 'import pathlib; print("The book is built. Open", pathlib.Path("$(HTML)").resolve().as_uri())'
+
+.PHONY: serve
+serve: book ## build the book and serve it at localhost:8000
+	@echo "Serving the book at http://localhost:$(PORT)/ (Ctrl-C stops; another port: make serve PORT=8001)"
+	@$(RUN) http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+
+.PHONY: lab
+lab: $(STAMP) ## open the chapters in JupyterLab; one of them: make lab CHAPTER=08_matching
+	@$(RUN) jupyterlab --notebook-dir=. --LabApp.default_url=/lab/tree/book$(if $(CHAPTER),/$(CHAPTER:.ipynb=).ipynb)
+
+# --- the tests -------------------------------------------------------------------------------
+
+# What fails fast runs first. The last part opens the built pages, so `test` builds the book.
+.PHONY: test
+test: test-tools test-unit test-notebooks test-pages ## run every test: the package's, the notebooks', the pages'
+
+.PHONY: test-unit
+test-unit: $(STAMP) ## tests/ without the browser
+	@OMP_NUM_THREADS=1 $(RUN) pytest tests --ignore=tests/browser -n $(JOBS) --dist worksteal
+
+.PHONY: test-notebooks
+test-notebooks: $(STAMP) ## execute every chapter and compare it with its stored results
+	@$(RUN) pytest --nbval book/ -n $(JOBS) --dist loadfile
+
+.PHONY: test-pages
+test-pages: test-tools $(AXE) book ## build the book and open its pages in Chromium
+	@$(RUN) pytest tests/browser
+
+# Twenty minutes of tests should not end in "no browser".
+.PHONY: test-tools
+test-tools:
+	@test -n "$${CHROMIUM:-}" || command -v chromium chromium-browser google-chrome >/dev/null \
+	    || { echo "make test opens the pages in Chromium, which is not on PATH. On Debian: apt-get install chromium. Elsewhere: CHROMIUM=/path/to/chrome make test" >&2; exit 1; }
+	@command -v npm >/dev/null \
+	    || { echo "make test checks accessibility with npm's axe-core, and npm is not on PATH. On Debian: apt-get install npm" >&2; exit 1; }
+
+$(AXE): tests/browser/package-lock.json
+	@npm ci --prefix tests/browser --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+.PHONY: lint
+lint: $(STAMP) ## ruff (code and notebooks), and the lint of the book
+	@$(RUN) ruff check .
+	@$(RUN) ruff format --check .
+	@$(BIN)/python tools/lint_book.py
+
+.PHONY: bench
+bench: $(STAMP) ## time the package against torchvision
+	@$(RUN) benchmarks
+
+.PHONY: clean
+clean: ## remove what builds and tests left; the environment stays
+	@rm -rf _build dist .pytest_cache .ruff_cache .hypothesis tests/browser/node_modules
+	@find . -name .venv -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -type d -print0 | xargs -0 rm -rf

@@ -1,0 +1,99 @@
+"""From scores and offsets to detections: decode, threshold, suppress duplicates (chapter 13)."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ssd_tutorial.boxes import VARIANCES, decode, iou
+
+
+class Detections(NamedTuple):
+    """What was found in one image, best first."""
+
+    boxes: Tensor
+    """``[N, 4]`` xyxy in fractions of the image."""
+    scores: Tensor
+    """``[N]``, in (0, 1]."""
+    labels: Tensor
+    """``[N]``, from 1."""
+
+    def above(self, score: float) -> "Detections":
+        """Only those with at least this score."""
+        keep = self.scores >= score
+        return Detections(self.boxes[keep], self.scores[keep], self.labels[keep])
+
+
+def nms(boxes_xyxy: Tensor, valid: Tensor, iou_threshold: float = 0.45) -> Tensor:
+    """Greedy non-maximum suppression, on many lists of boxes at once.
+
+    A box survives if no *surviving* box with a better score overlaps it by more than the threshold.
+
+    Args:
+        boxes_xyxy: ``[..., N, 4]``, each list sorted by falling score.
+        valid: ``[..., N]``, False for padding.
+
+    Returns:
+        ``[..., N]``, True for a survivor.
+    """
+    n = boxes_xyxy.shape[-2]
+    better = torch.ones(n, n, dtype=torch.bool, device=boxes_xyxy.device).triu(1)  # i before j
+    beats = (iou(boxes_xyxy, boxes_xyxy) > iou_threshold) & better  # [..., i, j]
+    survives = valid
+    while True:  # the first k boxes are right after k rounds; chains of overlaps end much sooner
+        again = valid & ~(beats & survives[..., None]).any(dim=-2)
+        if torch.equal(again, survives):
+            return survives
+        survives = again
+
+
+def postprocess(
+    logits: Tensor,
+    offsets: Tensor,
+    priors_cxcywh: Tensor,
+    *,
+    score_threshold: float = 0.01,
+    iou_threshold: float = 0.45,
+    candidates_per_class: int = 400,
+    detections_per_image: int = 200,
+    variances=VARIANCES,
+) -> list[Detections]:
+    """Turn the network's output into detections, one `Detections` an image.
+
+    Per class: scores above the threshold, the best `candidates_per_class` of them, `nms`. Then the
+    best `detections_per_image` of all classes. Boxes are cut at the image's border. The defaults
+    are the paper's (section 3.1 and ``ssd_pascal.py``).
+
+    Args:
+        logits: ``[B, P, C]`` before softmax, background first.
+        offsets: ``[B, P, 4]``.
+        priors_cxcywh: ``[P, 4]``.
+
+    Raises:
+        ValueError: shapes that do not fit together.
+    """
+    batch, num_priors, num_classes = logits.shape
+    if offsets.shape != (batch, num_priors, 4) or priors_cxcywh.shape != (num_priors, 4):
+        raise ValueError(
+            f"logits {list(logits.shape)} want offsets [{batch}, {num_priors}, 4] and priors"
+            f" [{num_priors}, 4], not {list(offsets.shape)} and {list(priors_cxcywh.shape)}"
+        )
+    boxes = decode(offsets.float(), priors_cxcywh, variances).clamp(0, 1)  # [B, P, 4]
+    scores = logits.float().softmax(dim=-1)[..., 1:].mT.flatten(0, 1)  # [B * (C - 1), P]
+    passing = (scores > score_threshold).sum(dim=1)
+    k = min(candidates_per_class, int(passing.max()))
+    scores, prior = scores.topk(k, dim=1)  # [B * (C - 1), k], sorted
+    row = torch.arange(len(scores), device=scores.device)
+    image = row // (num_classes - 1)
+    candidates = boxes[image[:, None], prior]  # [B * (C - 1), k, 4]
+
+    keep = nms(candidates, scores > score_threshold, iou_threshold)
+    list_, rank = keep.nonzero(as_tuple=True)
+    found = Detections(candidates[list_, rank], scores[list_, rank], list_ % (num_classes - 1) + 1)
+    best = found.scores.argsort(descending=True, stable=True)
+    best = best[image[list_][best].argsort(stable=True)]  # grouped by image, best first
+    counts = torch.bincount(image[list_], minlength=batch).tolist()
+    return [
+        Detections(*(x[:detections_per_image] for x in one))
+        for one in zip(*(x[best].split(counts) for x in found), strict=True)
+    ]

@@ -4,7 +4,20 @@ Every dataset gives the same items (see `VOCFolder`): a uint8 RGB image and a ta
 ``boxes`` (xyxy, pixels), ``labels`` (1 is ``classes[0]``), ``difficult`` and ``name``.
 """
 
+from ssd_tutorial.datasets.photographs import (
+    PHOTOGRAPH_CLASSES,
+    load_photograph,
+    photograph_credit,
+    photographs,
+)
 from ssd_tutorial.datasets.voc import VOCFolder
 from ssd_tutorial.datasets.voc_write import write_voc
 
-__all__ = ["VOCFolder", "write_voc"]
+__all__ = [
+    "PHOTOGRAPH_CLASSES",
+    "VOCFolder",
+    "load_photograph",
+    "photograph_credit",
+    "photographs",
+    "write_voc",
+]

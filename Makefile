@@ -59,8 +59,11 @@ lock: $(STAMP) ## renew requirements-lock.txt with the newest releases that fit 
 # behind: the next one would pass. The execution cache stays.
 .PHONY: book
 book: $(STAMP) ## execute the chapters and build the pages; unchanged chapters come from the cache
-	@$(BIN)/jupyter-book build . -n -W --keep-going \
-	    || { rm -rf _build/.doctrees; echo "make book: the build failed; what is wrong stands above." >&2; exit 1; }
+	@rm -rf _build/html/reports
+	@$(BIN)/jupyter-book build . -n -W --keep-going || { \
+	    rm -rf _build/.doctrees; \
+	    find _build/html/reports -name '*.err.log' -exec sh -c 'echo "== $$1"; cat "$$1"' _ {} \; 2>/dev/null; \
+	    echo "make book: the build failed; what is wrong stands above."; exit 1; } >&2
 	@$(BIN)/python -c 'import pathlib; print("The book is built. Open", pathlib.Path("$(HTML)").resolve().as_uri())'
 
 .PHONY: serve

@@ -1,0 +1,80 @@
+"""The paints of the scenes: a few colour helpers and the one palette that all classes share."""
+
+from __future__ import annotations
+
+import colorsys
+from typing import NamedTuple
+
+import numpy as np
+
+Colour = tuple[int, int, int]
+
+# (hue, saturation, value): the colours of a quiet picture book.
+PAINTS = (
+    (0.01, 0.68, 0.78),  # brick red
+    (0.05, 0.62, 0.90),  # terracotta
+    (0.11, 0.66, 0.93),  # ochre
+    (0.15, 0.48, 0.94),  # straw
+    (0.25, 0.42, 0.66),  # olive
+    (0.38, 0.46, 0.55),  # pine
+    (0.47, 0.48, 0.66),  # teal
+    (0.57, 0.52, 0.76),  # sky blue
+    (0.62, 0.58, 0.52),  # ink blue
+    (0.76, 0.32, 0.62),  # plum
+    (0.93, 0.42, 0.86),  # rose
+    (0.07, 0.45, 0.47),  # bark
+    (0.10, 0.10, 0.95),  # cream
+    (0.60, 0.14, 0.40),  # slate
+)
+
+
+def hsv(hue: float, saturation: float, value: float) -> Colour:
+    """An RGB colour (0..255) from hue, saturation and value in 0..1; the hue wraps around."""
+    red, green, blue = colorsys.hsv_to_rgb(
+        hue % 1.0, min(max(saturation, 0.0), 1.0), min(max(value, 0.0), 1.0)
+    )
+    return round(red * 255), round(green * 255), round(blue * 255)
+
+
+def mix(a: Colour, b: Colour, share: float) -> Colour:
+    """The colour that lies ``share`` (0..1) of the way from ``a`` to ``b``."""
+    red, green, blue = (round(p + (q - p) * share) for p, q in zip(a, b, strict=True))
+    return red, green, blue
+
+
+def darker(colour: Colour, share: float = 0.2) -> Colour:
+    """``colour`` with ``share`` of a deep blue in it: shadows outdoors are blue, not black."""
+    return mix(colour, (28, 30, 58), share)
+
+
+def lighter(colour: Colour, share: float = 0.2) -> Colour:
+    """``colour`` with ``share`` of a warm white in it."""
+    return mix(colour, (255, 250, 238), share)
+
+
+class Paints(NamedTuple):
+    """The colours of one drawing: two that differ, a pale one, a dark one, and glass."""
+
+    body: Colour
+    second: Colour
+    pale: Colour
+    dark: Colour
+    glass: Colour
+
+
+def pick_paints(rng: np.random.Generator) -> Paints:
+    """Two different entries of :data:`PAINTS`, each a little off, and three neutral colours."""
+    first, second = rng.choice(len(PAINTS), 2, replace=False)
+
+    def near(paint: int) -> Colour:
+        hue, saturation, value = np.array(PAINTS[paint]) + rng.normal(0, (0.012, 0.05, 0.04))
+        return hsv(hue, saturation, value)
+
+    warm = rng.uniform(0.08, 0.13)
+    return Paints(
+        near(first),
+        near(second),
+        hsv(warm, rng.uniform(0.04, 0.14), rng.uniform(0.9, 0.98)),
+        hsv(rng.uniform(0.58, 0.7), rng.uniform(0.2, 0.4), rng.uniform(0.2, 0.3)),
+        hsv(rng.uniform(0.5, 0.58), rng.uniform(0.15, 0.35), rng.uniform(0.82, 0.95)),
+    )

@@ -3,7 +3,8 @@
 A solution cell is an ordinary, complete cell that calls `check("08.2", answer)`. The exercise cell
 above it is the same cell without the answers:
 
-* imports, comments, `check(...)` and other bare calls stay;
+* imports, `check(...)` and other bare calls stay; so do comments, but for those right above
+  what is left out;
 * `name = value` becomes `name = ...`, and of a dict only the values go;
 * a function keeps its first line and docstring, and its body becomes `...`;
 * any other statement (a loop, an `if`, a `with`) is left out;
@@ -46,12 +47,14 @@ def _block(statements: list[ast.stmt], lines: list[str], start: int, stop: int) 
     """Lines start..stop of a cell, without the answers; what lies between statements stays."""
     out, at = [], start
     for statement in statements:
-        first = min(
-            [statement.lineno, *(d.lineno for d in getattr(statement, "decorator_list", []))]
-        )
-        out += lines[at : first - 1]
+        decorators = getattr(statement, "decorator_list", [])
+        first = min([statement.lineno, *(decorator.lineno for decorator in decorators)])
+        gap, source = lines[at : first - 1], lines[first - 1 : statement.end_lineno]
         at = statement.end_lineno
-        out += _without_answer(statement, lines[first - 1 : at], lines)
+        kept = _without_answer(statement, source, lines)
+        while kept != source and gap and gap[-1].startswith("#"):
+            gap.pop()  # a comment right above an answer belongs to it
+        out += gap + kept
     return out + lines[at:stop]
 
 

@@ -72,8 +72,9 @@ def returns(
     cases: Callable[[], Sequence[tuple]],
     shape: Callable[..., tuple],
     hints: Sequence[str],
+    integers: bool = False,
 ) -> Property:
-    """A tensor of `shape(*case)` for each case, with no NaN in it."""
+    """A tensor of `shape(*case)` for each case, of integers if asked, and with no NaN in it."""
 
     def fails(function):
         for case in cases():
@@ -82,6 +83,8 @@ def returns(
                 return f"{_call(case)} gives {describe(result)}, which is no tensor"
             if result.shape != expected:
                 return f"{_call(case)} gives shape {list(result.shape)}"
+            if integers and (result.is_floating_point() or result.dtype == torch.bool):
+                return f"{_call(case)} gives {describe(result)}, of {result.dtype}"
             if result.isnan().any():
                 return f"{_call(case)} gives NaN in {int(result.isnan().sum())} places"
         return None

@@ -162,6 +162,8 @@ def read_picture(path: Path) -> tv_tensors.Image:
             upright = ImageOps.exif_transpose(opened)
             if upright.mode.startswith("I;16"):  # 16-bit grey: keep the upper 8 bits
                 upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
+            if "transparency" in upright.info:  # else Pillow warns of palettes with transparency
+                upright = upright.convert("RGBA")
             pixels = np.array(upright.convert("RGB"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path} cannot be decoded as a picture ({error}).") from error

@@ -18,14 +18,15 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import importlib.util
+import os
 import re
 import shutil
 from pathlib import Path
 
 from docutils import nodes
-from sphinx.environment.collectors.toctree import TocTreeCollector
 from sphinx.util import logging
 from sphinx.util.fileutil import copy_asset
+from sphinx_external_toc.collectors import TocTreeCollectorWithStyles as TocCollector
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +66,14 @@ def cache_by_sources(app, config):
     config.nb_execution_cache_path = str(caches / digest_of_sources(Path(app.srcdir)))
 
 
+def quiet_kernel(app):
+    """Run kernels with settings of the book's own: not the reader's startup files, no log lines."""
+    profile = Path(app.outdir).parent / "ipython" / "profile_default"
+    profile.mkdir(parents=True, exist_ok=True)
+    (profile / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 40\n")
+    os.environ["IPYTHONDIR"] = str(profile.parent)
+
+
 def drop_old_caches(app, exception):
     """After a build that worked, keep only the cache that it used."""
     current = Path(app.config.nb_execution_cache_path)
@@ -97,7 +106,7 @@ def number_chapters_by_file(assign):
 
 # --- 4. figures -----------------------------------------------------------------------------------
 def check_figures(app, doctree):
-    """Every picture on a page has an alternative text; one that a cell drew is a numbered figure."""
+    """Warn of a picture without alternative text, number or caption."""
     for image in doctree.findall(nodes.image):
         figure = image.parent
         while figure is not None and not isinstance(figure, nodes.figure):
@@ -118,10 +127,11 @@ def check_figures(app, doctree):
 
 def setup(app):
     app.config.mathjax_path = "mathjax/tex-chtml.js"
-    TocTreeCollector.assign_section_numbers = number_chapters_by_file(
-        TocTreeCollector.assign_section_numbers
+    TocCollector.assign_section_numbers = number_chapters_by_file(
+        TocCollector.assign_section_numbers
     )
     app.connect("config-inited", cache_by_sources)
+    app.connect("builder-inited", quiet_kernel)
     app.connect("builder-inited", copy_mathjax)
     app.connect("doctree-read", check_figures)
     app.connect("build-finished", drop_old_caches)

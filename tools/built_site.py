@@ -1,0 +1,131 @@
+"""The built pages behind a local server, and the browser that looks at them.
+
+Shared by `tools/screenshots.py` and `tests/browser/`. Nothing here asks another origin: requests to
+one are refused and written down, so that a page that needs the network is found out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import http.server
+import shutil
+import threading
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+HTML = ROOT / "_build" / "html"
+PREFIX = "/repository/"  # a sub-path, as on GitHub Pages: a link that starts with "/" breaks here
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def built_pages(html: Path = HTML) -> list[str]:
+    """Paths of all pages below `html`, less the redirect at the top.
+
+    Raises:
+        FileNotFoundError: nothing is built there.
+    """
+    pages = sorted(
+        file.relative_to(html).as_posix()
+        for file in html.rglob("*.html")
+        if "_static" not in file.parts and file.parent != html
+    )
+    if not pages:
+        raise FileNotFoundError(f"no built pages in {html}: run `make book` first")
+    return [*pages, *(name for name in ("search.html",) if (html / name).is_file())]
+
+
+class _Handler(http.server.SimpleHTTPRequestHandler):
+    def do_GET(self):
+        if self.path.startswith(PREFIX):
+            super().do_GET()
+        else:
+            self.send_error(404, "outside the book")
+
+    def translate_path(self, path):
+        return super().translate_path(path[len(PREFIX) - 1 :])
+
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def serve(html: Path = HTML):
+    """Serve `html` on the loopback address under a sub-path; gives the address of the book."""
+    handler = functools.partial(_Handler, directory=str(html))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}{PREFIX}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def find_chromium() -> str:
+    """Path of a Chromium on this machine.
+
+    Raises:
+        FileNotFoundError: there is none; says how to install it.
+    """
+    for name in CHROMIUM_NAMES:
+        if path := shutil.which(name):
+            return path
+    raise FileNotFoundError(
+        "no Chromium on this machine (looked for " + ", ".join(CHROMIUM_NAMES) + "): "
+        "on Debian or Ubuntu run `apt-get install chromium`"
+    )
+
+
+@contextlib.contextmanager
+def launch():
+    """A headless Chromium, driven by playwright."""
+    from playwright.sync_api import sync_playwright
+
+    executable = find_chromium()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_ARGUMENTS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def new_page(browser, base: str, width: int, theme: str = "light", height: int = 900):
+    """An empty page of that width, and the list of requests to other origins, which are refused."""
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme=theme,
+        device_scale_factor=1,
+        has_touch=width < 600,
+    )
+    context.add_init_script(f"localStorage.setItem('mode', '{theme}')")
+    elsewhere: list[str] = []
+
+    def route(route):
+        url = route.request.url
+        if url.startswith((base, "data:", "blob:")):
+            route.continue_()
+        else:
+            elsewhere.append(url)
+            route.abort()
+
+    context.route("**/*", route)
+    return context.new_page(), elsewhere
+
+
+def wait_until_drawn(page):
+    """Wait until MathJax has typeset the page and the web fonts are there."""
+    page.evaluate(
+        "async () => { await window.MathJax?.startup?.promise; await document.fonts.ready; }"
+    )

@@ -1,0 +1,87 @@
+"""What the tools for notebooks share: where chapters are, reading, writing, the bootstrap cell."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import nbformat
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+BOOK = ROOT / "book"
+KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
+
+BOOTSTRAP = """\
+# Colab has no ssd_tutorial yet: install it there. Elsewhere this cell does nothing.
+import importlib.util
+
+if importlib.util.find_spec("ssd_tutorial") is None:
+    import os
+    import subprocess
+    import sys
+
+    source = os.environ.get("SSD_TUTORIAL_SOURCE", "git+{address}")
+    print("Installing ssd_tutorial (a minute or less) ...")
+    command = [sys.executable, "-m", "pip", "install", "--quiet", f"ssd-tutorial @ {{source}}"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"pip could not install it from {{source}}:\\n{{done.stderr}}")
+    importlib.invalidate_caches()"""
+
+
+def chapters(names=()) -> list[Path]:
+    """The notebooks named, or all of `book/` in reading order.
+
+    A name is a path, or a chapter's name with or without `.ipynb`.
+
+    Raises:
+        FileNotFoundError: a name is none of these; says which chapters there are.
+    """
+    all_chapters = sorted(BOOK.glob("[0-9][0-9]_*.ipynb"))
+    if not names:
+        return all_chapters
+    paths = []
+    for name in map(str, names):
+        candidates = (Path(name), BOOK / name, BOOK / f"{name}.ipynb")
+        path = next((c for c in candidates if c.is_file() and c.suffix == ".ipynb"), None)
+        if path is None:
+            there = ", ".join(c.stem for c in all_chapters) or "none yet"
+            raise FileNotFoundError(f"no notebook {name}; chapters of the book: {there}")
+        paths.append(path)
+    return paths
+
+
+def read(path: Path):
+    return nbformat.read(path, as_version=4)
+
+
+def write(notebook, path: Path) -> None:
+    """Write whole or not at all: a notebook half written is a chapter lost."""
+    nbformat.validate(notebook)
+    text = nbformat.writes(notebook).rstrip("\n") + "\n"
+    partial = path.with_name(path.name + ".new")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+def tags(cell) -> list[str]:
+    return cell.metadata.get("tags", [])
+
+
+def repository_address() -> str:
+    """`repository.url` of `_config.yml`, the one place where it stands.
+
+    Raises:
+        ValueError: it is missing or no https address.
+    """
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    address = str(config.get("repository", {}).get("url", ""))
+    if not re.fullmatch(r"https://[\w.-]+/[\w.-]+/[\w.-]+", address):
+        raise ValueError(f"_config.yml: repository.url is no https address: {address!r}")
+    return address
+
+
+def bootstrap_source() -> str:
+    """The bootstrap cell that every chapter holds."""
+    return BOOTSTRAP.format(address=repository_address())

@@ -1,0 +1,76 @@
+"""Build one chapter alone, as it is built in the book, in seconds, and say where it is.
+
+    python tools/preview.py 08_matching                 # build, as in the book
+    python tools/preview.py 08_matching --shots shots   # and photograph it, four PNGs
+    python tools/preview.py 08_matching --no-execute    # with the outputs that are stored in it
+
+Links to chapters that are left out would be warnings, so all chapters are read but only the named
+ones executed; the others show what is stored in them. Builds go to `_build/preview`, apart from
+those of `make book`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+from notebooks import ROOT, chapters
+
+OUT = ROOT / "_build" / "preview"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("chapters", nargs="+", help="names such as 08_matching")
+    parser.add_argument("--no-execute", action="store_true", help="show stored outputs")
+    parser.add_argument("--shots", type=Path, help="folder for photographs of the pages")
+    options = parser.parse_args(arguments)
+    try:
+        named = [path.stem for path in chapters(options.chapters)]
+    except FileNotFoundError as error:
+        parser.error(str(error))
+
+    others = [f"book/{path.name}" for path in chapters() if path.stem not in named]
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    config["execute"]["exclude_patterns"] = others
+    if options.no_execute:
+        config["execute"]["execute_notebooks"] = "off"
+    config["sphinx"]["local_extensions"] = {"ssd_book": str(ROOT / "book" / "_ext")}
+    OUT.mkdir(parents=True, exist_ok=True)
+    settings = OUT / "_config.yml"
+    settings.write_text(yaml.safe_dump(config), encoding="utf-8")
+
+    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(ROOT)]
+    command += [
+        "--config",
+        str(settings),
+        "--path-output",
+        str(OUT),
+        "-n",
+        "-W",
+        "--keep-going",
+        "-q",
+    ]
+    status = subprocess.run(command, cwd=ROOT).returncode
+    for name in named:
+        if (report := OUT / "_build" / "html" / "reports" / "book" / f"{name}.err.log").is_file():
+            print(report.read_text(encoding="utf-8"), file=sys.stderr)
+    if status:
+        print("preview: the build reported the faults above", file=sys.stderr)
+        return status
+    html = OUT / "_build" / "html"
+    for name in named:
+        print((html / "book" / f"{name}.html").as_uri())
+    if options.shots:
+        tool = [sys.executable, str(ROOT / "tools" / "screenshots.py"), *named]
+        return subprocess.run([*tool, "--html", str(html), "--out", str(options.shots)]).returncode
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -10,12 +10,16 @@ from ssd_tutorial.datasets.photographs import (
     photograph_credit,
     photographs,
 )
+from ssd_tutorial.datasets.scenes import SCENE_CLASSES, Scenes, draw_scene
 from ssd_tutorial.datasets.voc import VOCFolder
 from ssd_tutorial.datasets.voc_write import write_voc
 
 __all__ = [
     "PHOTOGRAPH_CLASSES",
+    "SCENE_CLASSES",
+    "Scenes",
     "VOCFolder",
+    "draw_scene",
     "load_photograph",
     "photograph_credit",
     "photographs",

@@ -183,7 +183,7 @@ def check_disk(folder: Path) -> Finding:
 def check_data() -> Iterator[Finding]:
     """The data that come with the package, and BCCD where it is named."""
     try:
-        from ssd_tutorial.datasets.photographs import load_photograph, photographs
+        from ssd_tutorial.datasets import load_photograph, photographs
 
         names = photographs()
         for name in names:

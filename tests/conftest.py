@@ -1,0 +1,32 @@
+"""What all unit tests share: one thread each, fixed seeds, and a bound on their time."""
+
+import os
+
+# Before anything imports PyTorch: xdist runs one process a core, and more threads would only
+# take turns. Also the drawing of figures without a screen.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import hypothesis
+import pytest
+
+SECONDS = 120
+"""A unit test that takes longer hangs, or belongs under @pytest.mark.timeout(...)."""
+
+# The same examples on every machine; a slow machine is no failure.
+hypothesis.settings.register_profile("project", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("project")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(SECONDS))
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """Every test draws the same random numbers, alone or after others."""
+    import torch
+
+    torch.manual_seed(0)

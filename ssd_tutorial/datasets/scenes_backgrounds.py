@@ -34,8 +34,8 @@ def _fill(image: Image.Image, pen: Drawing) -> None:
 def _gradient(top: Colour, bottom: Colour, side: int) -> Image.Image:
     """A square that runs from ``top`` to ``bottom``."""
     share = np.linspace(0, 1, side)[:, None, None]
-    column = np.array(top) * (1 - share) + np.array(bottom) * share
-    return Image.fromarray(np.broadcast_to(column.astype(np.uint8), (side, side, 3)).copy())
+    column = (np.array(top) * (1 - share) + np.array(bottom) * share).astype(np.uint8)
+    return Image.fromarray(column).resize((side, side), Image.Resampling.NEAREST)
 
 
 def _ridge(rng: np.random.Generator, level: float, height: float, pointed: bool) -> list:

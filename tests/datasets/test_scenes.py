@@ -18,15 +18,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchvision import tv_tensors
 
-from ssd_tutorial.datasets.scenes import (
+from ssd_tutorial.datasets.scenes import SCENE_CLASSES, Scenes, draw_scene
+from ssd_tutorial.datasets.scenes_compose import (
     DIFFICULT_BELOW,
     MAX_IOU,
     MIN_SIDE,
     MIN_VISIBLE,
-    SCENE_CLASSES,
-    Scenes,
     compose,
-    draw_scene,
 )
 
 COUNT, SIZE = 320, 300

@@ -283,6 +283,7 @@ def spoil(root, corner, value, name="picture_2"):
 
 BAD = [
     ("xmax", "11", "xmax must be larger than xmin, and 11 <= 11"),
+    ("ymax", "21", "ymax must be larger than ymin, and 21 <= 21"),
     ("ymax", "3", "ymax must be larger than ymin, and 3 <= 21"),
     ("xmin", "left", "xmin is 'left', not a number"),
     ("ymin", "", "ymin is '', not a number"),

@@ -1,0 +1,355 @@
+"""The project's own rules, held: what the top-level files promise is what the tree does."""
+
+import ast
+import re
+import subprocess
+import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+import yaml
+from readme import map_of_the_book, pages, renewed, source_of
+
+import ssd_tutorial
+from ssd_tutorial.check_env import as_numbers
+
+try:
+    import tomllib
+except ModuleNotFoundError:  # Python 3.10, where pytest brings its twin
+    import tomli as tomllib
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "ssd_tutorial"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text())
+ADDRESS = CONFIG["repository"]["url"]
+PLACEHOLDER = "OWNER" + "/REPOSITORY"
+
+
+def text_of(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def tracked():
+    """Every text file in git: its name and what it holds."""
+    listed = subprocess.run(
+        ["git", "-c", "safe.directory=*", "ls-files", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    texts = {}
+    for name in listed.stdout.decode().split("\0"):
+        path = ROOT / name
+        if name and path.is_file():
+            content = path.read_bytes()
+            if b"\0" not in content:
+                texts[name] = content.decode("utf-8")
+    assert "pyproject.toml" in texts
+    return texts
+
+
+# --- requirements ---------------------------------------------------------------------------------
+
+
+def bounds(lines):
+    """``["jupyter-book>=1.0.4,<2"]`` becomes ``{"jupyter-book": ("1.0.4", "2")}``."""
+    found = {}
+    for line in lines:
+        name = re.match(r"[\w.-]+", line)[0].lower()
+        lower = re.search(r">=\s*([\w.]+)", line)
+        upper = re.search(r"<\s*([\w.]+)", line)
+        found[name] = (lower and lower[1], upper and upper[1])
+    return found
+
+
+def all_requirements():
+    groups = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
+    return bounds(line for group in groups for line in group if not line.startswith("ssd-tutorial"))
+
+
+def pinned():
+    """The lock file: each name with its versions, one for each Python or platform that differs."""
+    found = {}
+    for line in text_of("requirements-lock.txt").splitlines():
+        if line and not line.lstrip().startswith("#"):
+            name, version = re.match(r"([\w.-]+)==([\w.+]+)", line).groups()
+            found.setdefault(re.sub(r"[-_.]+", "-", name).lower(), []).append(version)
+    return found
+
+
+def test_conda_environment_asks_for_what_the_package_asks_for():
+    environment = yaml.safe_load(text_of("environment.yml"))
+    conda = [line for line in environment["dependencies"] if isinstance(line, str)]
+    (pip,) = (entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
+    assert "--editable ." in pip
+    asked = bounds([*conda, *(line for line in pip if not line.startswith("-"))])
+    asked["torch"] = asked.pop("pytorch")
+    assert asked.pop("pip") == (None, None)
+    assert asked.pop("python") == bounds([f"python{PROJECT['requires-python']}"])["python"]
+    assert asked == bounds([*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["book"]])
+
+
+def test_newest_torch_torchvision_and_numpy_are_never_excluded():
+    requirements = all_requirements()
+    for name in ("torch", "torchvision", "numpy"):
+        lower, upper = requirements[name]
+        assert lower, name
+        assert upper is None, name
+
+
+def test_lock_pins_every_requirement_within_its_bounds():
+    locked = pinned()
+    for name, (lower, upper) in all_requirements().items():
+        assert name in locked, f"{name} is not in requirements-lock.txt: run make lock"
+        for version in locked[name]:
+            assert lower is None or as_numbers(version) >= as_numbers(lower), (name, version)
+            assert upper is None or as_numbers(version) < as_numbers(upper), (name, version)
+
+
+def test_lock_names_no_place():
+    assert "://" not in text_of("requirements-lock.txt")
+    assert "@ " not in text_of("requirements-lock.txt")
+
+
+# --- the package ----------------------------------------------------------------------------------
+
+
+def layers():
+    """The list in CONTRIBUTING.md, lowest first."""
+    block = re.search(r"^```layers\n(.*?)^```", text_of("CONTRIBUTING.md"), re.M | re.S)
+    return [set(line.split()) for line in block[1].splitlines()]
+
+
+def module_name(path: Path) -> str:
+    """``ssd_tutorial/datasets/voc.py`` becomes ``datasets.voc``; a package, its folder's name."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports_of(source: str, name: str, is_package: bool = False) -> set[str]:
+    """Modules of ours that a module's source imports, at its top or inside a function."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            origin = node.module or ""
+            if node.level:
+                here = ["ssd_tutorial", *name.split(".")]
+                here = here[: len(here) - node.level + is_package]
+                origin = ".".join([*here, *([origin] if origin else [])])
+            names = [origin, *(f"{origin}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        found |= {n.removeprefix("ssd_tutorial.") for n in names if n.startswith("ssd_tutorial.")}
+    known = {module_name(path) for path in MODULES}
+    return {n for n in found if n in known}
+
+
+def climbs(name: str, imported: set[str], order) -> list[str]:
+    """What a module imports although its line in the list does not stand below that."""
+    height = {member: level for level, line in enumerate(order) for member in line}
+    top = name.partition(".")[0]
+    return [
+        other
+        for other in sorted(imported)
+        if other.partition(".")[0] != top and height[other.partition(".")[0]] >= height[top]
+    ]
+
+
+def import_graph():
+    return {
+        module_name(path): imports_of(
+            path.read_text(), module_name(path), path.name == "__init__.py"
+        )
+        for path in MODULES
+    }
+
+
+def test_every_module_has_its_place_in_the_list_and_in_the_table():
+    listed = set().union(*layers())
+    there = {name.partition(".")[0] for name in import_graph()} - {""}
+    assert there <= listed, "give it a line under `layers` in CONTRIBUTING.md"
+    table = text_of("CONTRIBUTING.md").partition("```layers")[0]
+    for name in there:
+        shown = f"`{name}/`" if (PACKAGE / name).is_dir() else f"`{name}.py`"
+        assert shown in table, f"{shown} is missing in the table of CONTRIBUTING.md"
+
+
+def test_table_names_no_module_that_is_not_there():
+    table = text_of("CONTRIBUTING.md").partition("| module |")[2].partition("```layers")[0]
+    for name in re.findall(r"`(\w+(?:\.py|/))`", table):
+        assert (PACKAGE / name).exists(), f"CONTRIBUTING.md: {name}"
+    for name in set().union(*layers()):
+        assert (PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").is_file(), name
+
+
+def test_imports_run_downwards():
+    order = layers()
+    wrong = {name: climbs(name, seen, order) for name, seen in import_graph().items()}
+    assert not {name: others for name, others in wrong.items() if others}
+
+
+def test_imports_make_no_circle():
+    list(TopologicalSorter(import_graph()).static_order())
+
+
+def test_climbing_imports_are_seen():
+    source = "def late():\n    from ssd_tutorial.matching import match\n    return match"
+    assert imports_of(source, "boxes") == {"matching"}
+    assert climbs("boxes", {"matching"}, layers()) == ["matching"]
+    assert climbs("matching", {"boxes"}, layers()) == []
+    assert imports_of("from .voc_xml import BadBox", "datasets.voc") == {"datasets.voc_xml"}
+    assert imports_of("from ssd_tutorial import loss", "datasets.voc") == {"loss"}
+
+
+def test_core_loads_neither_matplotlib_nor_ipywidgets():
+    below = layers()[: next(i for i, line in enumerate(layers()) if "plots" in line)]
+    core = [name for name in import_graph() if name.partition(".")[0] in set().union(*below)]
+    assert {"boxes", "loss", "datasets.voc"} <= set(core)
+    program = (
+        "import importlib, sys\n"
+        "for name in sys.argv[1:]:\n"
+        "    importlib.import_module('ssd_tutorial.' + name)\n"
+        "    loaded = {'matplotlib', 'ipywidgets', 'anywidget', 'IPython'} & set(sys.modules)\n"
+        "    assert not loaded, f'ssd_tutorial.{name} loads {loaded}'\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, *core], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_module_is_read_in_one_sitting(path):
+    assert len(path.read_text().splitlines()) <= 300, "more than 300 lines: two ideas?"
+
+
+# --- what no file may hold ------------------------------------------------------------------------
+
+REGISTRIES = re.compile(
+    r"(pypi|pythonhosted|npmjs|yarnpkg|anaconda|debian|unpkg|jsdelivr)\.(org|com|net)|"
+    r"download\.pytorch\.org|/opt/(pypi|wheels)",
+    re.IGNORECASE,
+)
+MACHINE_PATHS = re.compile(r"(?<![\w.+$/}])/(?:work|tmp|root|home|Users)/\w+")
+
+
+def leaks(text: str) -> list[str]:
+    return [m[0] for pattern in (REGISTRIES, MACHINE_PATHS) for m in pattern.finditer(text)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"resolved": "https://registry.npm' + "js.org/axe-core",
+        "--index-url https://py" + "pi.org/simple",
+        'File "/wo' + 'rk/main/x.py"',
+        "cd /ho" + "me/ada/book",
+        "see /Us" + "ers/ada/book",
+    ],
+)
+def test_leaks_are_seen(text):
+    assert leaks(text)
+
+
+def test_innocent_text_is_no_leak():
+    assert not leaks("pages/work/index.html, ../shared/datasets and https://example.org/tmp/x")
+
+
+def test_no_file_names_a_registry_or_a_path_of_one_machine(tracked):
+    found = {name: leaks(text) for name, text in tracked.items()}
+    assert not {name: words for name, words in found.items() if words}
+
+
+def test_licence_is_said_once(tracked):
+    granted = "Permission is hereby " + "granted"
+    assert [name for name, text in tracked.items() if granted in text] == ["LICENSE"]
+    assert [name for name in tracked if re.search(r"(?i)(^|/)(licen[cs]e|copying)", name)] == [
+        "LICENSE"
+    ]
+    assert "CC BY 4.0" in text_of("LICENSE")
+
+
+# --- one address ----------------------------------------------------------------------------------
+
+
+def addresses(text: str) -> set[str]:
+    """``owner/name`` wherever a file clones, installs or launches this repository."""
+    forms = (
+        r"git clone https://github\.com/([\w.-]+/[\w.-]+)",
+        r"git\+https://github\.com/([\w.-]+/[\w-]+)",
+        r"colab\.research\.google\.com/github/([\w.-]+/[\w.-]+)/blob",
+        r"mybinder\.org/v2/gh/([\w.-]+/[\w.-]+)",
+    )
+    return {m[1] for form in forms for m in re.finditer(form, text)}
+
+
+def test_addresses_are_seen():
+    assert addresses("git clone https://github.com/a/b x") == {"a/b"}
+    assert addresses('"git+https://github.com/a/b"') == {"a/b"}
+    assert addresses("https://colab.research.google.com/github/a/b/blob/main/x") == {"a/b"}
+
+
+def test_every_file_has_the_address_of_the_configuration(tracked):
+    slug = ADDRESS.removeprefix("https://github.com/")
+    for name in ("README.md", *(n for n in tracked if re.match(r"book/\d\d_.*\.ipynb$", n))):
+        assert addresses(tracked[name]) == {slug}, name
+    if slug != PLACEHOLDER:
+        assert not [name for name, text in tracked.items() if PLACEHOLDER in text]
+
+
+# --- README, CONTRIBUTING, citation, automation ---------------------------------------------------
+
+
+def test_map_in_the_readme_is_the_table_of_contents():
+    assert renewed(text_of("README.md"), map_of_the_book(), ADDRESS) == text_of("README.md"), (
+        "run python tools/readme.py"
+    )
+    listed = re.findall(r"^- \[.*?\]\((book/.*?)\.(?:ipynb|md)\)", text_of("README.md"), re.M)
+    toc = yaml.safe_load(text_of("_toc.yml"))
+    assert listed == [page for _, names in pages(toc) for page in names]
+
+
+def test_every_chapter_is_in_the_table_of_contents():
+    toc = yaml.safe_load(text_of("_toc.yml"))
+    there = {path.stem for path in (ROOT / "book").glob("[0-9][0-9]_*.ipynb")}
+    assert there <= {Path(page).name for _, names in pages(toc) for page in names}
+
+
+def test_page_without_a_file_is_told(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"_toc\.yml names book/99_lost"):
+        source_of("book/99_lost", tmp_path)
+
+
+def test_readme_without_its_marks_is_told():
+    with pytest.raises(ValueError, match="needs the lines"):
+        renewed("# no marks", "map", ADDRESS)
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", ".github/workflows/book.yml"])
+def test_commands_and_files_that_are_named_exist(name):
+    text = text_of(name)
+    targets = set(re.findall(r"^([a-z][\w-]*):", text_of("Makefile"), re.M))
+    assert set(re.findall(r"(?:^|`|&& |: )make ([a-z][\w-]*)", text, re.M)) <= targets
+    for tool in re.findall(r"python (tools/\w+\.py)", text):
+        assert (ROOT / tool).is_file(), tool
+    for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):
+        assert (ROOT / link).exists(), link
+
+
+def test_citation_has_the_version_of_the_package():
+    citation = yaml.safe_load(text_of("CITATION.cff"))
+    assert citation["version"] == ssd_tutorial.__version__
+    assert citation["authors"] == [{"name": PROJECT["authors"][0]["name"]}]
+
+
+def test_ci_runs_what_the_readme_promises():
+    subprocess.run(["bash", "-n", ".ci/run"], cwd=ROOT, check=True)
+    assert (ROOT / ".ci/run").stat().st_mode & 0o111
+    for command in ("make test", "make book"):
+        assert re.search(rf"^step \w+ {command}$", text_of(".ci/run"), re.M)
+        assert f"run: {command}\n" in text_of(".github/workflows/book.yml")
+        assert re.search(rf"^{command}\b", text_of("README.md"), re.M)

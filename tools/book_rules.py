@@ -1,0 +1,277 @@
+"""The rules of `tools/lint_book.py`: each takes a notebook and yields its faults.
+
+A rule is a generator of `Fault`; `RULES` lists those that look at one notebook. What needs the
+whole book (labels, the table of contents, totals) is in `lint_book.py`.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from notebooks import bootstrap_source, tags
+
+
+class Fault(NamedTuple):
+    """One thing that is wrong: where, which rule, what, and what to do about it."""
+
+    cell: int | None  # counted from 1 over all cells; None: the notebook as a whole
+    rule: str
+    what: str
+    fix: str
+
+
+SPEAKS = {"print", "check", "display", "show"}
+LEAKS = {
+    "a memory address": re.compile(r"\b0x[0-9a-f]{6,}", re.I),
+    "a path of a machine": re.compile(
+        r"(?<![\w.])/(?:home|root|tmp|Users|usr|opt|var|private|content|work|mnt)/[\w.]"
+        r"|\b[A-Z]:\\\w|site-packages"
+    ),
+    "a warning": re.compile(r"\b[A-Z]\w*Warning\b|\bWARNING\b"),
+    "a progress bar": re.compile(r"\d+%\|"),
+}
+MARKER = re.compile(r"^\s*#\s*(NBVAL_\w+|PYTEST_VALIDATE_\w+)", re.M | re.I)
+MARKER_TAGS = {"nbval-skip", "nbval-ignore-output", "nbval-raises-exception", "raises-exception"}
+IGNORED_PER_CHAPTER = 2
+TRAINS_OR_TIMES = {12, 13, 15, 16, 17}  # chapters that may ignore an output
+FILLER = re.compile(r"\b(simply|just|obviously|trivially|of course)\b", re.I)
+READS = {
+    *("open", "Path", "chdir", "imread", "read_image", "read_csv", "loadtxt", "genfromtxt"),
+    *("load", "load_file", "safe_open", "fromfile", "VOCFolder", "ImageFolder"),
+}
+NOT_FILES = {"torch.hub.load"}
+
+
+def code_cells(notebook) -> Iterator[tuple[int, object]]:
+    """Number and cell of each code cell that is not blank."""
+    for number, cell in enumerate(notebook.cells, start=1):
+        if cell.cell_type == "code" and cell.source.strip():
+            yield number, cell
+
+
+def prose(text: str) -> str:
+    """Markdown without what is no prose: code, mathematics, roles, targets of links, directives."""
+    text = re.sub(r"^```(?!\{(?:note|tip|warning|admonition)).*?^```", "", text, flags=re.M | re.S)
+    text = re.sub(r"\$\$.*?\$\$|\$[^$\n]+\$", "", text, flags=re.S)
+    text = re.sub(r"\{[\w:-]+\}`[^`]*`|`[^`]*`|\]\([^)]*\)", "", text)
+    return re.sub(r"^\s*:[\w-]+:.*$", "", text, flags=re.M)
+
+
+def parse(source: str) -> ast.Module | None:
+    """The cell as Python, or None: magics and other things that are no Python."""
+    try:
+        return ast.parse(source)
+    except SyntaxError:
+        return None
+
+
+def name_of_call(call: ast.Call) -> str:
+    return ast.unparse(call.func)
+
+
+# --- what a notebook stores -----------------------------------------------------------------------
+def kernel(notebook):
+    """A kernel that every installation has, and no state of widgets."""
+    if notebook.metadata.get("kernelspec", {}).get("name") != "python3":
+        yield Fault(None, "kernelspec", "names no kernel python3", "run tools/execute.py")
+    if "widgets" in notebook.metadata:
+        yield Fault(None, "widget-state", "holds saved widget state", "run tools/execute.py")
+
+
+def counts(notebook):
+    """Execution counts 1, 2, 3 …: executed once, in order, from a clean kernel."""
+    for wanted, (number, cell) in enumerate(code_cells(notebook), start=1):
+        if cell.execution_count != wanted:
+            what = f"execution count is {cell.execution_count}, not {wanted}"
+            yield Fault(number, "counts", what, "run tools/execute.py")
+            return
+
+
+def outputs_stored(notebook):
+    """A cell that prints or draws holds what came of it: nbval passes notebooks without outputs."""
+    for number, cell in code_cells(notebook):
+        tree = parse(cell.source)
+        if tree is None or cell.outputs:
+            continue
+        for statement in tree.body:
+            if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+                call = name_of_call(statement.value)
+                if call.split(".")[-1] in SPEAKS:
+                    what = f"calls {call}(…), but no output is stored"
+                    yield Fault(number, "outputs", what, "run tools/execute.py")
+                    break
+
+
+def outputs_clean(notebook):
+    """Nothing in a text output that another machine would not print."""
+    for number, cell in code_cells(notebook):
+        for output in cell.outputs:
+            if output.output_type == "error":
+                what = f"the cell raised {output.ename}"
+                yield Fault(number, "error", what, "mend the cell; expected errors are caught")
+                continue
+            if output.get("name") == "stderr":
+                what = f"writes to stderr: {output.text.strip()[:80]!r}"
+                yield Fault(number, "stderr", what, "mend the cause; print what readers are to see")
+            for text in _texts(output):
+                for what, pattern in LEAKS.items():
+                    if found := pattern.search(text):
+                        near = text[max(0, found.start() - 20) : found.end() + 30].strip()
+                        fix = "print what holds on any machine; end figures with plt.show()"
+                        yield Fault(number, "leak", f"{what} in an output: {near!r}", fix)
+
+
+def _texts(output) -> Iterator[str]:
+    if output.output_type == "stream":
+        yield output.text
+    for kind, value in output.get("data", {}).items():
+        if kind.startswith("text/") and isinstance(value, str):
+            # the page of an animation or a picture inside HTML is data, not text
+            yield re.sub(r"base64,[A-Za-z0-9+/=\s]+", "", value)
+
+
+def markers(notebook, chapter: int | None = None):
+    """nbval compares every output, but for two at most in a chapter that trains or times."""
+    ignored = 0
+    cells = list(code_cells(notebook))
+    for index, (number, cell) in enumerate(cells):
+        for tag in MARKER_TAGS.intersection(tags(cell)):
+            yield Fault(number, "nbval", f"tag {tag} hides the cell from nbval", "remove the tag")
+        for marker in (m.upper() for m in MARKER.findall(cell.source)):
+            if marker not in ("NBVAL_IGNORE_OUTPUT", "PYTEST_VALIDATE_IGNORE_OUTPUT"):
+                yield Fault(number, "nbval", f"{marker} is not allowed", "print what always holds")
+                continue
+            ignored += 1
+            if chapter not in TRAINS_OR_TIMES:
+                what = f"{marker} in a chapter that neither trains nor times"
+                yield Fault(number, "nbval", what, "print what holds on any machine")
+            if not re.search(rf"^# {marker}$", cell.source, re.M):
+                what = f"{marker} does not stand alone on its line"
+                yield Fault(number, "nbval", what, f"the line is `# {marker}`")
+            following = cells[index + 1][1].source if index + 1 < len(cells) else ""
+            if not re.search(r"^\s*assert\b", following, re.M):
+                what = "the cell after an ignored one asserts nothing"
+                yield Fault(number, "nbval", what, "assert bounds on what the ignored cell showed")
+    if ignored > IGNORED_PER_CHAPTER:
+        what = f"{ignored} ignored outputs, {IGNORED_PER_CHAPTER} at most"
+        yield Fault(None, "nbval", what, "print what holds on any machine")
+
+
+# --- what a reader meets --------------------------------------------------------------------------
+def figures(notebook):
+    """Each picture is a numbered figure with caption and alternative text, and is spoken of."""
+    text = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
+    for number, cell in code_cells(notebook):
+        pictures = sum(
+            any(kind.startswith("image/") for kind in output.get("data", {}))
+            for output in cell.outputs
+        )
+        if not pictures:
+            continue
+        if pictures > 1:
+            what = f"{pictures} pictures in one cell share one caption"
+            yield Fault(number, "figure", what, "one picture a cell, or subplots")
+        settings = cell.metadata.get("mystnb", {})
+        figure, alt = settings.get("figure", {}), settings.get("image", {}).get("alt", "").strip()
+        fix = 'metadata "mystnb": {"figure": {"name", "caption"}, "image": {"alt"}}'
+        if not figure.get("caption", "").strip():
+            yield Fault(number, "figure", "no caption", fix)
+        if len(alt) < 20:
+            yield Fault(number, "figure", f"no alternative text to speak of: {alt!r}", fix)
+        elif alt == figure.get("caption", "").strip():
+            yield Fault(
+                number, "figure", "alternative text repeats the caption", "say what is seen"
+            )
+        name = figure.get("name", "")
+        if not name.startswith("fig-"):
+            yield Fault(number, "figure", f"name {name!r} does not begin with fig-", fix)
+        elif name not in text:
+            what = f"no text speaks of {name}"
+            yield Fault(number, "figure", what, f"say what to look at: {{numref}}`{name}`")
+    for number, cell in enumerate(notebook.cells, start=1):
+        if cell.cell_type != "markdown":
+            continue
+        if re.search(r"!\[\s*\]\(|<img(?![^>]*\balt=\"[^\"]+\")", cell.source):
+            yield Fault(number, "figure", "a picture without alternative text", "![text](file)")
+        for block in re.findall(r"\{(?:figure|image)\}.*?(?:^```|^:::)", cell.source, re.M | re.S):
+            if not re.search(r"^:alt:\s*\S", block, re.M):
+                yield Fault(number, "figure", "a {figure} without :alt:", "add a line `:alt: …`")
+
+
+def shape(notebook):
+    """The parts that every chapter has."""
+    text = "\n\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
+    heads = re.findall(r"^# \S", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S), re.M)
+    if len(heads) != 1:
+        yield Fault(
+            None, "shape", f"{len(heads)} titles (`# …`)", "one a chapter, in its first cell"
+        )
+    for part, pattern in {
+        "card that says what one learns": r"^:class: chapter-card",
+        "summary": r"^:class: summary",
+        "section of sources": r"^## Sources",
+    }.items():
+        if not re.search(pattern, text, re.M):
+            yield Fault(None, "shape", f"no {part}", "see the skeleton of tools/new_chapter.py")
+    exercises = sum("exercise" in tags(cell) for _, cell in code_cells(notebook))
+    if exercises < 3:
+        yield Fault(None, "shape", f"{exercises} exercises, 3 at least", "see tools/exercises.py")
+
+
+def words(notebook):
+    """What makes readers feel slow teaches nothing."""
+    for number, cell in enumerate(notebook.cells, start=1):
+        if cell.cell_type == "markdown":
+            text = prose(cell.source)
+        else:
+            text = cell.metadata.get("mystnb", {}).get("figure", {}).get("caption", "")
+        yield from filler(text, number)
+
+
+def filler(text: str, number: int | None = None):
+    for word in FILLER.findall(text):
+        yield Fault(number, "words", f'says "{word}"', "leave the word out")
+
+
+# --- what runs elsewhere --------------------------------------------------------------------------
+def bootstrap(notebook):
+    """The first code cell installs the package where it is missing."""
+    first = next(code_cells(notebook), None)
+    fix = "run tools/bootstrap.py, then tools/execute.py"
+    if first is None or "bootstrap" not in tags(first[1]):
+        yield Fault(None, "bootstrap", "the first code cell is not the bootstrap cell", fix)
+    elif first[1].source != bootstrap_source():
+        yield Fault(first[0], "bootstrap", "the bootstrap cell is out of date", fix)
+
+
+def self_contained(notebook):
+    """Nothing by a relative path, a shell or a magic: Colab opens a notebook without its folder."""
+    for number, cell in code_cells(notebook):
+        if shell := re.search(r"^\s*([%!]\S+)", cell.source, re.M):
+            yield Fault(number, "relative", f"runs {shell[1]}", "write it in Python")
+            continue
+        for node in ast.walk(parse(cell.source) or ast.Module([], [])):
+            if not isinstance(node, ast.Call) or not node.args:
+                continue
+            called, first = name_of_call(node), node.args[0]
+            if called.split(".")[-1] not in READS or called in NOT_FILES:
+                continue
+            if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                what = f"{called}({first.value!r}) reads by a path"
+                yield Fault(number, "relative", what, "ssd_tutorial.data_files.data_path(name)")
+
+
+RULES = (
+    kernel,
+    counts,
+    outputs_stored,
+    outputs_clean,
+    figures,
+    shape,
+    words,
+    bootstrap,
+    self_contained,
+)

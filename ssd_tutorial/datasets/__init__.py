@@ -10,6 +10,7 @@ from ssd_tutorial.datasets.photographs import (
     photograph_credit,
     photographs,
 )
+from ssd_tutorial.datasets.pictures import read_picture
 from ssd_tutorial.datasets.scenes import SCENE_CLASSES, Scenes, draw_scene
 from ssd_tutorial.datasets.voc import VOCFolder
 from ssd_tutorial.datasets.voc_write import write_voc
@@ -23,5 +24,6 @@ __all__ = [
     "load_photograph",
     "photograph_credit",
     "photographs",
+    "read_picture",
     "write_voc",
 ]

@@ -17,23 +17,19 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image, ImageOps
 from torch.utils.data import Dataset
 from torchvision import tv_tensors
 
+from ssd_tutorial.datasets.pictures import EXTENSIONS, picture_size, read_picture
 from ssd_tutorial.datasets.voc_xml import Annotation, BadBox, box_edges, read_annotation
-
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
 
 class VOCFolder(Dataset):
     """A split of a folder in VOC's layout.
 
     Item ``i`` is a pair ``(image, target)``. ``image`` is a `tv_tensors.Image`: uint8, RGB,
-    ``[3, H, W]``, turned upright as its EXIF orientation says (annotation tools show it so). Grey,
-    palette and CMYK pictures become RGB, and transparency is dropped. ``target`` holds
+    ``[3, H, W]``, turned upright as its EXIF orientation says (see `read_picture`). ``target`` holds
 
     * ``boxes``: `tv_tensors.BoundingBoxes`, float32 ``[N, 4]``, xyxy edges in pixels,
     * ``labels``: int64 ``[N]``, where label ``i + 1`` is ``classes[i]`` and 0 is the background,
@@ -153,31 +149,6 @@ class VOCFolder(Dataset):
             labels.append(label[entry.name])
             difficult.append(entry.difficult)
         return size, boxes, labels, difficult
-
-
-def read_picture(path: Path) -> tv_tensors.Image:
-    """Decode a picture to uint8 ``[3, H, W]`` RGB, upright; ValueError names one that is broken."""
-    try:
-        with Image.open(path) as opened:
-            upright = ImageOps.exif_transpose(opened)
-            if upright.mode.startswith("I;16"):  # 16-bit grey: keep the upper 8 bits
-                upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
-            if "transparency" in upright.info:  # else Pillow warns of palettes with transparency
-                upright = upright.convert("RGBA")
-            pixels = np.array(upright.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path} cannot be decoded as a picture ({error}).") from error
-    return tv_tensors.Image(torch.from_numpy(pixels).permute(2, 0, 1).contiguous())
-
-
-def picture_size(path: Path) -> tuple[int, int]:
-    """(width, height) of the upright picture in pixels, from its header."""
-    try:
-        with Image.open(path) as opened:
-            turned = opened.getexif().get(0x0112, 1) in (5, 6, 7, 8)  # EXIF "Orientation"
-            return opened.size[::-1] if turned else opened.size
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path} cannot be decoded as a picture ({error}).") from error
 
 
 def _stems(annotations: Path, root: Path) -> set[str]:

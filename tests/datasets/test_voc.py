@@ -13,7 +13,7 @@ from PIL import Image
 from torch.utils.data import Dataset, Subset
 from torchvision import tv_tensors
 
-from ssd_tutorial.datasets import VOCFolder, write_voc
+from ssd_tutorial.datasets import VOCFolder, read_picture, write_voc
 from ssd_tutorial.datasets.voc_xml import box_edges, format_annotation, read_annotation
 
 BCCD = os.environ.get("SSD_TUTORIAL_BCCD")
@@ -402,6 +402,8 @@ def test_missing_and_broken_pictures_are_named(folder):
     with pytest.raises(ValueError, match=r"picture_2\.jpg cannot be decoded"):
         VOCFolder(folder, "val")[0]
     picture.unlink()
+    with pytest.raises(FileNotFoundError, match=r"there is no picture .*picture_2\.jpg"):
+        read_picture(picture)
     with pytest.raises(FileNotFoundError, match=r"picture_2\.xml has no picture: .*picture_2\.jpg"):
         VOCFolder(folder, "val")
 

@@ -29,7 +29,8 @@ class VOCFolder(Dataset):
     """A split of a folder in VOC's layout.
 
     Item ``i`` is a pair ``(image, target)``. ``image`` is a `tv_tensors.Image`: uint8, RGB,
-    ``[3, H, W]``, turned upright as its EXIF orientation says (see `read_picture`). ``target`` holds
+    ``[3, H, W]``, turned upright as its EXIF orientation says (see `read_picture`). ``target``
+    holds
 
     * ``boxes``: `tv_tensors.BoundingBoxes`, float32 ``[N, 4]``, xyxy edges in pixels,
     * ``labels``: int64 ``[N]``, where label ``i + 1`` is ``classes[i]`` and 0 is the background,

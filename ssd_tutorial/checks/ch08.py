@@ -190,7 +190,7 @@ EXERCISES = (
                     "Both must have the same favourite, and the loser may have no other prior with"
                     " an IoU of 0.5.",
                     "Small objects have few friends: the least priors have the area of a square of"
-                    " side 0.1. Put a flat box around the centre of a cell, and a thinner one inside.",
+                    " side 0.1. Put a flat box around the centre of a cell, a thinner one inside.",
                     "Where two want the same prior, the later one in the list wins. Cells of"
                     " conv4_3 have their centres at (i + 0.5) * 8 / 300.",
                 ),

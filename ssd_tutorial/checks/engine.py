@@ -138,7 +138,12 @@ def _unsolved(exercise: Exercise) -> Verdict:
 
 def _line(label: str, text: str) -> str:
     return textwrap.fill(
-        f"{label} {text}", 88, initial_indent="  ", subsequent_indent="    ", break_long_words=False
+        f"{label} {text}",
+        88,
+        initial_indent="  ",
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
     )
 
 

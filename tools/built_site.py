@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import http.server
+import os
 import shutil
 import threading
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-HTML = ROOT / "_build" / "html"
-PREFIX = "/repository/"  # a sub-path, as on GitHub Pages: a link that starts with "/" breaks here
+HTML = Path(os.environ.get("SSD_BOOK_HTML", ROOT / "_build" / "html"))
+PREFIX = "/repository/"  # as on GitHub Pages: a link that starts with "/" breaks
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
@@ -78,12 +79,14 @@ def find_chromium() -> str:
     Raises:
         FileNotFoundError: there is none; says how to install it.
     """
+    if path := os.environ.get("CHROMIUM"):
+        return path
     for name in CHROMIUM_NAMES:
         if path := shutil.which(name):
             return path
     raise FileNotFoundError(
         "no Chromium on this machine (looked for " + ", ".join(CHROMIUM_NAMES) + "): "
-        "on Debian or Ubuntu run `apt-get install chromium`"
+        "on Debian run `apt-get install chromium`; elsewhere set CHROMIUM=/path/to/chrome"
     )
 
 

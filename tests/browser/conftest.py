@@ -1,0 +1,123 @@
+"""The built book behind a server, a browser to look at it, and what each page showed."""
+
+from pathlib import Path
+
+import built_site
+import pytest
+
+AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
+WIDTHS = (1280, 360)
+NOT_BUILT = "not-built"
+
+
+def pages():
+    """Built pages, or one name that makes every test fail and say why."""
+    try:
+        return built_site.built_pages()
+    except FileNotFoundError:
+        return [NOT_BUILT]
+
+
+def pytest_generate_tests(metafunc):
+    if "page_name" in metafunc.fixturenames:
+        metafunc.parametrize("page_name", pages())
+    if "width" in metafunc.fixturenames:
+        metafunc.parametrize("width", WIDTHS)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if Path(item.fspath).parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def html():
+    """Folder of the built pages."""
+    try:
+        built_site.built_pages()
+    except FileNotFoundError as error:
+        pytest.fail(str(error), pytrace=False)
+    return built_site.HTML
+
+
+@pytest.fixture(scope="session")
+def base(html):
+    """Address of the served book."""
+    with built_site.serve(html) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def browser():
+    try:
+        built_site.find_chromium()
+    except FileNotFoundError as error:
+        pytest.fail(str(error), pytrace=False)
+    with built_site.launch() as chromium:
+        yield chromium
+
+
+@pytest.fixture(scope="session")
+def axe():
+    """Source of axe-core, which finds faults of accessibility."""
+    if not AXE.is_file():
+        pytest.fail(
+            f"no {AXE.relative_to(built_site.ROOT)}: run `npm ci` in tests/browser", pytrace=False
+        )
+    return AXE.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def visits():
+    return {}
+
+
+@pytest.fixture
+def visit(page_name, width, base, browser, axe, visits):
+    """What a page showed at a width. Each page is loaded once; tests ask what they care for."""
+    if (page_name, width) not in visits:
+        visits[page_name, width] = look_at(browser, base, page_name, width, axe)
+    return visits[page_name, width]
+
+
+FACTS = (Path(__file__).parent / "facts.js").read_text(encoding="utf-8")
+
+
+def look_at(browser, base, name, width, axe):
+    """Load a page with other origins cut off and write down all that the tests ask for."""
+    page, elsewhere = built_site.new_page(browser, base, width)
+    console, failed = [], []
+    page.on("console", lambda m: console.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda e: console.append(f"uncaught: {e}"))
+    page.on("response", lambda r: failed.append(f"{r.status} {r.url}") if r.status >= 400 else None)
+    page.on("requestfailed", lambda r: failed.append(r.url) if r.url.startswith(base) else None)
+    page.goto(base + name, wait_until="load")
+    built_site.wait_until_drawn(page)
+    page.evaluate(
+        "document.querySelectorAll('img[loading=lazy]').forEach(i => i.loading = 'eager')"
+    )
+    page.wait_for_function("[...document.images].every(i => i.complete)", timeout=10_000)
+    seen = page.evaluate(FACTS)
+    seen |= {"console": console, "failed": failed, "elsewhere": elsewhere}
+    seen["faults"] = faults(page, axe)
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    page.wait_for_timeout(250)  # colours fade
+    seen["dark"] = page.evaluate(FACTS)
+    seen["dark_faults"] = faults(page, axe)
+    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    seen["opened"] = page.evaluate(FACTS)
+    page.context.close()
+    return seen
+
+
+def faults(page, axe):
+    """Serious and critical faults that axe-core finds, as lines to read."""
+    page.evaluate(axe)
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{v['impact']} {v['id']}: {v['help']} at {node['target']}: {node['html'][:140]}"
+        for v in found["violations"]
+        if v["impact"] in ("serious", "critical")
+        for node in v["nodes"][:3]
+    ]

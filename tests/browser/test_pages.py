@@ -1,0 +1,135 @@
+"""Every built page, on a desktop and on a phone, with no other origin to ask."""
+
+import re
+from pathlib import Path
+
+import built_site
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def listed_pages():
+    """Pages that `_toc.yml` promises."""
+    toc = (ROOT / "_toc.yml").read_text(encoding="utf-8")
+    return [f"{name}.html" for name in re.findall(r"(?:file|root): *(\S+)", toc)]
+
+
+def test_every_page_of_the_table_of_contents_is_built(html):
+    assert [name for name in listed_pages() if not (html / name).is_file()] == []
+
+
+def test_no_error_in_the_console(visit):
+    assert visit["console"] == []
+
+
+def test_nothing_is_missing(visit):
+    assert visit["failed"] == []
+
+
+def test_nothing_is_asked_of_another_origin(visit):
+    assert visit["elsewhere"] == []
+
+
+def test_every_formula_is_drawn(visit):
+    assert visit["undrawn"] == []
+    assert visit["rawMath"] == []
+    assert visit["mathErrors"] == []
+
+
+def test_every_image_is_there_and_has_an_alternative_text(visit):
+    assert [i["src"] for i in visit["images"] if not i["drawn"]] == []
+    assert [i["src"] for i in visit["images"] if not i["alt"]] == []
+
+
+def test_no_page_scrolls_sideways(visit):
+    for state in (visit, visit["dark"], visit["opened"]):
+        assert state["scrollWidth"] <= state["innerWidth"]
+        assert state["wide"] == []
+
+
+def test_the_dark_theme_is_dark(visit):
+    def brightness(colour):
+        return sum(map(float, re.findall(r"[\d.]+", colour)[:3])) / 3
+
+    assert visit["dark"]["theme"] == "dark"
+    assert brightness(visit["dark"]["background"]) < 60
+    assert brightness(visit["background"]) > 200
+
+
+def test_axe_finds_no_serious_fault(visit):
+    assert visit["faults"] == []
+
+
+def test_axe_finds_no_serious_fault_in_the_dark(visit):
+    assert visit["dark_faults"] == []
+
+
+# --- what a reader does ---------------------------------------------------------------------------
+def first_chapter(html):
+    return next(p for p in built_site.built_pages(html) if re.search(r"/\d\d_", p))
+
+
+def test_the_theme_button_switches_and_is_remembered(browser, base, html):
+    page, _ = built_site.new_page(browser, base, 1280)
+    page.goto(base + "book/index.html")
+    seen = {page.locator("html").get_attribute("data-theme")}
+    for _ in range(3):
+        page.locator("button.theme-switch-button:visible").first.click()
+        seen.add(page.locator("html").get_attribute("data-theme"))
+    page.context.close()
+    assert seen == {"light", "dark"}
+
+
+def test_search_finds_a_word_of_the_glossary(browser, base):
+    page, elsewhere = built_site.new_page(browser, base, 1280)
+    page.goto(base + "search.html?q=prior")
+    page.wait_for_selector("#search-results li a", timeout=10_000)
+    found = page.locator("#search-results li a").evaluate_all("links => links.map(l => l.href)")
+    page.context.close()
+    assert any("glossary.html" in link for link in found), found
+    assert elsewhere == []
+
+
+def test_a_chapter_opened_as_a_file_draws_its_formulas(browser, html):
+    page = browser.new_page()
+    page.goto((html / first_chapter(html)).as_uri())
+    built_site.wait_until_drawn(page)
+    drawn, wanted = page.locator("mjx-container").count(), page.locator(".math").count()
+    page.close()
+    assert drawn == wanted > 0
+
+
+def test_chapters_open_in_colab_and_jupyterlab_and_lead_on(browser, base, html):
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    owner_and_name = config["repository"]["url"].split("/", 3)[3]
+    branch = config["repository"]["branch"]
+    name = first_chapter(html)
+    notebook = name.replace(".html", ".ipynb")
+    page, _ = built_site.new_page(browser, base, 1280)
+    page.goto(base + name)
+    links = page.locator("a").evaluate_all("links => links.map(l => l.href)")
+    turns = page.locator("a.left-prev, a.right-next").count()
+    page.context.close()
+    colab = f"https://colab.research.google.com/github/{owner_and_name}/blob/{branch}/{notebook}"
+    lab = f"https://mybinder.org/v2/gh/{owner_and_name}/{branch}?urlpath=lab/tree/{notebook}"
+    assert colab in links
+    assert lab in links
+    assert turns == 2
+
+
+def test_the_keyboard_shows_where_it_is(browser, base, html):
+    page, _ = built_site.new_page(browser, base, 1280)
+    page.goto(base + first_chapter(html))
+    unseen = []
+    for _ in range(25):
+        page.keyboard.press("Tab")
+        unseen += page.evaluate(
+            """() => {
+              const e = document.activeElement, s = getComputedStyle(e);
+              const shown = s.outlineStyle !== "none" || s.boxShadow !== "none";
+              return e === document.body || shown ? [] : [e.outerHTML.slice(0, 120)];
+            }"""
+        )
+    page.context.close()
+    assert unseen == []

@@ -32,7 +32,10 @@ class Targets(NamedTuple):
 
 
 def make_targets(
-    boxes_xyxy: Sequence[Tensor], labels: Sequence[Tensor], num_classes: int
+    boxes_xyxy: Sequence[Tensor],
+    labels: Sequence[Tensor],
+    num_classes: int,
+    names: Sequence[str] | None = None,
 ) -> Targets:
     """Check the ground truths of a batch and pad them into `Targets`.
 
@@ -40,6 +43,7 @@ def make_targets(
         boxes_xyxy: for each image, ``[N, 4]`` xyxy in fractions of the image; N may be 0.
         labels: for each image, ``[N]`` integers from 1 to num_classes - 1.
         num_classes: classes with the background counted, as `ssd_tutorial.network.SSD` takes it.
+        names: what to call the images in an error, beside their index.
 
     Raises:
         ValueError: names the image, the box and the rule that it breaks: wrong shape or type, a
@@ -52,7 +56,7 @@ def make_targets(
     if not boxes_xyxy:
         raise ValueError("a batch needs at least one image")
     for image, (box, label) in enumerate(zip(boxes_xyxy, labels, strict=True)):
-        _check_image(image, box, label, num_classes)
+        _check_image(f"{image} ({names[image]})" if names else f"{image}", box, label, num_classes)
     most = max(1, *(len(label) for label in labels))
     device = boxes_xyxy[0].device
     padded_boxes = torch.zeros(len(labels), most, 4, device=device)
@@ -63,7 +67,7 @@ def make_targets(
     return Targets(padded_boxes, padded_labels)
 
 
-def _check_image(image: int, boxes: Tensor, labels: Tensor, num_classes: int) -> None:
+def _check_image(image: str, boxes: Tensor, labels: Tensor, num_classes: int) -> None:
     if boxes.ndim != 2 or boxes.shape[1] != 4 or not boxes.is_floating_point():
         raise ValueError(
             f"image {image}: boxes must be a float tensor [N, 4],"
@@ -95,7 +99,7 @@ def _check_image(image: int, boxes: Tensor, labels: Tensor, num_classes: int) ->
         )
 
 
-def _refuse(image: int, boxes: Tensor, broken: Tensor, rule: str) -> None:
+def _refuse(image: str, boxes: Tensor, broken: Tensor, rule: str) -> None:
     if broken.any():
         box = int(broken.nonzero()[0])
         numbers = ", ".join(f"{x:.4g}" for x in boxes[box].tolist())

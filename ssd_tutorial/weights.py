@@ -1,0 +1,134 @@
+"""Saving and loading weights: safetensors files that say what they are (chapter 12).
+
+A file of weights holds the network's tensors and, in its header, the model's name and the classes:
+enough to build the detector again. A checkpoint holds the optimizer too. Files appear complete or
+not at all.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ssd_tutorial.network import SSD
+from ssd_tutorial.presets import PRESETS, get_model, get_preset
+
+_MODEL, _OPTIMIZER = "model.", "optimizer."
+
+
+@dataclass
+class Detector:
+    """A network and what its labels mean."""
+
+    network: SSD
+    classes: tuple[str, ...]
+    """Names without the background: label i + 1 is ``classes[i]``."""
+    facts: dict
+    """How it was trained: whatever `save_weights` was given."""
+
+
+def save_weights(
+    path: str | Path,
+    network: SSD,
+    classes: tuple[str, ...],
+    facts: dict | None = None,
+    optimizer: torch.optim.Optimizer | None = None,
+) -> None:
+    """Write a network (and, for a checkpoint, its optimizer) to a safetensors file, atomically.
+
+    Raises:
+        ValueError: the number of classes is not the network's, or its priors have no name that
+            `load_weights` could find again.
+    """
+    if len(classes) != network.num_classes - 1:
+        raise ValueError(
+            f"the network has {network.num_classes} classes with the background, so it needs"
+            f" {network.num_classes - 1} names, not {len(classes)}"
+        )
+    priors = network.model.priors
+    if PRESETS.get(priors.name) != priors:
+        raise ValueError(f"priors {priors.name!r} are not those of the preset of that name")
+    tensors = {_MODEL + k: v for k, v in network.state_dict().items()}
+    if optimizer is not None:
+        for parameter, state in optimizer.state_dict()["state"].items():
+            for key, value in state.items():
+                tensors[f"{_OPTIMIZER}{parameter}.{key}"] = torch.as_tensor(value)
+    header = {
+        "model": network.model.name,
+        "priors": priors.name,
+        "classes": json.dumps(list(classes)),
+        "facts": json.dumps(facts or {}),
+    }
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    try:
+        save_file(
+            {k: v.detach().cpu().contiguous() for k, v in tensors.items()}, unfinished, header
+        )
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def load_weights(path: str | Path) -> Detector:
+    """Build the detector that a file of `save_weights` describes, on the CPU, ready to detect.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: the file is damaged, or was not written by `save_weights`.
+    """
+    header, tensors = _read(path)
+    classes = tuple(json.loads(header["classes"]))
+    model = get_model(header["model"]).with_priors(get_preset(header["priors"]))
+    network = SSD(model, len(classes) + 1)
+    try:
+        network.load_state_dict(
+            {k.removeprefix(_MODEL): v for k, v in tensors.items() if k.startswith(_MODEL)}
+        )
+    except RuntimeError as error:
+        raise ValueError(f"{path} does not hold the weights of {model.name}: {error}") from error
+    return Detector(network.eval(), classes, json.loads(header["facts"]))
+
+
+def restore(path: str | Path, network: SSD, optimizer: torch.optim.Optimizer) -> dict:
+    """Put a checkpoint's state into a network and an optimizer of the same shape; return its facts.
+
+    Raises as `load_weights`, and `ValueError` if it holds no optimizer.
+    """
+    header, tensors = _read(path)
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        if key.startswith(_OPTIMIZER):
+            parameter, name = key.removeprefix(_OPTIMIZER).split(".", 1)
+            state.setdefault(int(parameter), {})[name] = value
+    if not state:
+        raise ValueError(f"{path} holds weights but no optimizer: training can't go on from it")
+    detector = load_weights(path)
+    network.load_state_dict(detector.network.state_dict())
+    optimizer.load_state_dict(
+        {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
+    )
+    return json.loads(header["facts"])
+
+
+def _read(path: str | Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"there is no file of weights at {path}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(f"{path} is no readable safetensors file: {error}") from error
+    missing = {"model", "priors", "classes", "facts"} - set(header)
+    if missing:
+        raise ValueError(
+            f"{path} was not written by ssd_tutorial: its header lacks {', '.join(sorted(missing))}"
+        )
+    return header, tensors

@@ -40,8 +40,8 @@ $(STAMP): pyproject.toml requirements-lock.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 10) or sys.exit(f"Python 3.10 or newer is needed; {sys.executable} is {v.major}.{v.minor}. Name another one: make PYTHON=python3.12 ...")'
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) \
 	    || { echo "$(PYTHON) cannot make a virtual environment. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
-	@echo "Installing into $(VENV): about 5 GB on Linux, some minutes the first time ..."
-	@$(RUN) pip install $$(test -t 1 || echo --quiet) --requirement requirements-lock.txt
+	@echo "Installing into $(VENV): about 6.5 GB on Linux, some minutes the first time ..."
+	@$(RUN) pip install $$(test -t 1 || echo -qq) --requirement requirements-lock.txt
 	@$(RUN) pip install --quiet --no-deps --editable .
 	@touch $@
 
@@ -95,9 +95,9 @@ test-pages: test-tools $(AXE) book ## build the book and open its pages in Chrom
 
 # Twenty minutes of tests should not end in "no browser".
 .PHONY: test-tools
-test-tools:
-	@test -n "$${CHROMIUM:-}" || command -v chromium chromium-browser google-chrome >/dev/null \
-	    || { echo "make test opens the pages in Chromium, which is not on PATH. On Debian: apt-get install chromium. Elsewhere: CHROMIUM=/path/to/chrome make test" >&2; exit 1; }
+test-tools: $(STAMP)
+	@said=$$(PYTHONPATH=tools $(BIN)/python -c 'import built_site; built_site.find_chromium()' 2>&1) \
+	    || { echo "make test opens the built pages: $${said##*Error: }" >&2; exit 1; }
 	@command -v npm >/dev/null \
 	    || { echo "make test checks accessibility with npm's axe-core, and npm is not on PATH. On Debian: apt-get install npm" >&2; exit 1; }
 

@@ -17,7 +17,7 @@ def parts() -> tuple[float, float, float]:
     return float(overlap), float(area(a)), float(area(b))
 
 
-def boxes(count: int, seed: int) -> Tensor:
+def random_boxes(count: int, seed: int) -> Tensor:
     """Random boxes ``[count, 4]`` cxcywh, of positive size."""
     random = torch.rand(count, 4, generator=torch.Generator().manual_seed(seed))
     return random * torch.tensor([0.6, 0.6, 0.4, 0.4]) + torch.tensor([0.2, 0.2, 0.1, 0.1])
@@ -25,7 +25,7 @@ def boxes(count: int, seed: int) -> Tensor:
 
 def iou_cases() -> list[tuple[Tensor, Tensor]]:
     """Boxes to compare: by hand, apart, random, and large."""
-    a, b = cxcywh_to_xyxy(boxes(3, 1)), cxcywh_to_xyxy(boxes(5, 2))
+    a, b = cxcywh_to_xyxy(random_boxes(3, 1)), cxcywh_to_xyxy(random_boxes(5, 2))
     diagonal = torch.tensor([[0.0, 0.0, 0.2, 0.2], [0.5, 0.5, 0.9, 0.8]])
     return [(TWO_BOXES[:1], TWO_BOXES), (diagonal[:1], diagonal), (a, b), (300 * b, 300 * a)]
 
@@ -52,7 +52,7 @@ def encode_cases() -> list[tuple[Tensor, Tensor]]:
     """Pairs of a box and a prior; in the first they are equal."""
     prior = torch.tensor([0.5, 0.5, 0.2, 0.4])
     moved = torch.tensor([0.52, 0.46, 0.3, 0.3])
-    boxes, priors = boxes(8, 3), boxes(8, 4)
+    boxes, priors = random_boxes(8, 3), random_boxes(8, 4)
     return [(prior, prior), (moved, prior), *zip(boxes, priors, strict=True)]
 
 

@@ -74,7 +74,7 @@ EXERCISES = (
             agrees(
                 "They come in Caffe's order: small square, large square, then each ratio followed"
                 " by its inverse.",
-                truth.shapes,
+                truth.shapes_of,
                 truth.shape_cases,
                 (
                     "The side of the large square lies between s and s_next: their geometric mean.",
@@ -84,7 +84,7 @@ EXERCISES = (
         ),
         (
             behaves_like(
-                lambda *case: truth.shapes(*case, order="sgrvinod"),
+                lambda *case: truth.shapes_of(*case, order="sgrvinod"),
                 truth.shape_cases,
                 "Right boxes, in the order of another port: weights trained with one order mean"
                 " nothing in the other. Each ratio is followed by its own inverse.",

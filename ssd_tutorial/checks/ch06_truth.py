@@ -16,7 +16,7 @@ SCENES, TALL = 30, 1.5  # exercise 6.4: pictures, and from which h / w on an obj
 SHARES = (1.0, 1 / 2, 1 / 3)  # its aspect ratios
 
 
-def shapes(s: float, s_next: float, ratios: tuple, order: str = "caffe") -> Tensor:
+def shapes_of(s: float, s_next: float, ratios: tuple, order: str = "caffe") -> Tensor:
     """`cell_shapes` of a preset whose first map has scale s and these ratios."""
     feature_map = FeatureMap("map", 1, 1, tuple(ratios))
     rule = ScaleRule(s, s_next)
@@ -26,7 +26,7 @@ def shapes(s: float, s_next: float, ratios: tuple, order: str = "caffe") -> Tens
 
 def wide_box() -> Tensor:
     """Exercise 6.1: width and height at scale .2 and ratio 2."""
-    return shapes(0.2, 0.2, (2.0,))[2]
+    return shapes_of(0.2, 0.2, (2.0,))[2]
 
 
 def shape_cases() -> list[tuple[float, float, tuple]]:
@@ -39,14 +39,14 @@ def shape_cases() -> list[tuple[float, float, tuple]]:
 
 def no_root(s: float, s_next: float, ratios: tuple) -> Tensor:
     """A mistake in 6.2: sides stretched by the whole ratio."""
-    squares = shapes(s, s_next, ())
+    squares = shapes_of(s, s_next, ())
     both = [r for ratio in ratios for r in (ratio, 1 / ratio)]
     return torch.cat([squares, torch.tensor([[s * r, s / r] for r in both])])
 
 
 def large(s: float, s_next: float, ratios: tuple, side: float) -> Tensor:
     """A mistake in 6.2: a large square of another side."""
-    shapes = shapes(s, s_next, ratios)
+    shapes = shapes_of(s, s_next, ratios)
     shapes[1] = side
     return shapes
 

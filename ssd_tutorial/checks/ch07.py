@@ -28,15 +28,15 @@ EXERCISES = (
                 "This is SSD300. SSD512 has seven maps, from 64 cells a side down.",
             ),
             gives(
-                lambda: truth.count([6] * 7, "caffe512_voc"),
+                lambda: truth.num_boxes([6] * 7, "caffe512_voc"),
                 "Not every map has 6 boxes a cell.",
             ),
             gives(
-                lambda: truth.count([4, 6, 6, 6, 4, 4, 4], "caffe512_voc"),
+                lambda: truth.num_boxes([4, 6, 6, 6, 4, 4, 4], "caffe512_voc"),
                 "You keep SSD300's pattern. SSD512 has one more map with all the ratios.",
             ),
             gives(
-                lambda: truth.count(
+                lambda: truth.num_boxes(
                     [n - 1 for n in boxes_per_cell(get_preset("caffe512_voc"))], "caffe512_voc"
                 ),
                 "A box is missing in every cell: there are two squares.",
@@ -67,7 +67,7 @@ EXERCISES = (
             ),
             agrees(
                 "Rows change slowest, then columns, then boxes; the last two numbers are shapes.",
-                truth.grid,
+                truth.grid_of,
                 truth.grid_cases,
                 (
                     "The second cell lies to the right of the first: its cx grows, its cy stays.",

@@ -11,14 +11,14 @@ from ssd_tutorial.priors import cell_shapes, make_priors, priors_per_map
 CLAIMED_COUNTS = (8750, 8752, 7308, 8731)  # exercise 7.4: met in explanations of SSD300
 
 
-def cells(preset_name: str) -> list[int]:
+def cells_of(preset_name: str) -> list[int]:
     """Cells along a side of each map."""
     return [m.cells for m in get_preset(preset_name).maps]
 
 
-def count(per_cell: list[int], preset_name: str = "caffe300_voc") -> int:
+def num_boxes(per_cell: list[int], preset_name: str = "caffe300_voc") -> int:
     """Priors of a detector with so many boxes a cell."""
-    return sum(n * c * c for n, c in zip(per_cell, cells(preset_name), strict=True))
+    return sum(n * c * c for n, c in zip(per_cell, cells_of(preset_name), strict=True))
 
 
 def priors_of(layer: str, preset_name: str = "caffe300_voc") -> Tensor:
@@ -44,7 +44,7 @@ def grid_cases() -> list[tuple[int, float, Tensor]]:
     return sorted(found, key=lambda case: case[0])
 
 
-def grid(cells: int, spacing: float, shapes: Tensor) -> Tensor:
+def grid_of(cells: int, spacing: float, shapes: Tensor) -> Tensor:
     """The priors of the map that has so many cells, from `make_priors`."""
     for name in ("caffe300_voc", "caffe512_voc"):
         for m in get_preset(name).maps:
@@ -55,19 +55,19 @@ def grid(cells: int, spacing: float, shapes: Tensor) -> Tensor:
 
 def columns_first(cells: int, spacing: float, shapes: Tensor) -> Tensor:
     """A mistake in 7.2: columns change slowest."""
-    grid = grid(cells, spacing, shapes).reshape(cells, cells, -1, 4)
+    grid = grid_of(cells, spacing, shapes).reshape(cells, cells, -1, 4)
     return grid.transpose(0, 1).reshape(-1, 4)
 
 
 def boxes_first(cells: int, spacing: float, shapes: Tensor) -> Tensor:
     """A mistake in 7.2: boxes change slowest."""
-    grid = grid(cells, spacing, shapes).reshape(cells * cells, -1, 4)
+    grid = grid_of(cells, spacing, shapes).reshape(cells * cells, -1, 4)
     return grid.transpose(0, 1).reshape(-1, 4)
 
 
 def no_half(cells: int, spacing: float, shapes: Tensor) -> Tensor:
     """A mistake in 7.2: centres on the cells' corners."""
-    return grid(cells, spacing, shapes) - torch.tensor([spacing / 2, spacing / 2, 0, 0])
+    return grid_of(cells, spacing, shapes) - torch.tensor([spacing / 2, spacing / 2, 0, 0])
 
 
 def first_centre(function) -> str | None:
@@ -103,7 +103,7 @@ def no_four_lists(answer) -> str | None:
 def other_sum(answer) -> str | None:
     """Evidence that a list of boxes a cell makes another number of priors."""
     for count, per_cell in answer.items():
-        if (total := count(as_tensor(per_cell).int().tolist())) != count:
+        if (total := num_boxes(as_tensor(per_cell).int().tolist())) != count:
             return f"for {count} you give {describe(per_cell)}, which makes {total} boxes"
     return None
 

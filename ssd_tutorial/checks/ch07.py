@@ -157,9 +157,7 @@ EXERCISES = (
         ),
         (
             Mistake(
-                lambda answer: all(
-                    truth.other_sum({8732: lists}) is None for lists in answer.values()
-                ),
+                truth.all_right_count,
                 "These lists all give 8732, the right count. What must change for the wrong ones?",
             ),
         ),

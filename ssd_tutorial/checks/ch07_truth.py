@@ -6,7 +6,7 @@ from torch import Tensor
 from ssd_tutorial.boxes import cxcywh_to_xyxy
 from ssd_tutorial.checks.reader import as_tensor, describe
 from ssd_tutorial.presets import get_preset
-from ssd_tutorial.priors import cell_shapes, make_priors, priors_per_map
+from ssd_tutorial.priors import cell_shapes, make_priors, num_priors, priors_per_map
 
 CLAIMED_COUNTS = (8750, 8752, 7308, 8731)  # exercise 7.4: met in explanations of SSD300
 
@@ -106,6 +106,13 @@ def other_sum(answer) -> str | None:
         if (total := num_boxes(as_tensor(per_cell).int().tolist())) != count:
             return f"for {count} you give {describe(per_cell)}, which makes {total} boxes"
     return None
+
+
+def all_right_count(answer) -> bool:
+    """Whether every list makes the right count, 8732: a mistake in 7.4."""
+    lists = [] if no_four_lists(answer) else [as_tensor(n).int().tolist() for n in answer.values()]
+    right = num_priors(get_preset("caffe300_voc"))
+    return bool(lists) and all(num_boxes(per_cell) == right for per_cell in lists)
 
 
 def crossing() -> int:

@@ -148,7 +148,7 @@ EXERCISES = (
         ),
         (
             behaves_like(
-                lambda table, taken, threshold: truth.fill_up(table, taken, threshold + 1e-9),
+                lambda table, taken, threshold: truth.fill_up(table, taken, threshold + 1e-6),
                 truth.fill_up_cases,
                 "An IoU of exactly the threshold counts as a match: at least, not above.",
             ),
@@ -202,7 +202,7 @@ EXERCISES = (
                 "These look like pixels: divide by the size of the picture, 300.",
             ),
             Mistake(
-                lambda boxes: truth.nothing_vanishes(boxes.flip(0)) is None,
+                truth.vanishes_in_the_other_order,
                 "You are nearly there: with the two boxes in the other order one of them vanishes."
                 " Think about which of the two wins.",
             ),

@@ -127,6 +127,13 @@ def nothing_vanishes(boxes) -> str | None:
     return None if 0 in kept else f"the two keep {kept[0]} and {kept[1]} priors"
 
 
+def vanishes_in_the_other_order(boxes) -> bool:
+    """Whether two proper boxes are right but for their order: a mistake in 8.4."""
+    if not_two_boxes(boxes) or nearly_the_same(boxes):
+        return False
+    return nothing_vanishes(boxes.flip(0)) is None
+
+
 def positives(threshold: float, forced: bool = True) -> int:
     """Positives over the scenes of 8.5; without `forced`, only those above the threshold."""
     priors, targets = make_priors(get_preset("caffe300_voc")), scene_targets(SCENES)

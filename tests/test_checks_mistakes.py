@@ -1,0 +1,322 @@
+"""Every exercise recognises the mistakes that its hints speak of, planted as readers make them.
+
+A planted mistake is an answer and words from the hint that it must get first. Every `Mistake` of
+every exercise must be met by one of them.
+"""
+
+import math
+from functools import cache
+
+import pytest
+import torch
+
+from ssd_tutorial.boxes import cxcywh_to_xyxy, iou
+from ssd_tutorial.checks import all_exercises, examine, find
+from ssd_tutorial.datasets.scenes import Scenes
+from ssd_tutorial.matching import match
+from ssd_tutorial.presets import get_preset
+from ssd_tutorial.priors import make_priors
+from ssd_tutorial.targets import make_targets
+
+PRIORS = make_priors(get_preset("caffe300_voc"))
+
+
+class Later:
+    """A wrong answer that takes a while to compute."""
+
+    def __init__(self, make):
+        self.make = make
+
+
+# Chapter 4
+
+
+def iou_without_clamp(a, b):
+    low = torch.maximum(a[:, None, :2], b[:, :2])
+    high = torch.minimum(a[:, None, 2:], b[:, 2:])
+    overlap = (high - low).prod(-1)
+    area_a, area_b = ((x[:, 2:] - x[:, :2]).prod(-1) for x in (a, b))
+    return overlap / (area_a[:, None] + area_b - overlap)
+
+
+def iou_without_subtraction(a, b):
+    low = torch.maximum(a[:, None, :2], b[:, :2])
+    high = torch.minimum(a[:, None, 2:], b[:, 2:])
+    overlap = (high - low).clamp(min=0).prod(-1)
+    area_a, area_b = ((x[:, 2:] - x[:, :2]).prod(-1) for x in (a, b))
+    return overlap / (area_a[:, None] + area_b)
+
+
+def iou_of_inclusive_pixels(a, b):
+    low = torch.maximum(a[:, None, :2], b[:, :2])
+    high = torch.minimum(a[:, None, 2:], b[:, 2:])
+    overlap = (high - low + 1).clamp(min=0).prod(-1)
+    area_a, area_b = ((x[:, 2:] - x[:, :2] + 1).prod(-1) for x in (a, b))
+    return overlap / (area_a[:, None] + area_b - overlap)
+
+
+def offsets(box, prior, unit=None, log=torch.log, variances=(0.1, 0.1, 0.2, 0.2)):
+    unit = prior if unit is None else unit
+    shift, growth = (box[:2] - prior[:2]) / unit[2:], log(box[2:] / prior[2:])
+    return torch.cat([shift, growth]) / torch.tensor(variances)
+
+
+# Chapter 5
+
+
+def caffe_sizes(image_size, first, low, high, maps, gaps=2, whole=True, unit=None):
+    step = (high - low) // (maps - gaps) if whole else (high - low) / (maps - gaps)
+    percents = [first] + [low + step * k for k in range(maps - 1)]
+    return [(image_size if unit is None else unit) * percent / 100 for percent in percents]
+
+
+# Chapter 6
+
+
+def shapes(s, s_next, ratios, root=math.sqrt, large=None):
+    large = math.sqrt(s * s_next) if large is None else large
+    found = [(s, s), (large, large)]
+    for r in ratios:
+        found += [(s * root(r), s / root(r)), (s / root(r), s * root(r))]
+    return torch.tensor(found)
+
+
+def shapes_of_another_port(s, s_next, ratios):
+    rows = shapes(s, s_next, ratios)
+    return torch.cat([rows[:2], rows[2::2], rows[3::2]])
+
+
+# Chapter 7
+
+
+def grid(cells, spacing, shapes, half=0.5, indexing="ij"):
+    at = (torch.arange(cells) + half) * spacing
+    cy, cx = torch.meshgrid(at, at, indexing=indexing)
+    boxes = [(x, y, *s) for y, x in zip(cy.ravel(), cx.ravel(), strict=True) for s in shapes]
+    return torch.tensor(boxes)
+
+
+def grid_shape_by_shape(cells, spacing, shapes):
+    return torch.cat([grid(cells, spacing, shape[None]) for shape in shapes])
+
+
+COUNTS = (8750, 8752, 7308, 8731)
+
+
+# Chapter 8
+
+
+def greedy_row_by_row(overlap):
+    prior = []
+    for row in overlap:
+        order = [p for p in row.argsort(descending=True).tolist() if p not in prior]
+        prior.append(order[0] if order and row[order[0]] > 0 else -1)
+    return torch.tensor(prior)
+
+
+def fill_up(overlap, taken, threshold, strict=False, keep=True):
+    value, best = overlap.max(0)
+    enough = value > threshold if strict else value >= threshold
+    best = torch.where(enough, best, -1)
+    return torch.where(taken >= 0, taken, best) if keep else best
+
+
+@cache
+def scenes():
+    scenes = Scenes(20)
+    targets = [scenes[i][1] for i in range(20)]
+    return make_targets([t["boxes"] / 300 for t in targets], [t["labels"] for t in targets], 13)
+
+
+def positives(threshold):
+    return int(match(PRIORS, scenes(), threshold).positive.sum())
+
+
+def above(threshold):
+    overlap = iou(cxcywh_to_xyxy(PRIORS), scenes().boxes)  # [B, P, G]
+    return int((overlap.amax(-1) >= threshold).sum())
+
+
+FLAT = cxcywh_to_xyxy(
+    torch.tensor([[148, 148, 32, 10], [148, 148, 42, 21]]) / 300
+)  # one vanishes under argmax
+FRIENDS = torch.tensor([[0.1, 0.1, 0.5, 0.5], [0.5, 0.5, 0.9, 0.9]])
+
+PLANTED = {
+    "04.1": [
+        (0.04 / 0.32, "counts the overlap twice"),
+        (0.04 / 0.16, "area of one box"),
+        (0.04, "the upper half"),
+        (0.5, "from the larger xmin"),
+    ],
+    "04.2": [
+        (iou_without_clamp, "come out negative"),
+        (iou_without_subtraction, "take it off once"),
+        (iou_of_inclusive_pixels, "You add 1"),
+        (lambda a, b: iou(a, b).diagonal(), "[N, 1, 4]"),
+    ],
+    "04.3": [
+        (lambda b, p: offsets(b, p, variances=(1, 1, 1, 1)), "division by the variances"),
+        (lambda b, p: offsets(b, p, variances=(10, 10, 5, 5)), "You multiply by the variances"),
+        (lambda b, p: offsets(b, p, unit=b), "in sizes of the box"),
+        (lambda b, p: offsets(b, p, log=lambda x: x), "Its logarithm"),
+        (lambda b, p: offsets(b, p, log=torch.log2), "which function does that"),
+        (lambda b, p: (b - p) / p[2], "If the box lies one whole width"),
+    ],
+    "04.4": [
+        (0.5, "half of the box is still covered"),
+        (0.667, "still covered. Asked is the way"),
+        (0.2, "in small steps"),
+    ],
+    "05.1": [
+        (0.34, "over six maps"),
+        (0.37, "rounds the step"),
+        (0.55, "One too far"),
+        (0.5, "Which k".lower()),
+    ],
+    "05.2": [
+        (lambda *case: caffe_sizes(*case, whole=False), "You use the exact step"),
+        (lambda *case: caffe_sizes(*case, gaps=1), "too short by one map"),
+        (lambda *case: caffe_sizes(*case, unit=1), "These are fractions"),
+        (lambda *case: caffe_sizes(*case, unit=100), "These are percents"),
+        (lambda *case: caffe_sizes(*case)[1:], "start at `low`"),
+    ],
+    "05.3": [
+        ("paper", "the exact step"),
+        ("naive_m6", "covers all six maps"),
+        ("caffe300_coco", "COCO's objects"),
+        ("caffe", "has the names"),
+        ("caffe512_voc", "What is the step"),
+    ],
+    "05.4": [
+        (0.9766, "ratio of two sides"),
+        (1.0, "Nothing changes for SSD300"),
+        (0.5, "makes the twin"),
+    ],
+    "06.1": [
+        ((0.1414, 0.2828), "This box is high"),
+        ((0.4, 0.2), "twice the area"),
+        ((0.4, 0.1), "four times as wide"),
+        ((0.2, 0.2), "Two conditions"),
+    ],
+    "06.2": [
+        (shapes_of_another_port, "the order of another port"),
+        (lambda *case: shapes(*case, root=lambda r: r), "take the root"),
+        (lambda s, t, r: shapes(s, t, r, large=(s + t) / 2), "ordinary mean"),
+        (lambda s, t, r: shapes(s, t, r, large=t), "stands on the next map"),
+        (lambda s, t, r: torch.cat([shapes(s, t, r)[:1], shapes(s, t, r)[2:]]), "its inverse: a"),
+        (lambda s, t, r: shapes(s, t, r) * torch.tensor([1, 1.1]), "Divide your widths"),
+        (lambda s, t, r: shapes(s, t, r).flip(0), "Keep it"),
+    ],
+    "06.3": [
+        (1, "no ratio to blame"),
+        (6, "There are six shapes"),
+        (3, "area of the small square"),
+    ],
+    "06.4": [
+        (2, "below 1"),
+        (1 / 3, "A lighthouse is that slim"),
+        (1, "Measure it"),
+        (0.7, "for each of the three ratios"),
+    ],
+    "07.1": [
+        (8732, "This is SSD300"),
+        (32766, "Not every map has 6"),
+        (24532, "pattern"),
+        (24564 - 5461, "A box is missing"),
+        (100, "Square each"),
+    ],
+    "07.2": [
+        (lambda *case: grid(*case, indexing="xy"), "walk down the columns"),
+        (grid_shape_by_shape, "All cells for the first shape"),
+        (lambda *case: grid(*case, half=0), "on the cells' corners"),
+        (lambda *case: 300 * grid(*case), "in its middle"),
+        (lambda c, s, shapes: grid(c, s, shapes[:1]), "[cells, cells, n, 4]"),
+        (lambda c, s, shapes: grid(c, s, shapes.flip(1)), "The second cell"),
+    ],
+    "07.3": [
+        (19, "This many cells"),
+        (120, "You count the corner cell twice"),
+        (60, "one side of the picture"),
+        (0, "Caffe steps by 32"),
+        (7, "10 cells a side"),
+    ],
+    "07.4": [
+        ({count: [4, 6, 6, 6, 4, 4] for count in COUNTS}, "all give 8732"),
+        ({count: [4, 6, 6, 6, 6, 4] for count in COUNTS}, "How far is the count"),
+        ({count: [9, 9, 9, 9, 9, 9] for count in COUNTS}, "Change a few entries"),
+        (dict.fromkeys(COUNTS, "six"), "Change a few entries"),
+        ({8750: [4, 6, 6, 6, 4, 4]}, "Change a few entries"),
+    ],
+    "07.5": [
+        (114, "with their centre outside"),
+        (8732 - 2869, "So many stay inside"),
+        (Later(lambda: int((PRIORS > 1).any(1).sum())), "You compare centres and sizes"),
+        (4000, "easier seen in xyxy"),
+    ],
+    "08.1": [
+        ([1, -1, 1, -1, -1], "Ground truth 0 has no prior at all"),
+        ([0, -1, 1, -1, -1], "You serve ground truth 0 first"),
+        ([1, 0, -1, -1, -1], "The first step is right"),
+        ([2, 1, 2, 0, 0], "count ground truths from 0"),
+        ([1, 0, 1], "A list of 5"),
+        ([0, 0, 0, 0, 0], "cross out its row"),
+    ],
+    "08.2": [
+        (lambda overlap: overlap.argmax(1), "this is the argmax rule"),
+        (greedy_row_by_row, "in their order in the file"),
+        (lambda overlap: overlap.argmax(0), "Start from G times -1"),
+        (lambda overlap: overlap.max(1).values, "Start from G times -1"),
+        (lambda overlap: torch.full((len(overlap),), -1), "not one row after the other"),
+    ],
+    "08.3": [
+        (lambda *case: fill_up(*case, strict=True), "at least, not above"),
+        (lambda o, taken, t: fill_up(o, taken, 0), "Where is the threshold?"),
+        (lambda *case: fill_up(*case, keep=False), "You never look at `taken`"),
+        (lambda o, taken, t: fill_up(o, taken, 2), "`max` over a dimension"),
+        (lambda o, taken, t: taken + 1, "it is the answer"),
+        (lambda o, taken, t: o.argmax(1), "its own column"),
+    ],
+    "08.4": [
+        (FLAT * 300, "These look like pixels"),
+        (FLAT.flip(0), "in the other order"),
+        (FLAT[:1], "two rows xmin"),
+        (FLAT[[0, 0]], "Make one clearly smaller"),
+        (FRIENDS, "the same favourite"),
+        (FLAT.flip(1), "two rows xmin"),
+    ],
+    "08.5": [
+        (Later(lambda: 1 - positives(0.6) / positives(0.5)), "the share that is lost"),
+        (Later(lambda: above(0.6) / above(0.5)), "let `match` count"),
+        (Later(lambda: positives(0.5) / positives(0.6)), "A number such as"),
+        (0.999, "`match` takes the threshold"),
+    ],
+}
+
+
+def _first_hint(id: str, answer) -> str:
+    answer = answer.make() if isinstance(answer, Later) else answer
+    verdict = examine(find(id), answer)
+    assert verdict.status == "failed", verdict.text
+    assert "Must hold: " in verdict.text
+    assert "Yours: " in verdict.text
+    return " ".join(verdict.text.split()).split("Hint 1 of ")[1]
+
+
+@pytest.mark.parametrize(
+    ("id", "answer", "words"),
+    [
+        pytest.param(id, answer, words, id=f"{id}-{words}")
+        for id, planted in PLANTED.items()
+        for answer, words in planted
+    ],
+)
+def test_a_planted_mistake_gets_its_own_hint(id, answer, words):
+    assert words in _first_hint(id, answer)
+
+
+@pytest.mark.parametrize("exercise", all_exercises(), ids=lambda exercise: exercise.id)
+def test_every_mistake_that_an_exercise_knows_is_planted(exercise):
+    hints = [_first_hint(exercise.id, answer) for answer, _ in PLANTED[exercise.id]]
+    for mistake in exercise.mistakes:
+        assert any(mistake.hint in hint for hint in hints), f"nobody makes it: {mistake.hint}"

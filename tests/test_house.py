@@ -261,6 +261,9 @@ def test_innocent_text_is_no_leak():
 
 def test_no_file_names_a_registry_or_a_path_of_one_machine(tracked):
     found = {name: leaks(text) for name, text in tracked.items()}
+    for name in found:  # tests plant paths that nobody has
+        if name.startswith("tests/"):
+            found[name] = [leak for leak in found[name] if not leak.startswith(("/home", "/tmp"))]
     assert not {name: words for name, words in found.items() if words}
 
 

@@ -1,4 +1,4 @@
-"""Sphinx extension of this book: what jupyter-book leaves open, in four small parts.
+"""Sphinx extension of this book: what jupyter-book leaves open, in five small parts.
 
 1. Nothing comes from another origin. MathJax is copied out of the PyPI package
    sphinx-mathjax-offline; the theme's fonts and icons are its own static files.
@@ -8,6 +8,7 @@
 3. A chapter keeps the number of its file: `book/08_matching` is chapter 8, with Figure 8.1 and
    equation (8.1), however many chapters come before it.
 4. A figure without alternative text or caption is a warning, and `-W` makes it an error.
+5. Names that myst-nb and the theme give to screen readers agree with what is to be seen.
 
 Files of `book/_static` are added here, one by one: jupyter-book itself would add every script that
 it finds below a folder `_static` to every page.
@@ -21,6 +22,7 @@ import importlib.util
 import os
 import re
 import shutil
+import zlib
 from pathlib import Path
 
 from docutils import nodes
@@ -125,6 +127,28 @@ def check_figures(app, doctree):
             )
 
 
+# --- 5. screen readers ----------------------------------------------------------------------------
+WRONG_NAMES = {
+    re.compile(r' aria-label="Toggle hidden content"'): "",  # where it says "Show the solution"
+    re.compile(r'(search-button-field[^>]*?) aria-label="Search"'): r"\1",  # it says the keys too
+    re.compile(r'(class="theme-switch [^>]*?) +title="[^"]*"'): r"\1",  # the button has a name
+    re.compile(r' role="list" (?=class="citation-list")'): " ",  # a list without list items
+    re.compile(r' role="doc-biblioentry"'): "",  # withdrawn by the standard
+}
+
+
+def mend_names(app, exception):
+    """Drop names and roles that say something else than the page."""
+    if exception is not None or app.builder.format != "html":
+        return
+    for file in Path(app.outdir).rglob("*.html"):
+        text = mended = file.read_text(encoding="utf-8")
+        for wrong, right in WRONG_NAMES.items():
+            mended = wrong.sub(right, mended)
+        if mended != text:
+            file.write_text(mended, encoding="utf-8")
+
+
 def setup(app):
     app.config.mathjax_path = "mathjax/tex-chtml.js"
     TocCollector.assign_section_numbers = number_chapters_by_file(
@@ -136,5 +160,12 @@ def setup(app):
     app.connect("doctree-read", check_figures)
     app.connect("build-finished", drop_old_caches)
     app.connect("builder-inited", lambda app: app.config.html_static_path.append(str(STATIC)))
+    app.connect("build-finished", mend_names)
     app.add_css_file("book.css")
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+    return {
+        "version": "1",
+        # an edit of this file builds every page anew
+        "env_version": zlib.crc32(Path(__file__).read_bytes()),
+        "parallel_read_safe": True,
+        "parallel_write_safe": True,
+    }

@@ -9,6 +9,7 @@ SHELL := bash
 PYTHON ?= python3
 VENV ?= .venv
 PORT ?= 8000
+LAB_FLAGS ?= # such as --no-browser, or --allow-root in a container
 # Tests run in as many processes as there are cores, four at most: each loads PyTorch (0.5 GB).
 JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n > 4 ? 4 : n)))
 
@@ -73,7 +74,9 @@ serve: book ## build the book and serve it at localhost:8000
 
 .PHONY: lab
 lab: $(STAMP) ## open the chapters in JupyterLab; one of them: make lab CHAPTER=08_matching
-	@$(RUN) jupyterlab --notebook-dir=. --LabApp.default_url=/lab/tree/book$(if $(CHAPTER),/$(CHAPTER:.ipynb=).ipynb)
+	@test -z "$(CHAPTER)" || test -f "book/$(CHAPTER:.ipynb=).ipynb" \
+	    || { echo "make lab: there is no book/$(CHAPTER:.ipynb=).ipynb; the chapters are:" $$(cd book && ls [0-9][0-9]_*.ipynb 2>/dev/null) >&2; exit 1; }
+	@$(RUN) jupyterlab --notebook-dir=. --LabApp.default_url=/lab/tree/book$(if $(CHAPTER),/$(CHAPTER:.ipynb=).ipynb) $(LAB_FLAGS)
 
 # --- the tests -------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ Every dataset gives the same items (see `VOCFolder`): a uint8 RGB image and a ta
 ``boxes`` (xyxy, pixels), ``labels`` (1 is ``classes[0]``), ``difficult`` and ``name``.
 """
 
+from ssd_tutorial.datasets.named import open_dataset
 from ssd_tutorial.datasets.photographs import (
     PHOTOGRAPH_CLASSES,
     load_photograph,
@@ -22,6 +23,7 @@ __all__ = [
     "VOCFolder",
     "draw_scene",
     "load_photograph",
+    "open_dataset",
     "photograph_credit",
     "photographs",
     "read_picture",

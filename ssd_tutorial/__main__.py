@@ -1,0 +1,242 @@
+"""The command line: ``python -m ssd_tutorial train | eval | detect`` (chapter 12)."""
+
+import json
+import os
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+import tyro
+from torch import Tensor
+from torchvision.io import write_png
+from torchvision.utils import draw_bounding_boxes
+
+from ssd_tutorial.datasets import VOCFolder, open_dataset, read_picture
+from ssd_tutorial.datasets.pictures import EXTENSIONS
+from ssd_tutorial.detect import Detections
+from ssd_tutorial.evaluate import COCO_SIZES, coco_ap, voc_ap
+from ssd_tutorial.inference import detect, detect_dataset
+from ssd_tutorial.train import Resized, Settings, Step, train
+from ssd_tutorial.weights import load_weights, save_weights
+
+WEIGHTS = "weights.safetensors"
+OnBad = Literal["raise", "drop"]
+
+
+def train_command(
+    out: Path,
+    data: str = "scenes",
+    split: str = "train",
+    settings: tyro.conf.OmitArgPrefixes[Settings] = Settings(),  # noqa: B008 (frozen)
+    on_bad: OnBad = "raise",
+    in_memory: bool = True,
+    workers: int = 0,
+    threads: int = 0,
+    device: str = "",
+    log_every: int = 50,
+) -> None:
+    """Train a detector from random weights.
+
+    Writes OUT/weights.safetensors, OUT/run.csv and checkpoints. Given a folder with an unfinished
+    run of the same settings, it goes on from the last checkpoint.
+
+    Args:
+        out: folder of the run.
+        data: "scenes" (drawn, nothing is downloaded), or a folder in the layout of PASCAL VOC.
+        split: which list of pictures to train on.
+        settings: how to train.
+        on_bad: impossible boxes in the data: stop, or leave them out and say which.
+        in_memory: decode and resize every picture once and keep it (270 KB each at 300 px).
+        workers: processes that load pictures beside the training.
+        threads: processor threads for the arithmetic; 0 lets torch decide.
+        device: "cpu", "cuda", "cuda:1", …; empty takes a GPU if there is one.
+        log_every: steps between two lines of losses.
+    """
+    _use_threads(threads)
+    dataset = open_dataset(data, split, on_bad=on_bad)
+    print(f"{data}, split {split}: {len(dataset)} pictures, classes {', '.join(dataset.classes)}")
+    if isinstance(dataset, VOCFolder) and dataset.dropped:
+        print(dataset.summary())
+    if in_memory:
+        size = 512 if settings.model == "ssd512" else 300
+        dataset = Resized(dataset, size, workers=max(workers, (os.cpu_count() or 2) // 2))
+    network, history = train(
+        dataset,
+        settings,
+        out=out,
+        device=device or None,
+        workers=workers,
+        log_every=log_every,
+        report=_print_step,
+    )
+    facts = {
+        "data": Path(data).name,
+        "split": split,
+        "pictures": len(dataset),
+        "settings": asdict(settings),
+        "minutes": round(history[-1].s / 60, 1),
+        "torch": torch.__version__,
+    }
+    save_weights(out / WEIGHTS, network, dataset.classes, facts)
+    print(f"trained in {facts['minutes']} minutes; weights in {out / WEIGHTS}")
+
+
+def eval_command(
+    weights: Path,
+    data: str = "scenes",
+    split: str = "val",
+    on_bad: OnBad = "raise",
+    out: Path | None = None,
+    workers: int = 0,
+    threads: int = 0,
+    device: str = "",
+) -> None:
+    """Measure a detector: AP of every class, mAP, and mAP by size of the objects.
+
+    Args:
+        weights: a file that `train` wrote.
+        data: "scenes", or a folder in the layout of PASCAL VOC.
+        split: which list of pictures to look at.
+        on_bad: impossible boxes in the data: stop, or leave them out.
+        out: the JSON file to write; by default eval-SPLIT.json beside the weights.
+        workers: processes that load pictures.
+        threads: processor threads; 0 lets torch decide.
+        device: "cpu" or "cuda"; empty takes a GPU if there is one.
+    """
+    _use_threads(threads)
+    detector = load_weights(weights)
+    dataset = open_dataset(data, split, classes=detector.classes, on_bad=on_bad)
+    network = detector.network.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    found, truths = detect_dataset(network, dataset, workers=workers)
+    voc = voc_ap(found, truths, detector.classes)
+    eleven = voc_ap(found, truths, detector.classes, interpolation="11 points")
+    by_size = {
+        name: coco_ap(found, truths, detector.classes, iou_thresholds=[0.5], size=size).mean_ap
+        for name, size in COCO_SIZES.items()
+    }
+    width = max(map(len, (*detector.classes, "class")))
+    print(f"{'class':<{width}}  objects   AP@.5")
+    for name, ap in voc.ap.items():
+        print(f"{name:<{width}}  {voc.objects[name]:7d}  {ap:6.3f}")
+    print(f"\nmAP@.5 (area)         {voc.mean_ap:.3f}   on {len(dataset)} pictures")
+    print(f"mAP@.5 (11 points)    {eleven.mean_ap:.3f}")
+    print(f"mAP@.5:.95 (COCO)     {(coco := coco_ap(found, truths, detector.classes).mean_ap):.3f}")
+    sizes = ", ".join(f"{name} {ap:.3f}" for name, ap in by_size.items())
+    print(f"mAP@.5 by size (px²)  {sizes}")
+    result = {
+        "weights": weights.name,
+        "data": Path(data).name,
+        "split": split,
+        "pictures": len(dataset),
+        "map50": voc.mean_ap,
+        "map50_11_points": eleven.mean_ap,
+        "map50_95_coco": coco,
+        "map50_by_size": by_size,
+        "ap50": voc.ap,
+        "objects": voc.objects,
+    }
+    target = out or weights.with_name(f"eval-{split}.json")
+    _write_text(target, json.dumps(result, indent=2) + "\n")
+    print(f"written to {target}")
+
+
+def detect_command(
+    images: Annotated[tuple[Path, ...], tyro.conf.Positional],
+    weights: Path,
+    out: Path = Path("detections"),
+    score: float = 0.5,
+    device: str = "",
+) -> None:
+    """Draw what a detector finds into copies of pictures.
+
+    Args:
+        images: pictures, or folders of pictures.
+        weights: a file that `train` wrote.
+        out: folder for the copies, as PNG.
+        score: show detections with at least this score.
+        device: "cpu" or "cuda"; empty takes a GPU if there is one.
+    """
+    detector = load_weights(weights)
+    network = detector.network.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    out.mkdir(parents=True, exist_ok=True)
+    for path in _pictures(images):
+        image = read_picture(path)
+        found = detect(network, [image], score_threshold=score)[0]
+        names = [detector.classes[label - 1] for label in found.labels.tolist()]
+        target = out / f"{path.stem}.png"
+        _draw(image, found, names, target)
+        counts = ", ".join(f"{count} {name}" for name, count in Counter(names).most_common())
+        print(f"{path.name}: {counts or 'nothing'} -> {target}")
+
+
+def _draw(image: Tensor, found: Detections, names: list[str], target: Path) -> None:
+    captions = [f"{n} {s:.2f}" for n, s in zip(names, found.scores.tolist(), strict=True)]
+    if captions:
+        palette = ["#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"]
+        colours = [palette[label % len(palette)] for label in found.labels.tolist()]
+        image = draw_bounding_boxes(image, found.boxes, captions, colours, width=3)
+    unfinished = target.with_name(f".{target.name}.unfinished")
+    write_png(image.as_subclass(Tensor), str(unfinished))
+    unfinished.replace(target)
+
+
+def _pictures(paths: Iterable[Path]) -> list[Path]:
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in EXTENSIONS)
+            if not inside:
+                raise FileNotFoundError(f"the folder {path} holds no picture")
+            found += inside
+        else:
+            found.append(path)
+    return found
+
+
+def _print_step(step: Step) -> None:
+    print(
+        f"step {step.step:6d}  samples {step.samples:8d}  loss {step.total:6.3f}"
+        f"  (confidence {step.confidence:.3f}, localization {step.localization:.3f})"
+        f"  lr {step.lr:.1e}  {step.samples / max(step.s, 1e-9):5.1f} pictures/s",
+        flush=True,
+    )
+
+
+def _use_threads(threads: int) -> None:
+    if threads:
+        torch.set_num_threads(threads)
+
+
+def _write_text(path: Path, text: str) -> None:
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; a mistake of the user ends in one sentence, not in a traceback."""
+    commands = {"train": train_command, "eval": eval_command, "detect": detect_command}
+    try:
+        tyro.extras.subcommand_cli_from_dict(
+            commands,
+            prog="python -m ssd_tutorial",
+            description="Train, measure and use an SSD.",
+            args=arguments,
+        )
+    except (ValueError, OSError, FloatingPointError) as error:
+        print(f"ssd_tutorial: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        again = shlex.join(["python", "-m", "ssd_tutorial", *(arguments or sys.argv[1:])])
+        print(f"\nstopped; the same command goes on from the last checkpoint:\n  {again}")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

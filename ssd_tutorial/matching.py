@@ -82,19 +82,19 @@ def _bipartite(overlap: Tensor, real: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     value, favourite = overlap.max(dim=2)  # [B, G]: for each ground truth, its prior
     value = value.where(real, 0)
     taken = torch.full_like(favourite, -1)  # [B, G]: the prior that each ground truth was given
+    gone = torch.zeros_like(overlap[:, 0], dtype=torch.bool)  # [B, P]: priors given away
     images = torch.arange(len(overlap), device=overlap.device)
     for _ in range(overlap.shape[1]):
         best_value, winner = value.max(dim=1)  # [B]
         prior = favourite[images, winner]
         alive = best_value > 0  # images in which a ground truth with some overlap is left
         taken[images[alive], winner[alive]] = prior[alive]
+        gone[images[alive], prior[alive]] = True
         value[images, winner] = 0
         robbed = (favourite == prior[:, None]) & (value > 0)  # [B, G]
         if robbed.any():
             image, loser = robbed.nonzero(as_tuple=True)
-            rows = overlap[image, loser]  # [R, P], a copy
-            gone = taken[image]  # [R, G]
-            rows.scatter_(1, gone.clamp(min=0), rows.gather(1, gone.clamp(min=0)).where(gone < 0, 0))
+            rows = overlap[image, loser].masked_fill(gone[image], 0)  # [R, P], a copy
             value[image, loser], favourite[image, loser] = rows.max(dim=1)
     image, owner = (taken >= 0).nonzero(as_tuple=True)
     return image, owner, taken[image, owner]

@@ -10,6 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ssd_tutorial.boxes import area
+
 _OUTSIDE = 1e-3  # how far a box may stick out of the image: rounding in a crop or a resize
 
 
@@ -47,9 +49,9 @@ def make_targets(
 
     Raises:
         ValueError: names the image, the box and the rule that it breaks: wrong shape or type, a
-            number that is not finite, xmax <= xmin or ymax <= ymin, corners outside the image
-            (pixels where fractions are due, most often), a label that is 0 or not below
-            `num_classes`.
+            number that is not finite, xmax <= xmin or ymax <= ymin, an area that float32 rounds to
+            0, corners outside the image (pixels where fractions are due, most often), a label that
+            is 0 or not below `num_classes`.
     """
     if len(boxes_xyxy) != len(labels):
         raise ValueError(f"{len(boxes_xyxy)} images of boxes but {len(labels)} images of labels")
@@ -79,10 +81,13 @@ def _check_image(image: str, boxes: Tensor, labels: Tensor, num_classes: int) ->
             f"image {image}: labels must be integers [{len(boxes)}], one a box,"
             f" not {labels.dtype} {list(labels.shape)}"
         )
+    boxes = boxes.float()  # as they will be stored: what is too thin for float32 has no width there
     _refuse(image, boxes, ~boxes.isfinite().all(1), "every coordinate must be a finite number")
     x_min, y_min, x_max, y_max = boxes.unbind(1)
     _refuse(image, boxes, x_max <= x_min, "xmax must be above xmin")
     _refuse(image, boxes, y_max <= y_min, "ymax must be above ymin")
+    no_area = area(boxes) < torch.finfo(boxes.dtype).tiny
+    _refuse(image, boxes, no_area, "the area must be at least 1e-38, or every IoU is 0")
     outside = (boxes.amin(1) < -_OUTSIDE) | (boxes.amax(1) > 1 + _OUTSIDE)
     _refuse(
         image,

@@ -1,0 +1,1 @@
+"""Our steps beside torchvision's on the same inputs; ``python -m tests.parity`` prints a table."""

@@ -1,0 +1,309 @@
+"""Matching: Caffe's greedy rule, the ports' argmax, and what becomes of every ground truth."""
+
+import pytest
+import torch
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from ssd_tutorial.boxes import cxcywh_to_xyxy, iou, xyxy_to_cxcywh
+from ssd_tutorial.matching import match
+from ssd_tutorial.presets import PRESETS, get_preset
+from ssd_tutorial.priors import make_priors
+from ssd_tutorial.targets import make_targets
+from tests.parity import reference
+
+VOC = make_priors(get_preset("caffe300_voc"))
+
+
+def one_image(*rows, labels=None):
+    """Targets of a single image."""
+    labels = torch.tensor(labels or [1] * len(rows), dtype=torch.int64)
+    return make_targets([torch.tensor(rows).float().view(-1, 4)], [labels], num_classes=21)
+
+
+def prior_rows(*rows):
+    """Priors given by their corners."""
+    return xyxy_to_cxcywh(torch.tensor(rows).float())
+
+
+def match_bbox(table, threshold, smallest=0.0):
+    """What Caffe's MatchBBox does to one image: `table[prior][ground truth]` is their IoU.
+
+    Phase one repeats: look through all free priors and all ground truths without a prior, take the
+    pair with the largest overlap (the first of equals), until none overlaps by more than
+    `smallest`, which is 1e-6 there. Phase two gives each free prior the ground truth that it
+    overlaps most, if that is at least `threshold`.
+    """
+    owner = [-1] * len(table)
+    waiting = list(range(len(table[0])))
+    while waiting:
+        best, pair = smallest, None
+        for prior, row in enumerate(table):
+            if owner[prior] == -1:
+                for truth in waiting:
+                    if row[truth] > best:
+                        best, pair = row[truth], (prior, truth)
+        if pair is None:
+            break
+        owner[pair[0]] = pair[1]
+        waiting.remove(pair[1])
+    for prior, row in enumerate(table):
+        if owner[prior] == -1:
+            best = threshold
+            for truth, overlap in enumerate(row):
+                if overlap > best or (overlap == best and owner[prior] == -1):
+                    best, owner[prior] = overlap, truth
+    return owner
+
+
+def check_against_match_bbox(priors, targets, threshold=0.5):
+    got = match(priors, targets, threshold)
+    for image, real in enumerate(targets.real):
+        boxes = targets.boxes[image][real]
+        if len(boxes) == 0:
+            assert (got.ground_truth[image] == -1).all()
+            continue
+        table = iou(boxes, cxcywh_to_xyxy(priors)).mT.tolist()
+        want = match_bbox(table, threshold)
+        assert got.ground_truth[image].tolist() == want
+
+
+# --- Caffe's rule --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_equal_to_caffes_loop(seed):
+    """Random priors and ground truths; in odd seeds more ground truths than priors."""
+    generator = torch.Generator().manual_seed(seed)
+    num_priors = int(torch.randint(1, 40, (), generator=generator))
+    most = 2 * num_priors if seed % 2 else 8
+    counts = torch.randint(0, most + 1, (6,), generator=generator).tolist()
+    targets = reference.draw_targets(counts, 21, generator)
+    priors = reference.draw_targets([num_priors], 2, generator, smallest=0.1)
+    check_against_match_bbox(xyxy_to_cxcywh(priors.boxes[0]), targets)
+
+
+grid_box = st.tuples(*[st.integers(0, 3)] * 2, *[st.integers(1, 4)] * 2).map(
+    lambda t: [t[0] / 4, t[1] / 4, min(1, (t[0] + t[2]) / 4), min(1, (t[1] + t[3]) / 4)]
+)
+
+
+@given(
+    st.lists(grid_box, min_size=1, max_size=10),
+    st.lists(st.lists(grid_box, max_size=10), min_size=1, max_size=3),
+    st.sampled_from([0.25, 0.5, 1.0]),
+)
+def test_equal_to_caffes_loop_with_ties(priors, images, threshold):
+    """Boxes on a coarse grid: equal boxes and equal IoUs everywhere, and IoUs at the threshold."""
+    boxes = [torch.tensor(rows).view(-1, 4) for rows in images]
+    targets = make_targets(boxes, [torch.ones(len(b)).long() for b in boxes], num_classes=2)
+    check_against_match_bbox(prior_rows(*priors), targets, threshold)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_equal_to_caffes_loop_on_real_priors(seed):
+    """Small objects crowded into a corner, where they compete for the first priors."""
+    generator = torch.Generator().manual_seed(seed)
+    low = torch.rand(12, 2, generator=generator) * 0.03
+    boxes = torch.cat([low, low + 0.02 + 0.05 * torch.rand(12, 2, generator=generator)], 1)
+    boxes[6:9] = boxes[3]
+    targets = make_targets([boxes], [torch.ones(12).long()], num_classes=2)
+    check_against_match_bbox(VOC, targets)
+
+
+def test_the_best_pair_of_all_goes_first():
+    """The left ground truth likes prior 0 best, but the right one fits it better."""
+    priors = prior_rows([0, 0, 0.4, 0.4], [0, 0, 0.2, 0.8])
+    fits, near = [0, 0, 0.4, 0.41], [0, 0, 0.4, 0.6]
+    table = iou(torch.tensor([near, fits]), cxcywh_to_xyxy(priors))[:, 0]
+    assert table[1] > table[0] > 0.5
+    got = match(priors, one_image(near, fits))
+    assert got.ground_truth.tolist() == [[1, 0]]
+    assert match(priors, one_image(fits, near)).ground_truth.tolist() == [[0, 1]]
+
+
+def test_a_prior_at_the_threshold_is_positive_and_below_it_negative():
+    priors = prior_rows([0, 0, 0.5, 0.5], [0, 0, 0.5, 1.0], [0, 0, 0.5, 1 - 1 / 128])
+    half = one_image([0, 0, 0.5, 0.5])
+    assert match(priors, half).iou[0, 1] == 0.5
+    assert match(priors, half).ground_truth.tolist() == [[0, 0, 0]]
+    assert match(priors, half, threshold=0.51).ground_truth.tolist() == [[0, -1, -1]]
+    low = prior_rows([0, 0, 0.5, 0.5], [0, 0, 0.5, 1.0 + 1 / 128])
+    assert match(low, half).ground_truth.tolist() == [[0, -1]]
+
+
+def test_there_is_no_band_between_positive_and_negative():
+    got = match(VOC, reference.draw_targets([6, 6], 21, torch.Generator().manual_seed(0)))
+    first_step = [set(), set()]
+    for image in range(2):
+        for truth in range(6):
+            mine = (got.ground_truth[image] == truth).nonzero().flatten()
+            first_step[image].add(int(mine[got.iou[image, mine].argmax()]))
+    for image in range(2):
+        rest = torch.ones(len(VOC), dtype=torch.bool)
+        rest[list(first_step[image])] = False
+        assert torch.equal(got.positive[image][rest], (got.iou[image] >= 0.5)[rest])
+
+
+def test_a_ground_truth_below_the_threshold_still_gets_its_best_prior():
+    thin = one_image([0.1, 0.5, 0.9, 0.505])
+    got = match(VOC, thin)
+    best, prior = iou(thin.boxes[0], cxcywh_to_xyxy(VOC))[0].max(0)
+    assert best < 0.5
+    assert got.positive.nonzero().tolist() == [[0, int(prior)]]
+    assert got.iou[0, prior] == best
+
+
+def test_reported_iou_is_with_the_ground_truth_that_was_given():
+    targets = reference.draw_targets([5, 0, 9], 21, torch.Generator().manual_seed(1))
+    got = match(VOC, targets)
+    overlap = iou(targets.boxes, cxcywh_to_xyxy(VOC))
+    owned = overlap.gather(1, got.ground_truth.clamp(min=0)[:, None]).squeeze(1)
+    assert torch.equal(got.iou, torch.where(got.positive, owned, overlap.amax(1)))
+
+
+# --- every ground truth keeps a prior ------------------------------------------------------------
+
+coordinate = st.floats(0, 1, width=32)
+tiny = st.floats(0, 2**-10, width=32)
+
+
+@st.composite
+def objects(draw):
+    """A box of positive size inside the image: anywhere, at a border, in a corner, or minute."""
+    low, high = [], []
+    for _ in "xy":
+        a = draw(st.one_of(coordinate, st.sampled_from([0.0, 1.0, 0.5]), tiny))
+        b = draw(st.one_of(coordinate, st.just(a).map(lambda v: v + 2**-23), tiny))
+        low.append(min(a, b))
+        high.append(min(max(a, b), 1.0))
+    return [*low, *high]
+
+
+@settings(max_examples=150)
+@given(st.sampled_from(list(PRESETS)), st.lists(objects(), min_size=1, max_size=8))
+@example("caffe300_voc", [[0, 0, 2.0**-62, 2.0**-62]])
+@example("caffe300_coco", [[0, 0, 2.0**-126, 1]])
+@example("caffe512_coco", [[1 - 2.0**-24, 1 - 2.0**-24, 1, 1]])
+@example("torchvision300_coco", [[0, 0, 0.001, 0.001]] * 8)
+def test_every_ground_truth_inside_the_picture_keeps_a_prior(name, rows):
+    """Whatever `make_targets` lets through: down to an area of 1e-38."""
+    try:
+        targets = one_image(*rows)
+    except ValueError:
+        assume(False)
+    matched = match(make_priors(get_preset(name)), targets).ground_truth[0].unique().tolist()
+    assert [i for i in matched if i >= 0] == list(range(len(rows)))
+
+
+def test_as_many_equal_ground_truths_as_priors_that_touch_them():
+    """78 priors of caffe300_voc reach a corner, so 78 objects fit there, and the 79th does not."""
+    corner = [0.0, 0, 1e-3, 1e-3]
+    reach = int((iou(torch.tensor([corner]), cxcywh_to_xyxy(VOC)) > 0).sum())
+    assert reach == 78
+    for count in (reach, reach + 20):
+        kept = match(VOC, one_image(*[corner] * count)).ground_truth.unique().tolist()
+        assert len([i for i in kept if i >= 0]) == reach
+
+
+def test_caffes_own_limit_loses_a_minute_object_that_ours_keeps():
+    minute = one_image([0.5, 0.5, 0.5 + 2e-5, 0.5 + 2e-5])  # a hundredth of a pixel
+    table = iou(minute.boxes[0], cxcywh_to_xyxy(VOC)).mT.tolist()
+    assert set(match_bbox(table, 0.5, smallest=1e-6)) == {-1}
+    assert int(match(VOC, minute).positive.sum()) == 1
+
+
+# --- argmax, as in the ports ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_argmax_equals_torchvisions_matcher(seed):
+    generator = torch.Generator().manual_seed(seed)
+    counts = torch.randint(0, 30, (8,), generator=generator).tolist()
+    targets = reference.draw_targets(counts, 21, generator)
+    assert torch.equal(
+        match(VOC, targets, rule="argmax").ground_truth, reference.match(VOC, targets)
+    )
+
+
+def test_argmax_equals_torchvisions_matcher_in_a_crowd():
+    """Equal and nearly equal ground truths that want the same prior: the last one wins."""
+    generator = torch.Generator().manual_seed(5)
+    targets = reference.draw_targets([40, 40], 21, generator, smallest=0.2)
+    targets.boxes[:, 1::2] = targets.boxes[:, ::2]
+    ours = match(VOC, targets, rule="argmax").ground_truth
+    assert torch.equal(ours, reference.match(VOC, targets))
+    assert len(ours[0].unique()) - 1 < 40  # some are lost
+    assert len(match(VOC, targets).ground_truth[0].unique()) - 1 == 40  # by the rule, not by us
+
+
+def test_a_ground_truth_that_vanishes_in_torchvision_and_stays_in_ours():
+    """Two small objects at one spot share their best prior, and no prior reaches .5."""
+    near, nearer = [0.501, 0.5, 0.531, 0.53], [0.50, 0.50, 0.53, 0.53]
+    targets = one_image(near, nearer, labels=[7, 9])
+    theirs, ours = reference.match(VOC, targets), match(VOC, targets)
+    assert theirs.unique().tolist() == [-1, 1]
+    assert ours.ground_truth.unique().tolist() == [-1, 0, 1]
+    assert sorted(ours.labels(targets)[ours.positive].tolist()) == [7, 9]
+    assert torch.equal(match(VOC, targets, rule="argmax").ground_truth, theirs)
+
+
+def test_both_rules_agree_where_no_best_prior_is_shared():
+    targets = reference.draw_targets([4] * 8, 21, torch.Generator().manual_seed(3))
+    best = iou(targets.boxes, cxcywh_to_xyxy(VOC)).argmax(2)
+    alone = [len(set(row)) == 4 for row in best.tolist()]
+    assert sum(alone) >= 6
+    ours, ports = (match(VOC, targets, rule=r).ground_truth for r in ("bipartite", "argmax"))
+    assert torch.equal(ours[alone], ports[alone])
+
+
+# --- batches -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rule", ["bipartite", "argmax"])
+def test_images_do_not_see_each_other_nor_the_padding(rule):
+    generator = torch.Generator().manual_seed(2)
+    targets = reference.draw_targets([3, 0, 12, 1, 12], 21, generator)
+    together = match(VOC, targets, rule=rule)
+    for image, one in enumerate(reference.as_dicts(targets)):
+        alone = match(VOC, make_targets([one["boxes"]], [one["labels"]], 21), rule=rule)
+        assert torch.equal(alone.ground_truth[0], together.ground_truth[image])
+        assert torch.equal(alone.iou[0], together.iou[image])
+        assert together.ground_truth[image].max() < max(len(one["labels"]), 1)
+    assert not together.positive[1].any()
+
+
+@given(st.permutations(range(7)))
+def test_the_order_of_ground_truths_does_not_matter(order):
+    targets = reference.draw_targets([7], 21, torch.Generator().manual_seed(11), smallest=0.1)
+    shuffled = make_targets([targets.boxes[0][order]], [targets.labels[0][order]], 21)
+    got, want = match(VOC, shuffled).ground_truth[0], match(VOC, targets).ground_truth[0]
+    back = torch.tensor([*order, -1])  # -1 stays -1
+    assert torch.equal(back[got], want)
+
+
+def test_labels_are_those_of_the_ground_truths():
+    targets = reference.draw_targets([4, 0, 2], 21, torch.Generator().manual_seed(4))
+    got = match(VOC, targets)
+    labels = got.labels(targets)
+    assert labels.shape == (3, len(VOC))
+    assert torch.equal(labels > 0, got.positive)
+    for image in range(3):
+        for truth in range(int(targets.real[image].sum())):
+            mine = labels[image][got.ground_truth[image] == truth]
+            assert mine.unique().tolist() == [int(targets.labels[image, truth])]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"rule": "hungarian"}, "rule must be 'bipartite' or 'argmax', not 'hungarian'"),
+        ({"threshold": 0}, r"in \(0, 1\], not 0"),
+        ({"threshold": 50}, r"in \(0, 1\], not 50"),
+        ({"priors_cxcywh": VOC[:, :3]}, r"priors must be \[P, 4\], not \[8732, 3\]"),
+        ({"priors_cxcywh": VOC[None]}, r"priors must be \[P, 4\], not \[1, 8732, 4\]"),
+    ],
+)
+def test_bad_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        match(**{"priors_cxcywh": VOC, "targets": one_image([0, 0, 1, 1]), **arguments})

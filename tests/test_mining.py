@@ -1,0 +1,98 @@
+"""Hard negative mining: how many, which ones, and none twice."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ssd_tutorial.mining import hard_negatives
+
+
+@st.composite
+def batches(draw):
+    """(losses [B, P], positive [B, P]) with losses that never tie."""
+    images, priors = draw(st.integers(1, 4)), draw(st.integers(1, 40))
+    positive = draw(
+        st.lists(
+            st.lists(st.booleans(), min_size=priors, max_size=priors),
+            min_size=images,
+            max_size=images,
+        )
+    )
+    seed = draw(st.integers(0, 2**31))
+    ranks = torch.randperm(images * priors, generator=torch.Generator().manual_seed(seed))
+    return ranks.view(images, priors) / 10, torch.tensor(positive)
+
+
+def slow(losses, positive, ratio):
+    """One image at a time, in plain Python."""
+    chosen = torch.zeros_like(positive)
+    for image in range(len(losses)):
+        negatives = [p for p in range(losses.shape[1]) if not positive[image, p]]
+        negatives.sort(key=lambda p: -losses[image, p].item())
+        for p in negatives[: int(ratio * int(positive[image].sum()))]:
+            chosen[image, p] = True
+    return chosen
+
+
+@given(batches(), st.sampled_from([0, 0.5, 1, 3, 100]))
+def test_equal_to_a_loop(batch, ratio):
+    assert torch.equal(hard_negatives(*batch, ratio), slow(*batch, ratio))
+
+
+@given(batches())
+def test_three_a_positive_and_never_more_than_there_are(batch):
+    losses, positive = batch
+    chosen = hard_negatives(losses, positive)
+    assert chosen.dtype == torch.bool
+    assert chosen.shape == positive.shape
+    assert not (chosen & positive).any()
+    negatives = (~positive).sum(1)
+    assert torch.equal(chosen.sum(1), torch.minimum(3 * positive.sum(1), negatives))
+
+
+@given(batches())
+def test_the_hardest_are_taken(batch):
+    losses, positive = batch
+    chosen = hard_negatives(losses, positive)
+    for image in range(len(losses)):
+        taken, left = losses[image][chosen[image]], losses[image][~chosen[image] & ~positive[image]]
+        assert not len(taken) or not len(left) or taken.min() > left.max()
+
+
+@given(batches())
+def test_images_do_not_see_each_other(batch):
+    losses, positive = batch
+    together = hard_negatives(losses, positive)
+    for image in range(len(losses)):
+        alone = hard_negatives(losses[image : image + 1], positive[image : image + 1])
+        assert torch.equal(alone[0], together[image])
+
+
+def test_no_positive_no_negative():
+    losses = torch.rand(2, 10)
+    positive = torch.zeros(2, 10, dtype=torch.bool)
+    assert not hard_negatives(losses, positive).any()
+    positive[1, 4] = True
+    assert hard_negatives(losses, positive).sum(1).tolist() == [0, 3]
+
+
+def test_all_positive():
+    assert not hard_negatives(torch.rand(1, 5), torch.ones(1, 5, dtype=torch.bool)).any()
+
+
+def test_equal_losses_are_counted_right():
+    """At first every prior is equally unsure; as many as wanted are still taken, once each."""
+    positive = torch.zeros(1, 100, dtype=torch.bool)
+    positive[0, :5] = True
+    chosen = hard_negatives(torch.full((1, 100), 3.0), positive)
+    assert int(chosen.sum()) == 15
+    assert not (chosen & positive).any()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_precisions(dtype):
+    positive = torch.tensor([[True, False, False, False, False, False]])
+    losses = torch.tensor([[9.0, 1, 5, 2, 4, 3]], dtype=dtype)
+    assert hard_negatives(losses, positive).tolist() == [[False, False, True, False, True, True]]
+    assert torch.equal(losses, torch.tensor([[9.0, 1, 5, 2, 4, 3]], dtype=dtype))

@@ -108,6 +108,10 @@ $(AXE): tests/browser/package-lock.json
 	@npm ci --prefix tests/browser --ignore-scripts --no-audit --no-fund
 	@touch $@
 
+.PHONY: colab
+colab: $(STAMP) ## run the chapters as Colab does (own environment, 5 GB); one: make colab CHAPTER=08_matching
+	@$(BIN)/python tools/colab.py $(CHAPTER)
+
 .PHONY: lint
 lint: $(STAMP) ## ruff (code and notebooks), and the lint of the book
 	@$(RUN) ruff check .

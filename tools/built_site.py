@@ -80,7 +80,9 @@ def find_chromium() -> str:
         FileNotFoundError: there is none; says how to install it.
     """
     if path := os.environ.get("CHROMIUM"):
-        return path
+        if shutil.which(path):
+            return path
+        raise FileNotFoundError(f"CHROMIUM={path}: there is no such program")
     for name in CHROMIUM_NAMES:
         if path := shutil.which(name):
             return path

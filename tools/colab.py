@@ -1,0 +1,184 @@
+"""Run chapters as Colab does: an environment with what Colab ships, an empty folder, no checkout.
+
+    python tools/colab.py                    # every chapter
+    python tools/colab.py 08_matching        # one of them
+
+An environment is made with only torch, torchvision, numpy, matplotlib and ipywidgets (and ipykernel
+to run cells). Each notebook is copied into an empty folder and run from its first cell, which
+installs the package from this checkout's last commit by a local git address. Between notebooks
+everything that one installed is removed again. A notebook fails if a cell raises, or if a text
+output differs from the stored one; the exit code is then 1.
+
+The environment takes about 5 GB and some minutes; it stays in `_build/colab` for the next run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from pathlib import Path
+
+from execute import text_outputs
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpec
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from notebooks import ROOT, chapters, read
+
+SHIPPED = ("torch", "torchvision", "numpy", "matplotlib", "ipywidgets", "ipykernel")
+HOME = ROOT / "_build" / "colab"
+IGNORED = "NBVAL_IGNORE_OUTPUT"
+
+
+class Environment:
+    """A virtual environment that can be brought back to how it was."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+    def make(self) -> None:
+        """Create it, or take the one that is there and whole."""
+        snapshot = self.folder / "shipped.json"
+        if not snapshot.is_file():
+            print(f"making {self.folder} with {', '.join(SHIPPED)} ...", flush=True)
+            venv.create(self.folder, with_pip=True, clear=True)
+            self.pip("install", "--quiet", *SHIPPED)
+            snapshot.write_text(json.dumps(self.packages()))
+        self.shipped = json.loads(snapshot.read_text())
+        self.restore()
+
+    def pip(self, *arguments: str) -> str:
+        command = [str(self.python), "-m", "pip", *arguments, "--disable-pip-version-check"]
+        done = subprocess.run(command, capture_output=True, text=True, env=clean_environment())
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def packages(self) -> dict[str, str]:
+        return {p["name"]: p["version"] for p in json.loads(self.pip("list", "--format=json"))}
+
+    def restore(self) -> None:
+        """Remove what a notebook installed, and put back what it changed."""
+        now = self.packages()
+        if extra := sorted(set(now) - set(self.shipped)):
+            self.pip("uninstall", "--yes", "--quiet", *extra)
+        changed = [f"{n}=={v}" for n, v in self.shipped.items() if now.get(n) != v]
+        if changed:
+            self.pip("install", "--quiet", "--no-deps", *changed)
+        question = "import importlib.util as u; print(u.find_spec('ssd_tutorial'))"
+        answer = subprocess.run(
+            [str(self.python), "-c", question],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=tempfile.gettempdir(),
+            env=clean_environment(),
+        )
+        if answer.stdout.strip() != "None":
+            raise RuntimeError(f"{self.folder} has ssd_tutorial already: {answer.stdout}")
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """The variables of this process, less those that point into this checkout's environment."""
+    drop = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "SSD_TUTORIAL_BCCD", "SSD_TUTORIAL_SOURCE"}
+    return {k: v for k, v in os.environ.items() if k not in drop} | more
+
+
+def local_address() -> str:
+    """This checkout's last commit, as pip takes it."""
+    git = ["git", "-C", str(ROOT)]
+    commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+    state = subprocess.run(
+        [*git, "status", "--porcelain", "ssd_tutorial", "data", "pyproject.toml"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    if state.stdout.strip():
+        print("note: the package has changes that are not committed; they are not tried here")
+    return f"git+{ROOT.as_uri()}@{commit.stdout.strip()}"
+
+
+def run(notebook, python: Path, folder: Path, source: str, timeout: int) -> None:
+    """Execute `notebook` in place with `python`'s kernel, in `folder`."""
+    manager = AsyncKernelManager()
+    manager._kernel_spec = KernelSpec(
+        argv=[str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=40"],
+        display_name="Colab",
+        language="python",
+    )
+    client = NotebookClient(
+        notebook, km=manager, timeout=timeout, resources={"metadata": {"path": str(folder)}}
+    )
+    client.execute(env=clean_environment(SSD_TUTORIAL_SOURCE=source))
+
+
+def differences(stored, executed) -> list[str]:
+    """Text outputs that are not as stored; the bootstrap cell may say that it installs."""
+    codes = [cell for cell in stored.cells if cell.cell_type == "code"]
+    found = []
+    pairs = zip(codes, text_outputs(stored), text_outputs(executed), strict=True)
+    for number, (cell, old, new) in enumerate(pairs, start=1):
+        if number > 1 and old != new and IGNORED not in cell.source:
+            found.append(f"code cell {number} shows\n{new}\nand not, as stored,\n{old}")
+    return found
+
+
+def try_chapter(path: Path, environment: Environment, source: str, timeout: int) -> list[str]:
+    """Run one chapter as Colab would; what went wrong."""
+    stored, executed = read(path), read(path)
+    with tempfile.TemporaryDirectory(prefix="colab-") as folder:
+        try:
+            run(executed, environment.python, Path(folder), source, timeout)
+        except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+            return [str(error)]
+        finally:
+            environment.restore()
+    return differences(stored, executed)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("notebooks", nargs="*", help="paths or names of chapters; default: all")
+    parser.add_argument("--source", help="what pip installs (default: this checkout's last commit)")
+    parser.add_argument("--fresh", action="store_true", help="make the environment anew")
+    parser.add_argument("--timeout", type=int, default=900, help="seconds a cell (%(default)s)")
+    options = parser.parse_args(arguments)
+    try:
+        paths = chapters(options.notebooks)
+        environment = Environment(HOME)
+        if options.fresh:
+            (HOME / "shipped.json").unlink(missing_ok=True)
+        environment.make()
+        source = options.source or local_address()
+    except (FileNotFoundError, RuntimeError, subprocess.CalledProcessError) as error:
+        print(f"colab: {error}", file=sys.stderr)
+        return 1
+    if not paths:
+        print("colab: there is no chapter to run", file=sys.stderr)
+        return 1
+
+    failed = 0
+    for path in paths:
+        start = time.perf_counter()
+        print(f"{path.stem} ...", end=" ", flush=True)
+        faults = try_chapter(path, environment, source, options.timeout)
+        failed += bool(faults)
+        print(f"{'FAILED' if faults else 'runs'}, {time.perf_counter() - start:.0f} s")
+        for fault in faults:
+            print(fault, file=sys.stderr)
+    print(f"{len(paths) - failed} of {len(paths)} chapters run with what Colab ships")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -142,6 +142,27 @@ FLAT = cxcywh_to_xyxy(
 )  # one vanishes under argmax
 FRIENDS = torch.tensor([[0.1, 0.1, 0.5, 0.5], [0.5, 0.5, 0.9, 0.9]])
 
+# Chapter 12
+
+
+def rate(step, total, highest, warmup, first=1, turn=math.pi, cosine_from=None):
+    warm = round(warmup * total)
+    if step < warm:
+        return highest * (step + first) / warm
+    start = warm if cosine_from is None else cosine_from
+    return highest * (1 + math.cos(turn * (step - start) / (total - start))) / 2
+
+
+def rate_on_lines(step, total, highest, warmup):
+    warm = round(warmup * total)
+    return highest * ((step + 1) / warm if step < warm else (total - step) / (total - warm))
+
+
+def best_threshold_of_sorted(scores, correct, num_objects):
+    kept = torch.arange(1, len(scores) + 1)
+    return scores[(2 * correct.cumsum(0) / (kept + num_objects)).argmax()]
+
+
 PLANTED = {
     "04.1": [
         (0.04 / 0.32, "counts the overlap twice"),
@@ -290,6 +311,39 @@ PLANTED = {
         (Later(lambda: above(0.6) / above(0.5)), "let `match` count"),
         (Later(lambda: positives(0.5) / positives(0.6)), "A number such as"),
         (0.999, "`match` takes the threshold"),
+    ],
+    "12.1": [
+        (math.log(13), "This is the cross-entropy of one prior"),
+        (3 * math.log(13), "The positive itself"),
+        (4 * math.log(12), "The background is a class"),
+        (4 * math.log2(13), "to base 2"),
+        (1.0, "what is the cross-entropy"),
+    ],
+    "12.2": [
+        ((20, 625), "in the other order"),
+        ((10_000, 20), "One step is one batch"),
+        ((625, 1.25), "You divide the steps"),
+        ((625, 0), "A sample is one picture"),
+    ],
+    "12.3": [
+        (lambda *case: rate(*case, first=0), "moves nothing"),
+        (lambda *case: rate(*case, turn=2 * math.pi), "a whole turn"),
+        (lambda *case: rate(*case, cosine_from=0), "starts with the run"),
+        (rate_on_lines, "a straight line. Asked"),
+        (lambda step, total, highest, warmup: highest, "How many steps has the warm-up"),
+        (lambda step, total, highest, warmup: 2 * highest, "Print it for every step"),
+    ],
+    "12.4": [
+        (lambda scores, correct, n: scores.min(), "You keep everything"),
+        (lambda scores, correct, n: scores.max(), "You keep one detection"),
+        (lambda scores, correct, n: 0.5, "a habit"),
+        (best_threshold_of_sorted, "Compute it for each score"),
+        (lambda scores, correct, n: 50, "One of the scores will do"),
+    ],
+    "12.5": [
+        (4 * 9 * 64 + 26 * 9 * 128, "has a bias too"),
+        (30, "Each has a weight"),
+        (1_000_000, "Build"),
     ],
 }
 

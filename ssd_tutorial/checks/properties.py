@@ -121,11 +121,15 @@ def agrees(
     return Property(says, fails, tuple(hints))
 
 
-def behaves_like(wrong: Callable, cases: Callable[[], Sequence[tuple]], hint: str) -> Mistake:
+def behaves_like(
+    wrong: Callable, cases: Callable[[], Sequence[tuple]], hint: str, tolerance=TOLERANCE
+) -> Mistake:
     """The mistake of writing `wrong`: the reader's function agrees with it on every case."""
-    return Mistake(
-        lambda function: all(close(function(*case), wrong(*case)) for case in cases()), hint
-    )
+
+    def seen(function):
+        return all(close(function(*case), wrong(*case), tolerance) for case in cases())
+
+    return Mistake(seen, hint)
 
 
 def _call(case: tuple) -> str:

@@ -234,7 +234,7 @@ def test_argmax_equals_torchvisions_matcher_in_a_crowd():
     ours = match(VOC, targets, rule="argmax").ground_truth
     assert torch.equal(ours, reference.match(VOC, targets))
     assert len(ours[0].unique()) - 1 < 40  # some are lost
-    assert len(match(VOC, targets).ground_truth[0].unique()) - 1 == 40  # by the rule, not by us
+    assert len(match(VOC, targets).ground_truth[0].unique()) - 1 == 40  # ours keeps all
 
 
 def test_a_ground_truth_that_vanishes_in_torchvision_and_stays_in_ours():

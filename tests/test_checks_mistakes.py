@@ -337,12 +337,12 @@ PLANTED = {
         (lambda scores, correct, n: scores.min(), "You keep everything"),
         (lambda scores, correct, n: scores.max(), "You keep one detection"),
         (lambda scores, correct, n: 0.5, "a habit"),
-        (best_threshold_of_sorted, "Compute it for each score"),
+        (best_threshold_of_sorted, "Compute it with each score"),
         (lambda scores, correct, n: 50, "One of the scores will do"),
     ],
     "12.5": [
         (4 * 9 * 64 + 26 * 9 * 128, "has a bias too"),
-        (30, "Each has a weight"),
+        (30, "Each has 3 x 3 weights"),
         (1_000_000, "Build"),
     ],
 }

@@ -183,11 +183,12 @@ def _exercise_metadata(id: str) -> dict:
 
 
 def _solution_metadata(id: str) -> dict:
-    """Folded in the page (`hide-cell`) and in JupyterLab (`source_hidden`)."""
+    """Folded in the page (`hide-cell`), in JupyterLab (`source_hidden`) and in Colab (`form`)."""
     return {
         "tags": ["solution", "hide-cell"],
         "exercise": id,
         "jupyter": {"source_hidden": True},
+        "cellView": "form",
         "mystnb": PROMPTS,
     }
 

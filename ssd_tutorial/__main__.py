@@ -21,7 +21,8 @@ from ssd_tutorial.datasets.pictures import EXTENSIONS
 from ssd_tutorial.detect import Detections
 from ssd_tutorial.evaluate import COCO_SIZES, coco_ap, voc_ap
 from ssd_tutorial.inference import detect, detect_dataset
-from ssd_tutorial.train import Resized, Settings, Step, train
+from ssd_tutorial.samples import Resized
+from ssd_tutorial.train import Settings, Step, train
 from ssd_tutorial.weights import load_weights, save_weights
 
 WEIGHTS = "weights.safetensors"

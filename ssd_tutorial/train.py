@@ -7,27 +7,25 @@ augmented in the same way, however many processes load it and wherever the run w
 import csv
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
-from ssd_tutorial.augment import Item, Transform, laptop_transform, resize
+from ssd_tutorial.augment import laptop_transform
 from ssd_tutorial.loss import multibox_loss
 from ssd_tutorial.network import SSD
 from ssd_tutorial.presets import get_model
-from ssd_tutorial.targets import Targets, make_targets
+from ssd_tutorial.samples import Samples, load_batches
 from ssd_tutorial.weights import restore, save_weights
 
 CHECKPOINT = "checkpoint.safetensors"
 LOG = "run.csv"
-_ORDER, _AUGMENTATION = 0, 1  # two streams of random numbers from one seed
 _LOG_FIELDS = ("step", "samples", "lr", "total", "confidence", "localization", "positives", "s")
 
 
@@ -59,71 +57,6 @@ class Settings:
     """auto: bfloat16 where the processor computes in it, float32 elsewhere."""
     seed: int = 0
     """Fixes the initial weights, the order of the pictures and their augmentation."""
-
-
-class Samples(Dataset):
-    """The whole run as one long dataset: sample i is the picture that step i // batch_size needs.
-
-    Every epoch is a permutation, drawn from the seed and the epoch's number; every sample's
-    augmentation is seeded by its own number. So a run can start again anywhere.
-    """
-
-    def __init__(self, dataset: Dataset, transform: Transform, settings: Settings):
-        if len(dataset) == 0:
-            raise ValueError("the dataset is empty: there is nothing to train on")
-        self.dataset, self.transform, self.settings = dataset, transform, settings
-        self._epoch, self._order = -1, torch.empty(0, dtype=torch.int64)
-
-    def __len__(self) -> int:
-        return self.settings.samples
-
-    def __getitem__(self, i: int) -> Item:
-        epoch, place = divmod(i, len(self.dataset))
-        if epoch != self._epoch:
-            generator = torch.Generator().manual_seed(_mix(self.settings.seed, _ORDER, epoch))
-            self._epoch = epoch
-            self._order = torch.randperm(len(self.dataset), generator=generator)
-        item = self.dataset[int(self._order[place])]
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(_mix(self.settings.seed, _AUGMENTATION, i))
-            return self.transform(item)
-
-
-class Resized(Dataset):
-    """A dataset in memory: every picture decoded (or drawn) and resized once, then kept."""
-
-    def __init__(self, dataset: Dataset, size: int, workers: int = 0, progress: bool | None = None):
-        self.classes = dataset.classes
-        loader = DataLoader(
-            _Mapped(dataset, resize(size)),
-            batch_size=8,
-            num_workers=workers,
-            collate_fn=list,
-        )
-        hide = None if progress is None else not progress
-        self._items: list[Item] = []
-        with tqdm(total=len(dataset), desc="pictures", unit="", disable=hide, leave=False) as bar:
-            for items in loader:
-                # a copy of its own: workers hand over shared memory, of which systems have little
-                self._items += [(image.clone(), target) for image, target in items]
-                bar.update(len(items))
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __getitem__(self, i: int) -> Item:
-        return self._items[i]
-
-
-class _Mapped(Dataset):
-    def __init__(self, dataset: Dataset, transform: Transform):
-        self.dataset, self.transform = dataset, transform
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __getitem__(self, i: int) -> Item:
-        return self.transform(self.dataset[i])
 
 
 @dataclass(frozen=True)
@@ -186,7 +119,14 @@ def train(
     total_steps = math.ceil(settings.samples / settings.batch_size)
     steps = range(first, total_steps)
     bf16 = _computes_bf16(settings, device)
-    batches = _batches(dataset, settings, first, workers, network)
+    transform = laptop_transform(
+        network.image_size,
+        mirror=settings.mirror,
+        turn_over=settings.turn_over,
+        crop=settings.crop,
+    )
+    samples = Samples(dataset, transform, settings.samples, settings.seed)
+    batches = load_batches(samples, settings.batch_size, network.num_classes, first, workers)
     hide = None if progress is None else not progress
     bar = tqdm(steps, initial=first, total=total_steps, desc="training", unit="step", disable=hide)
     mean, history, started = _Mean(), run.history, time.perf_counter() - run.seconds
@@ -227,35 +167,6 @@ def learning_rate(step: int, total_steps: int, settings: Settings) -> float:
     return settings.lr * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, total_steps - warm)))
 
 
-def _batches(
-    dataset: Dataset, settings: Settings, first_step: int, workers: int, network: SSD
-) -> Iterator[tuple[Tensor, Targets, list[str]]]:
-    """Batches from `first_step` on: images ``[B, 3, S, S]`` uint8, targets, and names."""
-    transform = laptop_transform(
-        network.image_size,
-        mirror=settings.mirror,
-        turn_over=settings.turn_over,
-        crop=settings.crop,
-    )
-
-    def collate(items: list[Item]) -> tuple[Tensor, Targets, list[str]]:
-        images = torch.stack([image.as_subclass(Tensor) for image, _ in items])
-        names = [target["name"] for _, target in items]
-        boxes = [t["boxes"].as_subclass(Tensor) / network.image_size for _, t in items]
-        labels = [target["labels"] for _, target in items]
-        return images, make_targets(boxes, labels, network.num_classes, names), names
-
-    loader = DataLoader(
-        Samples(dataset, transform, settings),
-        batch_size=settings.batch_size,
-        sampler=range(first_step * settings.batch_size, settings.samples),
-        num_workers=workers,
-        collate_fn=collate,
-        persistent_workers=workers > 0,
-    )
-    return iter(loader)
-
-
 def _parameter_groups(network: SSD, weight_decay: float) -> list[dict]:
     """Weights decay; biases, norms and the L2Norm's lengths, all one-dimensional, do not."""
     decayed = [p for p in network.parameters() if p.ndim > 1]
@@ -275,11 +186,6 @@ def _computes_bf16(settings: Settings, device: torch.device) -> bool:
     # no public name for this as of torch 2.15; absent in an old one, float32 is right
     asks = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
     return device.type == "cpu" and asks is not None and asks()
-
-
-def _mix(*numbers: int) -> int:
-    """One seed out of several numbers, such that neighbours are nothing alike."""
-    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 class _Mean:

@@ -1,0 +1,151 @@
+"""Train and measure one recipe with several seeds, and keep the record in data/runs/NAME.
+
+    python tools/record_run.py scenes_slim300 --data scenes
+    python tools/record_run.py bccd_slim300 --data PATH/TO/BCCD --on-bad drop -- --turn-over --crop
+
+Everything goes through the command line that readers use: ``python -m ssd_tutorial train`` and
+``eval``. What follows ``--`` is passed on to ``train``. A seed whose run is complete is not run
+again; an unfinished one goes on from its checkpoint. The record holds
+
+* ``result.json``: what was trained on what, how, and the mAP of every seed,
+* ``seed-N.csv``: the losses of every seed,
+
+and the weights of the first seed go to data/weights/NAME.safetensors.
+"""
+
+import argparse
+import csv
+import json
+import platform
+import shlex
+import shutil
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from ssd_tutorial.presets import get_model  # noqa: E402
+from ssd_tutorial.weights import load_weights  # noqa: E402
+
+
+def main() -> None:
+    """Read the command line, run what is missing, write the record."""
+    own, passed_on = _split_arguments(sys.argv[1:])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("name", help="name of the record: a folder below data/runs")
+    parser.add_argument("--data", default="scenes", help='"scenes" or a folder in VOC layout')
+    parser.add_argument("--split", default="train", help="split to train on")
+    parser.add_argument("--val", default="val", help="split to measure on")
+    parser.add_argument("--on-bad", choices=("raise", "drop"), default="raise")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--threads", type=int, default=0, help="processor threads; 0: torch's")
+    parser.add_argument("--work", type=Path, default=ROOT / "runs", help="folder of the full runs")
+    arguments = parser.parse_args(own)
+
+    folders = [arguments.work / f"{arguments.name}-seed-{seed}" for seed in arguments.seeds]
+    for seed, folder in zip(arguments.seeds, folders, strict=True):
+        _train_and_measure(arguments, passed_on, seed, folder)
+    _write_record(arguments, passed_on, folders)
+
+
+def _split_arguments(arguments: list[str]) -> tuple[list[str], list[str]]:
+    if "--" not in arguments:
+        return arguments, []
+    at = arguments.index("--")
+    return arguments[:at], arguments[at + 1 :]
+
+
+def _train_and_measure(arguments, passed_on: list[str], seed: int, folder: Path) -> None:
+    data = ["--data", arguments.data, "--on-bad", arguments.on_bad]
+    threads = ["--threads", str(arguments.threads)]
+    if not (folder / "weights.safetensors").is_file():
+        training = ["--out", str(folder), "--split", arguments.split, "--seed", str(seed)]
+        _run(["train", *training, *data, *threads, *passed_on])
+    if not (folder / "eval.json").is_file():
+        measuring = ["--weights", str(folder / "weights.safetensors"), "--split", arguments.val]
+        _run(["eval", *measuring, *data, *threads, "--out", str(folder / "eval.json")])
+
+
+def _run(command: list[str]) -> None:
+    whole = [sys.executable, "-m", "ssd_tutorial", *command]
+    print("$", shlex.join(["python", *whole[1:]]), flush=True)
+    subprocess.run(whole, cwd=ROOT, check=True)
+
+
+def _write_record(arguments, passed_on: list[str], folders: list[Path]) -> None:
+    target = ROOT / "data" / "runs" / arguments.name
+    target.mkdir(parents=True, exist_ok=True)
+    results = [json.loads((folder / "eval.json").read_text()) for folder in folders]
+    facts = load_weights(folders[0] / "weights.safetensors").facts
+    maps = [round(result["map50"], 4) for result in results]
+    name = "scenes" if arguments.data == "scenes" else Path(arguments.data).name
+    shown = [name if word == arguments.data else word for word in passed_on]
+    drop = ["--on-bad", arguments.on_bad] if arguments.on_bad != "raise" else []
+    train = ["train", "--out", "RUN", "--data", name, "--split", arguments.split, *drop, *shown]
+    record = {
+        "data": name,
+        "split": arguments.split,
+        "measured_on": arguments.val,
+        "pictures": facts["pictures"],
+        "pictures_measured": results[0]["pictures"],
+        "model": facts["settings"]["model"],
+        "preset": get_model(facts["settings"]["model"]).priors.name,
+        "samples": facts["settings"]["samples"],
+        "seeds": arguments.seeds,
+        "map50": maps,
+        "map50_mean": round(statistics.mean(maps), 4),
+        "map50_spread": round(max(maps) - min(maps), 4),
+        "map50_11_points": [round(r["map50_11_points"], 4) for r in results],
+        "map50_95_coco": [round(r["map50_95_coco"], 4) for r in results],
+        "map50_by_size": [_rounded(r["map50_by_size"]) for r in results],
+        "ap50": [_rounded(r["ap50"]) for r in results],
+        "objects": results[0]["objects"],
+        "minutes": [load_weights(f / "weights.safetensors").facts["minutes"] for f in folders],
+        "hardware": _hardware(arguments.threads),
+        "torch": facts["torch"],
+        "settings": {k: v for k, v in facts["settings"].items() if k != "seed"},
+        "command": shlex.join(["python", "-m", "ssd_tutorial", *train, "--seed", "SEED"]),
+    }
+    for seed, folder in zip(arguments.seeds, folders, strict=True):
+        _copy_log(folder / "run.csv", target / f"seed-{seed}.csv")
+    (target / "result.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    weights = ROOT / "data" / "weights" / f"{arguments.name}.safetensors"
+    weights.parent.mkdir(exist_ok=True)
+    shutil.copyfile(folders[0] / "weights.safetensors", weights)
+    print(f"mAP@.5 {maps}, mean {record['map50_mean']}; record in {target.relative_to(ROOT)}")
+
+
+def _rounded(numbers: dict[str, float]) -> dict[str, float]:
+    return {key: round(value, 4) for key, value in numbers.items()}
+
+
+def _copy_log(source: Path, target: Path) -> None:
+    with source.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    with target.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        for row in rows:
+            short = {k: f"{float(v):.6g}" if "." in v else v for k, v in row.items()}
+            writer.writerow(short)
+
+
+def _hardware(threads: int) -> str:
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        names = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        name = names[0].split(":", 1)[1].strip() if names else name
+    used = threads or torch.get_num_threads()
+    return f"CPU {name}, {used} thread{'s' if used > 1 else ''}"
+
+
+if __name__ == "__main__":
+    main()

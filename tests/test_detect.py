@@ -1,0 +1,291 @@
+"""From outputs to detections: suppression and post-processing, against loops and torchvision."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torchvision.ops import nms as torchvision_nms
+
+from ssd_tutorial.boxes import decode, encode, iou
+from ssd_tutorial.detect import Detections, nms, postprocess
+from ssd_tutorial.presets import get_preset
+from ssd_tutorial.priors import make_priors
+from tests.parity import reference
+
+VOC = make_priors(get_preset("caffe300_voc"))
+CLASSES = 6
+
+
+def outputs(batch=2, seed=0, spread=2.0, classes=CLASSES, priors=8732):
+    generator = torch.Generator().manual_seed(seed)
+    logits = spread * torch.randn(batch, priors, classes, generator=generator)
+    return logits, torch.randn(batch, priors, 4, generator=generator)
+
+
+def sparse(batch=2, seed=0, classes=CLASSES):
+    """What a trained network says: background nearly everywhere, and some clusters of finds."""
+    logits, offsets = outputs(batch, seed, 0.5, classes)
+    logits[..., 0] += 8
+    generator = torch.Generator().manual_seed(seed)
+    for image in range(batch):
+        for _ in range(8):
+            label = int(torch.randint(1, classes, (), generator=generator))
+            centre = VOC[int(torch.randint(0, 8732, (), generator=generator))]
+            near = (VOC - centre).abs().amax(1).argsort()[:15]
+            logits[image, near, label] += 8 + 2 * torch.rand(15, generator=generator)
+    return logits, offsets
+
+
+def slow_nms(boxes, threshold):
+    """Which of the sorted boxes survive, one after the other."""
+    kept = []
+    for i, box in enumerate(boxes):
+        if all(iou(box[None], boxes[k][None]).item() <= threshold for k in kept):
+            kept.append(i)
+    return [i in kept for i in range(len(boxes))]
+
+
+def slow_postprocess(logits, offsets, score, overlap, candidates, most):
+    """The same for one image, as a loop over classes."""
+    boxes = decode(offsets, VOC).clamp(0, 1)
+    probabilities = logits.softmax(-1)
+    found = []
+    for label in range(1, logits.shape[1]):
+        p = probabilities[:, label]
+        ranked = sorted((p > score).nonzero().flatten().tolist(), key=lambda i: -p[i].item())
+        ranked = ranked[:candidates]
+        alive = slow_nms(boxes[ranked], overlap)
+        found += [(p[i].item(), label, i) for i, ok in zip(ranked, alive, strict=True) if ok]
+    found.sort(key=lambda one: -one[0])
+    return found[:most], boxes
+
+
+# --- suppression ---------------------------------------------------------------------------------
+
+grid = st.integers(0, 6)
+grid_boxes = st.lists(st.tuples(grid, grid, grid, grid), max_size=50).map(
+    lambda rows: torch.tensor(
+        [[x, y, x + 2 + w, y + 2 + h] for x, y, w, h in rows], dtype=torch.float32
+    ).view(-1, 4)
+)
+
+
+@given(grid_boxes, st.sampled_from([0.0, 0.25, 0.45, 0.5, 0.9]))
+def test_nms_equals_a_loop(boxes, threshold):
+    got = nms(boxes, torch.ones(len(boxes), dtype=torch.bool), threshold)
+    assert got.tolist() == slow_nms(boxes, threshold)
+
+
+@given(grid_boxes)
+def test_nms_what_survives_is_apart_and_what_is_gone_had_a_better_neighbour(boxes):
+    got = nms(boxes, torch.ones(len(boxes), dtype=torch.bool))
+    overlap = iou(boxes, boxes).triu(1) > 0.45  # [better, worse]
+    assert not overlap[got][:, got].any()
+    assert overlap[got][:, ~got].any(0).all()
+    again = nms(boxes[got], torch.ones(int(got.sum()), dtype=torch.bool))
+    assert again.all()
+
+
+def test_nms_equals_torchvisions():
+    boxes = torch.rand(4, 300, 2, 2).sort(2).values.flatten(2)
+    got = nms(boxes, torch.ones(4, 300, dtype=torch.bool), 0.45)
+    scores = torch.linspace(1, 0.1, 300)
+    for mine, b in zip(got, boxes, strict=True):
+        assert mine.nonzero().flatten().tolist() == torchvision_nms(b, scores, 0.45).tolist()
+
+
+def test_nms_a_chain():
+    """B falls to A; C overlaps B but not A, and lives, because B is gone already."""
+    a, b, c = [0.0, 0, 4, 4], [1.0, 0, 5, 4], [2.0, 0, 6, 4]
+    boxes = torch.tensor([a, b, c])
+    assert nms(boxes, torch.ones(3, dtype=torch.bool), 0.45).tolist() == [True, False, True]
+    assert nms(boxes[[1, 0, 2]], torch.ones(3, dtype=torch.bool)).tolist() == [True, False, False]
+
+
+def test_nms_at_the_threshold_both_live():
+    boxes = torch.tensor([[0.0, 0, 2, 2], [0, 0, 1, 2]])
+    assert nms(boxes, torch.ones(2, dtype=torch.bool), 0.5).all()
+    assert nms(boxes, torch.ones(2, dtype=torch.bool), 0.499).tolist() == [True, False]
+
+
+def test_nms_padding_neither_survives_nor_suppresses():
+    boxes = torch.tensor([[0.0, 0, 2, 2]] * 3)
+    valid = torch.tensor([False, True, True])
+    assert nms(boxes, valid).tolist() == [False, True, False]
+    assert valid.tolist() == [False, True, True]  # left as it was
+
+
+def test_nms_lists_do_not_see_each_other():
+    boxes = torch.rand(3, 2, 40, 2, 2).sort(3).values.flatten(3)
+    valid = torch.rand(3, 2, 40) > 0.2
+    got = nms(boxes, valid)
+    assert got.shape == (3, 2, 40)
+    for i in range(3):
+        for j in range(2):
+            assert torch.equal(got[i, j], nms(boxes[i, j], valid[i, j]))
+
+
+def test_nms_of_nothing():
+    assert nms(torch.zeros(0, 4), torch.zeros(0, dtype=torch.bool)).shape == (0,)
+    assert nms(torch.zeros(5, 0, 4), torch.zeros(5, 0, dtype=torch.bool)).shape == (5, 0)
+
+
+# --- post-processing -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("score", "overlap", "candidates", "most"), [(0.3, 0.45, 60, 40), (0.5, 0.2, 80, 10)]
+)
+def test_postprocess_equals_a_loop(score, overlap, candidates, most):
+    logits, offsets = outputs(2, seed=1)
+    got = postprocess(
+        logits,
+        offsets,
+        VOC,
+        score_threshold=score,
+        iou_threshold=overlap,
+        candidates_per_class=candidates,
+        detections_per_image=most,
+    )
+    for image in range(2):
+        want, boxes = slow_postprocess(
+            logits[image], offsets[image], score, overlap, candidates, most
+        )
+        assert len(want) == most
+        assert got[image].labels.tolist() == [label for _, label, _ in want]
+        assert got[image].scores.tolist() == [p for p, _, _ in want]
+        torch.testing.assert_close(got[image].boxes, boxes[[i for _, _, i in want]])
+
+
+@pytest.mark.parametrize("make", [outputs, sparse])
+@pytest.mark.parametrize("seed", range(3))
+def test_postprocess_equals_torchvisions(make, seed):
+    logits, offsets = make(seed=seed)
+    ours = postprocess(logits, offsets, VOC)
+    theirs = reference.postprocess(logits, offsets, VOC)
+    assert [len(one.scores) for one in ours] != [0, 0]
+    for mine, other in zip(ours, theirs, strict=True):
+        assert reference.unexcused(mine, other) == 0
+        lost, gained = reference.differing(mine, other)
+        assert int(lost.sum() + gained.sum()) <= 4  # of up to 400
+
+
+def test_the_comparison_notices_a_difference():
+    """`unexcused` must not excuse everything: a moved, renamed or missing find is one."""
+    logits, offsets = sparse()
+    found = postprocess(logits, offsets, VOC, score_threshold=0.2)[0]
+    assert reference.unexcused(found, found) == 0
+    assert len(found.scores) > 5
+    moved = found._replace(boxes=found.boxes + 0.01)
+    renamed = found._replace(labels=found.labels % (CLASSES - 1) + 1)
+    shorter = Detections(*(x[1:] for x in found))
+    for other in (moved, renamed, shorter):
+        assert reference.unexcused(found, other) + reference.unexcused(other, found) > 0
+
+
+def test_results_are_sorted_cut_and_inside():
+    for found in postprocess(*outputs(), VOC):
+        assert len(found.scores) == 200
+        assert (found.scores.diff() <= 0).all()
+        assert found.boxes.shape == (200, 4)
+        assert found.boxes.min() >= 0
+        assert found.boxes.max() <= 1
+        assert found.labels.dtype == torch.int64
+        assert set(found.labels.tolist()) <= set(range(1, CLASSES))
+
+
+def planted(*finds, classes=4):
+    """Outputs in which prior i shows class c with probability p, and all else is background."""
+    logits = torch.full((1, len(VOC), classes), -30.0)
+    logits[..., 0] = 0
+    for prior, label, p in finds:
+        logits[0, prior, label] = torch.logit(torch.tensor(float(p)))
+    return logits, torch.zeros(1, len(VOC), 4)
+
+
+def test_a_planted_object_is_found_where_it_is():
+    logits, offsets = planted((8000, 3, 0.9))
+    truth = torch.tensor([0.2, 0.3, 0.6, 0.8])
+    offsets[0, 8000] = encode(truth, VOC[8000])
+    (found,) = postprocess(logits, offsets, VOC)
+    torch.testing.assert_close(found.boxes, truth[None])
+    assert found.labels.tolist() == [3]
+    torch.testing.assert_close(found.scores, torch.tensor([0.9]))
+
+
+def test_classes_do_not_suppress_each_other():
+    same_place = planted((8002, 1, 0.9), (8002, 2, 0.05), (8003, 1, 0.8))
+    assert (
+        iou(*(decode(torch.zeros(1, 4), VOC[[i]]) for i in (8002, 8003))).item() > 0.45
+    )  # the squares of a cell
+    (found,) = postprocess(*same_place, VOC)
+    assert found.labels.tolist() == [1, 2]
+    (both,) = postprocess(*same_place, VOC, iou_threshold=0.99)
+    assert both.labels.tolist() == [1, 1, 2]
+
+
+def test_the_score_threshold_is_strict():
+    logits = torch.zeros(1, len(VOC), 2)  # every score is exactly .5
+    offsets = torch.zeros(1, len(VOC), 4)
+    assert len(postprocess(logits, offsets, VOC, score_threshold=0.5)[0].scores) == 0
+    assert len(postprocess(logits, offsets, VOC, score_threshold=0.499)[0].scores) > 0
+
+
+def test_candidates_are_counted_a_class_before_suppression():
+    """Two of three candidates sit on one object: with two places, the third object is not seen."""
+    finds = planted((8002, 1, 0.9), (8003, 1, 0.8), (100, 1, 0.7), (200, 2, 0.3))
+    (all_three,) = postprocess(*finds, VOC)
+    assert all_three.labels.tolist() == [1, 1, 2]
+    (two,) = postprocess(*finds, VOC, candidates_per_class=2)
+    assert two.labels.tolist() == [1, 2]
+
+
+def test_images_do_not_see_each_other():
+    logits, offsets = outputs(3)
+    logits[1, :, 0] += 50  # nothing in the middle one
+    together = postprocess(logits, offsets, VOC)
+    assert [len(one.scores) for one in together] == [200, 0, 200]
+    for i, found in enumerate(together):
+        (alone,) = postprocess(logits[[i]], offsets[[i]], VOC)
+        assert all(torch.equal(a, b) for a, b in zip(alone, found, strict=True))
+
+
+def test_nothing_found():
+    logits, offsets = planted()
+    (found,) = postprocess(logits, offsets, VOC)
+    assert found.boxes.shape == (0, 4)
+    assert found.scores.shape == found.labels.shape == (0,)
+    assert found.labels.dtype == torch.int64
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_taken_as_the_numbers_that_it_holds(dtype):
+    logits, offsets = (x.to(dtype) for x in sparse())
+    got = postprocess(logits, offsets, VOC)
+    want = postprocess(logits.float(), offsets.float(), VOC)
+    for a, b in zip(got, want, strict=True):
+        assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+        assert a.boxes.dtype == a.scores.dtype == torch.float32
+
+
+def test_extreme_offsets_stay_in_the_image():
+    logits, offsets = outputs(1)
+    (found,) = postprocess(logits, offsets * 1e4, VOC)
+    assert found.boxes.isfinite().all()
+    assert found.boxes.min() >= 0
+    assert found.boxes.max() <= 1
+
+
+def test_above_keeps_scores_from_the_given_one_on():
+    found = Detections(torch.rand(3, 4), torch.tensor([0.9, 0.5, 0.2]), torch.tensor([1, 2, 3]))
+    assert found.above(0.5).labels.tolist() == [1, 2]
+    assert found.above(0.91).boxes.shape == (0, 4)
+
+
+@pytest.mark.parametrize(
+    ("offsets", "priors"),
+    [((2, 8731, 4), (8732, 4)), ((2, 8732, 4), (8731, 4)), ((1, 8732, 4), (8732, 4))],
+)
+def test_shapes_that_do_not_fit(offsets, priors):
+    with pytest.raises(ValueError, match=r"logits \[2, 8732, 6\] want offsets \[2, 8732, 4\]"):
+        postprocess(outputs()[0], torch.zeros(offsets), torch.ones(priors))

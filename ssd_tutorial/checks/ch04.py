@@ -155,7 +155,7 @@ EXERCISES = (
     ),
     Exercise(
         "04.4",
-        "How far may a box slip?",
+        "How far a box may slip",
         "a number between 0 and 1: the shift, in widths of the box, at which the IoU is 0.5",
         (
             is_number("The answer is a share of the width.", 0, 1),

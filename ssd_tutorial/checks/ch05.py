@@ -91,7 +91,7 @@ EXERCISES = (
     ),
     Exercise(
         "05.3",
-        "Whose scales are these?",
+        "Whose scales these are",
         "the name of a preset, as text in quotes",
         (
             Property(

@@ -110,7 +110,7 @@ EXERCISES = (
     ),
     Exercise(
         "06.3",
-        "How many areas?",
+        "How many areas",
         "a whole number",
         (
             is_number("The answer is a whole number.", 1, 6),
@@ -137,7 +137,7 @@ EXERCISES = (
     ),
     Exercise(
         "06.4",
-        "Which ratio for tall objects?",
+        "Which ratio suits tall objects",
         "one of the ratios 1, 1/2 and 1/3",
         (
             is_number("The answer is one of the three ratios.", 0, 1),

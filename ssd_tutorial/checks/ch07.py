@@ -9,7 +9,7 @@ from ssd_tutorial.priors import boxes_per_cell, make_priors, num_priors
 EXERCISES = (
     Exercise(
         "07.1",
-        "How many priors has SSD512?",
+        "How many priors SSD512 has",
         "a whole number, or an expression that gives one",
         (
             is_number("The answer is a whole number.", 1),

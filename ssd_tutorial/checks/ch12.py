@@ -145,7 +145,7 @@ EXERCISES = (
     ),
     Exercise(
         "12.4",
-        "From which score on?",
+        "From which score on",
         "a function of scores [N], correct [N] and the number of objects that returns a score",
         (
             Property(

@@ -166,7 +166,7 @@ def check(id: str, answer) -> None:
         _told[id, verdict.cause] += 1
     else:
         forget(id)
-    print(verdict.text)
+    print(verdict.text + "\n", end="")  # in one write, or a notebook may store it as two outputs
 
 
 def forget(id: str) -> None:

@@ -214,10 +214,9 @@ def test_a_planted_object_is_found_where_it_is():
 
 
 def test_classes_do_not_suppress_each_other():
-    same_place = planted((8002, 1, 0.9), (8002, 2, 0.05), (8003, 1, 0.8))
-    assert (
-        iou(*(decode(torch.zeros(1, 4), VOC[[i]]) for i in (8002, 8003))).item() > 0.45
-    )  # the squares of a cell
+    same_place = planted((8002, 1, 0.9), (8002, 2, 0.3), (8003, 1, 0.8))
+    squares = decode(torch.zeros(2, 4), VOC[8002:8004])  # of one cell
+    assert iou(squares, squares)[0, 1] > 0.45
     (found,) = postprocess(*same_place, VOC)
     assert found.labels.tolist() == [1, 2]
     (both,) = postprocess(*same_place, VOC, iou_threshold=0.99)

@@ -1,0 +1,69 @@
+"""The look of the book's figures: one style, and one colour, line and marker a feature map."""
+
+from typing import NamedTuple
+
+# Sizes are for a figure 6 inches wide: 11 pt is still readable when a phone shows it at half size.
+STYLE = {
+    "figure.figsize": (6.0, 3.8),
+    "figure.dpi": 130,
+    "figure.facecolor": "white",
+    "figure.constrained_layout.use": True,
+    "font.size": 11,
+    "axes.titlesize": 12,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#5b6570",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e3e7ec",
+    "xtick.labelsize": 11,
+    "ytick.labelsize": 11,
+    "xtick.color": "#3a424d",
+    "ytick.color": "#3a424d",
+    "legend.fontsize": 11,
+    "legend.frameon": False,
+    "lines.linewidth": 2.0,
+    "image.cmap": "cividis",  # the same order of lightness for every eye, and in grey
+}
+"""For ``plt.style.use(plots.STYLE)``, once at the top of a chapter."""
+
+INK, QUIET = "#1f262e", "#8a939d"
+"""Ground truths and text; negatives and whatever stands behind."""
+
+
+class MapLook(NamedTuple):
+    """How a feature map is drawn, everywhere."""
+
+    name: str
+    colour: str
+    line: str | tuple
+    """A matplotlib line style."""
+    marker: str
+
+
+LOOKS = (
+    MapLook("conv4_3", "#0072b2", "-", "o"),
+    MapLook("conv7", "#e06c00", "--", "s"),
+    MapLook("conv8_2", "#1a9a6c", "-.", "^"),
+    MapLook("conv9_2", "#e0559f", ":", "D"),
+    MapLook("conv10_2", "#6b4a00", (0, (6, 1, 1, 1, 1, 1)), "v"),
+    MapLook("conv11_2", "#432a8f", (0, (9, 3)), "P"),
+    MapLook("conv12_2", "#4a4a4a", (0, (2, 1)), "X"),
+)
+"""By index of the map. Told apart with every kind of colour vision, and by line and marker."""
+MAP_COLOURS: dict[str, str] = {look.name: look.colour for look in LOOKS}
+"""The colour of each feature map by its name, in the order of the maps."""
+
+
+def map_look(key: int | str) -> MapLook:
+    """The look of a feature map, by its index from 0 or by its name.
+
+    Raises `ValueError`, with the names there are, if there is none.
+    """
+    for k, look in enumerate(LOOKS):
+        if key in (k, look.name):
+            return look
+    raise ValueError(f"no feature map is called {key!r}; there are {', '.join(MAP_COLOURS)}")

@@ -6,7 +6,7 @@
 
 The cell is the first code cell, folded in JupyterLab and left out of the pages. The address in it
 comes from `repository.url` in `_config.yml`; in a running notebook the environment variable
-SSD_TUTORIAL_SOURCE (what pip takes after `ssd-tutorial @ `) overrides it.
+SSD_TUTORIAL_SOURCE (a folder, a wheel or git+ address, as pip takes it) overrides it.
 """
 
 from __future__ import annotations

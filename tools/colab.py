@@ -87,8 +87,13 @@ class Environment:
 
 def clean_environment(**more: str) -> dict[str, str]:
     """The variables of this process, less those that point into this checkout's environment."""
-    drop = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "SSD_TUTORIAL_BCCD", "SSD_TUTORIAL_SOURCE"}
-    return {k: v for k, v in os.environ.items() if k not in drop} | more
+    drop = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "MPLBACKEND"}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in drop and not name.startswith("SSD_TUTORIAL_")
+    }
+    return kept | more
 
 
 def local_address() -> str:
@@ -115,7 +120,11 @@ def run(notebook, python: Path, folder: Path, source: str, timeout: int) -> None
         language="python",
     )
     client = NotebookClient(
-        notebook, km=manager, timeout=timeout, resources={"metadata": {"path": str(folder)}}
+        notebook,
+        km=manager,
+        timeout=timeout,
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(folder)}},
     )
     client.execute(env=clean_environment(SSD_TUTORIAL_SOURCE=source))
 

@@ -13,6 +13,7 @@ stays as it was, and the exit code is 1.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import time
@@ -34,6 +35,7 @@ def execute(notebook, timeout: int):
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
+    os.environ.pop("MPLBACKEND", None)  # with Agg, no figure would be stored
     with tempfile.TemporaryDirectory(prefix="ssd-chapter-") as folder:
         NotebookClient(
             notebook,

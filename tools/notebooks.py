@@ -23,10 +23,10 @@ if importlib.util.find_spec("ssd_tutorial") is None:
 
     source = os.environ.get("SSD_TUTORIAL_SOURCE", "git+{address}")
     print("Installing ssd_tutorial (a minute or less) ...")
-    command = [sys.executable, "-m", "pip", "install", "--quiet", f"ssd-tutorial @ {{source}}"]
+    command = [sys.executable, "-m", "pip", "install", "--quiet", source]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        raise RuntimeError(f"pip could not install it from {{source}}:\\n{{done.stderr}}")
+        raise RuntimeError(f"pip could not install {{source}}:\\n{{done.stderr}}")
     importlib.invalidate_caches()"""
 
 

@@ -69,11 +69,12 @@ def cache_by_sources(app, config):
 
 
 def quiet_kernel(app):
-    """Run kernels with settings of the book's own: not the reader's startup files, no log lines."""
+    """Run kernels with settings of the book's own: not the reader's startup files or backend."""
     profile = Path(app.outdir).parent / "ipython" / "profile_default"
     profile.mkdir(parents=True, exist_ok=True)
     (profile / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 40\n")
     os.environ["IPYTHONDIR"] = str(profile.parent)
+    os.environ.pop("MPLBACKEND", None)  # with Agg, no figure would reach the page
 
 
 def drop_old_caches(app, exception):

@@ -5,8 +5,8 @@
     python tools/preview.py 08_matching --no-execute    # with the outputs that are stored in it
 
 Links to chapters that are left out would be warnings, so all chapters are read but only the named
-ones executed; the others show what is stored in them. Builds go to `_build/preview`, apart from
-those of `make book`.
+ones executed; the others show what is stored in them. Builds go to `_build/preview/NAME`, apart
+from those of `make book`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 import yaml
 from notebooks import ROOT, chapters
 
-OUT = ROOT / "_build" / "preview"
+PREVIEWS = ROOT / "_build" / "preview"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -41,8 +41,9 @@ def main(arguments: list[str] | None = None) -> int:
     if options.no_execute:
         config["execute"]["execute_notebooks"] = "off"
     config["sphinx"]["local_extensions"] = {"ssd_book": str(ROOT / "book" / "_ext")}
-    OUT.mkdir(parents=True, exist_ok=True)
-    settings = OUT / "_config.yml"
+    out = PREVIEWS / "-".join(named)
+    out.mkdir(parents=True, exist_ok=True)
+    settings = out / "_config.yml"
     settings.write_text(yaml.safe_dump(config), encoding="utf-8")
 
     command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(ROOT)]
@@ -50,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--config",
         str(settings),
         "--path-output",
-        str(OUT),
+        str(out),
         "-n",
         "-W",
         "--keep-going",
@@ -58,12 +59,12 @@ def main(arguments: list[str] | None = None) -> int:
     ]
     status = subprocess.run(command, cwd=ROOT).returncode
     for name in named:
-        if (report := OUT / "_build" / "html" / "reports" / "book" / f"{name}.err.log").is_file():
+        if (report := out / "_build" / "html" / "reports" / "book" / f"{name}.err.log").is_file():
             print(report.read_text(encoding="utf-8"), file=sys.stderr)
     if status:
         print("preview: the build reported the faults above", file=sys.stderr)
         return status
-    html = OUT / "_build" / "html"
+    html = out / "_build" / "html"
     for name in named:
         print((html / "book" / f"{name}.html").as_uri())
     if options.shots:

@@ -178,7 +178,7 @@ class ModelPreset:
     name: str
     priors: Preset
     backbone: Literal["vgg16", "slim"]
-    """``"vgg16"``: the paper's. ``"slim"``, for a CPU: 1.2 M parameters at 3 classes (chapter 12)."""
+    """``"vgg16"``: the paper's. ``"slim"``: 1.2 M parameters at 3 classes, for a CPU."""
 
     def with_priors(self, preset: Preset) -> "ModelPreset":
         """The same network on other priors with the same number of boxes a cell."""

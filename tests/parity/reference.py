@@ -87,11 +87,20 @@ def postprocess(logits: Tensor, offsets: Tensor, priors_cxcywh: Tensor) -> list[
     return [Detections(one["boxes"], one["scores"], one["labels"]) for one in found]
 
 
-def torchvision_ssd300(num_classes: int = 21, seed: int = 0) -> nn.Module:
-    """Its whole SSD300, random but not degenerate: every class and size of box is predicted.
+def draw_picture(height: int, width: int, generator: torch.Generator) -> Tensor:
+    """A picture ``[3, height, width]`` of coloured blobs with some noise."""
+    coarse = torch.rand(1, 3, 12, 12, generator=generator)
+    picture = nn.functional.interpolate(coarse, (height, width), mode="bilinear")[0]
+    return (picture + 0.1 * torch.randn(picture.shape, generator=generator)).clamp(0, 1)
 
-    As initialised, random weights answer every picture alike. Here each convolution keeps the
-    spread of its input, and the heads are scaled so that some scores are high and most are low.
+
+@torch.no_grad()
+def torchvision_ssd300(num_classes: int = 21, seed: int = 0) -> nn.Module:
+    """Its whole SSD300 with random weights that are not degenerate.
+
+    As initialised, it gives all priors of a map nearly the same scores. Here every convolution of
+    the backbone keeps the spread of its input, and those of the heads are scaled and shifted so
+    that every output is spread around zero over the cells of a picture.
     """
     torch.manual_seed(seed)
     model = ssd300_vgg16(weights=None, weights_backbone=None, num_classes=num_classes).eval()
@@ -100,17 +109,18 @@ def torchvision_ssd300(num_classes: int = 21, seed: int = 0) -> nn.Module:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             nn.init.normal_(layer.bias, std=0.02)
     nn.init.uniform_(model.backbone.scale_weight, 10, 30)
-    heads = (
-        (model.head.classification_head.module_list, 3.0),
-        (model.head.regression_head.module_list, 1.5),
-    )
-    with torch.no_grad():
-        maps = list(model.backbone(model.transform([torch.rand(3, 300, 300)])[0].tensors).values())
-        for modules, spread in heads:
-            for layer, x in zip(modules, maps, strict=True):
-                nn.init.normal_(layer.weight)
-                layer.weight.mul_(spread / layer(x).std())
-                nn.init.normal_(layer.bias, std=0.1)
+    picture = draw_picture(300, 300, torch.Generator().manual_seed(seed))
+    maps = list(model.backbone(model.transform([picture])[0].tensors).values())
+    for head, spread in ((model.head.classification_head, 2.5), (model.head.regression_head, 1.5)):
+        for layer, x in zip(head.module_list, maps, strict=True):
+            nn.init.normal_(layer.weight)
+            nn.init.zeros_(layer.bias)
+            out = layer(x).flatten(2)  # [1, outputs, cells]
+            if out.shape[2] > 1:
+                layer.weight.mul_(spread / out.std())
+                layer.bias.copy_(-spread / out.std() * out.mean((0, 2)))
+            else:
+                layer.weight.mul_(spread / out.std() / 2)
     return model
 
 

@@ -117,6 +117,8 @@ lint: $(STAMP) ## ruff (code and notebooks), and the lint of the book
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
 	@$(BIN)/python tools/lint_book.py
+	@$(BIN)/python tools/exercises.py check
+	@$(BIN)/python tools/readme.py --check
 
 .PHONY: bench
 bench: $(STAMP) ## time the package against torchvision

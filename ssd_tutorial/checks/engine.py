@@ -16,6 +16,8 @@ from typing import Any, Literal
 
 from ssd_tutorial.checks.reader import Blank, Raised, ReaderFunction, describe, is_blank
 
+WIDTH = 76  # characters of a line: what a page of the book shows without scrolling
+
 
 @dataclass(frozen=True)
 class Property:
@@ -139,7 +141,7 @@ def _unsolved(exercise: Exercise) -> Verdict:
 def _line(label: str, text: str) -> str:
     return textwrap.fill(
         f"{label} {text}",
-        88,
+        WIDTH,
         initial_indent="  ",
         subsequent_indent="    ",
         break_long_words=False,

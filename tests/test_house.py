@@ -182,7 +182,8 @@ def test_every_module_has_its_place_in_the_list_and_in_the_table():
 
 def test_table_names_no_module_that_is_not_there():
     table = text_of("CONTRIBUTING.md").partition("| module |")[2].partition("```layers")[0]
-    for name in re.findall(r"`(\w+(?:\.py|/))`", table):
+    first_column = "\n".join(row.split("|")[1] for row in table.splitlines() if row.count("|") > 3)
+    for name in re.findall(r"`(\w+(?:\.py|/))`", first_column):
         assert (PACKAGE / name).exists(), f"CONTRIBUTING.md: {name}"
     for name in set().union(*layers()):
         assert (PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").is_file(), name

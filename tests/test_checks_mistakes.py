@@ -374,3 +374,44 @@ def test_every_mistake_that_an_exercise_knows_is_planted(exercise):
     hints = [_first_hint(exercise.id, answer) for answer, _ in PLANTED[exercise.id]]
     for mistake in exercise.mistakes:
         assert any(mistake.hint in hint for hint in hints), f"nobody makes it: {mistake.hint}"
+
+
+class Unspeakable:
+    def __repr__(self):
+        raise RuntimeError
+
+
+class UnspeakableError(Exception):
+    def __str__(self):
+        raise RuntimeError
+
+
+def raises_it(*args):
+    raise UnspeakableError
+
+
+ENDLESS = []
+ENDLESS.append(ENDLESS)
+VALUES = [
+    "text", b"", 1j, float("nan"), float("inf"), -(10**400), [], {}, {1: 2}, set(), [[1], [2, 3]],
+    torch.empty(0), torch.full((2, 4), float("nan")), torch.ones(5, dtype=torch.bool),
+    torch.eye(3).to_sparse(), object(), Unspeakable(), ENDLESS, ValueError(), int,
+]  # fmt: skip
+FUNCTIONS = [lambda value=value: value for value in VALUES] + [
+    lambda *args: "text",
+    lambda *args: torch.tensor(float("nan")),
+    lambda *args: torch.zeros(1, 1, 1, 1),
+    lambda *args: args,
+    lambda *args: args[0],
+    lambda *args: Unspeakable(),
+    lambda *args: ENDLESS,
+    raises_it,
+]
+
+
+@pytest.mark.parametrize("exercise", all_exercises(), ids=lambda exercise: exercise.id)
+def test_no_answer_whatever_raises_or_passes(exercise):
+    for answer in VALUES + FUNCTIONS:
+        verdict = examine(exercise, answer)
+        assert verdict.status != "passed"
+        assert exercise.id in verdict.text

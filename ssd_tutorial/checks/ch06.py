@@ -161,7 +161,7 @@ EXERCISES = (
                 lambda: 1 / 3,
                 "A lighthouse is that slim. Take the mean over all tall objects.",
             ),
-            gives(lambda: 1.0, "A square, for objects half as wide again as high? Measure it."),
+            gives(lambda: 1.0, "A square, for objects half again as high as wide? Measure it."),
         ),
     ),
 )

@@ -180,18 +180,32 @@ def check_disk(folder: Path) -> Finding:
     return Finding("disk", f"{free:.1f} GB free", mend)
 
 
+def count_photographs() -> int:
+    """Reads every annotated photograph; raises what reading raises."""
+    from ssd_tutorial.datasets import load_photograph, photographs
+
+    return len([load_photograph(name) for name in photographs()])
+
+
+def count_weights() -> int:
+    """Builds a detector from every file of trained weights; raises what that raises."""
+    from ssd_tutorial.data_files import data_path
+    from ssd_tutorial.weights import load_weights
+
+    files = sorted(data_path("weights").glob("*.safetensors"))
+    if not files:
+        raise FileNotFoundError("no file of weights is there")
+    return len([load_weights(file) for file in files])
+
+
 def check_data() -> Iterator[Finding]:
     """The data that come with the package, and BCCD where it is named."""
-    try:
-        from ssd_tutorial.datasets import load_photograph, photographs
-
-        names = photographs()
-        for name in names:
-            load_photograph(name)
-        yield Finding("photographs", f"{len(names)}, all readable")
-    except Exception as error:
-        mend = "install the package again; its data folder is not whole"
-        yield Finding("photographs", f"cannot be read: {error}", mend)
+    mend = "install the package again; its data folder is not whole"
+    for name, count in (("photographs", count_photographs), ("weights", count_weights)):
+        try:
+            yield Finding(name, f"{count()}, all readable")
+        except Exception as error:
+            yield Finding(name, f"cannot be read: {error}", mend)
     named = os.environ.get("SSD_TUTORIAL_BCCD")
     if not named:
         yield Finding("BCCD", "SSD_TUTORIAL_BCCD names no folder; chapters use scenes")

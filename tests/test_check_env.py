@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ssd_tutorial import check_env, datasets
+from ssd_tutorial import check_env, data_files, datasets
 
 
 def run(**environment):
@@ -37,7 +37,16 @@ def test_whole_environment_passes_and_names_every_requirement():
     for name in check_env.requirements():
         assert f" {name} " in text
         assert importlib.metadata.version(name) in text
-    for line in ("Python 3.", "processor", "bfloat16", "GPU", "live figures", "disk", "BCCD"):
+    for line in (
+        "Python 3.",
+        "processor",
+        "bfloat16",
+        "GPU",
+        "live figures",
+        "disk",
+        "weights",
+        "BCCD",
+    ):
         assert line in text
     assert "!" not in text
 
@@ -142,9 +151,21 @@ def test_unreadable_photographs_are_told(monkeypatch):
 
     monkeypatch.setattr(datasets, "load_photograph", lost)
     monkeypatch.delenv("SSD_TUTORIAL_BCCD", raising=False)
-    finding = next(check_env.check_data())
+    finding = next(f for f in check_env.check_data() if f.name == "photographs")
     assert "photographs/cat.jpg" in finding.text
     assert finding.fix
+
+
+def test_lost_and_damaged_weights_are_told(monkeypatch, tmp_path):
+    monkeypatch.setattr(data_files, "data_path", lambda name: tmp_path)
+    lost = next(f for f in check_env.check_data() if f.name == "weights")
+    assert "no file of weights is there" in lost.text
+    assert lost.fix
+    (tmp_path / "cut.safetensors").write_bytes(b"not a header")
+    damaged = next(f for f in check_env.check_data() if f.name == "weights")
+    assert "cannot be read" in damaged.text
+    assert "cut.safetensors" in damaged.text
+    assert damaged.fix
 
 
 def test_help_says_what_the_exit_code_means(capsys):

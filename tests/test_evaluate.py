@@ -1,0 +1,411 @@
+"""Average precision: by hand, against a loop that follows VOC's kit, and against pycocotools."""
+
+import contextlib
+import io
+import math
+
+import numpy as np
+import pytest
+import torch
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from ssd_tutorial.boxes import iou
+from ssd_tutorial.detect import Detections
+from ssd_tutorial.evaluate import COCO_SIZES, COCO_THRESHOLDS, GroundTruth, coco_ap, voc_ap
+
+CLASSES = ("cat", "dog", "owl")
+HERE, THERE, NOWHERE = [0, 0, 10, 10], [50, 50, 70, 90], [200, 200, 230, 220]
+
+
+def truth(*rows, labels=None, difficult=None):
+    return GroundTruth(
+        torch.tensor(rows, dtype=torch.float32).view(-1, 4),
+        torch.tensor(labels or [1] * len(rows), dtype=torch.int64),
+        torch.tensor(difficult or [False] * len(rows), dtype=torch.bool),
+    )
+
+
+def found(*rows, scores=None, labels=None):
+    scores = scores or [1 - i / 100 for i in range(len(rows))]
+    return Detections(
+        torch.tensor(rows, dtype=torch.float32).view(-1, 4),
+        torch.tensor(scores, dtype=torch.float32),
+        torch.tensor(labels or [1] * len(rows), dtype=torch.int64),
+    )
+
+
+def both(detections, truths, **kwargs):
+    """(AP by area, AP by 11 points) of the first class."""
+    return tuple(
+        voc_ap(detections, truths, CLASSES, interpolation=rule, **kwargs).ap["cat"]
+        for rule in ("area", "11 points")
+    )
+
+
+def draw(seed, images=12, classes=3, size=400):
+    """Random truths, and detections that are near them, doubled, elsewhere, or of another class.
+
+    Integer pixels, so that IoUs at a threshold are exact; few scores, so that some are equal.
+    """
+    rng = np.random.default_rng(seed)
+    truths, detections = [], []
+    for _ in range(images):
+        n = int(rng.integers(0, 7))
+        side = np.exp(rng.uniform(np.log(8), np.log(size * 0.7), (n, 2)))
+        low = rng.uniform(0, size - side)
+        boxes = np.concatenate([low, low + side], 1).round()
+        labels = rng.integers(1, classes + 1, n)
+        truths.append(
+            GroundTruth(
+                torch.tensor(boxes, dtype=torch.float32).view(-1, 4),
+                torch.tensor(labels),
+                torch.tensor(rng.random(n) < 0.2),
+            )
+        )
+        guesses, names = [np.zeros((0, 4))], [np.zeros(0, dtype=np.int64)]
+        for box, label in zip(boxes, labels, strict=True):
+            for _ in range(int(rng.integers(0, 4))):
+                width = np.tile(box[2:] - box[:2], 2)
+                guesses.append((box + 0.15 * rng.normal(size=4) * width).round()[None])
+                names.append(np.array([label if rng.random() < 0.85 else 1 + label % classes]))
+        for _ in range(int(rng.integers(0, 4))):
+            corner = rng.integers(0, size - 50, 2)
+            guesses.append(np.concatenate([corner, corner + rng.integers(5, 50, 2)])[None])
+            names.append(rng.integers(1, classes + 1, 1))
+        boxes, labels = np.concatenate(guesses), np.concatenate(names)
+        good = (boxes[:, 2:] > boxes[:, :2]).all(1)
+        scores = (rng.integers(1, 40, len(boxes)) / 40)[good]
+        order = np.argsort(-scores, kind="stable")
+        detections.append(
+            Detections(
+                torch.tensor(boxes[good][order], dtype=torch.float32).view(-1, 4),
+                torch.tensor(scores[order], dtype=torch.float32),
+                torch.tensor(labels[good][order]),
+            )
+        )
+    return detections, truths
+
+
+# --- by hand -------------------------------------------------------------------------------------
+
+
+def test_all_found():
+    assert both([found(HERE, THERE)], [truth(HERE, THERE)]) == (1, 1)
+    assert coco_ap([found(HERE, THERE)], [truth(HERE, THERE)], CLASSES).ap["cat"] == 1
+
+
+def test_nothing_found_is_0_and_nothing_to_find_is_nan():
+    assert both([found()], [truth(HERE)]) == (0, 0)
+    result = voc_ap([found(NOWHERE)], [truth(HERE, labels=[2])], CLASSES)
+    assert math.isnan(result.ap["cat"])
+    assert result.ap["dog"] == 0
+    assert result.objects == {"cat": 0, "dog": 1, "owl": 0}
+    assert result.mean_ap == 0  # over the classes with something to find
+    assert math.isnan(voc_ap([found(HERE)], [truth()], CLASSES).mean_ap)
+
+
+def test_hit_miss_hit():
+    """Precisions 1, 1/2, 2/3 at recalls 1/2, 1/2, 1: area 1/2 * 1 + 1/2 * 2/3."""
+    area, points = both([found(HERE, NOWHERE, THERE)], [truth(HERE, THERE)])
+    assert area == pytest.approx(1 / 2 + 1 / 3)
+    assert points == pytest.approx((6 * 1 + 5 * 2 / 3) / 11)  # recalls 0 .. .5, then .6 .. 1
+
+
+def test_miss_first_costs_more():
+    area, points = both([found(NOWHERE, HERE, THERE)], [truth(HERE, THERE)])
+    assert area == pytest.approx(2 / 3)  # the envelope lifts 1/2 at recall 1/2 to 2/3
+    assert points == pytest.approx(2 / 3)
+
+
+def test_half_of_what_there_is():
+    area, points = both([found(HERE)], [truth(HERE, THERE)])
+    assert area == pytest.approx(1 / 2)
+    assert points == pytest.approx(6 / 11)
+
+
+@pytest.mark.parametrize("hits", range(11))
+def test_eleven_points_of_ten_objects(hits):
+    """Recall .3 is reached by three of ten: rounding must not lose a point (.3 < 3 * .1)."""
+    rows = [[20 * i, 0, 20 * i + 10, 10] for i in range(10)]
+    _, points = both([found(*rows[:hits])], [truth(*rows)])
+    assert points == pytest.approx((hits + 1) / 11 if hits else 0)
+
+
+def test_a_second_find_of_the_same_object_is_wrong():
+    area, _ = both([found(HERE, HERE, THERE)], [truth(HERE, THERE)])
+    assert area == pytest.approx(1 / 2 + 1 / 3)
+
+
+def test_detections_are_ranked_over_all_images():
+    """The second image's miss comes between the hits, by its score."""
+    detections = [found(HERE, THERE, scores=[0.9, 0.3]), found(NOWHERE, scores=[0.5])]
+    area, _ = both(detections, [truth(HERE, THERE), truth()])
+    assert area == pytest.approx(1 / 2 + 1 / 3)
+    assert both(detections[::-1], [truth(), truth(HERE, THERE)])[0] == area
+
+
+def test_unsorted_detections_are_sorted():
+    rows, scores = [NOWHERE, HERE, THERE], [0.1, 0.9, 0.8]
+    assert both([found(*rows, scores=scores)], [truth(HERE, THERE)])[0] == 1
+
+
+def test_the_iou_threshold_is_reached_not_passed():
+    half = [found([0, 0, 10, 5])]
+    assert both(half, [truth(HERE)])[0] == 1
+    assert both(half, [truth(HERE)], iou_threshold=0.51)[0] == 0
+    assert coco_ap(half, [truth(HERE)], CLASSES, iou_thresholds=[0.5]).ap["cat"] == 1
+
+
+def test_a_find_counts_for_its_own_class_only():
+    result = voc_ap([found(HERE, labels=[2])], [truth(HERE, THERE, labels=[1, 2])], CLASSES)
+    assert (result.ap["cat"], result.ap["dog"]) == (0, 0)
+
+
+def test_difficult_objects_are_neither_hits_nor_misses():
+    hard = truth(HERE, THERE, difficult=[False, True])
+    for detections in ([found(HERE)], [found(THERE, HERE)], [found(THERE, THERE, THERE, HERE)]):
+        assert both(detections, [hard]) == (1, 1)
+    assert voc_ap([found(HERE)], [hard], CLASSES).objects["cat"] == 1
+    easy = truth(HERE, THERE)
+    assert both([found(THERE, THERE, HERE)], [easy])[0] < 1
+    assert math.isnan(voc_ap([found(THERE)], [truth(THERE, difficult=[True])], CLASSES).ap["cat"])
+
+
+def test_voc_gives_a_detection_to_its_best_object_and_coco_to_the_best_that_is_free():
+    """Two objects overlap; two finds lie best on the first, and well on the second."""
+    one, other = [0, 0, 10, 10], [0, 0, 10, 8]
+    truths = [truth(one, other)]
+    twice = [found(one, [0, 0, 10, 10])]
+    assert voc_ap(twice, truths, CLASSES).ap["cat"] == pytest.approx(1 / 2)
+    assert coco_ap(twice, truths, CLASSES, iou_thresholds=[0.5]).ap["cat"] == 1
+
+
+def test_by_size():
+    """A small object found, a large one missed."""
+    small, large = [0, 0, 20, 20], [100, 100, 300, 300]
+    truths, detections = [truth(small, large)], [found(small)]
+    got = {
+        name: voc_ap(detections, truths, CLASSES, size=size) for name, size in COCO_SIZES.items()
+    }
+    assert {name: result.objects["cat"] for name, result in got.items()} == {
+        "small": 1,
+        "medium": 0,
+        "large": 1,
+    }
+    assert got["small"].ap["cat"] == 1
+    assert math.isnan(got["medium"].ap["cat"])
+    assert got["large"].ap["cat"] == 0  # the small find does not count against the large
+
+
+def test_the_curve():
+    result = voc_ap([found(HERE, NOWHERE, THERE)], [truth(HERE, THERE)], CLASSES)
+    curve = result.curves["cat"]
+    np.testing.assert_allclose(curve.recall, [1 / 2, 1 / 2, 1])
+    np.testing.assert_allclose(curve.precision, [1, 1 / 2, 2 / 3])
+    np.testing.assert_allclose(curve.scores, [1, 0.99, 0.98])
+
+
+@pytest.mark.parametrize("rule", [voc_ap, coco_ap])
+def test_the_unit_does_not_matter(rule):
+    detections, truths = draw(3)
+    scaled = [d._replace(boxes=d.boxes / 512) for d in detections]  # exact in binary
+    want = rule(detections, truths, CLASSES).ap
+    assert rule(scaled, [t._replace(boxes=t.boxes / 512) for t in truths], CLASSES).ap == want
+
+
+# --- VOC against a loop that follows its kit -----------------------------------------------------
+
+
+def slow_voc(detections, truths, label, threshold, eleven_points):
+    """One class, as VOCevaldet does it: detection by detection, with lists."""
+    ranked = sorted(
+        (
+            (-d.scores[i].item(), image, d.boxes[i])
+            for image, d in enumerate(detections)
+            for i in range(len(d.scores))
+            if d.labels[i] == label
+        ),
+        key=lambda one: one[0],
+    )
+    wanted = [t.boxes[t.labels == label] for t in truths]
+    hard = [t.difficult[t.labels == label].tolist() for t in truths]
+    seen = [[False] * len(boxes) for boxes in wanted]
+    total = sum(not h for image in hard for h in image)
+    hits = misses = 0
+    recall, precision = [], []
+    for _, image, box in ranked:
+        overlaps = iou(box[None], wanted[image])[0].tolist()
+        best = max(overlaps, default=-1)
+        if best >= threshold:
+            truth_index = overlaps.index(best)
+            if hard[image][truth_index]:
+                continue
+            if seen[image][truth_index]:
+                misses += 1
+            else:
+                hits += 1
+                seen[image][truth_index] = True
+        else:
+            misses += 1
+        recall.append(hits / total if total else 0)
+        precision.append(hits / (hits + misses))
+    if total == 0:
+        return math.nan
+    if eleven_points:
+        best = [
+            max((p for p, r in zip(precision, recall, strict=True) if r >= t / 10), default=0)
+            for t in range(11)
+        ]
+        return sum(best) / 11
+    area, before = 0.0, 0.0
+    for i, r in enumerate(recall):
+        area += (r - before) * max(precision[i:])
+        before = r
+    return area
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("threshold", [0.5, 0.75])
+def test_voc_equals_a_loop(seed, threshold):
+    detections, truths = draw(seed)
+    for rule in ("area", "11 points"):
+        got = voc_ap(detections, truths, CLASSES, iou_threshold=threshold, interpolation=rule).ap
+        want = [
+            slow_voc(detections, truths, label, threshold, rule == "11 points")
+            for label in (1, 2, 3)
+        ]
+        assert list(got.values()) == pytest.approx(want, nan_ok=True)
+        assert 0 < np.nanmean(want) < 1
+
+
+# --- COCO against pycocotools --------------------------------------------------------------------
+
+
+def pycocotools(detections, truths, max_detections=100):
+    """Precision ``[T, R, K, A, M]`` of COCOeval: thresholds, recalls, classes, sizes, limits.
+
+    `difficult` is no idea of COCO's. There, an object is left aside if its noted area is out of
+    range, and the noted area is ours to choose.
+    """
+    annotations, results = [], []
+    for image, t in enumerate(truths, start=1):
+        for box, label, hard in zip(t.boxes.tolist(), t.labels.tolist(), t.difficult, strict=True):
+            x, y, w, h = box[0], box[1], box[2] - box[0], box[3] - box[1]
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": image,
+                    "category_id": label,
+                    "bbox": [x, y, w, h],
+                    "area": 1e12 if hard else w * h,
+                    "iscrowd": 0,
+                }
+            )
+    for image, d in enumerate(detections, start=1):
+        rows = zip(d.boxes.tolist(), d.scores.tolist(), d.labels.tolist(), strict=True)
+        for (x0, y0, x1, y1), score, label in rows:
+            results.append(
+                {
+                    "image_id": image,
+                    "category_id": label,
+                    "bbox": [x0, y0, x1 - x0, y1 - y0],
+                    "score": score,
+                }
+            )
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco = COCO()
+        coco.dataset = {
+            "info": {},
+            "images": [{"id": i + 1} for i in range(len(truths))],
+            "categories": [{"id": i + 1, "name": name} for i, name in enumerate(CLASSES)],
+            "annotations": annotations,
+        }
+        coco.createIndex()
+        evaluation = COCOeval(coco, coco.loadRes(results), "bbox")
+        evaluation.params.maxDets = [max_detections]
+        evaluation.evaluate()
+        evaluation.accumulate()
+    precision = evaluation.eval["precision"]
+    return np.where(precision < 0, np.nan, precision)
+
+
+def check_coco(result, precision):
+    """`result` against ``[T, R, K]`` of pycocotools, class by class."""
+    want = precision.mean(axis=(0, 1))
+    assert list(result.ap.values()) == pytest.approx(want.tolist(), nan_ok=True, abs=1e-12)
+    assert result.mean_ap == pytest.approx(np.nanmean(want), abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_coco_equals_pycocotools(seed):
+    detections, truths = draw(seed)
+    want = pycocotools(detections, truths)
+    check_coco(coco_ap(detections, truths, CLASSES), want[..., 0, 0])
+    for t, threshold in ((0, 0.5), (5, 0.75)):
+        one = coco_ap(detections, truths, CLASSES, iou_thresholds=[threshold])
+        check_coco(one, want[t : t + 1, ..., 0, 0])
+    for a, size in enumerate(COCO_SIZES.values(), start=1):
+        check_coco(coco_ap(detections, truths, CLASSES, size=size), want[..., a, 0])
+    assert 0 < np.nanmean(want) < 1
+
+
+def test_coco_limits_detections_a_class_and_an_image():
+    detections, truths = draw(1)
+    want = pycocotools(detections, truths, max_detections=2)
+    check_coco(coco_ap(detections, truths, CLASSES, max_detections=2), want[..., 0, 0])
+    assert coco_ap(detections, truths, CLASSES).mean_ap > np.nanmean(want[..., 0, 0])
+
+
+def test_cocos_thresholds_and_sizes():
+    assert COCO_THRESHOLDS == (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+    assert COCO_SIZES == {"small": (0, 1024), "medium": (1024, 9216), "large": (9216, 1e10)}
+
+
+# --- refusals ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rule", [voc_ap, coco_ap])
+def test_lists_and_labels_that_do_not_fit(rule):
+    with pytest.raises(ValueError, match="detections of 2 images but ground truths of 1"):
+        rule([found(), found()], [truth()], CLASSES)
+    for label in (0, 4):
+        with pytest.raises(
+            ValueError, match=rf"image 1: a detection has label {label}, but.*1 \.\. 3"
+        ):
+            rule([found(), found(HERE, labels=[label])], [truth(), truth()], CLASSES)
+        with pytest.raises(ValueError, match=rf"image 0: a ground truth has label {label}"):
+            rule([found()], [truth(HERE, labels=[label])], CLASSES)
+    with pytest.raises(ValueError, match="no image"):
+        rule([], [], CLASSES)
+
+
+def test_an_unknown_interpolation():
+    with pytest.raises(ValueError, match="'area', '11 points'.*not '12 points'"):
+        voc_ap([found()], [truth()], CLASSES, interpolation="12 points")
+
+
+# --- COCO against torchmetrics -------------------------------------------------------------------
+
+
+def test_coco_equals_torchmetrics():
+    """The metric that PyTorch users know (without `difficult`, which it has no word for)."""
+    from torchmetrics.detection import MeanAveragePrecision
+
+    detections, truths = draw(2)
+    truths = [t._replace(difficult=torch.zeros_like(t.difficult)) for t in truths]
+    metric = MeanAveragePrecision()
+    metric.update(
+        [d._asdict() for d in detections],
+        [{"boxes": t.boxes, "labels": t.labels} for t in truths],
+    )
+    want = metric.compute()
+    assert coco_ap(detections, truths, CLASSES).mean_ap == pytest.approx(
+        want["map"].item(), abs=1e-6
+    )
+    for threshold in (50, 75):
+        got = coco_ap(detections, truths, CLASSES, iou_thresholds=[threshold / 100])
+        assert got.mean_ap == pytest.approx(want[f"map_{threshold}"].item(), abs=1e-6)
+    for name, size in COCO_SIZES.items():
+        got = coco_ap(detections, truths, CLASSES, size=size)
+        assert got.mean_ap == pytest.approx(want[f"map_{name}"].item(), abs=1e-6)

@@ -46,6 +46,10 @@ $(STAMP): pyproject.toml requirements-lock.txt
 	@$(RUN) pip install --quiet --no-deps --editable .
 	@touch $@
 
+.PHONY: check
+check: $(STAMP) ## say what this environment can do, and how to mend what is missing
+	@$(RUN) ssd_tutorial.check_env
+
 .PHONY: lock
 lock: $(STAMP) ## renew requirements-lock.txt with the newest releases that fit pyproject.toml
 	@$(RUN) pip install --quiet uv

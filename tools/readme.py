@@ -86,7 +86,7 @@ def renewed(text: str, book_map: str, address: str) -> str:
     start, end = text.find(START), text.find(END)
     if not 0 <= start < end:
         raise ValueError(f"README.md needs the lines {START} and {END}, in this order")
-    text = f"{text[: start + len(START)]}\n{book_map}\n{text[end:]}"
+    text = f"{text[: start + len(START)]}\n\n{book_map}\n\n{text[end:]}"
     return re.sub(r"(git clone |git\+)https://[\w./-]+", rf"\g<1>{address}", text)
 
 

@@ -2,7 +2,6 @@
 
 from functools import cache
 
-import torch
 from torch import Tensor
 
 from ssd_tutorial.datasets.scenes import SCENE_CLASSES, Scenes
@@ -10,18 +9,19 @@ from ssd_tutorial.targets import Targets, make_targets
 
 
 @cache
-def scene_boxes(count: int) -> tuple[Tensor, ...]:
+def _scene(index: int) -> tuple[Tensor, Tensor]:
+    """Boxes ``[N, 4]`` xyxy in fractions and labels ``[N]`` of one scene of seed 0."""
+    scenes = Scenes(index + 1)
+    _, target = scenes[index]
+    return target["boxes"].as_subclass(Tensor) / scenes.size, target["labels"]
+
+
+def scene_boxes(count: int) -> list[Tensor]:
     """Ground truths of the first scenes of seed 0: for each ``[N, 4]`` xyxy in fractions."""
-    scenes = Scenes(count)
-    return tuple(
-        torch.as_tensor(target["boxes"]).float() / scenes.size
-        for _, target in map(scenes.__getitem__, range(count))
-    )
+    return [_scene(index)[0] for index in range(count)]
 
 
-@cache
 def scene_targets(count: int) -> Targets:
     """The same with their classes, as `Targets` of one batch of `count` images."""
-    scenes = Scenes(count)
-    labels = [scenes[i][1]["labels"] for i in range(count)]
-    return make_targets(list(scene_boxes(count)), labels, len(SCENE_CLASSES) + 1)
+    boxes, labels = zip(*(_scene(index) for index in range(count)), strict=True)
+    return make_targets(boxes, labels, len(SCENE_CLASSES) + 1)

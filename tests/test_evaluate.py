@@ -394,7 +394,9 @@ def test_coco_equals_torchmetrics():
 
     detections, truths = draw(2)
     truths = [t._replace(difficult=torch.zeros_like(t.difficult)) for t in truths]
-    metric = MeanAveragePrecision()
+    metric = MeanAveragePrecision(  # its own lists are rounded to single precision
+        iou_thresholds=list(COCO_THRESHOLDS), rec_thresholds=np.linspace(0, 1, 101).tolist()
+    )
     metric.update(
         [d._asdict() for d in detections],
         [{"boxes": t.boxes, "labels": t.labels} for t in truths],

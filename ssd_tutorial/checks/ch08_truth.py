@@ -1,5 +1,7 @@
 """What is true in the exercises of chapter 8, and the ways to tell an answer that is not."""
 
+from functools import cache
+
 import torch
 from torch import Tensor
 
@@ -134,6 +136,7 @@ def vanishes_in_the_other_order(boxes) -> bool:
     return nothing_vanishes(boxes.flip(0)) is None
 
 
+@cache
 def positives(threshold: float, forced: bool = True) -> int:
     """Positives over the scenes of 8.5; without `forced`, only those above the threshold."""
     priors, targets = make_priors(get_preset("caffe300_voc")), scene_targets(SCENES)

@@ -19,6 +19,7 @@ NUM_CLASSES = len(SCENE_CLASSES) + 1
 SAMPLES, BATCH, PICTURES = 10_000, 16, 500  # exercise 12.2
 
 
+@cache
 def first_confidence() -> float:
     """The confidence loss of a network that knows nothing: every class is as likely."""
     priors, targets = make_priors(get_preset("caffe300_voc")), scene_targets(2)

@@ -1,0 +1,1 @@
+"""Our steps and torchvision's timed side by side: ``python -m benchmarks --help``."""

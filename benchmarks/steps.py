@@ -1,0 +1,149 @@
+"""What is timed: for each step our way, torchvision's way, and a check that they agree."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
+from torchvision.models.detection.image_list import ImageList
+
+from ssd_tutorial.boxes import cxcywh_to_xyxy
+from ssd_tutorial.convert import from_torchvision_ssd300
+from ssd_tutorial.detect import postprocess
+from ssd_tutorial.loss import multibox_loss
+from ssd_tutorial.matching import match
+from ssd_tutorial.network import SSD
+from ssd_tutorial.presets import SSD300, get_preset
+from ssd_tutorial.priors import make_priors
+from tests.parity import reference
+
+PRESET = get_preset("torchvision300_coco")
+CLASSES = 21
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of the table."""
+
+    name: str
+    ours: Callable[[], object]
+    theirs: Callable[[], object]
+    check: Callable[[], None]
+    """Raises `AssertionError` if the two do not give the same."""
+    aim: float
+    """How many times as fast we want to be."""
+
+
+def priors() -> Step:
+    generator = DefaultBoxGenerator(
+        [[2], [2, 3], [2, 3], [2, 3], [2], [2]],
+        scales=[0.07, 0.15, 0.33, 0.51, 0.69, 0.87, 1.05],
+        steps=[8, 16, 32, 64, 100, 300],
+    )
+    images = ImageList(torch.zeros(1, 3, 300, 300), [(300, 300)])
+    maps = [torch.zeros(1, 1, n, n) for n in (38, 19, 10, 5, 3, 1)]
+
+    def ours():
+        return make_priors(PRESET)
+
+    def theirs():
+        return generator(images, maps)[0]
+
+    def check():
+        same = cxcywh_to_xyxy(ours()) * 300
+        torch.testing.assert_close(same, theirs(), atol=1e-4, rtol=0)
+
+    return Step("priors", ours, theirs, check, aim=2)
+
+
+def loss(rule: str, batch: int = 32, objects: int = 10) -> Step:
+    """Matching, loss, and the gradients of the network's outputs."""
+    generator = torch.Generator().manual_seed(0)
+    boxes = make_priors(PRESET)
+    targets = reference.draw_targets([objects] * batch, CLASSES, generator)
+    logits = 2 * torch.randn(batch, len(boxes), CLASSES, generator=generator)
+    offsets = torch.randn(batch, len(boxes), 4, generator=generator)
+    outputs = [logits.requires_grad_(), offsets.requires_grad_()]
+
+    def ours(rule=rule):
+        matches = match(boxes, targets, rule=rule)
+        total = multibox_loss(*outputs, targets, boxes, matches=matches).total
+        return total, *torch.autograd.grad(total, outputs)
+
+    def theirs():
+        total = sum(reference.loss(*outputs, targets, boxes, reference.match(boxes, targets)))
+        return total, *torch.autograd.grad(total, outputs)
+
+    def check():
+        for a, b in zip(ours("argmax"), theirs(), strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
+
+    name = f"matching ({rule}) + loss, forward and backward, {batch} x {objects} objects"
+    return Step(name, ours, theirs, check, aim=2)
+
+
+def detections(kind: str, batch: int = 8) -> Step:
+    """Decoding and suppression, of noise or of something like a trained network's outputs."""
+    generator = torch.Generator().manual_seed(0)
+    boxes = make_priors(PRESET)
+    logits = torch.randn(batch, len(boxes), CLASSES, generator=generator)
+    offsets = torch.randn(batch, len(boxes), 4, generator=generator)
+    if kind == "trained":
+        logits[..., 0] += 9  # background nearly everywhere
+        for image in range(batch):
+            for _ in range(10):  # objects, each seen by a cluster of priors
+                at, label = (int(torch.randint(1, n, (), generator=generator)) for n in (8732, 21))
+                near = (boxes - boxes[at]).abs().amax(1).argsort()[:40]
+                logits[image, near, label] += 8 + 3 * torch.rand(40, generator=generator)
+    else:
+        logits *= 2
+
+    def ours():
+        return postprocess(logits, offsets, boxes)
+
+    def theirs():
+        return reference.postprocess(logits, offsets, boxes)
+
+    def check():
+        for a, b in zip(ours(), theirs(), strict=True):
+            assert len(a.scores) > 0
+            assert reference.unexcused(a, b) == 0
+
+    return Step(f"decode + NMS, {batch} images, {kind} scores", ours, theirs, check, aim=2)
+
+
+@torch.no_grad()
+def network(batch: int = 1) -> Step:
+    """SSD300 with VGG-16, from pixels to scores and offsets."""
+    model = reference.torchvision_ssd300(CLASSES)
+    mine = SSD(SSD300.with_priors(PRESET), CLASSES).eval()
+    mine.load_state_dict(from_torchvision_ssd300(model.state_dict()))
+    generator = torch.Generator().manual_seed(0)
+    images = torch.stack([reference.draw_picture(300, 300, generator) for _ in range(batch)])
+
+    @torch.no_grad()
+    def ours() -> tuple[Tensor, Tensor]:
+        return mine(images)
+
+    @torch.no_grad()
+    def theirs() -> tuple[Tensor, Tensor]:
+        maps = model.backbone(model.transform.normalize(images))
+        heads = model.head(list(maps.values()))
+        return heads["cls_logits"], heads["bbox_regression"]
+
+    def check():
+        for a, b in zip(ours(), theirs(), strict=True):
+            torch.testing.assert_close(a, b, atol=1e-3, rtol=1e-3)
+
+    return Step(f"network forward, SSD300 VGG-16, {batch} image", ours, theirs, check, aim=1)
+
+
+STEPS: dict[str, Callable[[], Step]] = {
+    "priors": priors,
+    "loss": lambda: loss("bipartite"),
+    "loss-argmax": lambda: loss("argmax"),
+    "detect": lambda: detections("trained"),
+    "detect-noise": lambda: detections("random"),
+    "network": network,
+}

@@ -7,6 +7,8 @@ from torch import Tensor
 
 from ssd_tutorial.boxes import VARIANCES, decode, iou
 
+_BLOCK = 16  # boxes whose overlaps `nms` computes at a time
+
 
 class Detections(NamedTuple):
     """What was found in one image, best first."""
@@ -36,15 +38,16 @@ def nms(boxes_xyxy: Tensor, valid: Tensor, iou_threshold: float = 0.45) -> Tenso
     Returns:
         ``[..., N]``, True for a survivor.
     """
-    n = boxes_xyxy.shape[-2]
-    better = torch.ones(n, n, dtype=torch.bool, device=boxes_xyxy.device).triu(1)  # i before j
-    beats = (iou(boxes_xyxy, boxes_xyxy) > iou_threshold) & better  # [..., i, j]
-    survives = valid
-    while True:  # the first k boxes are right after k rounds; chains of overlaps end much sooner
-        again = valid & ~(beats & survives[..., None]).any(dim=-2)
-        if torch.equal(again, survives):
-            return survives
-        survives = again
+    survives, n = valid.clone(), boxes_xyxy.shape[-2]
+    for start in range(0, n, _BLOCK):
+        # [..., <= 16, n - start]: a block's IoUs stay in the cache, those of all pairs would not
+        beats = iou(boxes_xyxy[..., start : start + _BLOCK, :], boxes_xyxy[..., start:, :])
+        beats = beats > iou_threshold
+        for i in range(beats.shape[-2]):
+            rest = start + i + 1
+            beaten = beats[..., i, i + 1 :] & survives[..., rest - 1, None]
+            survives[..., rest:] &= ~beaten
+    return survives
 
 
 def postprocess(

@@ -25,6 +25,7 @@ class L2Norm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
+        """``[B, channels, H, W]`` to the same shape; every pixel of length ``weight``."""
         squared = x.float().square().sum(dim=1, keepdim=True)  # [B, 1, H, W]; float: see bf16
         return (x * torch.rsqrt(squared + self.eps) * self.weight[:, None, None]).to(x.dtype)
 
@@ -50,7 +51,7 @@ class VGG16(nn.Module):
 
     def __init__(self):
         super().__init__()
-        pool = dict(kernel_size=2, stride=2)
+        pool = {"kernel_size": 2, "stride": 2}
         self.conv4_3 = nn.Sequential(
             *_conv(3, 64, padding=1), *_conv(64, 64, padding=1), nn.MaxPool2d(**pool),
             *_conv(64, 128, padding=1), *_conv(128, 128, padding=1), nn.MaxPool2d(**pool),
@@ -67,14 +68,15 @@ class VGG16(nn.Module):
         )  # fmt: skip
 
     def forward(self, x: Tensor) -> list[Tensor]:
+        """Normalised images ``[B, 3, S, S]`` to the two largest feature maps."""
         conv4_3 = self.conv4_3(x)
         return [self.norm(conv4_3), self.conv7(conv4_3)]
 
 
 def _vgg_extras(image_size: int) -> list[nn.Module]:
     """conv8 .. conv11 (conv12 for 512 px): 1 x 1 to shrink channels, 3 x 3 to shrink the map."""
-    halve = dict(stride=2, padding=1)
-    last = dict() if image_size == 300 else halve  # 300: 5 -> 3 -> 1 unpadded; 512: 8 -> 4 -> 2
+    halve = {"stride": 2, "padding": 1}
+    last = {} if image_size == 300 else halve  # 300: 5 -> 3 -> 1 unpadded; 512: 8 -> 4 -> 2
     widths = [(1024, 256, 512, halve), (512, 128, 256, halve)] + [(256, 128, 256, last)] * 2
     extras = [
         nn.Sequential(*_conv(c_in, c_mid, kernel=1), *_conv(c_mid, c_out, **geometry))
@@ -96,7 +98,7 @@ class Slim(nn.Module):
 
     def __init__(self):
         super().__init__()
-        pool = dict(kernel_size=2, stride=2, ceil_mode=True)
+        pool = {"kernel_size": 2, "stride": 2, "ceil_mode": True}
         self.first = nn.Sequential(
             *_conv_bn(3, 16, stride=2, padding=1), *_conv_bn(16, 32, padding=1),
             nn.MaxPool2d(**pool), *_conv_bn(32, 64, padding=1), *_conv_bn(64, 64, padding=1),
@@ -107,6 +109,7 @@ class Slim(nn.Module):
         )
 
     def forward(self, x: Tensor) -> list[Tensor]:
+        """Normalised images ``[B, 3, S, S]`` to the two largest feature maps."""
         first = self.first(x)
         return [first, self.second(first)]
 
@@ -115,7 +118,7 @@ def _slim_extras(image_size: int) -> list[nn.Module]:
     """19 -> 10 -> 5 -> 3 -> 1, one convolution each; one pixel is too few for batch norm."""
     if image_size != 300:
         raise ValueError(f"the slim backbone has maps for 300 px, not for {image_size}")
-    halve = dict(stride=2, padding=1)
+    halve = {"stride": 2, "padding": 1}
     return [nn.Sequential(*_conv_bn(128, 128, **halve)) for _ in range(3)] + [
         nn.Sequential(*_conv(128, 128))
     ]

@@ -19,6 +19,8 @@ from book_rules import MARKER, RULES, Fault, filler, markers, prose
 from notebooks import ROOT, chapters, read
 
 IGNORED_IN_THE_BOOK = 12
+# a target above a heading, an option of a directive, a figure of a code cell in a text page
+LABEL = r"^\(([\w:-]+)\)=|^[ \t]*:(?:name|label):[ \t]*(\S+)|^ +name: (fig-\S+)$"
 ROLE = re.compile(r"\{(doc|ref|numref|eq|term|cite(?::\w+)?)\}`([^`]+)`")
 LINK = re.compile(r"(?<!!)\[[^\]\n]*\]\(([^)\s]+)\)")
 
@@ -49,10 +51,8 @@ class Targets:
         self.labels: dict[str, list[str]] = {}
         for page in self.pages:
             for _, text in texts(page):
-                found = re.findall(
-                    r"^\(([\w:-]+)\)=|^[ \t]*:(?:name|label):[ \t]*(\S+)", text, re.M
-                )
-                for label in (a or b for a, b in found):
+                found = re.findall(LABEL, text, re.M)
+                for label in ("".join(groups) for groups in found):
                     self.labels.setdefault(label, []).append(page.name)
         glossary = self.book / "glossary.md"
         text = glossary.read_text(encoding="utf-8") if glossary.is_file() else ""

@@ -4,8 +4,8 @@
     python tools/preview.py 08_matching --shots shots   # and photograph it, four PNGs
     python tools/preview.py 08_matching --no-execute    # with the outputs that are stored in it
 
-Links to chapters that are left out would be warnings, so all chapters are read but only the named
-ones executed; the others show what is stored in them. Builds go to `_build/preview/NAME`, apart
+All pages are read, so that links lead somewhere, but only the chapters named are executed, and only
+what is wrong with them is shown. Builds go to `_build/preview/NAME`, apart
 from those of `make book`.
 """
 
@@ -22,6 +22,18 @@ from notebooks import ROOT, chapters
 PREVIEWS = ROOT / "_build" / "preview"
 
 
+def warnings_of(log: str, named: list[str]) -> tuple[list[str], int]:
+    """What a build says of the chapters named, and the number of warnings about other pages."""
+    ours, others, mine = [], 0, True
+    for line in log.splitlines(keepends=True):
+        if "WARNING:" in line or "ERROR:" in line:
+            mine = "book/" not in line or any(f"book/{name}." in line for name in named)
+            others += not mine
+        if mine:
+            ours.append(line)
+    return ours, others
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -35,7 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
     except FileNotFoundError as error:
         parser.error(str(error))
 
-    others = [f"book/{path.name}" for path in chapters() if path.stem not in named]
+    pages = [*ROOT.glob("book/*.ipynb"), *ROOT.glob("book/*.md")]
+    others = [f"book/{path.name}" for path in pages if path.stem not in named]
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
     config["execute"]["exclude_patterns"] = others
     if options.no_execute:
@@ -47,23 +60,15 @@ def main(arguments: list[str] | None = None) -> int:
     settings.write_text(yaml.safe_dump(config), encoding="utf-8")
 
     command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(ROOT)]
-    command += [
-        "--config",
-        str(settings),
-        "--path-output",
-        str(out),
-        "-n",
-        "-W",
-        "--keep-going",
-        "-q",
-    ]
-    status = subprocess.run(command, cwd=ROOT).returncode
-    for name in named:
-        if (report := out / "_build" / "html" / "reports" / "book" / f"{name}.err.log").is_file():
-            print(report.read_text(encoding="utf-8"), file=sys.stderr)
-    if status:
+    command += ["--config", str(settings), "--path-output", str(out), "-n", "-q"]
+    built = subprocess.run(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    ours, others = warnings_of(built.stderr, named)
+    print("".join(ours), file=sys.stderr, end="")
+    if others:
+        print(f"({others} warnings about pages that are not executed here, left out)")
+    if built.returncode or ours:
         print("preview: the build reported the faults above", file=sys.stderr)
-        return status
+        return 1
     html = out / "_build" / "html"
     for name in named:
         print((html / "book" / f"{name}.html").as_uri())

@@ -1,4 +1,4 @@
-"""Sphinx extension of this book: what jupyter-book leaves open, in five small parts.
+"""Sphinx extension of this book: what jupyter-book leaves open, in six small parts.
 
 1. Nothing comes from another origin. MathJax is copied out of the PyPI package
    sphinx-mathjax-offline; the theme's fonts and icons are its own static files.
@@ -9,6 +9,7 @@
    equation (8.1), however many chapters come before it.
 4. A figure without alternative text or caption is a warning, and `-W` makes it an error.
 5. Names that myst-nb and the theme give to screen readers agree with what is to be seen.
+6. Launch buttons stand on notebooks only, not on the index.
 
 Files of `book/_static` are added here, one by one: jupyter-book itself would add every script that
 it finds below a folder `_static` to every page.
@@ -150,6 +151,14 @@ def mend_names(app, exception):
             file.write_text(mended, encoding="utf-8")
 
 
+# --- 6. launch buttons ----------------------------------------------------------------------------
+def launch_notebooks_only(app, pagename, templatename, context, doctree):
+    """Drop the launch buttons of a page that is text with code: Colab opens notebooks only."""
+    if pagename in app.env.all_docs and not str(app.env.doc2path(pagename)).endswith(".ipynb"):
+        buttons = context.get("header_buttons", [])
+        buttons[:] = [button for button in buttons if button.get("label") != "launch-buttons"]
+
+
 def setup(app):
     app.config.mathjax_path = "mathjax/tex-chtml.js"
     TocCollector.assign_section_numbers = number_chapters_by_file(
@@ -162,6 +171,7 @@ def setup(app):
     app.connect("build-finished", drop_old_caches)
     app.connect("builder-inited", lambda app: app.config.html_static_path.append(str(STATIC)))
     app.connect("build-finished", mend_names)
+    app.connect("html-page-context", launch_notebooks_only, priority=900)
     app.add_css_file("book.css")
     return {
         "version": "1",

@@ -6,6 +6,7 @@ boxes as `tv_tensors.BoundingBoxes`, so that torchvision's ``transforms.v2`` mov
 
 from collections.abc import Callable
 
+from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
@@ -16,8 +17,11 @@ _SMALLEST_PX = 3.0  # a sliver that a crop has left of an object teaches nothing
 
 
 def resize(size: int) -> Transform:
-    """To ``size`` x ``size`` pixels, without keeping the aspect ratio: what SSD expects."""
-    return _on_both(v2.Resize((size, size), antialias=True))
+    """To ``size`` x ``size`` pixels, without keeping the aspect ratio: what SSD expects.
+
+    Raises `ValueError` on an impossible box, as every transform here.
+    """
+    return _OnBoth(v2.Resize((size, size), antialias=True))
 
 
 def laptop_transform(
@@ -39,15 +43,31 @@ def laptop_transform(
     steps += [v2.RandomHorizontalFlip()] if mirror else []
     steps += [v2.RandomVerticalFlip()] if turn_over else []
     steps.append(v2.Resize((size, size), antialias=True))
-    return _on_both(v2.Compose(steps))
+    return _OnBoth(v2.Compose(steps))
 
 
-def _on_both(transform: v2.Transform) -> Transform:
-    def apply(item: Item) -> Item:
-        image, target = transform(*item)
+class _OnBoth:
+    """A transform of whole items. A class, not a closure: loading processes get it pickled."""
+
+    def __init__(self, transform: v2.Transform):
+        self.transform = transform
+
+    def __call__(self, item: Item) -> Item:
+        _refuse_impossible(item[1])  # now: afterwards it would pass for a sliver
+        image, target = self.transform(*item)
         return image, _without_slivers(target)
 
-    return apply
+
+def _refuse_impossible(target: dict) -> None:
+    boxes = target["boxes"].as_subclass(Tensor)
+    wrong = ~(boxes.isfinite().all(dim=1) & (boxes[:, 2:] > boxes[:, :2]).all(dim=1))
+    if wrong.any():
+        box = int(wrong.nonzero()[0])
+        numbers = ", ".join(f"{x:g}" for x in boxes[box].tolist())
+        raise ValueError(
+            f"picture {target['name']}, box {box} [{numbers}]:"
+            f" finite numbers, xmax above xmin and ymax above ymin are due"
+        )
 
 
 def _without_slivers(target: dict) -> dict:

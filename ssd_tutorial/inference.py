@@ -25,6 +25,8 @@ def detect(network: SSD, images: Sequence[Tensor], **limits) -> list[Detections]
     Returns:
         One `Detections` a picture, boxes xyxy in *pixels* of that picture.
     """
+    if not images:
+        return []
     size, device = network.image_size, network.priors.device
     batch = torch.stack([F.resize(image, [size, size], antialias=True) for image in images])
     was_training = network.training
@@ -66,7 +68,8 @@ def detect_dataset(
 def ground_truth(target: dict) -> GroundTruth:
     """The `GroundTruth` of a dataset's target, in pixels."""
     boxes = target["boxes"].as_subclass(Tensor)
-    return GroundTruth(boxes, target["labels"], target["difficult"])
+    # copies: what a worker hands over holds files open for as long as it is kept
+    return GroundTruth(*(x.clone() for x in (boxes, target["labels"], target["difficult"])))
 
 
 def _items(items: Iterable) -> list:

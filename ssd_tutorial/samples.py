@@ -4,6 +4,7 @@ Everything here is a pure function of the seed and the sample's number. That is 
 again in the middle, and why the number of loading processes changes nothing.
 """
 
+import functools
 from collections.abc import Iterator
 
 import numpy as np
@@ -61,8 +62,7 @@ class Resized(Dataset):
         self._items: list[Item] = []
         with tqdm(total=len(dataset), desc="pictures", unit="", disable=hide, leave=False) as bar:
             for items in loader:
-                # a copy of its own: workers hand over shared memory, of which systems have little
-                self._items += [(image.clone(), target) for image, target in items]
+                self._items += [_own(item) for item in items]
                 bar.update(len(items))
 
     def __len__(self) -> int:
@@ -70,6 +70,13 @@ class Resized(Dataset):
 
     def __getitem__(self, i: int) -> Item:
         return self._items[i]
+
+
+def _own(item: Item) -> Item:
+    """A copy: workers hand over shared memory, and each tensor in it holds a file open."""
+    image, target = item
+    copied = {k: v.clone() if isinstance(v, Tensor) else v for k, v in target.items()}
+    return image.clone(), copied
 
 
 class _Mapped(Dataset):
@@ -94,23 +101,23 @@ def load_batches(
     Raises:
         ValueError: an impossible box or label, with the picture's name (see `make_targets`).
     """
-
-    def collate(items: list[Item]) -> tuple[Tensor, Targets, list[str]]:
-        images = torch.stack([image.as_subclass(Tensor) for image, _ in items])
-        names = [target["name"] for _, target in items]
-        boxes = [target["boxes"].as_subclass(Tensor) / images.shape[-1] for _, target in items]
-        labels = [target["labels"] for _, target in items]
-        return images, make_targets(boxes, labels, num_classes, names), names
-
     loader = DataLoader(
         samples,
         batch_size=batch_size,
         sampler=range(first_step * batch_size, len(samples)),
         num_workers=workers,
-        collate_fn=collate,
+        collate_fn=functools.partial(_collate, num_classes),
         persistent_workers=workers > 0,
     )
     return iter(loader)
+
+
+def _collate(num_classes: int, items: list[Item]) -> tuple[Tensor, Targets, list[str]]:
+    images = torch.stack([image.as_subclass(Tensor) for image, _ in items])
+    names = [target["name"] for _, target in items]
+    boxes = [target["boxes"].as_subclass(Tensor) / images.shape[-1] for _, target in items]
+    labels = [target["labels"] for _, target in items]
+    return images, make_targets(boxes, labels, num_classes, names), names
 
 
 def _mix(*numbers: int) -> int:

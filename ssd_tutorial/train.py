@@ -4,7 +4,6 @@ A run is a pure function of its settings and its data: sample number i of a run 
 augmented in the same way, however many processes load it and wherever the run was interrupted.
 """
 
-import csv
 import math
 import time
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
@@ -21,12 +20,8 @@ from ssd_tutorial.augment import laptop_transform
 from ssd_tutorial.loss import multibox_loss
 from ssd_tutorial.network import SSD
 from ssd_tutorial.presets import get_model
+from ssd_tutorial.run_folder import RunFolder, Step
 from ssd_tutorial.samples import Samples, load_batches
-from ssd_tutorial.weights import restore, save_weights
-
-CHECKPOINT = "checkpoint.safetensors"
-LOG = "run.csv"
-_LOG_FIELDS = ("step", "samples", "lr", "total", "confidence", "localization", "positives", "s")
 
 
 @dataclass(frozen=True)
@@ -58,21 +53,20 @@ class Settings:
     seed: int = 0
     """Fixes the initial weights, the order of the pictures and their augmentation."""
 
-
-@dataclass(frozen=True)
-class Step:
-    """What one step of a training did."""
-
-    step: int
-    samples: int
-    """Pictures seen, this step's included."""
-    lr: float
-    total: float
-    confidence: float
-    localization: float
-    positives: int
-    s: float
-    """Seconds since the training started."""
+    def __post_init__(self):
+        rules = {
+            "samples": (self.samples >= 1, "1 or more"),
+            "batch_size": (self.batch_size >= 1, "1 or more"),
+            "lr": (self.lr > 0, "above 0"),
+            "warmup": (0 <= self.warmup <= 1, "from 0 to 1"),
+            "weight_decay": (self.weight_decay >= 0, "0 or more"),
+            "clip": (self.clip > 0, "above 0"),
+            "precision": (self.precision in ("auto", "bf16", "fp32"), "auto, bf16 or fp32"),
+            "seed": (self.seed >= 0, "0 or more"),
+        }
+        for name, (holds, rule) in rules.items():
+            if not holds:
+                raise ValueError(f"{name} must be {rule}, not {getattr(self, name)}")
 
 
 def train(
@@ -88,6 +82,9 @@ def train(
     progress: bool | None = None,
 ) -> tuple[SSD, list[Step]]:
     """Train a detector from random weights.
+
+    Seeds torch's global random numbers with ``settings.seed``, for the initial weights; nothing
+    that comes after draws on them.
 
     Args:
         dataset: items of `ssd_tutorial.datasets`, with ``classes``.
@@ -105,15 +102,18 @@ def train(
         The network, and the reports.
 
     Raises:
-        ValueError: an impossible box or label, with the picture's name; a folder of another run.
+        ValueError: an impossible box or label, with the picture's name; an empty dataset; a folder
+            of another run (its settings, classes or number of pictures).
         FloatingPointError: the loss is not finite; the message names the batch's pictures.
     """
+    if log_every < 1 or checkpoint_every < 1:
+        raise ValueError("log_every and checkpoint_every must be 1 or more")
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     torch.manual_seed(settings.seed)
     network = SSD(get_model(settings.model), len(dataset.classes) + 1)
     network = network.to(device, memory_format=torch.channels_last).train()
     optimizer = torch.optim.AdamW(_parameter_groups(network, settings.weight_decay))
-    run = _Run(out, settings, dataset.classes)
+    run = RunFolder(out, asdict(settings), dataset)
     first = run.resume(network, optimizer)
 
     total_steps = math.ceil(settings.samples / settings.batch_size)
@@ -129,7 +129,8 @@ def train(
     batches = load_batches(samples, settings.batch_size, network.num_classes, first, workers)
     hide = None if progress is None else not progress
     bar = tqdm(steps, initial=first, total=total_steps, desc="training", unit="step", disable=hide)
-    mean, history, started = _Mean(), run.history, time.perf_counter() - run.seconds
+    mean = _Mean(run.pending, device)
+    history, started = run.history, time.perf_counter() - run.seconds
     for step, (images, targets, names) in zip(bar, batches, strict=True):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, total_steps, settings)
@@ -155,7 +156,8 @@ def train(
                 report(line)
         due = seen // checkpoint_every > (seen - settings.batch_size) // checkpoint_every
         if due or step + 1 == total_steps:
-            run.save(network, optimizer, step + 1, time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            run.save(network, optimizer, step + 1, seconds, mean.pending())
     return network.eval(), history
 
 
@@ -191,8 +193,12 @@ def _computes_bf16(settings: Settings, device: torch.device) -> bool:
 class _Mean:
     """Means of a few steps' losses; kept as tensors, since reading a number waits for a GPU."""
 
-    def __init__(self):
-        self._losses: list[Tensor] = []
+    def __init__(self, pending: list[list[float]], device: torch.device):
+        self._losses = [torch.tensor(values, device=device) for values in pending]
+
+    def pending(self) -> list[list[float]]:
+        """The losses since the last `take`, for a checkpoint."""
+        return [values.tolist() for values in self._losses]
 
     def add(self, loss) -> None:
         values = (loss.total, loss.confidence, loss.localization, loss.num_positives)
@@ -202,48 +208,3 @@ class _Mean:
         *losses, positives = torch.stack(self._losses).mean(dim=0).tolist()
         self._losses.clear()
         return (*losses, round(positives))
-
-
-class _Run:
-    """The folder of a run: its log and its checkpoint. Without a folder, nothing is kept."""
-
-    def __init__(self, out: str | Path | None, settings: Settings, classes: tuple[str, ...]):
-        self.folder = None if out is None else Path(out)
-        self.settings, self.classes = settings, tuple(classes)
-        self.history: list[Step] = []
-        self.seconds = 0.0
-
-    def resume(self, network: SSD, optimizer: torch.optim.Optimizer) -> int:
-        """Restore the folder's checkpoint, if there is one; return the first step to take."""
-        if self.folder is None or not (self.folder / CHECKPOINT).is_file():
-            return 0
-        facts = restore(self.folder / CHECKPOINT, network, optimizer)
-        if facts["settings"] != asdict(self.settings):
-            old, new = facts["settings"], asdict(self.settings)
-            differ = ", ".join(f"{k} {old.get(k)} -> {new[k]}" for k in new if old.get(k) != new[k])
-            raise ValueError(
-                f"{self.folder} holds a run with other settings ({differ}):"
-                f" give another folder, or remove that one"
-            )
-        with (self.folder / LOG).open(newline="") as file:
-            lines = [Step(*(float(v) for v in row.values())) for row in csv.DictReader(file)]
-        self.history += [line for line in lines if line.step <= facts["step"]]
-        self.seconds = facts["seconds"]
-        return facts["step"]
-
-    def save(
-        self, network: SSD, optimizer: torch.optim.Optimizer, step: int, seconds: float
-    ) -> None:
-        if self.folder is None:
-            return
-        facts = {"settings": asdict(self.settings), "step": step, "seconds": seconds}
-        save_weights(self.folder / CHECKPOINT, network, self.classes, facts, optimizer)
-        log = self.folder / LOG
-        unfinished = log.with_suffix(".unfinished")
-        with unfinished.open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(_LOG_FIELDS)
-            writer.writerows(
-                [getattr(line, field) for field in _LOG_FIELDS] for line in self.history
-            )
-        unfinished.replace(log)

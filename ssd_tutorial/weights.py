@@ -7,8 +7,11 @@ not at all.
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -16,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ssd_tutorial.network import SSD
-from ssd_tutorial.presets import PRESETS, get_model, get_preset
+from ssd_tutorial.presets import PRESETS, ModelPreset, get_model, get_preset
 
 _MODEL, _OPTIMIZER = "model.", "optimizer."
 
@@ -76,6 +79,23 @@ def save_weights(
         unfinished.unlink(missing_ok=True)
 
 
+class Header(NamedTuple):
+    """What a file of weights says of itself."""
+
+    model: ModelPreset
+    classes: tuple[str, ...]
+    facts: dict
+
+
+def read_header(path: str | Path) -> Header:
+    """Read what a file of weights says of itself; its tensors stay on the disk.
+
+    Raises as `load_weights`.
+    """
+    with _opened(path) as file:
+        return _header(path, file.metadata())
+
+
 def load_weights(path: str | Path) -> Detector:
     """Build the detector that a file of `save_weights` describes, on the CPU, ready to detect.
 
@@ -84,22 +104,15 @@ def load_weights(path: str | Path) -> Detector:
         ValueError: the file is damaged, or was not written by `save_weights`.
     """
     header, tensors = _read(path)
-    classes = tuple(json.loads(header["classes"]))
-    model = get_model(header["model"]).with_priors(get_preset(header["priors"]))
-    network = SSD(model, len(classes) + 1)
-    try:
-        network.load_state_dict(
-            {k.removeprefix(_MODEL): v for k, v in tensors.items() if k.startswith(_MODEL)}
-        )
-    except RuntimeError as error:
-        raise ValueError(f"{path} does not hold the weights of {model.name}: {error}") from error
-    return Detector(network.eval(), classes, json.loads(header["facts"]))
+    network = SSD(header.model, len(header.classes) + 1)
+    _fill(path, network, tensors)
+    return Detector(network.eval(), header.classes, header.facts)
 
 
 def restore(path: str | Path, network: SSD, optimizer: torch.optim.Optimizer) -> dict:
     """Put a checkpoint's state into a network and an optimizer of the same shape; return its facts.
 
-    Raises as `load_weights`, and `ValueError` if it holds no optimizer.
+    Raises as `load_weights`, and `ValueError` if it holds another network or no optimizer.
     """
     header, tensors = _read(path)
     state: dict[int, dict[str, Tensor]] = {}
@@ -109,26 +122,60 @@ def restore(path: str | Path, network: SSD, optimizer: torch.optim.Optimizer) ->
             state.setdefault(int(parameter), {})[name] = value
     if not state:
         raise ValueError(f"{path} holds weights but no optimizer: training can't go on from it")
-    detector = load_weights(path)
-    network.load_state_dict(detector.network.state_dict())
+    _fill(path, network, tensors)
     optimizer.load_state_dict(
         {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
     )
-    return json.loads(header["facts"])
+    return header.facts
 
 
-def _read(path: str | Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+def _fill(path: str | Path, network: SSD, tensors: dict[str, Tensor]) -> None:
+    """Put the file's tensors into a network, after a look at their names and shapes."""
+    held = {k.removeprefix(_MODEL): v for k, v in tensors.items() if k.startswith(_MODEL)}
+    due = network.state_dict()
+    wrong = [name for name in held.keys() | due.keys() if _shape(held, name) != _shape(due, name)]
+    if wrong:
+        name = min(wrong)
+        raise ValueError(
+            f"{path} does not hold the weights of a {network.model.name} with"
+            f" {network.num_classes - 1} classes: {len(wrong)} tensors differ, such as {name},"
+            f" {_shape(held, name)} in the file and {_shape(due, name)} in the network"
+        )
+    network.load_state_dict(held)
+
+
+def _shape(tensors: dict[str, Tensor], name: str) -> list[int] | str:
+    return list(tensors[name].shape) if name in tensors else "missing"
+
+
+def _read(path: str | Path) -> tuple[Header, dict[str, Tensor]]:
+    with _opened(path) as file:
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        return _header(path, file.metadata()), tensors
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator:
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no file of weights at {path}")
     try:
         with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            yield file
     except SafetensorError as error:
         raise ValueError(f"{path} is no readable safetensors file: {error}") from error
-    missing = {"model", "priors", "classes", "facts"} - set(header)
+
+
+def _header(path: str | Path, found: dict[str, str] | None) -> Header:
+    missing = {"model", "priors", "classes", "facts"} - set(found or {})
     if missing:
         raise ValueError(
             f"{path} was not written by ssd_tutorial: its header lacks {', '.join(sorted(missing))}"
         )
-    return header, tensors
+    try:
+        model = get_model(found["model"]).with_priors(get_preset(found["priors"]))
+        classes, facts = json.loads(found["classes"]), json.loads(found["facts"])
+    except ValueError as error:
+        raise ValueError(f"{path} has a header that cannot be used: {error}") from error
+    if not (isinstance(classes, list) and classes and all(isinstance(c, str) for c in classes)):
+        raise ValueError(f"{path} has a header that cannot be used: its classes are {classes!r}")
+    return Header(model, tuple(classes), facts)

@@ -1,24 +1,21 @@
 """The command line: ``python -m ssd_tutorial train | eval | detect`` (chapter 12)."""
 
 import json
+import math
 import os
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
 import torch
 import tyro
-from torch import Tensor
-from torchvision.io import write_png
-from torchvision.utils import draw_bounding_boxes
+from torch.utils.data import Dataset
 
+from ssd_tutorial.copies import draw_copy, find_pictures, name_copies
 from ssd_tutorial.datasets import VOCFolder, open_dataset, read_picture
-from ssd_tutorial.datasets.pictures import EXTENSIONS
-from ssd_tutorial.detect import Detections
 from ssd_tutorial.evaluate import COCO_SIZES, coco_ap, voc_ap
 from ssd_tutorial.inference import detect, detect_dataset
 from ssd_tutorial.samples import Resized
@@ -59,10 +56,10 @@ def train_command(
         log_every: steps between two lines of losses.
     """
     _use_threads(threads)
+    computes_on = _device(device)
     dataset = open_dataset(data, split, on_bad=on_bad)
     print(f"{data}, split {split}: {len(dataset)} pictures, classes {', '.join(dataset.classes)}")
-    if isinstance(dataset, VOCFolder) and dataset.dropped:
-        print(dataset.summary())
+    _print_dropped(dataset)
     if in_memory:
         size = 512 if settings.model == "ssd512" else 300
         dataset = Resized(dataset, size, workers=max(workers, (os.cpu_count() or 2) // 2))
@@ -70,13 +67,13 @@ def train_command(
         dataset,
         settings,
         out=out,
-        device=device or None,
+        device=computes_on,
         workers=workers,
         log_every=log_every,
         report=_print_step,
     )
     facts = {
-        "data": Path(data).name,
+        "data": Path(data).resolve().name,
         "split": split,
         "pictures": len(dataset),
         "settings": asdict(settings),
@@ -111,8 +108,9 @@ def eval_command(
     """
     _use_threads(threads)
     detector = load_weights(weights)
+    network = detector.network.to(_device(device))
     dataset = open_dataset(data, split, classes=detector.classes, on_bad=on_bad)
-    network = detector.network.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    _print_dropped(dataset)
     found, truths = detect_dataset(network, dataset, workers=workers)
     voc = voc_ap(found, truths, detector.classes)
     eleven = voc_ap(found, truths, detector.classes, interpolation="11 points")
@@ -131,7 +129,7 @@ def eval_command(
     print(f"mAP@.5 by size (px²)  {sizes}")
     result = {
         "weights": weights.name,
-        "data": Path(data).name,
+        "data": Path(data).resolve().name,
         "split": split,
         "pictures": len(dataset),
         "map50": voc.mean_ap,
@@ -142,7 +140,7 @@ def eval_command(
         "objects": voc.objects,
     }
     target = out or weights.with_name(f"eval-{split}.json")
-    _write_text(target, json.dumps(result, indent=2) + "\n")
+    _write_text(target, json.dumps(_without_nan(result), indent=2, allow_nan=False) + "\n")
     print(f"written to {target}")
 
 
@@ -156,47 +154,33 @@ def detect_command(
     """Draw what a detector finds into copies of pictures.
 
     Args:
-        images: pictures, or folders of pictures.
+        images: pictures, or folders of pictures. One that cannot be read is named, and the others
+            are done.
         weights: a file that `train` wrote.
-        out: folder for the copies, as PNG.
+        out: folder for the copies, as PNG; not the folder of the pictures.
         score: show detections with at least this score.
         device: "cpu" or "cuda"; empty takes a GPU if there is one.
     """
     detector = load_weights(weights)
-    network = detector.network.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    network = detector.network.to(_device(device))
+    pictures = find_pictures(images)
+    targets = name_copies(pictures, out)
     out.mkdir(parents=True, exist_ok=True)
-    for path in _pictures(images):
-        image = read_picture(path)
+    unread = 0
+    for path, target in zip(pictures, targets, strict=True):
+        try:
+            image = read_picture(path)
+        except (ValueError, OSError) as error:
+            print(f"ssd_tutorial: {error}", file=sys.stderr)
+            unread += 1
+            continue
         found = detect(network, [image], score_threshold=score)[0]
         names = [detector.classes[label - 1] for label in found.labels.tolist()]
-        target = out / f"{path.stem}.png"
-        _draw(image, found, names, target)
+        draw_copy(image, found, names, target)
         counts = ", ".join(f"{count} {name}" for name, count in Counter(names).most_common())
         print(f"{path.name}: {counts or 'nothing'} -> {target}")
-
-
-def _draw(image: Tensor, found: Detections, names: list[str], target: Path) -> None:
-    captions = [f"{n} {s:.2f}" for n, s in zip(names, found.scores.tolist(), strict=True)]
-    if captions:
-        palette = ["#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"]
-        colours = [palette[label % len(palette)] for label in found.labels.tolist()]
-        image = draw_bounding_boxes(image, found.boxes, captions, colours, width=3)
-    unfinished = target.with_name(f".{target.name}.unfinished")
-    write_png(image.as_subclass(Tensor), str(unfinished))
-    unfinished.replace(target)
-
-
-def _pictures(paths: Iterable[Path]) -> list[Path]:
-    found: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in EXTENSIONS)
-            if not inside:
-                raise FileNotFoundError(f"the folder {path} holds no picture")
-            found += inside
-        else:
-            found.append(path)
-    return found
+    if unread:
+        raise ValueError(f"{unread} of {len(pictures)} pictures could not be read, see above")
 
 
 def _print_step(step: Step) -> None:
@@ -208,15 +192,48 @@ def _print_step(step: Step) -> None:
     )
 
 
+def _print_dropped(dataset: Dataset) -> None:
+    if isinstance(dataset, VOCFolder) and dataset.dropped:
+        print(dataset.summary())
+
+
+def _device(name: str) -> torch.device:
+    """The device of that name, after a try whether it computes."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name) if name else device
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(f"--device {name} cannot be used here ({reason}): try cpu") from error
+    return device
+
+
 def _use_threads(threads: int) -> None:
+    if threads < 0:
+        raise ValueError(f"--threads must be 0 or more, not {threads}")
     if threads:
         torch.set_num_threads(threads)
 
 
+def _without_nan(value):
+    """The same with None for NaN, which JSON does not know: an AP with nothing to find."""
+    if isinstance(value, dict):
+        return {key: _without_nan(inner) for key, inner in value.items()}
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
 def _write_text(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.unfinished")
     unfinished.write_text(text, encoding="utf-8")
     unfinished.replace(path)
+
+
+def _sentence(error: Exception) -> str:
+    """The error's own words: a loading process puts its whole traceback before them."""
+    whole = str(error).rstrip()
+    return whole.rsplit(f"\n{type(error).__name__}: ")[-1] if "\nTraceback" in whole else whole
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -230,11 +247,13 @@ def main(arguments: list[str] | None = None) -> int:
             args=arguments,
         )
     except (ValueError, OSError, FloatingPointError) as error:
-        print(f"ssd_tutorial: {error}", file=sys.stderr)
+        print(f"ssd_tutorial: {_sentence(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        again = shlex.join(["python", "-m", "ssd_tutorial", *(arguments or sys.argv[1:])])
-        print(f"\nstopped; the same command goes on from the last checkpoint:\n  {again}")
+        words = sys.argv[1:] if arguments is None else arguments
+        again = shlex.join(["python", "-m", "ssd_tutorial", *words])
+        how = f"; the same command goes on from the last checkpoint:\n  {again}"
+        print(f"\nstopped{how if words[:1] == ['train'] else ''}", file=sys.stderr)
         return 130
     return 0
 

@@ -10,7 +10,8 @@ again; an unfinished one goes on from its checkpoint. The record holds
 * ``result.json``: what was trained on what, how, and the mAP of every seed,
 * ``seed-N.csv``: the losses of every seed,
 
-and the weights of the first seed go to data/weights/NAME.safetensors.
+and the weights of the first seed go to data/weights/NAME.safetensors. Another folder than data:
+``--records FOLDER``.
 """
 
 import argparse
@@ -30,12 +31,12 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from ssd_tutorial.presets import get_model  # noqa: E402
-from ssd_tutorial.weights import load_weights  # noqa: E402
+from ssd_tutorial.weights import read_header  # noqa: E402
 
 
-def main() -> None:
+def main(words: list[str] | None = None) -> None:
     """Read the command line, run what is missing, write the record."""
-    own, passed_on = _split_arguments(sys.argv[1:])
+    own, passed_on = _split_arguments(sys.argv[1:] if words is None else words)
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -47,7 +48,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--threads", type=int, default=0, help="processor threads; 0: torch's")
     parser.add_argument("--work", type=Path, default=ROOT / "runs", help="folder of the full runs")
+    parser.add_argument(
+        "--records", type=Path, default=ROOT / "data", help="where runs/ and weights/ are kept"
+    )
     arguments = parser.parse_args(own)
+    arguments.work = arguments.work.resolve()  # the commands run in the repository's root
+    if arguments.data != "scenes":
+        arguments.data = str(Path(arguments.data).resolve())
 
     folders = [arguments.work / f"{arguments.name}-seed-{seed}" for seed in arguments.seeds]
     for seed, folder in zip(arguments.seeds, folders, strict=True):
@@ -76,14 +83,18 @@ def _train_and_measure(arguments, passed_on: list[str], seed: int, folder: Path)
 def _run(command: list[str]) -> None:
     whole = [sys.executable, "-m", "ssd_tutorial", *command]
     print("$", shlex.join(["python", *whole[1:]]), flush=True)
-    subprocess.run(whole, cwd=ROOT, check=True)
+    code = subprocess.run(whole, cwd=ROOT).returncode
+    if code:
+        sys.exit(code)  # it has said why
 
 
 def _write_record(arguments, passed_on: list[str], folders: list[Path]) -> None:
-    target = ROOT / "data" / "runs" / arguments.name
-    target.mkdir(parents=True, exist_ok=True)
     results = [json.loads((folder / "eval.json").read_text()) for folder in folders]
-    facts = load_weights(folders[0] / "weights.safetensors").facts
+    all_facts = [read_header(folder / "weights.safetensors").facts for folder in folders]
+    facts = all_facts[0]
+    for folder, other in zip(folders, all_facts, strict=True):
+        if _recipe(other) != _recipe(facts):
+            sys.exit(f"{folder} holds a run with other settings than {folders[0]}: remove one")
     maps = [round(result["map50"], 4) for result in results]
     name = "scenes" if arguments.data == "scenes" else Path(arguments.data).name
     shown = [name if word == arguments.data else word for word in passed_on]
@@ -107,23 +118,29 @@ def _write_record(arguments, passed_on: list[str], folders: list[Path]) -> None:
         "map50_by_size": [_rounded(r["map50_by_size"]) for r in results],
         "ap50": [_rounded(r["ap50"]) for r in results],
         "objects": results[0]["objects"],
-        "minutes": [load_weights(f / "weights.safetensors").facts["minutes"] for f in folders],
+        "minutes": [one["minutes"] for one in all_facts],
         "hardware": _hardware(arguments.threads),
         "torch": facts["torch"],
-        "settings": {k: v for k, v in facts["settings"].items() if k != "seed"},
+        "settings": _recipe(facts),
         "command": shlex.join(["python", "-m", "ssd_tutorial", *train, "--seed", "SEED"]),
     }
+    target = arguments.records / "runs" / arguments.name
+    target.mkdir(parents=True, exist_ok=True)
     for seed, folder in zip(arguments.seeds, folders, strict=True):
         _copy_log(folder / "run.csv", target / f"seed-{seed}.csv")
     (target / "result.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    weights = ROOT / "data" / "weights" / f"{arguments.name}.safetensors"
-    weights.parent.mkdir(exist_ok=True)
+    weights = arguments.records / "weights" / f"{arguments.name}.safetensors"
+    weights.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(folders[0] / "weights.safetensors", weights)
-    print(f"mAP@.5 {maps}, mean {record['map50_mean']}; record in {target.relative_to(ROOT)}")
+    print(f"mAP@.5 {maps}, mean {record['map50_mean']}; record in {target}")
 
 
-def _rounded(numbers: dict[str, float]) -> dict[str, float]:
-    return {key: round(value, 4) for key, value in numbers.items()}
+def _recipe(facts: dict) -> dict:
+    return {key: value for key, value in facts["settings"].items() if key != "seed"}
+
+
+def _rounded(numbers: dict[str, float | None]) -> dict[str, float | None]:
+    return {key: None if value is None else round(value, 4) for key, value in numbers.items()}
 
 
 def _copy_log(source: Path, target: Path) -> None:

@@ -1,11 +1,11 @@
 """Build one chapter alone, as it is built in the book, in seconds, and say where it is.
 
-    python tools/preview.py 08_matching                 # build, as in the book
+    python tools/preview.py 08_matching                 # build, with the outputs stored in it
     python tools/preview.py 08_matching --shots shots   # and photograph it, four PNGs
-    python tools/preview.py 08_matching --no-execute    # with the outputs that are stored in it
+    python tools/preview.py 08_matching --execute       # run it first, as `make book` does
 
-All pages are read, so that links lead somewhere, but only the chapters named are executed, and only
-what is wrong with them is shown. Builds go to `_build/preview/NAME`, apart
+All pages are read, so that links lead somewhere, but only what is wrong with the chapters named is
+shown. Builds go to `_build/preview/NAME`, apart
 from those of `make book`.
 """
 
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("chapters", nargs="+", help="names such as 08_matching")
-    parser.add_argument("--no-execute", action="store_true", help="show stored outputs")
+    parser.add_argument("--execute", action="store_true", help="run the chapters first")
     parser.add_argument("--shots", type=Path, help="folder for photographs of the pages")
     options = parser.parse_args(arguments)
     try:
@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     others = [f"book/{path.name}" for path in pages if path.stem not in named]
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
     config["execute"]["exclude_patterns"] = others
-    if options.no_execute:
+    if not options.execute:
         config["execute"]["execute_notebooks"] = "off"
     config["sphinx"]["local_extensions"] = {"ssd_book": str(ROOT / "book" / "_ext")}
     out = PREVIEWS / "-".join(named)
@@ -65,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
     ours, others = warnings_of(built.stderr, named)
     print("".join(ours), file=sys.stderr, end="")
     if others:
-        print(f"({others} warnings about pages that are not executed here, left out)")
+        print(f"({others} warnings about other pages, left out)")
     if built.returncode or ours:
         print("preview: the build reported the faults above", file=sys.stderr)
         return 1

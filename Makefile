@@ -64,11 +64,12 @@ lock: $(STAMP) ## renew requirements-lock.txt with the newest releases that fit 
 # behind: the next one would pass. The execution cache stays.
 .PHONY: book
 book: $(STAMP) ## execute the chapters and build the pages; unchanged chapters come from the cache
-	@rm -rf _build/html/reports
-	@$(BIN)/jupyter-book build . -n -W --keep-going || { \
+	@rm -rf _build/html/reports && mkdir -p _build
+	@$(BIN)/jupyter-book build . -n -W --keep-going 2> >(tee _build/stderr.log >&2) || { \
 	    rm -rf _build/.doctrees; \
 	    find _build/html/reports -name '*.err.log' -exec sh -c 'echo "== $$1"; cat "$$1"' _ {} \; 2>/dev/null; \
-	    echo "make book: the build failed; what is wrong stands above."; exit 1; } >&2
+	    echo "== make book failed. The faults, each with its own words above:"; \
+	    grep -E 'WARNING: |ERROR: |CRITICAL: ' _build/stderr.log; exit 1; } >&2
 	@$(BIN)/python -c 'import pathlib; print("The book is built. Open", pathlib.Path("$(HTML)").resolve().as_uri())'
 
 .PHONY: serve

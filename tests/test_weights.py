@@ -1,0 +1,242 @@
+"""Files of weights: what goes in comes out; what is damaged or foreign is said to be."""
+
+import json
+import os
+import struct
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from ssd_tutorial import weights
+from ssd_tutorial.network import SSD
+from ssd_tutorial.presets import SLIM300, get_preset
+from ssd_tutorial.weights import load_weights, read_header, restore, save_weights
+
+CLASSES = ("left", "right")
+
+
+def make(seed=0, classes=2, model=SLIM300):
+    torch.manual_seed(seed)
+    return SSD(model, classes + 1)
+
+
+def stepped(network):
+    """An optimizer with a state, without the cost of a real step."""
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3)
+    for parameter in network.parameters():
+        parameter.grad = torch.randn_like(parameter)
+    optimizer.step()
+    return optimizer
+
+
+def equal(one: dict, other: dict) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)
+
+
+@pytest.fixture(scope="module")
+def network():
+    return make()
+
+
+@pytest.fixture
+def file(tmp_path, network):
+    path = tmp_path / "w.safetensors"
+    save_weights(path, network, CLASSES, {"samples": 3})
+    return path
+
+
+def rewrite(path: Path, change) -> None:
+    """Change the header of a safetensors file: 8 bytes of length, then JSON."""
+    content = path.read_bytes()
+    length = struct.unpack("<Q", content[:8])[0]
+    header = json.loads(content[8 : 8 + length])
+    change(header["__metadata__"])
+    new = json.dumps(header).encode()
+    new += b" " * (-len(new) % 8)
+    path.write_bytes(struct.pack("<Q", len(new)) + new + content[8 + length :])
+
+
+# --- what goes in comes out ----------------------------------------------------------------------
+
+
+def test_round_trip_to_the_bit(file, network):
+    detector = load_weights(file)
+    assert equal(detector.network.state_dict(), network.state_dict())
+    assert torch.equal(detector.network.priors, network.priors)
+    assert detector.classes == CLASSES
+    assert detector.facts == {"samples": 3}
+    assert detector.network.model == SLIM300
+    assert not detector.network.training
+
+
+def test_header_says_what_the_file_is_without_its_tensors(file):
+    assert read_header(file) == (SLIM300, CLASSES, {"samples": 3})
+    length = struct.unpack("<Q", file.read_bytes()[:8])[0]
+    metadata = json.loads(file.read_bytes()[8 : 8 + length])["__metadata__"]
+    assert metadata == {
+        "model": "slim300",
+        "priors": "caffe300_voc",
+        "classes": '["left", "right"]',
+        "facts": '{"samples": 3}',
+    }
+
+
+def test_other_priors_and_class_names_of_any_script_come_back(tmp_path):
+    other = make(model=SLIM300.with_priors(get_preset("caffe300_coco")))
+    save_weights(tmp_path / "w", other, ("чашка", 'a "b", c'))
+    detector = load_weights(tmp_path / "w")
+    assert detector.classes == ("чашка", 'a "b", c')
+    assert detector.network.model.priors.name == "caffe300_coco"
+    assert torch.equal(detector.network.priors, other.priors)
+
+
+def test_channels_last_weights_come_back(tmp_path, network):
+    save_weights(tmp_path / "w", make().to(memory_format=torch.channels_last), CLASSES)
+    assert equal(load_weights(tmp_path / "w").network.state_dict(), network.state_dict())
+
+
+def test_a_checkpoint_restores_network_and_optimizer(tmp_path):
+    first = make()
+    optimizer = stepped(first)
+    save_weights(tmp_path / "w", first, CLASSES, {"step": 1}, optimizer)
+    second = make(seed=9)
+    into = torch.optim.AdamW(second.parameters(), lr=7.0)
+    assert restore(tmp_path / "w", second, into) == {"step": 1}
+    assert equal(first.state_dict(), second.state_dict())
+    before, after = (o.state_dict()["state"] for o in (optimizer, into))
+    assert before.keys() == after.keys()
+    assert all(equal(before[k], after[k]) for k in before)
+    assert into.param_groups[0]["lr"] == 7.0  # settings are the caller's, not the file's
+    assert load_weights(tmp_path / "w").classes == CLASSES  # a checkpoint is weights too
+
+
+def test_saving_refuses_what_could_not_be_loaded(tmp_path, network):
+    with pytest.raises(ValueError, match="3 classes with the background, so it needs 2 names, not"):
+        save_weights(tmp_path / "w", network, ("one",))
+    odd = replace(get_preset("caffe300_voc"), clip="corners")
+    with pytest.raises(ValueError, match="priors 'caffe300_voc' are not those of the preset"):
+        save_weights(tmp_path / "w", make(model=SLIM300.with_priors(odd)), CLASSES)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pickled_file_is_refused_and_not_run(tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return (os.mkdir, (str(tmp_path / "ran"),))
+
+    torch.save(Bomb(), tmp_path / "w.pth")
+    with pytest.raises(ValueError, match=r"w\.pth is no readable safetensors file"):
+        load_weights(tmp_path / "w.pth")
+    assert not (tmp_path / "ran").exists()
+
+
+# --- complete or not at all ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("failing", ["save_file", "replace"])
+@pytest.mark.parametrize("error", [OSError("no space left"), KeyboardInterrupt()])
+def test_a_failure_keeps_the_old_file_and_leaves_no_litter(file, monkeypatch, failing, error):
+    old = file.read_bytes()
+
+    def fail(tensors, path, *rest):
+        if failing == "save_file":
+            Path(path).write_bytes(b"half")
+        raise error
+
+    monkeypatch.setattr(weights if failing == "save_file" else weights.os, failing, fail)
+    with pytest.raises(type(error)):
+        save_weights(file, make(seed=1), CLASSES)
+    assert file.read_bytes() == old
+    assert [p.name for p in file.parent.iterdir()] == [file.name]
+
+
+def test_saving_again_replaces(file):
+    save_weights(file, make(seed=1), ("a", "b"))
+    assert load_weights(file).classes == ("a", "b")
+    assert [p.name for p in file.parent.iterdir()] == [file.name]
+
+
+# --- damaged or foreign --------------------------------------------------------------------------
+
+
+def test_no_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no file of weights at"):
+        load_weights(tmp_path / "none.safetensors")
+    with pytest.raises(FileNotFoundError, match="no file of weights at"):
+        load_weights(tmp_path)
+
+
+@pytest.mark.parametrize("keep", [0, 5, 100, 0.5, -1])
+def test_a_truncated_file(file, keep):
+    content = file.read_bytes()
+    keep = int(keep * len(content)) if isinstance(keep, float) else keep
+    file.write_bytes(content[:keep])
+    with pytest.raises(ValueError, match=r"w\.safetensors is no readable safetensors file"):
+        load_weights(file)
+
+
+@pytest.mark.parametrize("garbage", [b"hello, this is text\n" * 50, bytes(range(256)) * 20])
+def test_a_garbled_file(file, garbage):
+    file.write_bytes(garbage)
+    with pytest.raises(ValueError, match="is no readable safetensors file"):
+        load_weights(file)
+
+
+def test_a_foreign_safetensors_file(tmp_path):
+    save_file({"x": torch.zeros(3)}, tmp_path / "plain")
+    save_file({"x": torch.zeros(3)}, tmp_path / "other", {"model": "slim300", "format": "pt"})
+    with pytest.raises(ValueError, match="plain was not written by ssd_tutorial: its header lacks"):
+        load_weights(tmp_path / "plain")
+    with pytest.raises(ValueError, match="lacks classes, facts, priors"):
+        load_weights(tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("model", "slim301", "no model is called 'slim301'; there are ssd300"),
+        ("priors", "caffe", "no preset is called 'caffe'; there are"),
+        ("classes", "[broken", "header that cannot be used"),
+        ("classes", '"ab"', "its classes are 'ab'"),
+        ("classes", "[]", r"its classes are \[\]"),
+        ("facts", "{", "header that cannot be used"),
+        ("classes", '["one"]', r"with 1 classes: 12 tensors differ, such as class_heads\.0\.bias"),
+        ("model", "ssd300", r"weights of a ssd300 with 2 classes: \d+ tensors differ"),
+    ],
+)
+def test_a_header_that_lies_is_named_with_the_file(file, key, value, message):
+    rewrite(file, lambda metadata: metadata.update({key: value}))
+    with pytest.raises(ValueError, match=message) as caught:
+        load_weights(file)
+    assert str(file) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_tensor_is_named(tmp_path, network):
+    metadata = {
+        "model": "slim300",
+        "priors": "caffe300_voc",
+        "classes": '["a", "b"]',
+        "facts": "{}",
+    }
+    tensors = {f"model.{k}": v for k, v in network.state_dict().items()}
+    del tensors["model.offset_heads.3.weight"]
+    save_file(tensors, tmp_path / "w", metadata)
+    with pytest.raises(ValueError, match=r"offset_heads\.3\.weight, missing in the file and \[24,"):
+        load_weights(tmp_path / "w")
+
+
+def test_restore_refuses_weights_alone_and_another_network(file, tmp_path):
+    network = make()
+    optimizer = torch.optim.AdamW(network.parameters())
+    with pytest.raises(ValueError, match="holds weights but no optimizer"):
+        restore(file, network, optimizer)
+    save_weights(tmp_path / "c", network, CLASSES, {}, stepped(network))
+    larger = make(classes=3)
+    untouched = {k: v.clone() for k, v in larger.state_dict().items()}
+    with pytest.raises(ValueError, match="does not hold the weights of a slim300 with 3 classes"):
+        restore(tmp_path / "c", larger, torch.optim.AdamW(larger.parameters()))
+    assert equal(larger.state_dict(), untouched)

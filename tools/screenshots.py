@@ -3,7 +3,7 @@
     python tools/screenshots.py --out shots                     # every page
     python tools/screenshots.py --out shots 08_matching         # one chapter
 
-Each page gives four PNGs, PAGE.WIDTH.THEME.png, as long as the page is (at most 12 000 px; longer
+Each page gives four PNGs, PAGE.WIDTH.THEME.png, as long as the page is (at most 3000 px; longer
 pages go on in PAGE.WIDTH.THEME.2.png and so on, so that each stays readable in an image viewer).
 """
 
@@ -46,7 +46,7 @@ def main() -> int:
     )
     parser.add_argument("--widths", type=int, nargs="+", default=[1280, 360])
     parser.add_argument("--themes", nargs="+", choices=["light", "dark"], default=["light", "dark"])
-    parser.add_argument("--slice", type=int, default=12000, help="longest PNG in px")
+    parser.add_argument("--slice", type=int, default=3000, help="longest PNG in px")
     options = parser.parse_args()
 
     try:

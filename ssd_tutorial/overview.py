@@ -10,7 +10,7 @@ from ssd_tutorial import plots
 from ssd_tutorial.boxes import cxcywh_to_xyxy
 from ssd_tutorial.inference import detect
 from ssd_tutorial.matching import match
-from ssd_tutorial.priors import make_priors
+from ssd_tutorial.priors import make_priors, priors_per_map
 from ssd_tutorial.targets import make_targets
 from ssd_tutorial.weights import Detector
 
@@ -34,9 +34,10 @@ def draw_overview(detector: Detector, image: Tensor, target: dict, score: float 
     found = detect(detector.network, [image], score_threshold=score)[0]
 
     fig, axes = plt.subplots(1, 3, figsize=(10.5, 3.9))
-    for ax in axes:
-        plots.show_image(ax, image)
-    _draw_all(axes[0], cxcywh_to_xyxy(priors))
+    for ax, fade in zip(axes, (0.2, 0.3, 0.0), strict=True):
+        plots.show_image(ax, image, fade=fade)
+    for k, boxes in enumerate(cxcywh_to_xyxy(priors).split(priors_per_map(preset))):
+        _draw_thin(axes[0], boxes, plots.map_look(k).colour)
     axes[0].set_title(f"{len(priors)} priors")
     plots.draw_priors(axes[1], preset, positive, width=1.2)
     axes[1].set_title(f"{len(positive)} are matched to {len(truths)} objects")
@@ -46,7 +47,8 @@ def draw_overview(detector: Detector, image: Tensor, target: dict, score: float 
     return fig
 
 
-def _draw_all(ax: plt.Axes, boxes_xyxy: Tensor) -> None:
+def _draw_thin(ax: plt.Axes, boxes_xyxy: Tensor, colour: str) -> None:
     x0, y0, x1, y1 = boxes_xyxy.unbind(1)
     corners = torch.stack([x0, y0, x1, y0, x1, y1, x0, y1, x0, y0], dim=1).view(-1, 5, 2)
-    ax.add_collection(LineCollection(corners.numpy(), colors=plots.INK, linewidths=0.3, alpha=0.12))
+    lines = LineCollection(corners.numpy(), colors=colour, linewidths=0.25, alpha=0.14)
+    ax.add_collection(lines)

@@ -22,7 +22,7 @@ from ssd_tutorial.overview import draw_overview
 from ssd_tutorial.weights import load_weights
 
 PICTURE = ROOT / "book" / "_static" / "preview.png"
-SCENE = 2  # of the split "test"
+SCENE = 1  # of the split "val"
 
 
 def main() -> None:
@@ -36,7 +36,7 @@ def main() -> None:
     options = parser.parse_args()
     plt.style.use(plots.STYLE)
     detector = load_weights(options.weights or data_path("weights/scenes_slim300.safetensors"))
-    figure = draw_overview(detector, *open_dataset("scenes", "test")[SCENE])
+    figure = draw_overview(detector, *open_dataset("scenes", "val")[SCENE])
     figure.savefig(options.out, dpi=110)
     with Image.open(options.out) as picture:  # 256 colours: a third of the bytes
         fewer = picture.convert("RGB").quantize(256)

@@ -4,7 +4,7 @@ Every function draws on the `Axes` that it is given and returns what it drew. A 
 figure, calls a few of these, and ends the cell with ``plt.show()``::
 
     plt.style.use(plots.STYLE)
-    fig, ax = plt.subplots(figsize=(6, 6))
+    fig, ax = plt.subplots(figsize=(5.2, 5.2))
     plots.show_image(ax, image)
     plots.draw_boxes(ax, boxes, ["cat", "eye"])
 
@@ -115,7 +115,7 @@ def draw_boxes(
     if labels is not None and len(labels) != len(boxes):
         raise ValueError(f"{len(labels)} labels for {len(boxes)} boxes")
     style = {"fill": False, "edgecolor": colour, "linestyle": line, "linewidth": width} | style
-    rim = [withStroke(linewidth=width + 2, foreground="white")]
+    rim = [withStroke(linewidth=width + 1.4, foreground="white")]
     patches = []
     for i, (x0, y0, x1, y1) in enumerate(boxes):
         patch = Rectangle((x0, y0), x1 - x0, y1 - y0, path_effects=rim, **style)
@@ -223,7 +223,7 @@ def draw_heat_map(
     `contours` draws lines at these values and writes the value on them; a colour bar carries
     `label`. `style` goes to `Axes.imshow`.
     """
-    values = torch.as_tensor(values)
+    values = torch.as_tensor(values).numpy()
     image = ax.imshow(values, extent=extent, origin="lower", aspect="auto", **style)
     if contours:
         lines = ax.contour(

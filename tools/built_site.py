@@ -114,6 +114,7 @@ def new_page(browser, base: str, width: int, theme: str = "light", height: int =
         device_scale_factor=1,
         has_touch=width < 600,
     )
+    context.set_default_timeout(90_000)  # on a machine that may be busy
     context.add_init_script(f"localStorage.setItem('mode', '{theme}')")
     elsewhere: list[str] = []
 

@@ -12,6 +12,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+pytestmark = pytest.mark.timeout(400)  # builds books, on a machine that may be busy
+
 ROOT = Path(__file__).resolve().parents[2]
 TOC = """\
 format: jb-book

@@ -25,12 +25,6 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("width", WIDTHS)
 
 
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if Path(item.fspath).parent == Path(__file__).parent:
-            item.add_marker(pytest.mark.browser)
-
-
 @pytest.fixture(scope="session")
 def html():
     """Folder of the built pages."""
@@ -97,7 +91,7 @@ def look_at(browser, base, name, width, axe):
     page.evaluate(
         "document.querySelectorAll('img[loading=lazy]').forEach(i => i.loading = 'eager')"
     )
-    page.wait_for_function("[...document.images].every(i => i.complete)", timeout=10_000)
+    page.wait_for_function("[...document.images].every(i => i.complete)")
     seen = page.evaluate(FACTS)
     seen |= {"console": console, "failed": failed, "elsewhere": elsewhere}
     seen["faults"] = faults(page, axe)

@@ -4,6 +4,10 @@ import functools
 from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
 
+import pytest
+
+pytestmark = pytest.mark.browser
+
 SOURCES = {"img": "src", "script": "src", "link": "href", "source": "src", "iframe": "src"}
 
 

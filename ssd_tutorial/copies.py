@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from PIL import Image
 from torch import Tensor
-from torchvision.io import write_png
 from torchvision.utils import draw_bounding_boxes
 
 from ssd_tutorial.datasets.pictures import EXTENSIONS
@@ -19,8 +19,12 @@ def draw_copy(image: Tensor, found: Detections, names: list[str], target: Path) 
         colours = [palette[label % len(palette)] for label in found.labels.tolist()]
         image = draw_bounding_boxes(image, found.boxes, captions, colours, width=3)
     unfinished = target.with_name(f".{target.name}.unfinished")
-    write_png(image.as_subclass(Tensor), str(unfinished))
-    unfinished.replace(target)
+    picture = Image.fromarray(image.permute(1, 2, 0).contiguous().numpy())
+    try:
+        picture.save(unfinished, "PNG")
+        unfinished.replace(target)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def find_pictures(paths: Iterable[Path]) -> list[Path]:

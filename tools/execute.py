@@ -22,7 +22,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from notebooks import KERNELSPEC, chapters, read, write
 
-KEPT_CELL_METADATA = {"tags", "mystnb", "jupyter", "exercise", "editable", "slideshow"}
+KEPT_CELL_METADATA = {"tags", "mystnb", "jupyter", "exercise", "cellView"}
 
 
 def execute(notebook, timeout: int):

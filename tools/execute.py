@@ -76,7 +76,7 @@ def text_outputs(notebook) -> list[list[str]]:
         for output in cell.outputs:
             if output.output_type == "stream":
                 texts.append(f"{output.name}: {output.text}")
-            for kind, value in output.get("data", {}).items():
+            for kind, value in sorted(output.get("data", {}).items()):
                 if not kind.startswith("image/"):
                     texts.append(f"{kind}: {value}")
         found.append(texts)

@@ -64,6 +64,16 @@ def test_check_reports_an_output_that_changes(notebook_file, capsys):
     assert path.read_bytes() == before
 
 
+def test_text_outputs_do_not_depend_on_the_order_of_their_kinds():
+    def notebook(*kinds):
+        output = new_output("display_data", data={kind: "a" for kind in kinds})
+        return new_notebook(cells=[new_code_cell("x", outputs=[output])])
+
+    assert execute.text_outputs(notebook("text/plain", "image/png", "text/html")) == [
+        ["text/html: a", "text/plain: a"]
+    ]
+
+
 def test_strip_keeps_results_and_drops_what_varies():
     output = new_output("stream", text="8732\n")
     cell = new_code_cell(

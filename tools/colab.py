@@ -126,6 +126,7 @@ def run(notebook, python: Path, folder: Path, source: str, timeout: int) -> None
         coalesce_streams=True,
         resources={"metadata": {"path": str(folder)}},
     )
+    client.owns_km = True  # and so ends the kernel
     client.execute(env=clean_environment(SSD_TUTORIAL_SOURCE=source))
 
 

@@ -66,7 +66,7 @@ def test_check_reports_an_output_that_changes(notebook_file, capsys):
 
 def test_text_outputs_do_not_depend_on_the_order_of_their_kinds():
     def notebook(*kinds):
-        output = new_output("display_data", data={kind: "a" for kind in kinds})
+        output = new_output("display_data", data=dict.fromkeys(kinds, "a"))
         return new_notebook(cells=[new_code_cell("x", outputs=[output])])
 
     assert execute.text_outputs(notebook("text/plain", "image/png", "text/html")) == [

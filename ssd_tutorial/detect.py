@@ -33,21 +33,25 @@ def nms(boxes_xyxy: Tensor, valid: Tensor, iou_threshold: float = 0.45) -> Tenso
 
     Args:
         boxes_xyxy: ``[..., N, 4]``, each list sorted by falling score.
-        valid: ``[..., N]``, False for padding.
+        valid: ``[..., N]``, False for the padding at a list's end.
 
     Returns:
         ``[..., N]``, True for a survivor.
     """
-    survives, n = valid.clone(), boxes_xyxy.shape[-2]
-    for start in range(0, n, _BLOCK):
-        # [..., <= 16, n - start]: a block's IoUs stay in the cache, those of all pairs would not
-        beats = iou(boxes_xyxy[..., start : start + _BLOCK, :], boxes_xyxy[..., start:, :])
-        beats = beats > iou_threshold
-        for i in range(beats.shape[-2]):
+    lists = valid.shape[:-1].numel()
+    boxes, survives = boxes_xyxy.reshape(lists, -1, 4), valid.reshape(lists, -1)
+    lengths = survives.sum(dim=1)
+    order = lengths.argsort(descending=True)  # so that the lists with boxes left are a slice
+    boxes, survives = boxes[order], survives[order]
+    for start in range(0, boxes.shape[1], _BLOCK):
+        open_ = int((lengths > start).sum())
+        # [open, <= 16, n - start]: a block's IoUs stay in the cache, those of all pairs would not
+        beats = iou(boxes[:open_, start : start + _BLOCK], boxes[:open_, start:]) > iou_threshold
+        for i in range(beats.shape[1]):
             rest = start + i + 1
-            beaten = beats[..., i, i + 1 :] & survives[..., rest - 1, None]
-            survives[..., rest:] &= ~beaten
-    return survives
+            beaten = beats[:, i, i + 1 :] & survives[:open_, rest - 1, None]
+            survives[:open_, rest:] &= ~beaten
+    return survives[order.argsort()].view_as(valid)
 
 
 def postprocess(
@@ -75,27 +79,32 @@ def postprocess(
     Raises:
         ValueError: shapes that do not fit together.
     """
-    batch, num_priors, num_classes = logits.shape
+    batch, num_priors, _ = logits.shape
     if offsets.shape != (batch, num_priors, 4) or priors_cxcywh.shape != (num_priors, 4):
         raise ValueError(
             f"logits {list(logits.shape)} want offsets [{batch}, {num_priors}, 4] and priors"
             f" [{num_priors}, 4], not {list(offsets.shape)} and {list(priors_cxcywh.shape)}"
         )
-    boxes = decode(offsets.float(), priors_cxcywh, variances).clamp(0, 1)  # [B, P, 4]
-    scores = logits.float().softmax(dim=-1)[..., 1:].mT.flatten(0, 1)  # [B * (C - 1), P]
-    passing = (scores > score_threshold).sum(dim=1)
-    k = min(candidates_per_class, int(passing.max()))
-    scores, prior = scores.topk(k, dim=1)  # [B * (C - 1), k], sorted
-    row = torch.arange(len(scores), device=scores.device)
-    image = row // (num_classes - 1)
-    candidates = boxes[image[:, None], prior]  # [B * (C - 1), k, 4]
+    # Where the best class is far behind the background, no score can pass: p <= exp(lead). Most
+    # priors drop out here, before the softmax.
+    logits = logits.float()
+    lead = logits[..., 1:].amax(dim=-1) - logits[..., 0]  # [B, P]
+    likely = int((lead.exp() > score_threshold).sum(dim=1).max())
+    prior = lead.topk(likely, dim=1).indices  # [B, K]
+    image = torch.arange(batch, device=prior.device)[:, None]
+    boxes = decode(offsets[image, prior].float(), priors_cxcywh[prior], variances).clamp(0, 1)
+    scores = logits[image, prior].softmax(dim=-1)[..., 1:].mT  # [B, C - 1, K]
 
+    passing = (scores > score_threshold).sum(dim=2)
+    k = min(candidates_per_class, int(passing.max()))
+    scores, place = scores.topk(k, dim=2)  # [B, C - 1, k], sorted
+    candidates = boxes[image[..., None], place]  # [B, C - 1, k, 4]
     keep = nms(candidates, scores > score_threshold, iou_threshold)
-    list_, rank = keep.nonzero(as_tuple=True)
-    found = Detections(candidates[list_, rank], scores[list_, rank], list_ % (num_classes - 1) + 1)
+    image, label, _ = keep.nonzero(as_tuple=True)
+    found = Detections(candidates[keep], scores[keep], label + 1)
     best = found.scores.argsort(descending=True, stable=True)
-    best = best[image[list_][best].argsort(stable=True)]  # grouped by image, best first
-    counts = torch.bincount(image[list_], minlength=batch).tolist()
+    best = best[image[best].argsort(stable=True)]  # grouped by image, best first
+    counts = torch.bincount(image, minlength=batch).tolist()
     return [
         Detections(*(x[:detections_per_image] for x in one))
         for one in zip(*(x[best].split(counts) for x in found), strict=True)

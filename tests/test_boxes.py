@@ -127,6 +127,14 @@ def test_iou_of_boxes_without_area_is_0_and_its_gradient_finite():
     assert got.tolist() == [[0, 0]]
 
 
+@pytest.mark.parametrize("side", [1e-3, 1e-6, 1e-9, 1e-18])
+def test_iou_of_minute_boxes(side):
+    """No constant in the denominator swallows a small box."""
+    a = torch.tensor([[0, 0, side, side]])
+    b = torch.tensor([[0, 0, side, side], [0, 0, side, 2 * side]])
+    torch.testing.assert_close(iou(a, b), torch.tensor([[1, 0.5]]))
+
+
 def test_iou_leading_dimensions_broadcast():
     a, b = torch.rand(3, 1, 4, 2, 2), torch.rand(2, 5, 2, 2)
     a, b = (x.sort(dim=-2).values.flatten(-2) for x in (a, b))

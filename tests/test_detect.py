@@ -213,6 +213,16 @@ def test_a_planted_object_is_found_where_it_is():
     torch.testing.assert_close(found.scores, torch.tensor([0.9]))
 
 
+def test_variances_are_those_of_the_offsets():
+    logits, offsets = planted((8000, 3, 0.9))
+    truth, own = torch.tensor([0.2, 0.3, 0.6, 0.8]), (1.0, 0.5, 0.3, 0.2)
+    offsets[0, 8000] = encode(truth, VOC[8000], own)
+    (found,) = postprocess(logits, offsets, VOC, variances=own)
+    torch.testing.assert_close(found.boxes, truth[None])
+    (other,) = postprocess(logits, offsets, VOC)
+    assert (other.boxes - truth).abs().max() > 0.1
+
+
 def test_classes_do_not_suppress_each_other():
     same_place = planted((8002, 1, 0.9), (8002, 2, 0.3), (8003, 1, 0.8))
     squares = decode(torch.zeros(2, 4), VOC[8002:8004])  # of one cell

@@ -19,7 +19,7 @@ PRESET = get_preset("caffe300_voc")
 
 @pytest.fixture
 def ax():
-    with plt.style.context(plots.STYLE):
+    with plt.style.context([plots.STYLE, {"figure.dpi": 40}]):  # small, so that it draws fast
         figure, axes = plt.subplots()
         yield axes
         figure.canvas.draw()  # whatever was drawn can be rendered, without a warning

@@ -109,20 +109,25 @@ def test_nms_at_the_threshold_both_live():
 
 
 def test_nms_padding_neither_survives_nor_suppresses():
-    boxes = torch.tensor([[0.0, 0, 2, 2]] * 3)
-    valid = torch.tensor([False, True, True])
-    assert nms(boxes, valid).tolist() == [False, True, False]
-    assert valid.tolist() == [False, True, True]  # left as it was
+    boxes = torch.tensor([[[0.0, 0, 2, 2]] * 3, [[0.0, 0, 2, 2], [5, 5, 6, 6], [0, 0, 2, 2]]])
+    valid = torch.tensor([[True, False, False], [True, True, False]])
+    before = valid.clone()
+    assert nms(boxes, valid).tolist() == before.tolist()
+    assert torch.equal(valid, before)
 
 
-def test_nms_lists_do_not_see_each_other():
-    boxes = torch.rand(3, 2, 40, 2, 2).sort(3).values.flatten(3)
-    valid = torch.rand(3, 2, 40) > 0.2
-    got = nms(boxes, valid)
-    assert got.shape == (3, 2, 40)
+def test_nms_lists_of_any_length_do_not_see_each_other():
+    """From none to all of 70 places taken, in no order: each list as if it were alone."""
+    boxes = torch.rand(3, 4, 70, 2, 2).sort(3).values.flatten(3)
+    lengths = torch.tensor([[3, 70, 0, 17], [16, 33, 1, 32], [70, 5, 64, 48]])
+    valid = torch.arange(70) < lengths[..., None]
+    got = nms(boxes, valid, 0.3)
+    assert got.shape == (3, 4, 70)
     for i in range(3):
-        for j in range(2):
-            assert torch.equal(got[i, j], nms(boxes[i, j], valid[i, j]))
+        for j in range(4):
+            n = int(lengths[i, j])
+            assert got[i, j, :n].tolist() == slow_nms(boxes[i, j, :n], 0.3)
+            assert not got[i, j, n:].any()
 
 
 def test_nms_of_nothing():

@@ -243,6 +243,16 @@ def test_the_score_threshold_is_strict():
     offsets = torch.zeros(1, len(VOC), 4)
     assert len(postprocess(logits, offsets, VOC, score_threshold=0.5)[0].scores) == 0
     assert len(postprocess(logits, offsets, VOC, score_threshold=0.499)[0].scores) > 0
+    logits = torch.zeros(1, len(VOC), 4)  # a quarter each, and one prior that is surer
+    logits[0, 8000, 1] = 5
+    (found,) = postprocess(logits, offsets, VOC, score_threshold=0.25)
+    assert found.labels.tolist() == [1]
+
+
+@pytest.mark.parametrize(("p", "count"), [(0.0099, 0), (0.0101, 1)])
+def test_a_score_that_barely_passes_is_found_and_one_below_is_not(p, count):
+    (found,) = postprocess(*planted((8000, 1, p)), VOC)
+    assert len(found.scores) == count
 
 
 def test_candidates_are_counted_a_class_before_suppression():

@@ -181,6 +181,15 @@ def test_voc_gives_a_detection_to_its_best_object_and_coco_to_the_best_that_is_f
     assert coco_ap(twice, truths, CLASSES, iou_thresholds=[0.5]).ap["cat"] == 1
 
 
+def test_coco_prefers_an_object_that_counts_to_a_better_one_that_does_not():
+    truths = [truth([0, 0, 10, 10], [0, 0, 10, 8], difficult=[True, False])]
+    detections = [found([0, 0, 10, 10])]
+    got = coco_ap(detections, truths, CLASSES, iou_thresholds=[0.5])
+    assert got.ap["cat"] == 1
+    check_coco(got, pycocotools(detections, truths)[:1, ..., 0, 0])
+    assert voc_ap(detections, truths, CLASSES).ap["cat"] == 0  # there the find is set aside
+
+
 def test_by_size():
     """A small object found, a large one missed."""
     small, large = [0, 0, 20, 20], [100, 100, 300, 300]

@@ -155,10 +155,16 @@ def test_a_ground_truth_below_the_threshold_still_gets_its_best_prior():
 
 
 def test_reported_iou_is_with_the_ground_truth_that_was_given():
-    targets = reference.draw_targets([5, 0, 9], 21, torch.Generator().manual_seed(1))
+    crowd = torch.tensor([[0.5, 0.5, 0.53, 0.53]]).repeat(8, 1)
+    crowd[:, 2:] += torch.linspace(0, 0.01, 8)[:, None]
+    spread = reference.draw_targets([9], 21, torch.Generator().manual_seed(1)).boxes[0]
+    labels = [torch.ones(n).long() for n in (8, 0, 9)]
+    targets = make_targets([crowd, spread[:0], spread], labels, num_classes=2)
     got = match(VOC, targets)
     overlap = iou(targets.boxes, cxcywh_to_xyxy(VOC))
     owned = overlap.gather(1, got.ground_truth.clamp(min=0)[:, None]).squeeze(1)
+    given_another = got.positive & (owned < overlap.amax(1))
+    assert given_another[0].any()  # in the crowd some priors go to one that is not their nearest
     assert torch.equal(got.iou, torch.where(got.positive, owned, overlap.amax(1)))
 
 

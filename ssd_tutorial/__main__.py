@@ -21,6 +21,7 @@ from ssd_tutorial.inference import detect, detect_dataset
 from ssd_tutorial.samples import Resized
 from ssd_tutorial.train import Settings, Step, train
 from ssd_tutorial.weights import load_weights, save_weights
+from ssd_tutorial.whole_files import written_whole
 
 WEIGHTS = "weights.safetensors"
 OnBad = Literal["raise", "drop"]
@@ -140,7 +141,9 @@ def eval_command(
         "objects": voc.objects,
     }
     target = out or weights.with_name(f"eval-{split}.json")
-    _write_text(target, json.dumps(_without_nan(result), indent=2, allow_nan=False) + "\n")
+    with written_whole(target) as file:
+        text = json.dumps(_without_nan(result), indent=2, allow_nan=False)
+        file.write_text(text + "\n", encoding="utf-8")
     print(f"written to {target}")
 
 
@@ -221,13 +224,6 @@ def _without_nan(value):
     if isinstance(value, dict):
         return {key: _without_nan(inner) for key, inner in value.items()}
     return None if isinstance(value, float) and math.isnan(value) else value
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)
 
 
 def _sentence(error: Exception) -> str:

@@ -9,6 +9,7 @@ from torchvision.utils import draw_bounding_boxes
 
 from ssd_tutorial.datasets.pictures import EXTENSIONS
 from ssd_tutorial.detect import Detections
+from ssd_tutorial.whole_files import written_whole
 
 
 def draw_copy(image: Tensor, found: Detections, names: list[str], target: Path) -> None:
@@ -18,13 +19,9 @@ def draw_copy(image: Tensor, found: Detections, names: list[str], target: Path) 
         palette = ["#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"]
         colours = [palette[label % len(palette)] for label in found.labels.tolist()]
         image = draw_bounding_boxes(image, found.boxes, captions, colours, width=3)
-    unfinished = target.with_name(f".{target.name}.unfinished")
     picture = Image.fromarray(image.permute(1, 2, 0).contiguous().numpy())
-    try:
-        picture.save(unfinished, "PNG")
-        unfinished.replace(target)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with written_whole(target) as file:
+        picture.save(file, "PNG")
 
 
 def find_pictures(paths: Iterable[Path]) -> list[Path]:

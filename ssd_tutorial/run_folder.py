@@ -9,6 +9,7 @@ from torch.utils.data import Dataset
 
 from ssd_tutorial.network import SSD
 from ssd_tutorial.weights import read_header, restore, save_weights
+from ssd_tutorial.whole_files import written_whole
 
 CHECKPOINT = "checkpoint.safetensors"
 LOG = "run.csv"
@@ -101,9 +102,7 @@ def _read_log(path: Path) -> list[Step]:
 
 
 def _write_log(path: Path, history: list[Step]) -> None:
-    unfinished = path.with_suffix(".unfinished")
-    with unfinished.open("w", newline="") as file:
+    with written_whole(path) as unfinished, unfinished.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(_LOG_FIELDS)
         writer.writerows([getattr(line, field) for field in _LOG_FIELDS] for line in history)
-    unfinished.replace(path)

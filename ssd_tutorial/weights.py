@@ -6,7 +6,6 @@ not at all.
 """
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from torch import Tensor
 
 from ssd_tutorial.network import SSD
 from ssd_tutorial.presets import PRESETS, ModelPreset, get_model, get_preset
+from ssd_tutorial.whole_files import written_whole
 
 _MODEL, _OPTIMIZER = "model.", "optimizer."
 
@@ -67,16 +67,9 @@ def save_weights(
         "classes": json.dumps(list(classes)),
         "facts": json.dumps(facts or {}),
     }
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-    try:
-        save_file(
-            {k: v.detach().cpu().contiguous() for k, v in tensors.items()}, unfinished, header
-        )
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+    with written_whole(path) as file:
+        save_file(tensors, file, header)
 
 
 class Header(NamedTuple):

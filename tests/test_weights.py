@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from ssd_tutorial import weights
+from ssd_tutorial import weights, whole_files
 from ssd_tutorial.network import SSD
 from ssd_tutorial.presets import SLIM300, get_preset
 from ssd_tutorial.weights import load_weights, read_header, restore, save_weights
@@ -146,7 +146,7 @@ def test_a_failure_keeps_the_old_file_and_leaves_no_litter(file, monkeypatch, fa
             Path(path).write_bytes(b"half")
         raise error
 
-    monkeypatch.setattr(weights if failing == "save_file" else weights.os, failing, fail)
+    monkeypatch.setattr(weights if failing == "save_file" else whole_files.os, failing, fail)
     with pytest.raises(type(error)):
         save_weights(file, make(seed=1), CLASSES)
     assert file.read_bytes() == old

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
 from ssd_tutorial.datasets.voc_xml import format_annotation
+from ssd_tutorial.whole_files import written_whole
 
 
 def write_voc(
@@ -203,12 +203,6 @@ def _put(path: Path, content: bytes, overwrite: bool) -> list[Path]:
             f"{path} is there already and differs. Choose another folder, or pass "
             f"overwrite=True to replace it."
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with written_whole(path) as file:
+        file.write_bytes(content)
     return [] if there else [path]

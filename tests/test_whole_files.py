@@ -17,8 +17,13 @@ def test_the_file_appears_at_the_end_of_the_block_in_a_folder_made_for_it(tmp_pa
 def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path):
     path = tmp_path / "log.csv"
     path.write_text("old")
-    with pytest.raises(ZeroDivisionError), written_whole(path) as unfinished:
-        unfinished.write_text("half")
-        _ = 1 / 0
+
+    def fail_halfway():
+        with written_whole(path) as unfinished:
+            unfinished.write_text("half")
+            raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space left"):
+        fail_halfway()
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["log.csv"]

@@ -21,7 +21,7 @@ def main() -> int:
     print(f"torch {torch.__version__}, torchvision {torchvision.__version__}\n")
     print("| quantity | largest difference | bound | over |\n|---|---|---|---|")
     for row in rows:
-        print(f"| {row.quantity} | {row.largest:.2g} | {row.bound:.0e} | {row.over} |")
+        print(f"| {row.quantity} | {row.largest:.2g} | {row.bound:g} | {row.over} |")
     return int(any(row.largest > row.bound for row in rows))
 
 

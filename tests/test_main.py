@@ -325,6 +325,8 @@ def test_interrupted_training_says_how_to_go_on(data, tmp_path):
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        # a shell's background jobs, and so some CI runs, ignore Ctrl-C and hand that down
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     with process:
         try:

@@ -8,7 +8,7 @@ the package uses fractions of the image.
 import torch
 from torch import Tensor
 
-VARIANCES = (0.1, 0.1, 0.2, 0.2)
+from ssd_tutorial.presets import VARIANCES
 
 
 def cxcywh_to_xyxy(boxes: Tensor) -> Tensor:

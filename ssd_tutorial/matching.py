@@ -107,7 +107,6 @@ def _argmax(overlap: Tensor, real: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     image, owner = (real & (value > 0)).nonzero(as_tuple=True)
     prior = favourite[image, owner]
     last = torch.full_like(overlap[:, 0], -1, dtype=torch.int64)  # [B, P]
-    last.index_put_((image, prior), owner)  # which write wins is undefined: the next line decides
     last.view(-1).scatter_reduce_(0, image * overlap.shape[2] + prior, owner, "amax")
     wins = last[image, prior] == owner
     return image[wins], owner[wins], prior[wins]

@@ -14,6 +14,8 @@ Sources, cited below by their short names:
 from dataclasses import dataclass, replace
 from typing import Literal
 
+VARIANCES = (0.1, 0.1, 0.2, 0.2)
+
 Centres = Literal["step", "cells"]
 Clip = Literal["none", "wh", "cxcywh", "corners"]
 Order = Literal["caffe", "sgrvinod"]
@@ -73,7 +75,7 @@ class Preset:
     """Boxes in a cell: ``"caffe"`` 1 1' 2 1/2 3 1/3; ``"sgrvinod"`` 1 1' 2 3 1/2 1/3."""
     integer_sizes: bool = False
     """Cut sizes to whole pixels, as Caffe's prototxt does (it changes SSD512 only)."""
-    variances: tuple[float, float, float, float] = (0.1, 0.1, 0.2, 0.2)
+    variances: tuple[float, float, float, float] = VARIANCES
     """Divisors of the regression target (chapter 4): a choice of units, not a statistic."""
 
     def __post_init__(self) -> None:

@@ -15,14 +15,6 @@ from ssd_tutorial.presets import SLIM300
 PRIOR = 8000
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def network():
     torch.manual_seed(0)

@@ -23,14 +23,6 @@ from ssd_tutorial.weights import load_weights, read_header, save_weights
 SHORT = ["--samples", "4", "--batch-size", "2", "--precision", "fp32", "--threads", "1"]
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     root = tmp_path_factory.mktemp("data") / "drawn"

@@ -17,14 +17,6 @@ from ssd_tutorial.weights import load_weights, save_weights
 TINY = ["--", "--samples", "2", "--batch-size", "2", "--precision", "fp32", "--no-in-memory"]
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture
 def commands(monkeypatch):
     """What the tool runs; run here, in this process, so that a test does not start it anew."""

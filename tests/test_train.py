@@ -26,14 +26,6 @@ QUICK = Settings(samples=12, batch_size=2, precision="fp32")
 train_quietly = functools.partial(train.train, progress=False, device="cpu")
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 class Pictures(list):
     """A dataset in a list."""
 

@@ -13,8 +13,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from ssd_tutorial import __main__ as command_line
 from ssd_tutorial.__main__ import main
+from ssd_tutorial.commands import eval as eval_module
+from ssd_tutorial.commands import train as train_module
 from ssd_tutorial.datasets import SCENE_CLASSES, Scenes, read_picture, write_voc
 from ssd_tutorial.network import SSD
 from ssd_tutorial.presets import SLIM300
@@ -337,7 +338,7 @@ def test_interrupted_measuring_does_not_speak_of_checkpoints(weights, capsys, mo
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command_line, "open_dataset", interrupt)
+    monkeypatch.setattr(eval_module, "open_dataset", interrupt)
     done = run(capsys, "eval", "--weights", weights)
     assert done.code == 130
     assert done.err.strip() == "stopped"
@@ -347,7 +348,7 @@ def test_interrupted_training_goes_on(data, tmp_path, capsys, monkeypatch):
     training = ["train", "--out", tmp_path / "b", "--data", data, "--log-every", "1", *SHORT]
     whole = run(capsys, "train", "--out", tmp_path / "a", *training[3:])
     assert whole.code == 0
-    real = command_line.train
+    real = train_module.train
 
     def with_checkpoints(*args, report, **kwargs):
         def stop(step):
@@ -357,7 +358,7 @@ def test_interrupted_training_goes_on(data, tmp_path, capsys, monkeypatch):
 
         return real(*args, report=stop, checkpoint_every=2, **kwargs)
 
-    monkeypatch.setattr(command_line, "train", with_checkpoints)
+    monkeypatch.setattr(train_module, "train", with_checkpoints)
     assert run(capsys, *training).code == 130
     assert read_header(tmp_path / "b" / "checkpoint.safetensors").facts["step"] == 1
     assert not (tmp_path / "b" / "weights.safetensors").exists()

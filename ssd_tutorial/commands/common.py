@@ -1,0 +1,34 @@
+"""What several commands share: devices, threads, and words about left-out boxes."""
+
+from typing import Literal
+
+import torch
+from torch.utils.data import Dataset
+
+OnBad = Literal["raise", "drop"]
+
+
+def print_dropped(dataset: Dataset) -> None:
+    """Say which boxes `on_bad="drop"` has left out, if any."""
+    if getattr(dataset, "dropped", None):
+        print(dataset.summary())
+
+
+def find_device(name: str) -> torch.device:
+    """The device of that name, after a try whether it computes."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name) if name else device
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(f"--device {name} cannot be used here ({reason}): try cpu") from error
+    return device
+
+
+def use_threads(threads: int) -> None:
+    """Compute on so many processor threads; 0 leaves it to torch."""
+    if threads < 0:
+        raise ValueError(f"--threads must be 0 or more, not {threads}")
+    if threads:
+        torch.set_num_threads(threads)

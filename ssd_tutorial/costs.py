@@ -1,0 +1,297 @@
+"""What an SSD costs: operations, memory, pictures a second, hours and money (chapter 15).
+
+The first two are counted without computing anything: tensors on PyTorch's device ``meta`` have a
+shape and no numbers, so that a batch that no memory here could hold is counted in a second. The
+speed has to be measured.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from statistics import median, quantiles
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.utils.flop_counter import FlopCounterMode
+
+from ssd_tutorial.loss import multibox_loss
+from ssd_tutorial.network import SSD
+from ssd_tutorial.targets import make_targets
+
+Precision = Literal["fp32", "bf16", "fp16"]
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_OPTIMIZER_NUMBERS = {"sgd": 1, "adamw": 2}  # numbers kept a parameter: momentum; two means
+
+
+class Flops(NamedTuple):
+    """Floating-point operations of a batch. A multiplication and an addition count as two."""
+
+    forward: int
+    backward: int
+
+    @property
+    def training(self) -> int:
+        """Of one step of training: forward and backward."""
+        return self.forward + self.backward
+
+    @property
+    def multiply_adds(self) -> int:
+        """The forward pass in multiply-adds, which many papers call FLOPs: half as many."""
+        return self.forward // 2
+
+
+class Memory(NamedTuple):
+    """Bytes that a step of training holds at the same time."""
+
+    weights: int
+    """float32, and in half precision the copies that autocast makes of them."""
+    gradients: int
+    optimizer: int
+    """What the optimizer remembers of earlier steps."""
+    activations: int
+    """What the forward pass keeps for the backward pass; it grows with the batch."""
+
+    @property
+    def total(self) -> int:
+        """All four. Libraries, the loss and work space come on top."""
+        return sum(self)
+
+
+class Speed(NamedTuple):
+    """Pictures a second: the median of the timed steps, and their quartiles."""
+
+    median: float
+    low: float
+    high: float
+
+
+class Bill(NamedTuple):
+    """What a whole training takes."""
+
+    hours: float
+    money: float
+
+
+def count_flops(network: SSD, batch_size: int = 1) -> Flops:
+    """Count the operations of one pass over a batch, forward and backward.
+
+    Convolutions are counted, by `torch.utils.flop_counter`; ReLU, pooling, norms and the loss are
+    not, as in the figures that papers give. So each number is exactly proportional to the batch.
+
+    Args:
+        network: on any device, trained or not: only its shapes are looked at.
+        batch_size: 1 or more.
+
+    Raises:
+        ValueError: another batch size.
+    """
+    shapes = _shapes_of(network, torch.float32)
+    with FlopCounterMode(display=False) as forward:
+        outputs = functional_call(network, shapes, (_images_on_meta(network, batch_size),))
+    with FlopCounterMode(display=False) as backward:
+        sum(output.sum() for output in outputs).backward()
+    return Flops(forward.get_total_flops(), backward.get_total_flops())
+
+
+def parameter_count(network: nn.Module) -> int:
+    """How many numbers a training adjusts."""
+    return sum(p.numel() for p in network.parameters() if p.requires_grad)
+
+
+def training_memory(
+    network: SSD,
+    batch_size: int = 1,
+    *,
+    precision: Precision = "fp32",
+    optimizer: Literal["sgd", "adamw"] = "sgd",
+) -> Memory:
+    """Count the bytes that a step of training holds.
+
+    Gradients and what the optimizer keeps are float32 in every precision, as `torch.autocast`
+    leaves them. Of the activations, each tensor that autograd saves counts once, however many
+    operations need it, at the width of ``precision``.
+
+    Args:
+        network: on any device: only its shapes are looked at.
+        batch_size: 1 or more.
+        precision: of the forward pass.
+        optimizer: SGD with momentum keeps one number a parameter, AdamW two.
+
+    Raises:
+        ValueError: another batch size, precision or optimizer.
+    """
+    if optimizer not in _OPTIMIZER_NUMBERS:
+        raise ValueError(
+            f"optimizer must be one of {', '.join(_OPTIMIZER_NUMBERS)}, not {optimizer!r}"
+        )
+    dtype = _dtype(precision)
+    shapes = _shapes_of(network, dtype)
+    own = {id(t.untyped_storage()) for t in shapes.values()}
+    saved = {}  # by id, and held: else another storage could get the same id
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        saved[id(storage)] = storage
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        functional_call(network, shapes, (_images_on_meta(network, batch_size, dtype),))
+    numbers = parameter_count(network)
+    copies = 0 if dtype == torch.float32 else dtype.itemsize * numbers
+    return Memory(
+        weights=4 * numbers + copies,
+        gradients=4 * numbers,
+        optimizer=4 * numbers * _OPTIMIZER_NUMBERS[optimizer],
+        activations=sum(s.nbytes() for i, s in saved.items() if i not in own),
+    )
+
+
+def images_per_second(
+    network: SSD,
+    batch_size: int,
+    precision: Precision = "fp32",
+    *,
+    training: bool = True,
+    steps: int = 5,
+    warmup: int = 1,
+) -> Speed:
+    """Time steps on noise, on the device that the network is on.
+
+    A step of training is forward, loss, backward and SGD with momentum, with four objects a
+    picture. Otherwise it is the forward pass, without post-processing. Pictures are already on the
+    device: what loading them costs is not in it.
+
+    Args:
+        network: its mode and weights are as before when this returns; gradients are cleared.
+        batch_size: pictures a step, 1 or more.
+        precision: of the forward pass, by `torch.autocast`.
+        training: time a step of training, or the forward pass alone.
+        steps: steps that are timed, 1 or more.
+        warmup: steps before them. On a GPU the first ones choose their algorithms.
+
+    Raises:
+        ValueError: another number of pictures or steps, or an unknown precision.
+    """
+    if steps < 1 or warmup < 0:
+        raise ValueError("steps must be 1 or more, and warmup 0 or more")
+    dtype, device = _dtype(precision), next(network.parameters()).device
+    images = _noise(network, batch_size, device)
+    mode, kept = network.training, {k: v.clone() for k, v in network.state_dict().items()}
+    try:
+        network.train(training)
+        step = _training_step if training else _forward_step
+        once = step(network, images, dtype)
+        seconds = [_seconds(once, device) for _ in range(warmup + steps)][warmup:]
+    finally:
+        network.load_state_dict(kept)
+        network.zero_grad()
+        network.train(mode)
+    speeds = [batch_size / s for s in seconds]
+    low, high = (quantiles(speeds, n=4)[::2]) if steps > 1 else speeds * 2
+    return Speed(median(speeds), low, high)
+
+
+def bill(images: int, images_per_second: float, price_per_hour: float = 0.0) -> Bill:
+    """Hours and money to show a network so many pictures.
+
+    Args:
+        images: pictures seen in the whole training, such as 120 000 steps of 32.
+        images_per_second: what all devices train together.
+        price_per_hour: of all of them, in whatever currency.
+
+    Raises:
+        ValueError: a speed of 0 or less, or something negative.
+    """
+    if images < 0 or not images_per_second > 0 or not price_per_hour >= 0:
+        raise ValueError("images and price must be 0 or more, images_per_second above 0")
+    hours = images / images_per_second / 3600
+    return Bill(hours, hours * price_per_hour)
+
+
+def workers_needed(device_speed: float, worker_speed: float) -> int:
+    """How many loading processes keep a device busy, if both speeds are pictures a second.
+
+    Raises:
+        ValueError: a speed of 0 or less.
+    """
+    if not device_speed > 0 or not worker_speed > 0:
+        raise ValueError("both speeds must be above 0")
+    return math.ceil(device_speed / worker_speed)
+
+
+def _shapes_of(network: SSD, dtype: torch.dtype) -> dict[str, Tensor]:
+    """Parameters and buffers by name, without numbers; floating-point ones become `dtype`."""
+    return {
+        name: torch.empty_like(
+            t, device="meta", dtype=dtype if t.is_floating_point() else None
+        ).requires_grad_(t.requires_grad)
+        for name, t in (*network.named_parameters(), *network.named_buffers())
+    }
+
+
+def _images_on_meta(network: SSD, batch_size: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    _check_batch(batch_size)
+    size = network.image_size
+    return torch.empty(batch_size, 3, size, size, device="meta", dtype=dtype)
+
+
+def _check_batch(batch_size: int) -> None:
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be 1 or more, not {batch_size}")
+
+
+def _dtype(precision: str) -> torch.dtype:
+    if precision not in _DTYPES:
+        raise ValueError(f"precision must be one of {', '.join(_DTYPES)}, not {precision!r}")
+    return _DTYPES[precision]
+
+
+def _noise(network: SSD, batch_size: int, device: torch.device) -> Tensor:
+    _check_batch(batch_size)
+    generator = torch.Generator().manual_seed(0)
+    shape = (batch_size, 3, network.image_size, network.image_size)
+    images = torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
+    return images.to(device, memory_format=torch.channels_last)
+
+
+def _training_step(network: SSD, images: Tensor, dtype: torch.dtype) -> Callable[[], object]:
+    device = images.device
+    corners = torch.tensor([[0.1, 0.1, 0.4, 0.5], [0.5, 0.2, 0.9, 0.9], [0, 0, 1, 1], [0.6] * 4])
+    corners[3, 2:] += 0.1
+    labels = torch.ones(4, dtype=torch.int64)
+    targets = make_targets([corners] * len(images), [labels] * len(images), network.num_classes)
+    targets = targets.to(device)
+    optimizer = torch.optim.SGD(network.parameters(), lr=1e-6, momentum=0.9)
+
+    def once():
+        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+            logits, offsets = network(images)
+        optimizer.zero_grad()
+        multibox_loss(logits, offsets, targets, network.priors).total.backward()
+        optimizer.step()
+
+    return once
+
+
+def _forward_step(network: SSD, images: Tensor, dtype: torch.dtype) -> Callable[[], object]:
+    def once():
+        with (
+            torch.inference_mode(),
+            torch.autocast(images.device.type, dtype, enabled=dtype != torch.float32),
+        ):
+            return network(images)
+
+    return once
+
+
+def _seconds(call: Callable[[], object], device: torch.device) -> float:
+    """How long a call takes; a GPU is waited for, since its calls return before it has computed."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    start = time.perf_counter()
+    call()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - start

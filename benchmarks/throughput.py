@@ -1,0 +1,116 @@
+"""Time training and inference of each model on this device: ``python -m benchmarks.throughput``.
+
+Prints pictures a second (median and quartiles of the timed steps) for batches of 1, 8 and 32 in
+float32 and in half precision. The pictures are noise that is on the device already: loading them is
+what ``python -m benchmarks.dataloading`` measures. With ``--record NAME`` the table is kept in
+data/runs/NAME/result.json, where chapter 15 reads it.
+"""
+
+import argparse
+import json
+import shlex
+import sys
+import time
+from pathlib import Path
+
+import torch
+from tqdm.auto import tqdm
+
+from benchmarks.__main__ import processor
+from ssd_tutorial.costs import images_per_second
+from ssd_tutorial.network import SSD
+from ssd_tutorial.presets import MODELS, get_model
+from ssd_tutorial.whole_files import written_whole
+
+RUNS = Path(__file__).parent.parent / "data" / "runs"
+CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
+CLASSES = 21  # PASCAL VOC's 20 and the background
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=__doc__)
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
+    parser.add_argument("--batches", nargs="+", type=int, default=[1, 8, 32], metavar="B")
+    parser.add_argument(
+        "--precisions", nargs="+", choices=("fp32", "bf16", "fp16"), default=["fp32", "bf16"]
+    )
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int, help="of PyTorch on the CPU (default: its choice)")
+    parser.add_argument("--steps", type=int, default=20, help="timed steps a row (default: 20)")
+    parser.add_argument("--warmup", type=int, default=3, help="steps before them (default: 3)")
+    parser.add_argument(
+        "--clock",
+        choices=CLOCKS,
+        default="wall",
+        help="processor: with --threads 1, on a CPU that others use too (default: wall)",
+    )
+    parser.add_argument("--record", metavar="NAME", help="keep the table in data/runs/NAME")
+    options = parser.parse_args(arguments)
+    if options.clock == "processor" and (options.device != "cpu" or options.threads != 1):
+        parser.error("--clock processor sees one CPU thread alone: add --device cpu --threads 1")
+    return options
+
+
+def measure(options: argparse.Namespace) -> list[dict]:
+    """One row for each model, precision, batch and kind of step."""
+    cases = [
+        (model, precision, batch, training)
+        for model in options.models
+        for precision in options.precisions
+        for batch in options.batches
+        for training in (True, False)
+    ]
+    rows = []
+    for model, precision, batch, training in tqdm(cases, unit="row", disable=None):
+        network = SSD(get_model(model), CLASSES)
+        network = network.to(options.device, memory_format=torch.channels_last)
+        speed = images_per_second(
+            network,
+            batch,
+            precision,
+            training=training,
+            steps=options.steps,
+            warmup=options.warmup,
+            clock=CLOCKS[options.clock],
+        )
+        kind = "training" if training else "forward"
+        numbers = {name: round(value, 3) for name, value in speed._asdict().items()}
+        rows.append(
+            {"model": model, "precision": precision, "batch": batch, "kind": kind, **numbers}
+        )
+        tqdm.write(
+            f"{model:<8} {precision} batch {batch:>3} {kind:<9}"
+            f" {speed.median:>9.2f} [{speed.low:.2f} {speed.high:.2f}]"
+        )
+    return rows
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = parse(arguments)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    on_gpu = torch.device(options.device).type == "cuda"
+    where = {
+        "device": torch.cuda.get_device_name(options.device) if on_gpu else processor(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "clock": options.clock,
+        "steps": options.steps,
+    }
+    print(", ".join(f"{k} {v}" for k, v in where.items()))
+    print("pictures a second: median [quartiles]")
+    rows = measure(options)
+    if options.record:
+        words = sys.argv[1:] if arguments is None else arguments
+        command = shlex.join(["python", "-m", "benchmarks.throughput", *words])
+        folder = RUNS / options.record
+        folder.mkdir(parents=True, exist_ok=True)
+        with written_whole(folder / "result.json") as file:
+            record = {**where, "rows": rows, "command": command}
+            file.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        print(f"kept in {folder / 'result.json'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

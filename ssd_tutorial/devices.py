@@ -1,0 +1,104 @@
+"""Where a training computes: in one process or in many, and in which precision (chapter 15).
+
+One process drives one device. torch's own launcher starts several of them, on one machine or more,
+and tells each its number in environment variables::
+
+    torchrun --nproc-per-node 4 -m ssd_tutorial train --recipe voc0712 --data voc0712 --out RUN
+
+Without the launcher there is one process, and everything here does nothing.
+"""
+
+import datetime
+import os
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch import distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+
+# A process that waits longer than this for another one gives up; NCCL's and gloo's own half hour
+# is long to pay for idle machines, and pictures are loaded, not computed, in between.
+_PATIENCE = datetime.timedelta(minutes=10)
+
+
+class Devices:
+    """The processes of a training, seen from one of them.
+
+    Args:
+        device: such as ``"cpu"``, ``"cuda"`` or ``"cuda:1"``; None takes CUDA where there is one.
+            Of several processes on one machine, each takes the GPU of its own number.
+        precision: ``"auto"``, ``"bf16"``, ``"fp16"`` or ``"fp32"``.
+
+    Attributes:
+        number: of this process, from 0. count: of all processes.
+        device: where this process computes.
+    """
+
+    def __init__(
+        self,
+        device: str | torch.device | None = None,
+        precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto",
+    ):
+        self.count = int(os.environ.get("WORLD_SIZE", 1))
+        self.number = int(os.environ.get("RANK", 0))
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        if self.device.type == "cuda":
+            if self.count > 1:
+                self.device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+            torch.cuda.set_device(self.device)
+        if self.count > 1 and not dist.is_initialized():
+            backend = "nccl" if self.device.type == "cuda" else "gloo"
+            dist.init_process_group(backend, timeout=_PATIENCE)
+        self.dtype = _autocast_dtype(precision, self.device)
+        # float16 reaches no further down than 6e-8: gradients are scaled up, and back before use
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype is torch.float16)
+
+    @property
+    def first(self) -> bool:
+        """Whether this process is the one that prints and writes."""
+        return self.number == 0
+
+    def place(self, network: nn.Module) -> nn.Module:
+        """The network on this device, channels last: the layout that convolutions are fastest in.
+
+        Of several processes with GPUs, batch norm takes its statistics over all of them. On CPUs
+        torch cannot: there each process takes those of its own pictures.
+        """
+        if self.count > 1 and self.device.type == "cuda":
+            network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+        return network.to(self.device, memory_format=torch.channels_last)
+
+    def joined(self, network: nn.Module, *, compiled: bool = False) -> nn.Module:
+        """The network to call in training: its gradients become the mean over all processes."""
+        if self.count > 1:
+            network = DistributedDataParallel(network)
+        return torch.compile(network) if compiled else network
+
+    def autocast(self) -> torch.autocast:
+        """Computes in half precision inside, if the precision asks for it."""
+        dtype = self.dtype or torch.bfloat16  # one is due even where it is switched off
+        return torch.autocast(self.device.type, dtype, enabled=self.dtype is not None)
+
+    def sum(self, value: Tensor) -> Tensor:
+        """The sum of every process's `value`."""
+        if self.count > 1:
+            value = value.clone()
+            dist.all_reduce(value)
+        return value
+
+    def close(self) -> None:
+        """Part from the other processes."""
+        if dist.is_initialized():
+            dist.destroy_process_group()
+
+
+def _autocast_dtype(precision: str, device: torch.device) -> torch.dtype | None:
+    """What to compute in beside float32. A processor that only emulates bf16 is slower for it."""
+    if precision != "auto":
+        return {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": None}[precision]
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else None
+    # no public name for this as of torch 2.15; absent in an old one, float32 is right
+    asks = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
+    return torch.bfloat16 if device.type == "cpu" and asks is not None and asks() else None

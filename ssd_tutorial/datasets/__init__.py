@@ -1,9 +1,13 @@
-"""Pictures with boxes: drawn scenes, folders in VOC's layout, a few annotated photographs.
+"""Pictures with boxes: drawn scenes, folders of VOC, COCO or YOLO, a few annotated photographs.
 
-Every dataset gives the same items (see `VOCFolder`): a uint8 RGB image and a target with
+Every dataset gives the same items (see `AnnotatedFolder`): a uint8 RGB image and a target with
 ``boxes`` (xyxy, pixels), ``labels`` (1 is ``classes[0]``), ``difficult`` and ``name``.
 """
 
+from ssd_tutorial.datasets.coco import COCOFolder
+from ssd_tutorial.datasets.faults import BadBox, BadPicture
+from ssd_tutorial.datasets.folder import AnnotatedFolder
+from ssd_tutorial.datasets.layouts import layout_of, open_folder
 from ssd_tutorial.datasets.named import open_dataset
 from ssd_tutorial.datasets.photographs import (
     PHOTOGRAPH_CLASSES,
@@ -11,19 +15,28 @@ from ssd_tutorial.datasets.photographs import (
     photograph_credit,
     photographs,
 )
-from ssd_tutorial.datasets.pictures import read_picture
+from ssd_tutorial.datasets.pictures import UnreadablePicture, read_picture
 from ssd_tutorial.datasets.scenes import SCENE_CLASSES, Scenes, draw_scene
 from ssd_tutorial.datasets.voc import VOCFolder
 from ssd_tutorial.datasets.voc_write import write_voc
+from ssd_tutorial.datasets.yolo import YOLOFolder
 
 __all__ = [
     "PHOTOGRAPH_CLASSES",
     "SCENE_CLASSES",
+    "AnnotatedFolder",
+    "BadBox",
+    "BadPicture",
+    "COCOFolder",
     "Scenes",
+    "UnreadablePicture",
     "VOCFolder",
+    "YOLOFolder",
     "draw_scene",
+    "layout_of",
     "load_photograph",
     "open_dataset",
+    "open_folder",
     "photograph_credit",
     "photographs",
     "read_picture",

@@ -1,5 +1,7 @@
 """Picture files of every common kind, as the tensors that the rest of the package takes."""
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,10 @@ EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 _BROKEN = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 
 
+class UnreadablePicture(ValueError):
+    """A picture file that cannot be decoded, or is not the one that its annotation describes."""
+
+
 def read_picture(path: str | Path) -> tv_tensors.Image:
     """Decode a picture to a `tv_tensors.Image`, uint8 ``[3, H, W]``, RGB.
 
@@ -22,26 +28,64 @@ def read_picture(path: str | Path) -> tv_tensors.Image:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file cannot be decoded; the message names it.
+        UnreadablePicture: the file cannot be decoded; the message names it.
     """
     with _opened(path) as picture:
         try:
             upright = ImageOps.exif_transpose(picture)
-            if upright.mode.startswith("I;16"):  # keep the upper 8 bits: Pillow would clip at 255
-                upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
+            if upright.mode == "F":
+                raise ValueError("it holds real numbers of unknown range, save it with 8 bits")
+            if upright.mode.startswith("I"):
+                upright = _eight_bits(upright)
             if "transparency" in upright.info:  # else Pillow warns of palettes with transparency
                 upright = upright.convert("RGBA")
             pixels = np.array(upright.convert("RGB"))
         except _BROKEN as error:
-            raise ValueError(f"{path} cannot be decoded as a picture ({error}).") from error
+            raise _unreadable(path, error) from error
     return tv_tensors.Image(torch.from_numpy(pixels).permute(2, 0, 1).contiguous())
 
 
 def picture_size(path: str | Path) -> tuple[int, int]:
     """(width, height) of the upright picture in pixels, from its header; raises as above."""
     with _opened(path) as picture:
-        turned = picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)  # the tag "Orientation"
+        try:
+            turned = picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)  # the tag "Orientation"
+        except _BROKEN as error:
+            raise _unreadable(path, error) from error
         return picture.size[::-1] if turned else picture.size
+
+
+def files_below(folder: Path, endings: Sequence[str] = EXTENSIONS) -> dict[str, Path]:
+    """Every file with one of the endings in a folder and below, by its name relative to it.
+
+    Names have forward slashes on every system and are sorted. Hidden files and folders are left
+    out: macOS puts a ``._NAME.jpg``, which is no picture, beside files on foreign disks.
+    """
+    found = {}
+    for where, folders, files in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            if name.lower().endswith(tuple(endings)) and not name.startswith("."):
+                path = Path(where, name)
+                found[path.relative_to(folder).as_posix()] = path
+    return dict(sorted(found.items()))
+
+
+def by_last_part(files: dict[str, Path]) -> dict[str, Path]:
+    """The files whose name without folders is the name of no other file, by that name."""
+    found: dict[str, Path | None] = {}
+    for name, path in files.items():
+        last = name.rsplit("/", 1)[-1]
+        found[last] = None if last in found else path
+    return {last: path for last, path in found.items() if path is not None}
+
+
+def _eight_bits(grey: Image.Image) -> Image.Image:
+    """The upper 8 of 16 bits, where Pillow would clip at 255. Old versions call 16 bits "I"."""
+    values = np.asarray(grey)
+    if grey.mode != "I" or values.max(initial=0) > 255:
+        values = values >> 8
+    return Image.fromarray(values.clip(0, 255).astype(np.uint8))
 
 
 def _opened(path: str | Path) -> Image.Image:
@@ -50,4 +94,9 @@ def _opened(path: str | Path) -> Image.Image:
     try:
         return Image.open(path)
     except _BROKEN as error:
-        raise ValueError(f"{path} cannot be decoded as a picture ({error}).") from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: str | Path, error: Exception) -> UnreadablePicture:
+    reason = str(error).partition(f" '{path}'")[0]  # Pillow repeats the path
+    return UnreadablePicture(f"{path} cannot be decoded as a picture ({reason}): replace the file.")

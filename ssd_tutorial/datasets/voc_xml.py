@@ -10,7 +10,6 @@ runs from 0 to 500, and its width is 500. That is ``one_based=True``: 1 is taken
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -18,16 +17,10 @@ from xml.etree import ElementTree
 import defusedxml
 from defusedxml import ElementTree as SafeElementTree
 
+from ssd_tutorial.datasets.faults import cut_to_picture, to_numbers
+from ssd_tutorial.datasets.folder import Entry
+
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
-
-
-class VOCObject(NamedTuple):
-    """One ``<object>``: its class, its four numbers as the file has them, ``difficult``."""
-
-    number: int  # 1 for the first object of the file
-    name: str
-    written: tuple[str, str, str, str]  # xmin, ymin, xmax, ymax
-    difficult: bool
 
 
 class Annotation(NamedTuple):
@@ -36,21 +29,7 @@ class Annotation(NamedTuple):
     path: Path
     filename: str
     size: tuple[int, int] | None
-    objects: tuple[VOCObject, ...]
-
-
-class BadBox(NamedTuple):
-    """A box that was dropped or clipped, and the rule it broke."""
-
-    file: str
-    number: int
-    name: str
-    box: tuple[str, str, str, str]
-    reason: str
-
-    def __str__(self) -> str:
-        numbers = ", ".join(self.box)
-        return f"{self.file}, object {self.number} ({self.name}), box [{numbers}]: {self.reason}"
+    objects: tuple[Entry, ...]
 
 
 def read_annotation(path: Path) -> Annotation:
@@ -82,14 +61,14 @@ def read_annotation(path: Path) -> Annotation:
     return Annotation(path, filename, size if min(size) > 0 else None, objects)
 
 
-def _read_object(path: Path, number: int, node: ElementTree.Element) -> VOCObject:
+def _read_object(path: Path, number: int, node: ElementTree.Element) -> Entry:
     name = (node.findtext("name") or "").strip()
     if not name:
         raise ValueError(f"{path}, object {number}: it has no <name>, so its class is unknown.")
     # Only the object's own <bndbox>: VOC's persons also have <part>s with boxes of their own.
     written = tuple((node.findtext(f"bndbox/{c}") or "").strip() for c in CORNERS)
     difficult = (node.findtext("difficult") or "0").strip().lower() in ("1", "true")
-    return VOCObject(number, name, written, difficult)
+    return Entry(number, name, written, difficult)
 
 
 def _whole(text: str | None) -> int:
@@ -109,14 +88,10 @@ def box_edges(
         for a possible box; whether it stuck out of the picture and was cut at its border.
     """
     nothing = (0.0, 0.0, 0.0, 0.0)
-    try:
-        x1, y1, x2, y2 = (float(text) for text in written)
-    except ValueError:
-        named = zip(CORNERS, written, strict=True)
-        bad = ", ".join(f"{c} is {text!r}" for c, text in named if not _is_number(text))
-        return nothing, f"{bad}, not a number", False
-    if not all(map(math.isfinite, (x1, y1, x2, y2))):
-        return nothing, "a coordinate is not finite", False
+    values, fault = to_numbers(CORNERS, written)
+    if fault:
+        return nothing, fault, False
+    x1, y1, x2, y2 = values
     # Judged as written. Counted inclusively, xmin = xmax would be one pixel wide: in practice it
     # is a click without a drag, never an object.
     if x2 <= x1:
@@ -125,18 +100,7 @@ def box_edges(
         return nothing, f"ymax must be larger than ymin, and {y2:g} <= {y1:g}", False
     if one_based:
         x1, y1 = x1 - 1, y1 - 1
-    inside = (max(x1, 0.0), max(y1, 0.0), min(x2, float(width)), min(y2, float(height)))
-    if inside[2] <= inside[0] or inside[3] <= inside[1]:
-        return nothing, f"the box lies outside the picture of {width} x {height} pixels", False
-    return inside, "", inside != (x1, y1, x2, y2)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    return cut_to_picture(x1, y1, x2, y2, width, height)
 
 
 def format_annotation(

@@ -380,7 +380,7 @@ def test_wrong_folder_or_split_offers_near_names(folder):
 def test_split_faults(folder):
     lists = folder / "ImageSets" / "Main"
     (lists / "typo.txt").write_text("picture_0\n\npicture_x\n")
-    with pytest.raises(FileNotFoundError, match=r"typo\.txt, line 3: .*Annotations/picture_x\.xml"):
+    with pytest.raises(FileNotFoundError, match=r"typo\.txt, line 3: .*annotation picture_x\.xml"):
         VOCFolder(folder, "typo")
     (lists / "empty.txt").write_text("\n")
     with pytest.raises(ValueError, match=r"empty\.txt names no picture"):

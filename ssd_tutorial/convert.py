@@ -1,18 +1,27 @@
-"""Weights from elsewhere: torchvision's SSD300 under our names (chapters 3 and 15).
+"""Weights from elsewhere under our names: torchvision's SSD300 and VGG-16 (chapters 3 and 15).
 
-Both networks have the same layers in the same order: only names differ. The priors differ too, so
-load torchvision's weights into ``SSD300.with_priors(get_preset("torchvision300_coco"))``.
+torchvision's SSD300 has our layers in our order: only names differ. The priors differ too, so load
+its weights into ``SSD300.with_priors(get_preset("torchvision300_coco"))``. A VGG-16 that classifies
+becomes our backbone in three steps: its fully connected layers turn into thinner convolutions, its
+normalisation goes into its first layer, and its scale is spread so that it can be trained on.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from statistics import fmean
 
+import torch
 from torch import Tensor
+
+from ssd_tutorial.network import VGG16
+
+_TO_CONV4_3 = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21)  # the same places in both nn.Sequential
+_CONV5 = {24: 1, 26: 3, 28: 5}  # theirs in ``features``, ours in ``conv7``
+_FC = {0: (8, (4096, 512, 7, 7)), 3: (10, (4096, 4096, 1, 1))}  # in ``classifier``, ours, as conv
 
 
 def _torchvision_layers() -> dict[str, str]:
     """The name of every layer there, and its name here."""
-    to_conv4_3 = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21)  # positions in both nn.Sequential
-    layers = {f"backbone.features.{i}": f"backbone.conv4_3.{i}" for i in to_conv4_3}
+    layers = {f"backbone.features.{i}": f"backbone.conv4_3.{i}" for i in _TO_CONV4_3}
     layers |= {f"backbone.extra.0.{i}": f"backbone.conv7.{i}" for i in (1, 3, 5)}  # conv5
     layers["backbone.extra.0.7.1"] = "backbone.conv7.8"  # conv6, which they nest once more
     layers["backbone.extra.0.7.3"] = "backbone.conv7.10"
@@ -46,8 +55,103 @@ def from_torchvision_ssd300(state_dict: Mapping[str, Tensor]) -> dict[str, Tenso
     Raises:
         ValueError: names each key that is unknown and each that is missing.
     """
-    unknown = [key for key in state_dict if key not in _TORCHVISION]
-    missing = [key for key in _TORCHVISION if key not in state_dict]
+    _check_names(state_dict, _TORCHVISION, "ssd300_vgg16")
+    return {ours: state_dict[theirs] for theirs, ours in _TORCHVISION.items()}
+
+
+def from_torchvision_vgg16(
+    state_dict: Mapping[str, Tensor],
+    mean: Sequence[float],
+    std: Sequence[float],
+    *,
+    fully_connected: bool = True,
+) -> dict[str, Tensor]:
+    """A classifying VGG-16 as the backbone of an SSD (paper, section 3): the tensors it can give.
+
+    * conv1_1 .. conv5_3 go over by their place.
+    * fc6, 4096 x 512 x 7 x 7 as a convolution, keeps every fourth channel and every third row and
+      column: 1024 x 512 x 3 x 3, which a dilation of 6 spreads as wide again. fc7 keeps the same
+      channels: 1024 x 1024 x 1 x 1. The layer of the 1000 classes is left out.
+    * The normalisation goes into conv1_1 (`_fold`), its scale into the rest (`_spread`).
+
+    Args:
+        state_dict: of ``torchvision.models.vgg16``.
+        mean: of its input, a value a channel, for images in [0, 1]; std: likewise.
+        fully_connected: False leaves fc6 and fc7 out, for weights that have no real ones.
+
+    Returns:
+        Tensors for ``SSD.load_state_dict(…, strict=False)``: all of the backbone but the L2Norm,
+        and without `fully_connected` all but conv6 and conv7.
+
+    Raises:
+        ValueError: names, shapes or values (NaN) are not those of a VGG-16, and which.
+    """
+    layers = {f"features.{i}": f"backbone.conv4_3.{i}" for i in _TO_CONV4_3}
+    layers |= {f"features.{i}": f"backbone.conv7.{j}" for i, j in _CONV5.items()}
+    classifier = {f"classifier.{i}": f"backbone.conv7.{j}" for i, (j, _) in _FC.items()}
+    used = layers | classifier if fully_connected else layers
+    names = {f"{a}.{kind}": f"{b}.{kind}" for a, b in used.items() for kind in ("weight", "bias")}
+    features = {k: v for k, v in state_dict.items() if not k.startswith("classifier.")}
+    _check_names(features | {k: state_dict[k] for k in names if k in state_dict}, names, "vgg16")
+    state = {ours: state_dict[theirs].float() for theirs, ours in names.items()}
+    if broken := [theirs for theirs, ours in names.items() if not state[ours].isfinite().all()]:
+        raise ValueError(f"weights that are no numbers (NaN) in {', '.join(broken)}")
+    if fully_connected:
+        for place, (ours, shape) in _FC.items():
+            try:
+                whole = state_dict[f"classifier.{place}.weight"].float().view(shape)
+            except RuntimeError as error:
+                raise ValueError(f"classifier.{place} of a vgg16 is {shape}: {error}") from error
+            channels = 4 if place else 1  # of the input: fc6 reads conv5_3, whole; fc7 reads fc6
+            state[f"backbone.conv7.{ours}.weight"] = whole[::4, ::channels, ::3, ::3].contiguous()
+            state[f"backbone.conv7.{ours}.bias"] = state[f"backbone.conv7.{ours}.bias"][::4].clone()
+    return _spread(_fold(state, mean, std), fmean(std) / fmean(VGG16.std))
+
+
+def _fold(
+    state: dict[str, Tensor], mean: Sequence[float], std: Sequence[float]
+) -> dict[str, Tensor]:
+    """Let conv1_1 take images normalised as `VGG16` wants them, in place of (x - mean) / std.
+
+    Exact but where it looks beyond the border: there is padding with 0, the mean colour, and the
+    two mean colours differ by about .01 of the std. With random weights it moves the features of
+    conv4_3's six outermost cells, by less than .1 % of the largest (measured: .02 %).
+    """
+    first = "backbone.conv4_3.0"
+    weight, bias = state[f"{first}.weight"].double(), state[f"{first}.bias"].double()
+    theirs, their_std = (torch.tensor(x, dtype=torch.float64) for x in (mean, std))
+    ours, our_std = (torch.tensor(x, dtype=torch.float64) for x in (VGG16.mean, VGG16.std))
+    scaled = weight * (our_std / their_std).view(1, 3, 1, 1)
+    shift = (weight.sum(dim=(2, 3)) * ((ours - theirs) / their_std)).sum(dim=1)
+    return state | {f"{first}.weight": scaled.float(), f"{first}.bias": (bias + shift).float()}
+
+
+def _spread(state: dict[str, Tensor], scale: float) -> dict[str, Tensor]:
+    """Compute the same with features `scale` times as large up to conv4_3, and as before at conv7.
+
+    Images in 0 .. 255 instead of about -2 .. 2 leave conv1_1 with weights a 58th the size, and with
+    gradients 58 times the size: one step of SGD at 1e-3 would change it by many times its own
+    length, where .01 is usual. ReLU and max-pooling pass on a factor, so conv1_1 can be multiplied
+    by it (and the biases up to conv4_3, whose L2Norm takes no notice), and the five layers behind
+    divide by its fifth root, 2.2, each.
+    """
+    state = dict(state)
+    for place in _TO_CONV4_3:
+        state[f"backbone.conv4_3.{place}.bias"] = state[f"backbone.conv4_3.{place}.bias"] * scale
+    state["backbone.conv4_3.0.weight"] = state["backbone.conv4_3.0.weight"] * scale
+    behind = [
+        name for i in (1, 3, 5, 8, 10) if f"{(name := f'backbone.conv7.{i}')}.weight" in state
+    ]
+    share = scale ** (-1 / len(behind))
+    for done, name in enumerate(behind, start=1):  # conv5_1 .. conv5_3, conv6, conv7
+        state[f"{name}.weight"] = state[f"{name}.weight"] * share
+        state[f"{name}.bias"] = state[f"{name}.bias"] * scale * share**done
+    return state
+
+
+def _check_names(found: Mapping, due: Mapping, model: str) -> None:
+    unknown = [key for key in found if key not in due]
+    missing = [key for key in due if key not in found]
     faults = [
         f"{len(keys)} {what}: {', '.join(keys[:5])}{', …' if len(keys) > 5 else ''}"
         for what, keys in (("unknown", unknown), ("missing", missing))
@@ -55,6 +159,5 @@ def from_torchvision_ssd300(state_dict: Mapping[str, Tensor]) -> dict[str, Tenso
     ]
     if faults:
         raise ValueError(
-            "this is not the state dict of torchvision's ssd300_vgg16; keys " + "; ".join(faults)
+            f"this is not the state dict of torchvision's {model}; keys " + "; ".join(faults)
         )
-    return {ours: state_dict[theirs] for theirs, ours in _TORCHVISION.items()}

@@ -1,0 +1,135 @@
+"""Picture files: decoded once each, to see whether they can be, and what they look like."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from ssd_tutorial.datasets.pictures import picture_size, read_picture
+from ssd_tutorial.doctor.faults import Fault
+from ssd_tutorial.doctor.progress import follow
+from ssd_tutorial.doctor.records import RawPicture, Records
+from ssd_tutorial.doctor.twins import Look, look_of
+
+ORIENTATION = 0x0112  # the EXIF tag
+_COLOURLESS = 2  # channels that differ by no more than this, of 255, on a small copy: JPEG's noise
+
+
+class PictureFacts(NamedTuple):
+    """What a picture's file holds."""
+
+    size: tuple[int, int] | None = None
+    """(width, height) in pixels, upright; None where it cannot be read."""
+    stored: tuple[int, int] | None = None
+    """The same before its EXIF orientation turns it."""
+    mode: str = ""
+    """Pillow's mode: ``"RGB"``, ``"L"``, ``"CMYK"``, ``"P"``, …"""
+    orientation: int = 1
+    """EXIF orientation, 1 to 8; 1 is upright."""
+    grey: bool = False
+    """Whether it has no colour, whatever its mode."""
+    digest: str = ""
+    """A hash of the file."""
+    look: Look | None = None
+    """What it looks like, for `twins`."""
+    fault: str = ""
+    """Why it cannot be decoded."""
+
+
+def look_at(path: Path) -> PictureFacts:
+    """Decode one picture, as `read_picture` does for training."""
+    try:
+        digest = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+        with Image.open(path) as picture:
+            stored, mode = picture.size, picture.mode
+            orientation = picture.getexif().get(ORIENTATION, 1)
+        image = read_picture(path)
+    except (ValueError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+        return PictureFacts(fault=str(error).replace(f"{path} ", "").rstrip("."))
+    pixels = Image.fromarray(image.permute(1, 2, 0).numpy())
+    little = pixels.reduce(max(1, min(pixels.size) // 100))  # what follows costs a tenth
+    small = np.asarray(little.resize((32, 32), Image.Resampling.BOX), dtype=np.int16)
+    grey = bool(np.ptp(small, axis=2).max() <= _COLOURLESS)
+    look = look_of(little.convert("L"))
+    return PictureFacts(pixels.size, stored, mode, orientation, grey, digest, look)
+
+
+def read_pictures(
+    records: Records, workers: int = 0, progress: bool | None = None
+) -> dict[str, PictureFacts]:
+    """Decode every picture that has a file, several at a time.
+
+    Args:
+        records: the dataset.
+        workers: threads; 0 takes one a processor. Pillow decodes without Python's lock.
+        progress: show a bar; None shows it where standard error is a terminal.
+    """
+    paths = {name: p.picture for name, p in records.pictures.items() if p.picture is not None}
+    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+        facts = pool.map(look_at, paths.values())
+        return dict(zip(paths, follow(facts, "pictures", progress, len(paths)), strict=True))
+
+
+def check_pictures(records: Records, facts: Mapping[str, PictureFacts]) -> list[Fault]:
+    """Judge the files of all pictures, as far as `facts` has them, and whether they are there."""
+    faults = []
+    listed = records.splits_of()
+    for name, picture in records.pictures.items():
+        faults += _check_pair(records, picture, bool(listed.get(name)))
+        if name in facts:
+            shown = picture.picture.relative_to(records.root).as_posix()
+            faults += _check_file(shown, picture, facts[name])
+    faults += [
+        Fault("picture-unannotated", file, "it has no annotation") for file in records.unannotated
+    ]
+    return faults
+
+
+def _check_pair(records: Records, picture: RawPicture, listed: bool) -> Iterator[Fault]:
+    """Whether annotation and picture are both there."""
+    if picture.unread:
+        yield Fault("annotation-unreadable", picture.annotation, picture.unread)
+    if not picture.annotation:
+        # A name without annotation and without picture is one fault, of the split.
+        file = picture.picture.relative_to(records.root).as_posix() if picture.picture else ""
+        what = "it has no annotation" if file else "there is neither annotation nor picture"
+        yield Fault("annotation-missing", file or picture.name, what)
+    elif picture.picture is None and records.layout != "drawn":
+        yield Fault("picture-missing", picture.annotation, f"{picture.name} has no picture file")
+    elif not listed and not picture.unread:
+        yield Fault("picture-unlisted", picture.annotation, "no split names it")
+
+
+def _check_file(shown: str, picture: RawPicture, facts: PictureFacts) -> Iterator[Fault]:
+    if facts.fault:
+        yield Fault("picture-unreadable", shown, facts.fault)
+        return
+    if facts.orientation != 1:
+        yield Fault("picture-rotated", shown, f"its EXIF orientation is {facts.orientation}")
+    if picture.size is not None and picture.size != facts.size:
+        there, said = (f"{w} x {h}" for w, h in (facts.size, picture.size))
+        what = f"{there} pixels, and {said} in its annotation"
+        if picture.size == facts.stored:
+            what += ": the boxes were drawn before EXIF turned it"
+        yield Fault("picture-size", shown, what)
+    if facts.mode == "CMYK":
+        yield Fault("picture-cmyk", shown, "its colours are CMYK")
+    elif facts.mode not in ("RGB", "L"):
+        yield Fault("picture-mode", shown, f"its mode is {facts.mode}")
+    if facts.grey:
+        yield Fault("picture-grey", shown, f"no colour (mode {facts.mode})")
+
+
+def header_size(picture: Path | None) -> tuple[int, int] | None:
+    """(width, height) of the upright picture from its header, or None where it has none."""
+    try:
+        return picture_size(picture) if picture else None
+    except (ValueError, OSError):
+        return None

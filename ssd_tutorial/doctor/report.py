@@ -1,0 +1,203 @@
+"""What an examination found: as text, as tables for a notebook, as JSON."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from ssd_tutorial.doctor.boxes import TINY
+from ssd_tutorial.doctor.faults import RULES, SEVERITIES, Fault
+from ssd_tutorial.doctor.labels import ClassCount
+from ssd_tutorial.doctor.pictures import PictureFacts
+from ssd_tutorial.doctor.priors import REACHED, Objects, Reach
+from ssd_tutorial.doctor.records import Records
+from ssd_tutorial.tables import Table
+
+SHOWN = 12
+"""How many faults of one rule are shown as text; JSON has them all."""
+_HEADINGS = {"error": "ERRORS", "warning": "WARNINGS", "note": "NOTES"}
+
+
+@dataclass(frozen=True)
+class Report:
+    """The outcome of `examine`."""
+
+    records: Records
+    """What was read."""
+    faults: tuple[Fault, ...]
+    """Everything that was found, grave faults first."""
+    classes: dict[str, ClassCount]
+    objects: Objects
+    """The possible boxes, as the network will see them."""
+    reaches: tuple[Reach, ...]
+    """How the priors of each preset meet the objects."""
+    pictures: dict[str, PictureFacts] | None
+    """What the picture files hold, by name; None if they were not decoded."""
+    seconds: float
+
+    def of(self, code: str) -> list[Fault]:
+        """The faults of one rule, such as ``"box-empty"``.
+
+        Raises `ValueError`, with the codes there are, if there is no such rule.
+        """
+        if code not in RULES:
+            raise ValueError(f"no rule is called {code!r}; there are {', '.join(RULES)}")
+        return [fault for fault in self.faults if fault.code == code]
+
+    def count(self, severity: str) -> int:
+        """How many faults are ``"error"``, ``"warning"`` or ``"note"``."""
+        return sum(fault.severity == severity for fault in self.faults)
+
+    @property
+    def codes(self) -> dict[str, int]:
+        """How many faults of each rule, in the order of `RULES`."""
+        counts = Counter(fault.code for fault in self.faults)
+        return {code: counts[code] for code in RULES if counts[code]}
+
+    # --- tables -------------------------------------------------------------------------------
+
+    def fault_table(self) -> Table:
+        """A row for each rule that is broken."""
+        rows = [
+            [RULES[code].severity, code, count, RULES[code].title]
+            for code, count in sorted(
+                self.codes.items(), key=lambda item: SEVERITIES.index(RULES[item[0]].severity)
+            )
+        ]
+        return Table(["", "code", "found", "what"], rows)
+
+    def class_table(self) -> Table:
+        """A row for each class: objects in all and in each split, pictures, median size."""
+        splits = list(self.records.splits)
+        rows = [
+            [name, count.objects, count.pictures, *count.by_split.values()]
+            for name, count in self.classes.items()
+        ]
+        return Table(["class", "objects", "pictures", *(f"in {s}" for s in splits)], rows)
+
+    def prior_table(self) -> Table:
+        """A row for each preset: how well its priors meet the objects."""
+        rows = [
+            [
+                reach.preset,
+                f"{reach.mean_iou:.3f}",
+                len(reach.unreached),
+                _percent(reach.unreached_share),
+                reach.sharing,
+                "; ".join(f"{extra} (+{extra.gain})" for extra in reach.extras[:1]) or "–",
+            ]
+            for reach in self.reaches
+        ]
+        under = f"under {REACHED:g}".replace("0.", ".")
+        return Table(
+            ["preset", "mean best IoU", under, "share", "best prior shared", "extra box a cell"],
+            rows,
+        )
+
+    # --- text ---------------------------------------------------------------------------------
+
+    def to_text(self, shown: int = SHOWN) -> str:
+        """The whole report for a terminal; at most `shown` faults of each rule."""
+        parts = [self._heading(), str(self.class_table())]
+        for severity in SEVERITIES:
+            parts += self._section(severity, shown)
+        if self.objects.where:
+            parts.append(self._prior_text())
+        parts.append(self._verdict())
+        return "\n\n".join(parts)
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def _heading(self) -> str:
+        records = self.records
+        splits = ", ".join(f"{name} {len(names)}" for name, names in records.splits.items())
+        objects = sum(len(picture.objects) for picture in records.pictures.values())
+        looked = "" if self.pictures is not None else "; pictures were not decoded"
+        return (
+            f"{records.root.name} ({records.layout} layout): {len(records.pictures)} pictures, "
+            f"{objects} objects, {len(self.classes)} classes; splits: {splits or 'none'}{looked}"
+        )
+
+    def _section(self, severity: str, shown: int) -> list[str]:
+        found = [code for code in self.codes if RULES[code].severity == severity]
+        if not found:
+            return []
+        parts = [f"{_HEADINGS[severity]} ({self.count(severity)})"]
+        for code in found:
+            faults = self.of(code)
+            lines = [f"[{code}] {len(faults)} x {RULES[code].title}"]
+            lines += [f"    {fault}" for fault in faults[:shown]]
+            if len(faults) > shown:
+                lines.append(f"    … and {len(faults) - shown} more (report.json lists all)")
+            lines.append(f"    FIX: {RULES[code].fix}.")
+            parts.append("\n".join(lines))
+        return parts
+
+    def _prior_text(self) -> str:
+        count = len(self.objects.where)
+        lines = [f"PRIORS against {count} objects, pictures stretched to a square"]
+        lines.append(str(self.prior_table()))
+        best = min(self.reaches, key=lambda reach: len(reach.unreached))
+        lines.append(
+            f"Fewest are missed by {best.preset}: {_percent(best.unreached_share)} of the objects."
+        )
+        for reach in self.reaches:
+            if reach.preset in ("caffe300_voc", best.preset) and reach.extras:
+                lines.append(_extras_text(reach))
+        return "\n".join(lines)
+
+    def _verdict(self) -> str:
+        counts = ", ".join(
+            f"{n} {severity}{'' if n == 1 else 's'}"
+            for severity, n in ((s, self.count(s)) for s in SEVERITIES)
+        )
+        return f"{counts}, in {self.seconds:.1f} s"
+
+    # --- JSON ---------------------------------------------------------------------------------
+
+    def to_dict(self) -> dict:
+        """Everything, for JSON."""
+        records = self.records
+        return {
+            "data": records.root.resolve().name,
+            "layout": records.layout,
+            "pictures": len(records.pictures),
+            "pictures_decoded": self.pictures is not None,
+            "objects": sum(len(picture.objects) for picture in records.pictures.values()),
+            "splits": {name: len(names) for name, names in records.splits.items()},
+            "classes": {name: count._asdict() for name, count in self.classes.items()},
+            "counts": {severity: self.count(severity) for severity in SEVERITIES},
+            "codes": self.codes,
+            "faults": [fault.to_dict() for fault in self.faults],
+            "priors": {reach.preset: _reach_dict(reach) for reach in self.reaches},
+            "limits": {"tiny": TINY, "reached": REACHED},
+            "seconds": round(self.seconds, 2),
+        }
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _extras_text(reach: Reach) -> str:
+    left, parts = len(reach.unreached), []
+    for extra in reach.extras:
+        left -= extra.gain
+        parts.append(f"{extra} reaches {extra.gain} more ({extra.priors} more priors)")
+    return (
+        f"With {reach.preset}, a box more in each cell: {', then '.join(parts)}; "
+        f"{left} of {len(reach.unreached)} stay under {REACHED:g}.".replace("0.5", ".5")
+    )
+
+
+def _reach_dict(reach: Reach) -> dict:
+    return {
+        "objects": reach.objects,
+        "mean_best_iou": reach.mean_iou,
+        "unreached": len(reach.unreached),
+        "unreached_share": reach.unreached_share,
+        "sharing_best_prior": reach.sharing,
+        "histogram": list(reach.histogram),
+        "extra_boxes": [extra._asdict() for extra in reach.extras],
+    }

@@ -1,0 +1,150 @@
+"""Splits that are empty, repeat a picture, or share pictures with one another."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from itertools import combinations
+
+from ssd_tutorial.doctor.faults import Fault
+from ssd_tutorial.doctor.records import Records
+
+_COPIES = ("picture-copied", "picture-repeated")
+_ROLES = (("test",), ("val", "valid", "dev", "minival"), ("train",))
+
+
+def base_splits(records: Records) -> tuple[str, ...]:
+    """The splits that should share no picture: all but unions such as ``trainval``.
+
+    A split is a union where others together hold exactly its pictures.
+    """
+    sets = {split: set(names) for split, names in records.splits.items()}
+    unions = set()
+    for split in sorted(sets, key=lambda name: (-len(sets[name]), name)):
+        parts = [
+            names
+            for other, names in sets.items()
+            if other != split and other not in unions and names and names < sets[split]
+        ]
+        if len(parts) > 1 and set().union(*parts) == sets[split]:
+            unions.add(split)
+    return tuple(split for split in records.splits if split not in unions)
+
+
+def rank(split: str) -> int:
+    """Which of two splits keeps a picture of both: 3 test, 2 validation, 1 training, 0 others."""
+    name = split.lower()
+    if name.startswith("trainval"):
+        return 1
+    for value, words in zip((3, 2, 1), _ROLES, strict=True):
+        if any(name.startswith(word) for word in words):
+            return value
+    return 0
+
+
+def check_splits(records: Records, digests: Mapping[str, str]) -> list[Fault]:
+    """Judge the splits.
+
+    Args:
+        records: the dataset.
+        digests: for each picture that could be read, a hash of its file.
+    """
+    faults = []
+    for split, names in records.splits.items():
+        if not names:
+            faults.append(Fault("split-empty", split_file(records, split), "it names no picture"))
+        counts = Counter(names)
+        faults += [
+            Fault("split-repeats", split_file(records, split), f"{name} stands there {count} times")
+            for name, count in counts.items()
+            if count > 1
+        ]
+    within = {(inner, outer) for inner, outer in _within(records)}
+    for inner, outer in sorted(within):
+        what = f"its {len(set(records.splits[inner]))} pictures are all in {outer}"
+        faults.append(Fault("split-within", split_file(records, inner), what, other=outer))
+    base = base_splits(records)
+    for a, b in combinations(base, 2):
+        if (a, b) in within or (b, a) in within:
+            continue
+        second = set(records.splits[b])
+        faults += [
+            Fault("split-overlap", _file(records, name), f"it is in {a} and in {b}")
+            for name in dict.fromkeys(records.splits[a])
+            if name in second
+        ]
+    return faults + _check_content(records, digests)
+
+
+def split_file(records: Records, split: str) -> str:
+    """What to call a split in a message."""
+    return f"ImageSets/Main/{split}.txt" if records.layout == "voc" else f"split {split}"
+
+
+def _within(records: Records) -> list[tuple[str, str]]:
+    """Pairs (inner, outer) of splits of one role, such as train_small in train, or in all."""
+    base = base_splits(records)
+    sets = {split: set(records.splits[split]) for split in base}
+    return [
+        (a, b)
+        for a in base
+        for b in base
+        if a != b
+        and sets[a]
+        and (sets[a] < sets[b] or (sets[a] == sets[b] and a > b))
+        and rank(b) in (rank(a), 0)
+    ]
+
+
+def _check_content(records: Records, digests: Mapping[str, str]) -> list[Fault]:
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name, digest in digests.items():
+        groups[digest].append(name)
+    belongs = home_splits(records)
+    faults = []
+    for names in groups.values():
+        names.sort()
+        for i, name in enumerate(names[1:], 1):
+            found = [judge_pair(records, belongs, other, name, *_COPIES) for other in names[:i]]
+            found = [fault for fault in found if fault is not None]
+            found.sort(key=lambda fault: fault.code != "picture-copied")  # the graver first
+            faults += [fault._replace(what=f"the same file as {fault.what}") for fault in found[:1]]
+    return faults
+
+
+def home_splits(records: Records) -> dict[str, list[str]]:
+    """For each picture that a split names, the splits that do, unions left out."""
+    base = base_splits(records)
+    return {name: [s for s in splits if s in base] for name, splits in records.splits_of().items()}
+
+
+def judge_pair(
+    records: Records, belongs: Mapping[str, list[str]], a: str, b: str, across: str, together: str
+) -> Fault | None:
+    """The fault of two pictures that are too much alike; its text names the second.
+
+    Args:
+        records: the dataset.
+        belongs: from `home_splits`.
+        a: name of the first picture.
+        b: name of the second.
+        across: code of the fault if no split has both.
+        together: code of the fault if one has.
+
+    Returns:
+        None where one of them belongs to no split: nobody trains or measures on it.
+    """
+    of_a, of_b = belongs.get(a, []), belongs.get(b, [])
+    if not (of_a and of_b):
+        return None
+    if set(of_a) & set(of_b):
+        code, shown = together, _file(records, b)
+    else:
+        code, shown = across, f"{_file(records, b)} ({of_a[0]} and {of_b[0]})"
+    return Fault(code, _file(records, a), shown, other=_file(records, b))
+
+
+def _file(records: Records, name: str) -> str:
+    """The picture's file relative to the root, or its name where there is no file."""
+    picture = records.pictures[name].picture if name in records.pictures else None
+    return picture.relative_to(records.root).as_posix() if picture else name

@@ -1,0 +1,42 @@
+"""What training does to a picture and its boxes (chapter 11).
+
+Every operation is a torchvision ``transforms.v2`` transform of an item ``(image, target)`` of
+`ssd_tutorial.datasets`. Parameters are those of the authors' Caffe code unless a name says whose
+else they are. All random numbers are torch's global ones.
+"""
+
+from ssd_tutorial.augment.colour import (
+    PhotometricDistort,
+    add_brightness,
+    scale_contrast,
+    scale_saturation,
+    shift_hue,
+)
+from ssd_tutorial.augment.crop import IoUCrop
+from ssd_tutorial.augment.crop_rules import CROP_RULES, CropRule, Trials, caffe_trials
+from ssd_tutorial.augment.expand import CAFFE_MEAN, Expand
+from ssd_tutorial.augment.items import Item, Transform
+from ssd_tutorial.augment.pipelines import laptop_transform, resize, training_transform
+from ssd_tutorial.augment.resizing import INTERPOLATIONS, RandomInterpolationResize
+
+__all__ = [
+    "CAFFE_MEAN",
+    "CROP_RULES",
+    "INTERPOLATIONS",
+    "CropRule",
+    "Expand",
+    "IoUCrop",
+    "Item",
+    "PhotometricDistort",
+    "RandomInterpolationResize",
+    "Transform",
+    "Trials",
+    "add_brightness",
+    "caffe_trials",
+    "laptop_transform",
+    "resize",
+    "scale_contrast",
+    "scale_saturation",
+    "shift_hue",
+    "training_transform",
+]

@@ -1,0 +1,121 @@
+"""Photometric distortion: another light, another camera; no box moves.
+
+The rules are Caffe's (``im_transforms.cpp``). They differ from torchvision's functions of the same
+names: Caffe *adds* brightness, scales contrast about black and not about the mean grey, and scales
+the S of HSV, where torchvision mixes with the grey picture.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchvision import tv_tensors
+from torchvision.transforms.v2 import functional as F
+
+from ssd_tutorial.augment.items import Operation, size_of
+
+_HUES = 180  # values that a hue has in OpenCV's 8 bits: one is 2 degrees
+
+
+def add_brightness(image: Tensor, delta: float) -> Tensor:
+    """Add `delta` to every value. All four: float ``[3, H, W]`` from 0 to 255, and the same out."""
+    return (image + delta).clamp_(0, 255)
+
+
+def scale_contrast(image: Tensor, factor: float) -> Tensor:
+    """Multiply every value by `factor`: distances between values grow, and so do the values."""
+    return (image * factor).clamp_(0, 255)
+
+
+def scale_saturation(image: Tensor, factor: float) -> Tensor:
+    """Multiply the S of HSV by `factor`, at most to 1.
+
+    A channel is V (1 - S k), with a k that depends on the hue alone. So with V and hue held, the
+    distance from V grows in proportion to S, and no conversion is needed.
+    """
+    low, value = image.aminmax(dim=-3, keepdim=True)
+    saturation = (value - low) / value.clamp(min=1e-6)
+    growth = (saturation * factor).clamp_(max=1) / saturation.clamp(min=1e-6)
+    return value - (value - image) * growth
+
+
+def shift_hue(image: Tensor, delta: float) -> Tensor:
+    """Turn the hue of HSV by `delta` of 180 steps (18 is 36 degrees), round the colour circle."""
+    return F.adjust_hue(image / 255, delta / _HUES) * 255
+
+
+class PhotometricDistort(Operation):
+    """Brightness, contrast, saturation and hue, each with its probability (section 2.2; Caffe).
+
+    Contrast comes second or last, at random. Values are kept as float32 between the steps and
+    rounded once at the end.
+
+    Args:
+        brightness: largest sum added, of 255.
+        contrast, saturation: lowest and highest factor.
+        hue: largest turn, of 180: Caffe's 18 is a tenth of the colour circle, either way.
+        share: probability of each of the four.
+
+    Raises `ValueError` on settings that no picture can have.
+    """
+
+    def __init__(
+        self,
+        brightness: float = 32,
+        contrast: tuple[float, float] = (0.5, 1.5),
+        saturation: tuple[float, float] = (0.5, 1.5),
+        hue: float = 18,
+        share: float = 0.5,
+    ):
+        super().__init__()
+        rules = {
+            "brightness": (0 <= brightness <= 255, "from 0 to 255", brightness),
+            "contrast": (0 <= contrast[0] <= contrast[1], "two factors, the lower first", contrast),
+            "saturation": (
+                0 <= saturation[0] <= saturation[1],
+                "two factors, the lower first",
+                saturation,
+            ),
+            "hue": (0 <= hue <= _HUES / 2, f"from 0 to {_HUES // 2}", hue),
+            "share": (0 <= share <= 1, "from 0 to 1", share),
+        }
+        for name, (holds, rule, value) in rules.items():
+            if not holds:
+                raise ValueError(f"{name} must be {rule}, not {value}")
+        self.ranges = {
+            "brightness": (-brightness, brightness),
+            "contrast": contrast,
+            "saturation": saturation,
+            "hue": (-hue, hue),
+        }
+        self.share = share
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """What to do, in order: names of steps with their sizes."""
+        size_of(flat_inputs)  # raises where there is no picture
+        order = ["brightness", "saturation", "hue"]
+        order.insert(1 if torch.rand(()) < 0.5 else 3, "contrast")
+        happens, place = torch.rand(2, len(order)).tolist()
+        steps = [
+            (name, self.ranges[name][0] + u * (self.ranges[name][1] - self.ranges[name][0]))
+            for name, chance, u in zip(order, happens, place, strict=True)
+            if chance < self.share
+        ]
+        return {"steps": steps}
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        """The picture, uint8 ``[3, H, W]``, distorted; anything else as it came."""
+        if not isinstance(inpt, tv_tensors.Image) or not params["steps"]:
+            return inpt
+        image = inpt.as_subclass(Tensor).float()
+        for name, size in params["steps"]:
+            image = _STEPS[name](image, size)
+        return tv_tensors.wrap(image.round_().to(torch.uint8), like=inpt)
+
+
+_STEPS = {
+    "brightness": add_brightness,
+    "contrast": scale_contrast,
+    "saturation": scale_saturation,
+    "hue": shift_hue,
+}

@@ -1,0 +1,64 @@
+"""The IoU crop: a part of the picture, with the objects whose centre is in it."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchvision import tv_tensors
+from torchvision.transforms.v2 import functional as F
+
+from ssd_tutorial.augment.crop_rules import CROP_RULES, CropRule, centres_inside, draw_crop
+from ssd_tutorial.augment.items import (
+    Item,
+    Operation,
+    boxes_of,
+    keep_boxes,
+    refuse_impossible,
+    size_of,
+)
+
+
+class IoUCrop(Operation):
+    """SSD's random crop (paper, section 2.2).
+
+    Boxes are cut at the crop's border. An object whose centre is outside leaves the target, with
+    its label and flag; torchvision's `RandomIoUCrop` leaves a box of zeros for
+    `SanitizeBoundingBoxes` to remove. At least one object remains, unless the picture had none or
+    the rule is ``"caffe_literal"``.
+
+    Args:
+        rule: a name in `CROP_RULES`, or a `CropRule` of your own.
+
+    Raises `ValueError` on an unknown rule and, when called, on an impossible box.
+    """
+
+    def __init__(self, rule: str | CropRule = "caffe"):
+        super().__init__()
+        if isinstance(rule, str) and rule not in CROP_RULES:
+            raise ValueError(f"there is no crop rule {rule!r}: choose one of {list(CROP_RULES)}")
+        self.rule = CROP_RULES[rule] if isinstance(rule, str) else rule
+
+    def forward(self, image: tv_tensors.Image, target: dict) -> Item:
+        """An item, cropped, with the objects that stay."""
+        refuse_impossible(target)  # now: afterwards it would pass for one outside
+        image, target = super().forward(image, target)
+        boxes = target["boxes"].as_subclass(Tensor)
+        return image, keep_boxes(target, (boxes[:, 2:] > boxes[:, :2]).all(dim=1))
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """The crop in whole pixels, and which boxes stay; nothing for the picture as it is."""
+        boxes = boxes_of(flat_inputs)
+        crop = draw_crop(self.rule, boxes, *size_of(flat_inputs))
+        if crop is None:
+            return {}
+        return {"crop": crop, "stays": centres_inside(boxes, torch.tensor(crop))}
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        """The picture or the boxes, cut; boxes that do not stay become zeros."""
+        if not params:
+            return inpt
+        left, top, right, bottom = params["crop"]
+        output = F.crop(inpt, top, left, bottom - top, right - left)
+        if isinstance(output, tv_tensors.BoundingBoxes):
+            output[~params["stays"]] = 0  # without area; `forward` leaves them out
+        return output

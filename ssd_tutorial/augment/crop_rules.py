@@ -1,0 +1,203 @@
+"""How a crop is drawn: Caffe's rule, and those of the best-known ports.
+
+All of them crop such that some object overlaps the crop by a minimum IoU, which is itself drawn
+(paper, section 2.2). They agree in little else.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ssd_tutorial.boxes import iou
+
+Crop = tuple[int, int, int, int]  # left, top, right, bottom, in whole pixels
+
+
+@dataclass(frozen=True)
+class CropRule:
+    """One implementation's way to draw a crop."""
+
+    min_ious: tuple[float | None, ...]
+    """The samplers, by their minimum IoU. None is the picture as it is; 0 is any crop."""
+    trials: int
+    """Crops that a sampler may try."""
+    all_try: bool
+    """True, as in Caffe: all samplers try, and one of the successful ones is drawn; a crop is a
+    scale, whose square is its area, and an aspect ratio, both in fractions of the picture. False,
+    as in the ports: a sampler is drawn first, and another one when it has failed; width and height
+    are drawn apart, and their ratio is tested in pixels."""
+    iou_with: Literal["any", "kept", "none"]
+    """Whose IoU counts: any object's, one's whose centre is inside, or nobody's."""
+    needs_object: bool
+    """A crop without the centre of any object is a failure."""
+    source: str
+    """Where the rule comes from."""
+    scales: tuple[float, float] = (0.3, 1.0)
+    """Of the sides, not of the area."""
+    aspects: tuple[float, float] = (0.5, 2.0)
+    """Width : height."""
+
+    def __post_init__(self):
+        if None not in self.min_ious:  # a picture without objects would be tried for ever
+            raise ValueError("min_ious must hold None, the picture as it is")
+        if self.trials < 1:
+            raise ValueError(f"trials must be 1 or more, not {self.trials}")
+        if self.all_try and self.iou_with != "any":
+            raise ValueError('all_try needs iou_with="any": Caffe has no other')
+
+
+_SAMPLER_CPP = "weiliu89/caffe, src/caffe/util/sampler.cpp and examples/ssd/ssd_pascal.py"
+
+_CAFFE = CropRule(
+    min_ious=(None, 0.1, 0.3, 0.5, 0.7, 0.9, 0.0),
+    trials=50,
+    all_try=True,
+    iou_with="any",
+    needs_object=True,
+    source=f"{_SAMPLER_CPP}; in addition, an object must remain",
+)
+
+CROP_RULES: dict[str, CropRule] = {
+    "caffe": _CAFFE,
+    "caffe_literal": replace(_CAFFE, needs_object=False, source=_SAMPLER_CPP),
+    "torchvision": CropRule(
+        min_ious=(0.0, 0.1, 0.3, 0.5, 0.7, 0.9, None),
+        trials=40,
+        all_try=False,
+        iou_with="kept",
+        needs_object=True,
+        source="torchvision.transforms.v2.RandomIoUCrop",
+    ),
+    "sgrvinod": CropRule(
+        min_ious=(0.0, 0.1, 0.3, 0.5, 0.7, 0.9, None),
+        trials=50,
+        all_try=False,
+        iou_with="any",
+        needs_object=True,
+        source="sgrvinod/a-PyTorch-Tutorial-to-Object-Detection, utils.py, random_crop",
+    ),
+    "amdegroot": CropRule(
+        min_ious=(None, 0.1, 0.3, 0.7, 0.9, 0.0),
+        trials=50,
+        all_try=False,
+        iou_with="none",
+        needs_object=True,
+        source="amdegroot/ssd.pytorch, utils/augmentations.py, RandomSampleCrop; lufficc/SSD",
+    ),
+}
+"""By name. ``"caffe"`` differs from ``"caffe_literal"`` in one thing: Caffe also accepts a crop in
+which no object's centre remains, a picture that then teaches nothing."""
+
+
+def draw_crop(rule: CropRule, boxes: Tensor, height: int, width: int) -> Crop | None:
+    """A crop by the rule; None is the picture as it is.
+
+    Args:
+        rule: see `CROP_RULES`.
+        boxes: ``[N, 4]``, xyxy in pixels; N may be 0.
+        height, width: of the picture, in pixels.
+    """
+    draw = _draw_among_successes if rule.all_try else _draw_sampler_first
+    return draw(rule, boxes, height, width)
+
+
+def centres_inside(boxes: Tensor, crop: Tensor) -> Tensor:
+    """Which boxes' centres lie strictly inside: ``[N, 4]`` and ``[..., 4]`` give ``[..., N]``.
+
+    Both xyxy. Caffe also counts a centre on the border; the ports do not.
+    """
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+    crop = crop.unsqueeze(-2)
+    return ((crop[..., :2] < centres) & (centres < crop[..., 2:])).all(dim=-1)
+
+
+# --- Caffe ----------------------------------------------------------------------------------------
+
+
+class Trials(NamedTuple):
+    """What a number of trials came to."""
+
+    crops: Tensor
+    """``[..., 4]``, xyxy in fractions of the picture, as sampled."""
+    crops_px: Tensor
+    """``[..., 4]``, xyxy in whole pixels: what would be cut out."""
+    best_iou: Tensor
+    """``[...]``, highest IoU of the crop with an object; 0 without objects."""
+    keeps: Tensor
+    """``[...]`` int64, objects whose centre is inside."""
+
+
+def caffe_trials(rule: CropRule, boxes: Tensor, height: int, width: int, u: Tensor) -> Trials:
+    """Turn random numbers into crops: a scale, an aspect ratio and a place, in fractions.
+
+    Caffe, ``SampleBBox``. The ratio is drawn evenly from .5 to 2, so that two of three crops are
+    wider than high, and bent to what fits into the picture at this scale.
+
+    Args:
+        u: ``[..., 4]`` in [0, 1): for scale, aspect ratio, x and y. Results are float64.
+    """
+    scale_u, aspect_u, x_u, y_u = u.double().unbind(-1)  # so that a full side is a full side
+    scale = rule.scales[0] + scale_u * (rule.scales[1] - rule.scales[0])
+    aspect = rule.aspects[0] + aspect_u * (rule.aspects[1] - rule.aspects[0])
+    aspect = aspect.maximum(scale**2).minimum(1 / scale**2)
+    w, h = (scale * aspect.sqrt()).clamp(max=1), (scale / aspect.sqrt()).clamp(max=1)
+    x, y = x_u * (1 - w), y_u * (1 - h)
+    crops = torch.stack([x, y, x + w, y + h], dim=-1)
+
+    sides = crops.new_tensor([width, height])
+    corner = (crops[..., :2] * sides).floor()
+    size = (torch.stack([w, h], dim=-1) * sides).floor().clamp(min=1)
+    crops_px = torch.cat([corner, corner + size], dim=-1)
+    best = crops.new_zeros(crops.shape[:-1])
+    if len(boxes):
+        fractions = boxes / crops.new_tensor([width, height, width, height])
+        best = iou(crops.flatten(0, -2), fractions).amax(dim=1).unflatten(0, best.shape)
+    return Trials(crops, crops_px, best, centres_inside(boxes, crops_px).sum(dim=-1))
+
+
+def _draw_among_successes(rule: CropRule, boxes: Tensor, height: int, width: int) -> Crop | None:
+    """Caffe, ``GenerateBatchSamples``: each sampler's first success; then one of them, evenly."""
+    thresholds = torch.tensor([t for t in rule.min_ious if t is not None], dtype=torch.float64)
+    trials = caffe_trials(rule, boxes, height, width, torch.rand(len(thresholds), rule.trials, 4))
+    good = trials.best_iou >= thresholds[:, None]
+    good &= (trials.keeps > 0) if rule.needs_object else bool(len(boxes))
+    first = good.int().argmax(dim=1)
+    found = [(i, first[i]) for i in good.any(dim=1).nonzero()[:, 0].tolist()]
+    found += [None] * rule.min_ious.count(None)  # the picture as it is never fails
+    chosen = found[int(torch.randint(len(found), ()))]
+    return None if chosen is None else tuple(trials.crops_px[chosen].int().tolist())
+
+
+# --- the ports ------------------------------------------------------------------------------------
+
+
+def _draw_sampler_first(rule: CropRule, boxes: Tensor, height: int, width: int) -> Crop | None:
+    """torchvision, ``RandomIoUCrop``, down to its random numbers; the others by their settings."""
+    while True:
+        threshold = rule.min_ious[int(torch.randint(len(rule.min_ious), (1,)))]
+        if threshold is None:
+            return None
+        for crop in _sides(rule, height, width):
+            inside = centres_inside(boxes, crop)
+            if rule.needs_object and not inside.any():
+                continue
+            judged = {"any": boxes, "kept": boxes[inside], "none": None}[rule.iou_with]
+            if judged is not None and len(judged) and iou(judged, crop[None]).max() < threshold:
+                continue
+            return tuple(crop.int().tolist())
+
+
+def _sides(rule: CropRule, height: int, width: int) -> Iterator[Tensor]:
+    """Crops, ``[4]`` xyxy in whole pixels, of the trials whose sides have a fair ratio."""
+    low, high = rule.scales
+    for _ in range(rule.trials):
+        u = low + (high - low) * torch.rand(2)
+        w, h = int(width * u[0]), int(height * u[1])
+        if w == 0 or h == 0 or not rule.aspects[0] <= w / h <= rule.aspects[1]:
+            continue
+        u = torch.rand(2)
+        left, top = int((width - w) * u[0]), int((height - h) * u[1])
+        yield torch.tensor([left, top, left + w, top + h], dtype=torch.float32)

@@ -1,0 +1,50 @@
+"""Expansion: the picture on a larger canvas, so that its objects become small ones."""
+
+from typing import Any
+
+import torch
+from torchvision.transforms.v2 import functional as F
+
+from ssd_tutorial.augment.items import Operation, size_of
+
+CAFFE_MEAN = (123, 117, 104)
+"""The mean colour of ImageNet in Caffe's scripts, RGB of 255: after normalisation, nearly 0."""
+
+
+class Expand(Operation):
+    """Put the picture anywhere on a canvas up to `ratio` times as wide and high.
+
+    The ratio is drawn evenly from 1 to `ratio`, for both sides. Paper, section 3.6 (2.2 in its
+    first version has none); Caffe, ``DataTransformer::ExpandImage``.
+
+    Args:
+        ratio: largest ratio of the sides, 1 or more.
+        share: probability of expanding at all.
+        fill: colour of the canvas, RGB of 255. The mean; black is nothing like the mean to a
+            network.
+    """
+
+    def __init__(
+        self, ratio: float = 4.0, share: float = 0.5, fill: tuple[int, int, int] = CAFFE_MEAN
+    ):
+        super().__init__()
+        if not ratio >= 1:
+            raise ValueError(f"ratio must be 1 or more, not {ratio}")
+        if not 0 <= share <= 1:
+            raise ValueError(f"share must be from 0 to 1, not {share}")
+        self.ratio, self.share, self.fill = ratio, share, list(fill)
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """Pixels to add: ``{"padding": [left, top, right, bottom]}``, or nothing."""
+        height, width = size_of(flat_inputs)
+        chance, growth, x, y = torch.rand(4).tolist()
+        if chance >= self.share:
+            return {}
+        ratio = 1 + growth * (self.ratio - 1)
+        more_x, more_y = int(width * ratio) - width, int(height * ratio) - height
+        left, top = int(x * more_x), int(y * more_y)
+        return {"padding": [left, top, more_x - left, more_y - top]}
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        """The picture on its canvas, or the boxes moved with it."""
+        return F.pad(inpt, params["padding"], fill=self.fill) if params else inpt

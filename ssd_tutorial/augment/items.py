@@ -1,0 +1,74 @@
+"""Items: a picture with its target, and what every transform owes them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+
+Item = tuple  # (tv_tensors.Image, target)
+Transform = Callable[[Item], Item]
+
+_COLUMNS = ("labels", "difficult")  # a row for each box, like the boxes themselves
+
+
+class Operation(v2.Transform):
+    """A ``v2.Transform``: `make_params` draws the random numbers, `transform` applies them.
+
+    Before torchvision 0.21 both names began with an underscore; the last two methods are for it.
+    """
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """Random numbers for one item, given its picture and its boxes."""
+        raise NotImplementedError
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        """The picture, or the boxes, changed."""
+        raise NotImplementedError
+
+    def _get_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        return self.make_params(flat_inputs)
+
+    def _transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        return self.transform(inpt, params)
+
+
+def size_of(flat_inputs: list[Any]) -> tuple[int, int]:
+    """(height, width) in pixels of the picture among a transform's inputs."""
+    for inpt in flat_inputs:
+        if isinstance(inpt, tv_tensors.Image):
+            return tuple(inpt.shape[-2:])
+    raise TypeError("a tv_tensors.Image is due: give the transform an item of a dataset")
+
+
+def boxes_of(flat_inputs: list[Any]) -> Tensor:
+    """The boxes ``[N, 4]``, xyxy in pixels, among a transform's inputs."""
+    for inpt in flat_inputs:
+        if isinstance(inpt, tv_tensors.BoundingBoxes):
+            if inpt.format != tv_tensors.BoundingBoxFormat.XYXY:
+                raise ValueError(f"boxes must be XYXY, not {inpt.format.value}")
+            return inpt.as_subclass(Tensor)
+    raise TypeError('tv_tensors.BoundingBoxes are due: give them as target["boxes"]')
+
+
+def keep_boxes(target: dict, keep: Tensor) -> dict:
+    """The target with only the boxes where `keep`, ``[N]`` bool, and their labels and flags."""
+    if keep.all():
+        return target
+    boxes = target["boxes"]
+    columns = {key: target[key][keep] for key in _COLUMNS if key in target}
+    return {**target, **columns, "boxes": tv_tensors.wrap(boxes[keep], like=boxes)}
+
+
+def refuse_impossible(target: dict) -> None:
+    """Raises `ValueError`, with the picture's name, unless boxes are finite and have an area."""
+    boxes = target["boxes"].as_subclass(Tensor)
+    wrong = ~(boxes.isfinite().all(dim=1) & (boxes[:, 2:] > boxes[:, :2]).all(dim=1))
+    if wrong.any():
+        box = int(wrong.nonzero()[0])
+        numbers = ", ".join(f"{x:g}" for x in boxes[box].tolist())
+        raise ValueError(
+            f"picture {target.get('name', 'without a name')}, box {box} [{numbers}]:"
+            f" finite numbers, xmax above xmin and ymax above ymin are due"
+        )

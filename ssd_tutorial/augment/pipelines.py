@@ -1,0 +1,92 @@
+"""The operations, put together: what a training and a test do to a picture."""
+
+from typing import Literal
+
+from torch import Tensor
+from torchvision.transforms import v2
+
+from ssd_tutorial.augment.colour import PhotometricDistort
+from ssd_tutorial.augment.crop import IoUCrop
+from ssd_tutorial.augment.expand import Expand
+from ssd_tutorial.augment.items import Item, Transform, keep_boxes, refuse_impossible
+from ssd_tutorial.augment.resizing import RandomInterpolationResize
+
+_SMALLEST_PX = 3.0  # a sliver that a crop has left of an object teaches nothing
+
+
+def resize(size: int) -> Transform:
+    """To ``size`` x ``size`` pixels, without keeping the aspect ratio: what SSD expects.
+
+    Raises `ValueError` on an impossible box, as every transform here.
+    """
+    return _OnItems(v2.Resize((size, size), antialias=True))
+
+
+def training_transform(
+    size: int,
+    *,
+    mirror: bool = True,
+    turn_over: bool = False,
+    crop: str = "",
+    crop_share: float = 1.0,
+    expand: float = 0.0,
+    distort: bool = False,
+    interpolation: Literal["bilinear", "random"] = "bilinear",
+) -> Transform:
+    """The augmentation of a training, in Caffe's order: distort, expand, crop, resize, mirror.
+
+    All of SSD's is ``training_transform(300, crop="caffe", expand=4, distort=True,
+    interpolation="random")``. Objects of which fewer than 3 pixels remain leave the target.
+
+    Args:
+        size: side of the result in pixels.
+        mirror: flip left to right, every second time.
+        turn_over: flip upside down, every second time: for pictures without an up, such as those
+            of a microscope.
+        crop: the rule of SSD's random crop, a name in `CROP_RULES`; "" for none.
+        crop_share: probability that the rule is asked at all. Caffe's always is, and leaves the
+            picture whole in a seventh of the cases or more.
+        expand: largest ratio of `Expand`, used every second time; 0 for none.
+        distort: `PhotometricDistort`, with Caffe's settings.
+        interpolation: ``"bilinear"``, or ``"random"`` for `RandomInterpolationResize`.
+
+    Raises:
+        ValueError: a setting that makes no sense; when called, an impossible box.
+    """
+    if not 0 <= crop_share <= 1:
+        raise ValueError(f"crop_share must be from 0 to 1, not {crop_share}")
+    if interpolation not in ("bilinear", "random"):
+        raise ValueError(f"interpolation must be bilinear or random, not {interpolation!r}")
+    steps: list[v2.Transform] = [PhotometricDistort()] if distort else []
+    steps += [Expand(expand)] if expand else []
+    if crop:
+        cut = IoUCrop(crop)
+        steps.append(cut if crop_share == 1 else v2.RandomApply([cut], p=crop_share))
+    flips: list[v2.Transform] = [v2.RandomHorizontalFlip()] if mirror else []
+    flips += [v2.RandomVerticalFlip()] if turn_over else []
+    if interpolation == "random":
+        steps += [RandomInterpolationResize(size), *flips]
+    else:  # the same pixels in either order, but boxes that differ in the last bit
+        steps += [*flips, v2.Resize((size, size), antialias=True)]
+    return _OnItems(v2.Compose(steps))
+
+
+def laptop_transform(
+    size: int, *, mirror: bool = True, turn_over: bool = False, crop: bool = False
+) -> Transform:
+    """`training_transform` as the first recorded runs called it."""
+    rule = "torchvision" if crop else ""
+    return training_transform(size, mirror=mirror, turn_over=turn_over, crop=rule, crop_share=0.5)
+
+
+class _OnItems:
+    """A transform of whole items. A class, not a closure: loading processes get it pickled."""
+
+    def __init__(self, transform: v2.Transform):
+        self.transform = transform
+
+    def __call__(self, item: Item) -> Item:
+        refuse_impossible(item[1])  # now: afterwards it would pass for a sliver
+        image, target = self.transform(*item)
+        boxes = target["boxes"].as_subclass(Tensor)
+        return image, keep_boxes(target, ((boxes[:, 2:] - boxes[:, :2]) >= _SMALLEST_PX).all(dim=1))

@@ -5,6 +5,7 @@ Every dataset gives the same items (see `AnnotatedFolder`): a uint8 RGB image an
 """
 
 from ssd_tutorial.datasets.coco import COCOFolder
+from ssd_tutorial.datasets.coco_write import write_coco
 from ssd_tutorial.datasets.faults import BadBox, BadPicture
 from ssd_tutorial.datasets.folder import AnnotatedFolder
 from ssd_tutorial.datasets.layouts import layout_of, open_folder
@@ -20,6 +21,7 @@ from ssd_tutorial.datasets.scenes import SCENE_CLASSES, Scenes, draw_scene
 from ssd_tutorial.datasets.voc import VOCFolder
 from ssd_tutorial.datasets.voc_write import write_voc
 from ssd_tutorial.datasets.yolo import YOLOFolder
+from ssd_tutorial.datasets.yolo_write import write_yolo
 
 __all__ = [
     "PHOTOGRAPH_CLASSES",
@@ -40,5 +42,7 @@ __all__ = [
     "photograph_credit",
     "photographs",
     "read_picture",
+    "write_coco",
     "write_voc",
+    "write_yolo",
 ]

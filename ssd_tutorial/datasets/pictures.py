@@ -13,6 +13,7 @@ EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
 # What Pillow raises over a file that is cut short, or no picture, or absurdly large.
 _BROKEN = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+_PNG_EXIF = {"exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp"}
 
 
 class UnreadablePicture(ValueError):
@@ -49,7 +50,9 @@ def picture_size(path: str | Path) -> tuple[int, int]:
     """(width, height) of the upright picture in pixels, from its header; raises as above."""
     with _opened(path) as picture:
         try:
-            turned = picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)  # the tag "Orientation"
+            # Asking a PNG for its EXIF decodes all of it, unless the header had something to say.
+            asked = picture.format != "PNG" or set(picture.info) & _PNG_EXIF
+            turned = asked and picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)  # "Orientation"
         except _BROKEN as error:
             raise _unreadable(path, error) from error
         return picture.size[::-1] if turned else picture.size

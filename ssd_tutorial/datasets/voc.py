@@ -122,10 +122,12 @@ class VOCFolder(AnnotatedFolder):
                 yield one
 
     def _with_picture(self, name: str, annotation: Annotation) -> Annotated:
-        # The annotation's own <filename> comes last: files that were renamed often still have the
-        # old one.
-        candidates = [name + e for ext in EXTENSIONS for e in (ext, ext.upper())]
-        for candidate in (*candidates, Path(annotation.filename).name):
+        # The annotation's own <filename>, of another name, comes last: files that were renamed
+        # often still have the old one.
+        own = Path(annotation.filename).name
+        first = [own] if Path(own).stem == name else []
+        endings = [name + e for ext in EXTENSIONS for e in (ext, ext.upper())]
+        for candidate in (*first, *endings, own):
             if candidate in self._found:
                 picture = self._found[candidate]
                 size = annotation.size or picture_size(picture)

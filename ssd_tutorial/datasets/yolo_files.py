@@ -106,12 +106,18 @@ def yolo_splits(root: Path) -> dict[str, list[Path]]:
         if not splits:
             splits[ALL] = [root / "images"]
     for images in sorted(root.glob("*/images")):
-        if (images.parent / "labels").is_dir():
+        if (images.parent / "labels").is_dir() and not _is_whole(images.parent):
             splits[images.parent.name] = [images]
     for path in sorted(root.glob("*.txt")):
         if path.name not in LISTS and _lists_pictures(path):
             splits.setdefault(path.stem, [path])
     return splits | _splits_of_configuration(root)
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether a folder with images and labels is a data set of its own, and no split."""
+    listed = any((folder / name).is_file() for name in (*CONFIGURATIONS, *LISTS))
+    return listed or not any(p.is_file() for p in (folder / "images").iterdir())
 
 
 def _splits_of_configuration(root: Path) -> dict[str, list[Path]]:

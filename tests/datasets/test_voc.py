@@ -265,7 +265,7 @@ def test_write_refuses_twins_nothing_and_lost_classes(tmp_path):
         write_voc(Items(), tmp_path, "all")
     with pytest.raises(ValueError, match=r"pass classes=\[\.\.\.\]"):
         write_voc(Subset(ITEMS, [0]), tmp_path, "all")
-    with pytest.raises(ValueError, match="cannot be written to XML"):
+    with pytest.raises(ValueError, match="cannot be written to a file"):
         write_voc(ITEMS, tmp_path, "all", classes=["a", " b", "c"])
     with pytest.raises(ValueError, match="picture_format"):
         write_voc(ITEMS, tmp_path, "all", picture_format="gif")

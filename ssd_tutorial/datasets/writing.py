@@ -1,0 +1,220 @@
+"""What the writers of all layouts share: items checked, files whole, nothing half done left."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+from tqdm.auto import tqdm
+
+from ssd_tutorial.whole_files import written_whole
+
+
+class Item(NamedTuple):
+    """One item of a dataset, checked and ready to be written."""
+
+    name: str
+    filename: str  # the name with the ending of the picture's format
+    picture: bytes  # encoded
+    size: tuple[int, int]  # (width, height) in pixels
+    objects: list[tuple[str, tuple[float, ...], bool]]  # class, edges xyxy in pixels, difficult
+
+
+def write_items(
+    dataset: Dataset,
+    title: str,
+    files_of: Callable[[Item], dict[Path, bytes]],
+    finish: Callable[[list[str]], dict[Path, bytes]],
+    *,
+    classes: Sequence[str],
+    picture_format: str,
+    more_than_px: float = 0.0,
+    overwrite: bool = False,
+    workers: int = 0,
+    progress: bool | None = None,
+) -> None:
+    """Write every item's files, and then those that list them.
+
+    When anything fails, the files that this call made are taken away again.
+
+    Args:
+        dataset: items as those of `AnnotatedFolder`.
+        title: of the bar.
+        files_of: an item's files, by path.
+        finish: the last files, by path, given the names of all items; they are replaced where
+            they are there.
+        classes: the class names; see `class_names_of`.
+        picture_format: ``"jpg"`` or ``"png"``.
+        more_than_px: width and height that a box must exceed, in pixels.
+        overwrite, workers, progress: see `write_voc`.
+
+    Raises:
+        FileExistsError: a file of the same name with other content is there.
+        ValueError: an item that cannot be written; the message names it and the rule.
+    """
+    if picture_format not in ("jpg", "png"):
+        raise ValueError(f'picture_format must be "jpg" or "png", and is {picture_format!r}')
+    # A generator of its own: the loader draws a seed, and the caller's random numbers are theirs.
+    loader = DataLoader(
+        dataset,
+        batch_size=None,
+        num_workers=workers,
+        collate_fn=_as_it_is,
+        generator=torch.Generator(),
+    )
+    names: dict[str, int] = {}
+    made: list[Path] = []
+    try:
+        bar = tqdm(loader, desc=title, unit="picture", disable=_hide(progress))
+        for index, (image, target) in enumerate(bar):
+            name = _check_item(index, image, target, classes, more_than_px)
+            if name in names:
+                raise ValueError(f"items {names[name]} and {index} have the same name, {name!r}")
+            names[name] = index
+            item = Item(
+                name,
+                f"{name}.{picture_format}",
+                _encode(image, picture_format),
+                (image.shape[2], image.shape[1]),
+                _objects(target, classes),
+            )
+            for path, content in files_of(item).items():
+                made += _put(path, content, overwrite)
+        if not names:
+            raise ValueError("the dataset is empty: there is nothing to write")
+        for path, content in finish(list(names)).items():
+            made += _put(path, content, overwrite=True)
+    except BaseException:
+        for path in made:
+            path.unlink(missing_ok=True)
+        raise
+
+
+def class_names_of(dataset: Dataset, classes: Sequence[str] | None, writer: str) -> tuple[str, ...]:
+    """The class names to write: those given, or the dataset's.
+
+    Raises:
+        ValueError: there are none, or one that would not come back.
+    """
+    names = tuple(getattr(dataset, "classes", ()) if classes is None else classes)
+    if not names:
+        raise ValueError(f"the dataset has no attribute `classes`: pass classes=[...] to {writer}")
+    if len(set(names)) < len(names):
+        raise ValueError(f"two classes have the same name: {', '.join(names)}")
+    for name in names:
+        if not isinstance(name, str) or name != name.strip() or not name or not name.isprintable():
+            raise ValueError(f"the class name {name!r} cannot be written to a file and read back")
+    return names
+
+
+def check_split(split: str, sign: Path, overwrite: bool) -> None:
+    """Refuse a split that cannot be a file name, or that is there already, as `sign` shows.
+
+    Raises:
+        FileExistsError, ValueError: so.
+    """
+    if not _plain(split):
+        raise ValueError(f"the split {split!r} cannot be a file name")
+    if sign.exists() and not overwrite:
+        raise FileExistsError(
+            f"{sign} is there already. Choose another folder or split, or pass overwrite=True to "
+            f"replace it."
+        )
+
+
+def _as_it_is(item: Any) -> Any:
+    return item
+
+
+def _hide(progress: bool | None) -> bool | None:
+    return None if progress is None else not progress
+
+
+def _plain(name: object) -> bool:
+    """Whether a name is a file name on every system, and one line of a list."""
+    return (
+        isinstance(name, str)
+        and name == name.strip(" .")
+        and name != ""
+        and name.isprintable()
+        and not set(name) & set('/\\:*?"<>|')
+    )
+
+
+def _check_item(
+    index: int, image: torch.Tensor, target: dict, classes: Sequence[str], more_than_px: float
+) -> str:
+    name = target["name"]
+    if not _plain(name):
+        raise ValueError(f"item {index}: the name {name!r} cannot be a file name")
+    if image.dtype != torch.uint8 or image.ndim != 3 or image.shape[0] != 3:
+        raise ValueError(
+            f"item {index} ({name}): the image must be uint8 [3, H, W], and is {image.dtype} "
+            f"{list(image.shape)}"
+        )
+    boxes, labels, difficult = target["boxes"], target["labels"], target["difficult"]
+    if boxes.shape != (len(labels), 4) or difficult.shape != labels.shape:
+        raise ValueError(
+            f"item {index} ({name}): {list(boxes.shape)} boxes, {list(labels.shape)} labels and "
+            f"{list(difficult.shape)} difficult flags do not belong together"
+        )
+    size = (image.shape[2], image.shape[1])
+    for number, (box, label) in enumerate(zip(boxes.tolist(), labels.tolist(), strict=True), 1):
+        rule = _broken_rule(box, label, size, len(classes), more_than_px)
+        if rule:
+            raise ValueError(f"item {index} ({name}), object {number}, box {box}: {rule}")
+    return name
+
+
+def _broken_rule(
+    box: list[float], label: int, size: tuple[int, int], num_classes: int, more_than_px: float
+) -> str:
+    x1, y1, x2, y2 = box
+    if not 1 <= label <= num_classes:
+        return f"the label must be 1 to {num_classes}, and is {label}"
+    if not (x2 > x1 and y2 > y1):  # also true for NaN
+        return "it must have xmax > xmin and ymax > ymin"
+    if not (x1 >= 0 and y1 >= 0 and x2 <= size[0] and y2 <= size[1]):
+        return f"it must lie inside the picture of {size[0]} x {size[1]} pixels"
+    if not (x2 - x1 > more_than_px and y2 - y1 > more_than_px):
+        return (
+            "it must be more than one pixel wide and high, since files that count from 1 write "
+            "such a box with xmin = xmax, and readers refuse that; one_based=False can hold it"
+        )
+    return ""
+
+
+def _objects(target: dict, classes: Sequence[str]) -> list[tuple[str, tuple, bool]]:
+    columns = (target["labels"], target["boxes"], target["difficult"])
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    return [(classes[label - 1], tuple(box), difficult) for label, box, difficult in rows]
+
+
+def _encode(image: torch.Tensor, picture_format: str) -> bytes:
+    buffer = io.BytesIO()
+    picture = Image.fromarray(image.permute(1, 2, 0).contiguous().numpy())
+    if picture_format == "jpg":
+        picture.save(buffer, "JPEG", quality=95, subsampling=0)
+    else:
+        picture.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _put(path: Path, content: bytes, overwrite: bool) -> list[Path]:
+    """Write a file whole or not at all; returns ``[path]`` where it was not there before."""
+    there = path.exists()
+    if there and path.read_bytes() == content:
+        return []
+    if there and not overwrite:
+        raise FileExistsError(
+            f"{path} is there already and differs. Choose another folder, or pass "
+            f"overwrite=True to replace it."
+        )
+    with written_whole(path) as file:
+        file.write_bytes(content)
+    return [] if there else [path]

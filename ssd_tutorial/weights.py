@@ -2,10 +2,14 @@
 
 A file of weights holds the network's tensors and, in its header, the model's name and the classes:
 enough to build the detector again. A checkpoint holds the optimizer too. Files appear complete or
-not at all.
+not at all. Two SHA-256 checksums in the header, of the tensors and of the header itself, tell a
+file that a disk or a copy has damaged; a file without them is read all the same.
 """
 
+import hashlib
 import json
+import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +26,11 @@ from ssd_tutorial.presets import PRESETS, ModelPreset, get_model, get_preset
 from ssd_tutorial.whole_files import written_whole
 
 _MODEL, _OPTIMIZER = "model.", "optimizer."
+_TENSORS_SHA256, _HEADER_SHA256 = "tensors_sha256", "header_sha256"
+
+
+class DamagedWeights(ValueError):
+    """A file of weights that cannot be read, or that is not what was written."""
 
 
 @dataclass
@@ -44,9 +53,17 @@ def save_weights(
 ) -> None:
     """Write a network (and, for a checkpoint, its optimizer) to a safetensors file, atomically.
 
+    Args:
+        path: the file; its folder is made where it is missing.
+        network: where its tensors are does not matter.
+        classes: names without the background.
+        facts: whatever belongs to the file and is JSON.
+        optimizer: its state, not its settings, which are the caller's.
+
     Raises:
         ValueError: the number of classes is not the network's, or its priors have no name that
             `load_weights` could find again.
+        OSError: the file cannot be written, such as on a full disk; an older one is still there.
     """
     if len(classes) != network.num_classes - 1:
         raise ValueError(
@@ -60,16 +77,27 @@ def save_weights(
     if optimizer is not None:
         for parameter, state in optimizer.state_dict()["state"].items():
             for key, value in state.items():
-                tensors[f"{_OPTIMIZER}{parameter}.{key}"] = torch.as_tensor(value)
+                if value is not None:  # SGD without momentum
+                    tensors[f"{_OPTIMIZER}{parameter}.{key}"] = torch.as_tensor(value)
     header = {
         "model": network.model.name,
         "priors": priors.name,
         "classes": json.dumps(list(classes)),
         "facts": json.dumps(facts or {}),
     }
+    if optimizer is not None:
+        header["optimizer"] = type(optimizer).__name__
     tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
-    with written_whole(path) as file:
-        save_file(tensors, file, header)
+    header[_TENSORS_SHA256] = _tensors_sha256(tensors)
+    header[_HEADER_SHA256] = _header_sha256(header)
+    with written_whole(path, durable=True) as file:
+        file.touch()
+        mode = file.stat().st_mode  # safetensors' own file could be read by its owner alone
+        try:
+            save_file(tensors, file, header)
+        except SafetensorError as error:
+            raise _as_os_error(error, path) from error
+        file.chmod(mode)
 
 
 class Header(NamedTuple):
@@ -81,7 +109,7 @@ class Header(NamedTuple):
 
 
 def read_header(path: str | Path) -> Header:
-    """Read what a file of weights says of itself; its tensors stay on the disk.
+    """Read what a file of weights says of itself; its tensors stay on the disk, unchecked.
 
     Raises as `load_weights`.
     """
@@ -94,9 +122,9 @@ def load_weights(path: str | Path) -> Detector:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: the file is damaged, or was not written by `save_weights`.
+        ValueError: the file is damaged (`DamagedWeights`), or was not written by `save_weights`.
     """
-    header, tensors = _read(path)
+    header, tensors, _ = _read(path)
     network = SSD(header.model, len(header.classes) + 1)
     _fill(path, network, tensors)
     return Detector(network.eval(), header.classes, header.facts)
@@ -105,16 +133,20 @@ def load_weights(path: str | Path) -> Detector:
 def restore(path: str | Path, network: SSD, optimizer: torch.optim.Optimizer) -> dict:
     """Put a checkpoint's state into a network and an optimizer of the same shape; return its facts.
 
-    Raises as `load_weights`, and `ValueError` if it holds another network or no optimizer.
+    Nothing is changed unless the whole file is good.
+
+    Raises as `load_weights`, and `ValueError` if it holds another network or no such optimizer.
     """
-    header, tensors = _read(path)
+    header, tensors, kind = _read(path)
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         if key.startswith(_OPTIMIZER):
             parameter, name = key.removeprefix(_OPTIMIZER).split(".", 1)
             state.setdefault(int(parameter), {})[name] = value
-    if not state:
+    if not state and kind is None:
         raise ValueError(f"{path} holds weights but no optimizer: training can't go on from it")
+    if kind not in (None, type(optimizer).__name__):
+        raise ValueError(f"{path} holds the state of {kind}, not of {type(optimizer).__name__}")
     _fill(path, network, tensors)
     optimizer.load_state_dict(
         {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
@@ -141,10 +173,16 @@ def _shape(tensors: dict[str, Tensor], name: str) -> list[int] | str:
     return list(tensors[name].shape) if name in tensors else "missing"
 
 
-def _read(path: str | Path) -> tuple[Header, dict[str, Tensor]]:
+def _read(path: str | Path) -> tuple[Header, dict[str, Tensor], str | None]:
+    """Header, tensors and the optimizer's kind, all verified."""
     with _opened(path) as file:
+        metadata = file.metadata() or {}
+        header = _header(path, metadata)
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        return _header(path, file.metadata()), tensors
+    due = metadata.get(_TENSORS_SHA256)
+    if due is not None and _tensors_sha256(tensors) != due:
+        raise DamagedWeights(f"{path} is damaged: its tensors are not those that were written")
+    return header, tensors, metadata.get("optimizer")
 
 
 @contextmanager
@@ -155,20 +193,51 @@ def _opened(path: str | Path) -> Iterator:
         with safe_open(path, framework="pt") as file:
             yield file
     except SafetensorError as error:
-        raise ValueError(f"{path} is no readable safetensors file: {error}") from error
+        raise DamagedWeights(f"{path} is no readable safetensors file: {error}") from error
 
 
 def _header(path: str | Path, found: dict[str, str] | None) -> Header:
-    missing = {"model", "priors", "classes", "facts"} - set(found or {})
+    found = found or {}
+    due = found.get(_HEADER_SHA256)
+    if due is not None and _header_sha256(found) != due:
+        raise DamagedWeights(f"{path} is damaged: its header is not the one that was written")
+    missing = {"model", "priors", "classes", "facts"} - set(found)
     if missing:
-        raise ValueError(
+        raise DamagedWeights(
             f"{path} was not written by ssd_tutorial: its header lacks {', '.join(sorted(missing))}"
         )
     try:
         model = get_model(found["model"]).with_priors(get_preset(found["priors"]))
         classes, facts = json.loads(found["classes"]), json.loads(found["facts"])
     except ValueError as error:
-        raise ValueError(f"{path} has a header that cannot be used: {error}") from error
+        raise DamagedWeights(f"{path} has a header that cannot be used: {error}") from error
     if not (isinstance(classes, list) and classes and all(isinstance(c, str) for c in classes)):
-        raise ValueError(f"{path} has a header that cannot be used: its classes are {classes!r}")
+        raise DamagedWeights(
+            f"{path} has a header that cannot be used: its classes are {classes!r}"
+        )
+    if not isinstance(facts, dict):
+        raise DamagedWeights(f"{path} has a header that cannot be used: its facts are {facts!r}")
     return Header(model, tuple(classes), facts)
+
+
+def _tensors_sha256(tensors: dict[str, Tensor]) -> str:
+    """Of names, types, shapes and bytes, in the order of the names."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def _header_sha256(header: dict[str, str]) -> str:
+    covered = {key: value for key, value in header.items() if key != _HEADER_SHA256}
+    return hashlib.sha256(json.dumps(covered, sort_keys=True).encode()).hexdigest()
+
+
+def _as_os_error(error: SafetensorError, path: str | Path) -> OSError:
+    """What the system said, which safetensors wraps into words (two versions of them)."""
+    number = re.search(r"(?:os error|code:) (\d+)", str(error))
+    if number is None:
+        return OSError(f"{path} cannot be written: {error}")
+    return OSError(int(number[1]), os.strerror(int(number[1])), str(path))

@@ -1,23 +1,97 @@
-"""Files that appear complete or not at all."""
+"""Files that appear complete or not at all, and clear words where they cannot."""
 
+import errno
+import glob
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+_UNFINISHED = ".unfinished"
 
 
 @contextmanager
-def written_whole(path: str | Path) -> Iterator[Path]:
+def written_whole(path: str | Path, durable: bool = False) -> Iterator[Path]:
     """Yield a path to write to; what is there afterwards takes the place of `path` in one step.
 
-    If the block raises, `path` is as it was before and nothing is left beside it. The folder is
+    If the block raises, `path` is as it was before and nothing is left beside it. A process that is
+    killed meanwhile leaves a hidden folder behind: see `remove_unfinished`. The folder of `path` is
     made where it is missing.
+
+    Args:
+        path: the file to be.
+        durable: wait until the disk has it. For what must outlive a power cut, such as a
+            checkpoint that takes the place of an older one; it costs milliseconds a file.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    # a folder of its own, because some libraries write to a file of their own beside the one named
+    beside = tempfile.mkdtemp(prefix=f".{path.name}.", suffix=_UNFINISHED, dir=path.parent)
     try:
+        unfinished = Path(beside, path.name)
         yield unfinished
+        if durable:
+            _wait_for_disk(unfinished, os.O_RDWR)
         os.replace(unfinished, path)
+        if durable and os.name == "posix":  # elsewhere a folder cannot be opened
+            _wait_for_disk(path.parent, os.O_RDONLY)
     finally:
-        unfinished.unlink(missing_ok=True)
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def remove_unfinished(path: str | Path) -> None:
+    """Remove what killed processes left of tries to write `path`; nobody may be writing it."""
+    path = Path(path)
+    random = "?" * 8  # what mkdtemp puts there
+    for beside in path.parent.glob(f".{glob.escape(path.name)}.{random}{_UNFINISHED}"):
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def refuse_unwritable(folder: str | Path) -> None:
+    """Try to write a file in a folder; leave nothing behind, not even the folder.
+
+    Raises:
+        OSError: it cannot be written to, in one sentence that says why.
+    """
+    folder, made = Path(folder), []
+    try:
+        for parent in (*reversed(folder.parents), folder):
+            if not parent.is_dir():
+                parent.mkdir()
+                made.append(parent)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"a try")
+    except OSError as error:
+        raise reworded(
+            error, f"{folder} cannot be written to ({reason(error)}): give another folder"
+        ) from error
+    finally:
+        for parent in reversed(made):
+            with suppress(OSError):  # somebody else has put something there
+                parent.rmdir()
+
+
+def reworded(error: OSError, sentence: str) -> OSError:
+    """An error of the same kind and number, in words that say what to do."""
+    clear = type(error)(sentence)
+    clear.errno = error.errno
+    return clear
+
+
+def reason(error: OSError) -> str:
+    """What the system says, without number and path: "No space left on device"."""
+    return os.strerror(error.errno) if error.errno else str(error)
+
+
+def _wait_for_disk(path: Path, flags: int) -> None:
+    number = os.open(path, flags)
+    try:
+        os.fsync(number)
+    except OSError as error:
+        # mounted storage (Colab's Drive, some network folders) may not know how to wait
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):
+            raise
+    finally:
+        os.close(number)

@@ -1,0 +1,104 @@
+"""What a run was computed with: versions, machine, commit (chapter 15)."""
+
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import torch
+import torchvision
+
+import ssd_tutorial
+
+_CHECKOUT = Path(ssd_tutorial.__file__).parents[1]
+
+
+def environment() -> dict:
+    """What a number depends on beside settings and data, ready for JSON.
+
+    Returns:
+        Versions of ``python``, ``torch``, ``torchvision``, ``numpy`` and ``ssd_tutorial``;
+        ``platform``; ``processor``; ``threads`` that torch computes with; ``processes`` that share
+        the run; ``cuda``: None, or its version, cuDNN's, and name and memory (GiB) of each
+        ``devices``; ``git``: None, or the ``commit`` the package is from and whether it is
+        ``dirty``; ``command``: the command line.
+    """
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "torchvision": torchvision.__version__,
+        "numpy": np.__version__,
+        "ssd_tutorial": ssd_tutorial.__version__,
+        "platform": platform.platform(),
+        "processor": processor(),
+        "threads": torch.get_num_threads(),
+        "processes": int(os.environ.get("WORLD_SIZE", 1)),  # torchrun's name for them
+        "cuda": _cuda(),
+        "git": git(),
+        "command": shlex.join(["python", *sys.orig_argv[1:]]),
+    }
+
+
+def processor() -> str:
+    """The processor's name as its maker writes it, as far as the system tells."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                return value.strip()
+    if sys.platform == "darwin":
+        return _output("sysctl", "-n", "machdep.cpu.brand_string") or platform.machine()
+    return platform.processor() or platform.machine()
+
+
+def git(checkout: Path = _CHECKOUT) -> dict | None:
+    """The commit that the package is from, and whether tracked files differ from it.
+
+    None where it is from no commit: a wheel, or an archive without its history.
+    """
+    command = ("git", "-c", "safe.directory=*", "-C", str(checkout))
+    root = _output(*command, "rev-parse", "--show-toplevel")
+    # an installed package may lie within somebody else's repository
+    if root and Path(root).resolve() == checkout.resolve():
+        commit = _output(*command, "rev-parse", "HEAD")
+        changes = _output(*command, "status", "--porcelain", "--untracked-files=no")
+        return {"commit": commit, "dirty": changes != ""} if commit else None
+    return _installed_from()
+
+
+def _installed_from() -> dict | None:
+    """What pip noted when it installed the package from a repository."""
+    try:
+        noted = metadata.distribution("ssd-tutorial").read_text("direct_url.json")
+    except metadata.PackageNotFoundError:
+        return None
+    commit = json.loads(noted or "{}").get("vcs_info", {}).get("commit_id")
+    return {"commit": commit, "dirty": False} if commit else None
+
+
+def _output(*command: str) -> str | None:
+    """What a command prints; None if it cannot be run or fails."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _cuda() -> dict | None:
+    if not torch.cuda.is_available():
+        return None
+    properties = [torch.cuda.get_device_properties(k) for k in range(torch.cuda.device_count())]
+    return {
+        "version": torch.version.cuda,
+        "cudnn": torch.backends.cudnn.version(),
+        "devices": [
+            {"name": one.name, "memory": round(one.total_memory / 2**30, 1)} for one in properties
+        ],
+    }

@@ -1,9 +1,16 @@
-"""From pictures of any size to detections in their own pixels (chapters 12 and 13)."""
+"""From pictures of any size to detections in their own pixels (chapters 12, 13 and 16).
 
+``load_detector`` opens what `train` or `export` wrote; ``detect`` takes either. A file in ONNX is
+computed by onnxruntime, which is asked for when it is needed and not before.
+"""
+
+import json
+import warnings
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.v2 import functional as F
 from tqdm.auto import tqdm
@@ -11,16 +18,154 @@ from tqdm.auto import tqdm
 from ssd_tutorial.detect import Detections, postprocess
 from ssd_tutorial.evaluate import GroundTruth
 from ssd_tutorial.network import SSD
+from ssd_tutorial.presets import get_model, get_preset
+from ssd_tutorial.pretrained import load_coco
+from ssd_tutorial.priors import make_priors
+from ssd_tutorial.weights import Detector, load_weights
+
+ONNX_FORMAT = "1"
+"""Version of the metadata that `ssd_tutorial.export` writes and `OnnxNetwork` reads."""
+
+
+def load_detector(weights: str | Path) -> Detector:
+    """A detector, ready to use, on the CPU.
+
+    Args:
+        weights: a file that `train` wrote (``.safetensors``) or `export` did (``.onnx``), or
+            "coco": torchvision's SSD300, which is downloaded.
+
+    Returns:
+        Its ``network`` is an `SSD`, or for ONNX an `OnnxNetwork`; `detect` takes both.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: the file is damaged, or another program wrote it.
+        ImportError: onnxruntime is needed and not installed.
+    """
+    if str(weights) == "coco":
+        return load_coco()
+    if Path(weights).suffix.lower() != ".onnx":
+        return load_weights(weights)
+    network = OnnxNetwork(weights)
+    return Detector(network, network.classes, network.facts)
+
+
+class OnnxNetwork(nn.Module):
+    """A detector in a file of `ssd_tutorial.export`, with the manners of `SSD`: call it, move it.
+
+    Its buffer ``priors``, ``[P, 4]`` cxcywh, says by its place where onnxruntime computes.
+    ``limits`` is None, or, of a file with the post-processing inside, the arguments of
+    `ssd_tutorial.detect.postprocess` that are fixed there.
+
+    Raises as `load_detector`.
+    """
+
+    def __init__(self, path: str | Path):
+        super().__init__()
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise FileNotFoundError(f"there is no ONNX file at {path}")
+        self._sessions: dict[str, object] = {}
+        facts = self._session("cpu").get_modelmeta().custom_metadata_map
+        if facts.get("ssd_tutorial.format") != ONNX_FORMAT:
+            raise ValueError(
+                f"{path} was not written by this version's export: its metadata has"
+                f" ssd_tutorial.format {facts.get('ssd_tutorial.format')}, not {ONNX_FORMAT}"
+            )
+        self.model = get_model(facts["model"]).with_priors(get_preset(facts["priors"]))
+        self.classes = tuple(json.loads(facts["classes"]))
+        self.facts = json.loads(facts["facts"])
+        self.limits: dict | None = json.loads(facts["limits"])
+        self.num_classes, self.image_size = len(self.classes) + 1, self.model.priors.image_size
+        self.register_buffer("priors", make_priors(self.model.priors), persistent=False)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores ``[B, P, C]`` before softmax and offsets ``[B, P, 4]``, as of `SSD`.
+
+        Args:
+            images: uint8 ``[B, 3, S, S]`` RGB; S is ``image_size``.
+
+        Raises:
+            ValueError: another shape or type, or the file has the post-processing inside.
+        """
+        if self.limits is not None:
+            raise ValueError(f"{self.path} gives detections, no scores of priors: use detect")
+        logits, offsets, _ = self._run(images)
+        return logits, offsets
+
+    def detections(self, images: Tensor, **limits) -> list[Detections]:
+        """What a file with the post-processing inside finds, boxes in fractions of the image.
+
+        Raises `ValueError` for limits that would need what the file has already thrown away.
+        """
+        fixed = self.limits or {}
+        least = limits.pop("score_threshold", fixed["score_threshold"])
+        other = {name: value for name, value in limits.items() if fixed.get(name) != value}
+        if other or least < fixed["score_threshold"]:
+            raise ValueError(
+                f"{self.path} has its post-processing inside, with {fixed}: here only the score"
+                " threshold can be raised; export again with other limits, or without"
+                " --postprocessing"
+            )
+        boxes, scores, labels, image = self._run(images)
+        keep = scores > least
+        found = Detections(boxes[keep], scores[keep], labels[keep])
+        counts = torch.bincount(image[keep], minlength=len(images)).tolist()
+        return [Detections(*one) for one in zip(*(x.split(counts) for x in found), strict=True)]
+
+    def _run(self, images: Tensor) -> list[Tensor]:
+        size, device = self.image_size, self.priors.device
+        if images.ndim != 4 or images.shape[1:] != (3, size, size) or images.dtype != torch.uint8:
+            raise ValueError(
+                f"images must be uint8 [B, 3, {size}, {size}], not"
+                f" {str(images.dtype).removeprefix('torch.')} {list(images.shape)}"
+            )
+        out = self._session(device.type).run(None, {"images": images.cpu().numpy()})
+        return [torch.from_numpy(array).to(device) for array in out]
+
+    def _session(self, device: str):
+        """The file, opened by onnxruntime for this kind of device."""
+        if device not in self._sessions:
+            self._sessions[device] = _open_session(self.path, device)
+        return self._sessions[device]
+
+
+def _open_session(path: Path, device: str):
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ImportError(
+            f'{path} needs onnxruntime, which is not installed: pip install "ssd-tutorial[export]"'
+        ) from error
+    providers = ["CPUExecutionProvider"]
+    if device == "cuda":
+        providers.insert(0, "CUDAExecutionProvider")
+        if providers[0] not in onnxruntime.get_available_providers():
+            warnings.warn(
+                "this onnxruntime computes on the processor only: for the GPU, install"
+                " onnxruntime-gpu in its place",
+                stacklevel=2,
+            )
+            providers = providers[1:]
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = 3  # errors only; they are raised as well
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=providers)
+    except Exception as error:  # onnxruntime's errors have no common class of their own
+        first = str(error).strip().splitlines()[0]
+        raise ValueError(f"{path} is no ONNX file that onnxruntime can open: {first}") from error
 
 
 @torch.inference_mode()
-def detect(network: SSD, images: Sequence[Tensor], **limits) -> list[Detections]:
+def detect(network: SSD | OnnxNetwork, images: Sequence[Tensor], **limits) -> list[Detections]:
     """Detect objects in pictures.
 
     Args:
         network: put into evaluation mode for the time of the call.
         images: uint8 ``[3, H, W]`` RGB each, of any size; stretched to the network's square.
-        limits: passed on to `ssd_tutorial.detect.postprocess`, such as ``score_threshold=0.5``.
+        limits: passed on to `ssd_tutorial.detect.postprocess`, such as ``score_threshold=0.5``;
+            the variances are those of the network's priors.
 
     Returns:
         One `Detections` a picture, boxes xyxy in *pixels* of that picture.
@@ -32,10 +177,13 @@ def detect(network: SSD, images: Sequence[Tensor], **limits) -> list[Detections]
     was_training = network.training
     network.eval()
     try:
-        logits, offsets = network(batch.to(device))
+        if getattr(network, "limits", None) is not None:
+            found = network.detections(batch, **limits)
+        else:
+            limits = {"variances": network.model.priors.variances} | limits
+            found = postprocess(*network(batch.to(device)), network.priors, **limits)
     finally:
         network.train(was_training)
-    found = postprocess(logits, offsets, network.priors, **limits)
     return [
         one._replace(boxes=one.boxes * _size(image).to(device))
         for one, image in zip(found, images, strict=True)
@@ -43,7 +191,7 @@ def detect(network: SSD, images: Sequence[Tensor], **limits) -> list[Detections]
 
 
 def detect_dataset(
-    network: SSD,
+    network: SSD | OnnxNetwork,
     dataset: Dataset,
     *,
     batch_size: int = 16,

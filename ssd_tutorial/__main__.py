@@ -1,15 +1,30 @@
-"""The command line: ``python -m ssd_tutorial train | eval | detect`` (chapter 12)."""
+"""The command line: ``python -m ssd_tutorial COMMAND``, a module of `commands` each (chapter 12)."""
 
+import argparse
 import shlex
 import sys
+from collections.abc import Callable, Sequence
 
 import tyro
 
 from ssd_tutorial.commands.detect import detect_command
+from ssd_tutorial.commands.doctor import doctor_command
 from ssd_tutorial.commands.eval import eval_command
-from ssd_tutorial.commands.train import train_command
+from ssd_tutorial.commands.train import train_command_of
 
-COMMANDS = {"train": train_command, "eval": eval_command, "detect": detect_command}
+
+def _commands(words: Sequence[str]) -> dict[str, Callable]:
+    """The commands by name. What `train` takes for granted depends on the recipe it is given."""
+    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    finder.add_argument("--recipe", default="laptop")
+    training = words[:1] == ["train"]
+    recipe = finder.parse_known_args(words)[0].recipe if training else "laptop"
+    return {
+        "train": train_command_of(recipe),
+        "eval": eval_command,
+        "detect": detect_command,
+        "doctor": doctor_command,
+    }
 
 
 def _sentence(error: Exception) -> str:
@@ -19,24 +34,28 @@ def _sentence(error: Exception) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; a mistake of the user ends in one sentence, not in a traceback."""
+    """Run one command; a mistake of the user ends in one sentence, not in a traceback.
+
+    Returns:
+        The exit code: 0, or what the command returned; 1 after a mistake, 130 after Ctrl-C.
+    """
+    words = sys.argv[1:] if arguments is None else arguments
     try:
-        tyro.extras.subcommand_cli_from_dict(
-            COMMANDS,
+        code = tyro.extras.subcommand_cli_from_dict(
+            _commands(words),
             prog="python -m ssd_tutorial",
             description="Train, measure and use an SSD.",
-            args=arguments,
+            args=words,
         )
     except (ValueError, OSError, FloatingPointError) as error:
         print(f"ssd_tutorial: {_sentence(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        words = sys.argv[1:] if arguments is None else arguments
         again = shlex.join(["python", "-m", "ssd_tutorial", *words])
         how = f"; the same command goes on from the last checkpoint:\n  {again}"
         print(f"\nstopped{how if words[:1] == ['train'] else ''}", file=sys.stderr)
         return 130
-    return 0
+    return code or 0
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ from ssd_tutorial.priors import (
     make_priors,
     priors_per_map,
 )
+from ssd_tutorial.run_log import Step
 from ssd_tutorial.scales import scales
 
 __all__ = [
@@ -245,6 +246,19 @@ def plot_curves(
         (line,) = ax.plot(x, y, color=look.colour, linestyle=look.line, label=name)
         ax.annotate(f" {name}", (x[-1], y[-1]), color=look.colour, va="center", fontsize=11)
         lines.append(line)
+    return lines
+
+
+def draw_run(losses: Axes, rate: Axes, history: Sequence[Step]) -> list[Line2D]:
+    """A training's losses over the samples seen, and below them its learning rate."""
+    samples = [step.samples for step in history]
+    parts = ("total", "confidence", "localization")
+    lines = plot_curves(
+        losses, samples, {part: [getattr(step, part) for step in history] for part in parts}
+    )
+    lines += rate.plot(samples, [step.lr for step in history], color=INK)
+    losses.set(ylabel="loss", ylim=(0, None))
+    rate.set(xlabel="samples seen", ylabel="learning rate", ylim=(0, None))
     return lines
 
 

@@ -6,6 +6,7 @@ again in the middle, and why the number of loading processes changes nothing.
 
 import functools
 from collections.abc import Iterator
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
 from ssd_tutorial.augment import Item, Transform, resize
+from ssd_tutorial.datasets import UnreadablePicture
 from ssd_tutorial.targets import Targets, make_targets
 
 _ORDER, _AUGMENTATION = 0, 1  # two streams of random numbers from one seed
@@ -24,12 +26,24 @@ class Samples(Dataset):
 
     Every epoch is a permutation, drawn from the seed and the epoch's number; every sample's
     augmentation is seeded by its own number. So a run can start again anywhere.
+
+    Args:
+        on_bad: what to do with a picture that cannot be decoded: ``"raise"`` its error, or
+            ``"drop"`` it for the epoch's next one, with the reason in ``target["dropped"]``.
     """
 
-    def __init__(self, dataset: Dataset, transform: Transform, count: int, seed: int):
+    def __init__(
+        self,
+        dataset: Dataset,
+        transform: Transform,
+        count: int,
+        seed: int,
+        on_bad: Literal["raise", "drop"] = "raise",
+    ):
         if len(dataset) == 0:
             raise ValueError("the dataset is empty: there is nothing to train on")
         self.dataset, self.transform, self.count, self.seed = dataset, transform, count, seed
+        self.on_bad = on_bad
         self._epoch, self._order = -1, torch.empty(0, dtype=torch.int64)
 
     def __len__(self) -> int:
@@ -41,28 +55,52 @@ class Samples(Dataset):
             generator = torch.Generator().manual_seed(_mix(self.seed, _ORDER, epoch))
             self._epoch = epoch
             self._order = torch.randperm(len(self.dataset), generator=generator)
-        item = self.dataset[int(self._order[place])]
+        item, dropped = self._read(place)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_mix(self.seed, _AUGMENTATION, i))
-            return self.transform(item)
+            image, target = self.transform(item)
+        return image, {**target, "dropped": dropped}
+
+    def _read(self, place: int) -> tuple[Item, tuple[str, ...]]:
+        """The picture at a place of the epoch, or the next readable one and why it was not that."""
+        dropped: list[str] = []
+        for offset in range(len(self.dataset)):
+            index = int(self._order[(place + offset) % len(self.dataset)])
+            try:
+                return self.dataset[index], tuple(dropped)
+            except UnreadablePicture as error:
+                if self.on_bad == "raise":
+                    raise
+                dropped.append(str(error))
+        raise UnreadablePicture(f"none of the {len(self.dataset)} pictures can be read")
 
 
 class Resized(Dataset):
-    """A dataset in memory: every picture decoded (or drawn) and resized once, then kept."""
+    """A dataset in memory: every picture decoded (or drawn) and resized once, then kept.
 
-    def __init__(self, dataset: Dataset, size: int, workers: int = 0, progress: bool | None = None):
+    Args:
+        on_bad: as in `Samples`; what was left out, and why, stands in ``dropped``.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        size: int,
+        workers: int = 0,
+        progress: bool | None = None,
+        on_bad: Literal["raise", "drop"] = "raise",
+    ):
         self.classes = dataset.classes
         loader = DataLoader(
-            _Mapped(dataset, resize(size)),
-            batch_size=8,
-            num_workers=workers,
-            collate_fn=list,
+            _Small(dataset, size, on_bad), batch_size=8, num_workers=workers, collate_fn=list
         )
         hide = None if progress is None else not progress
         self._items: list[Item] = []
+        self.dropped: list[str] = []
         with tqdm(total=len(dataset), desc="pictures", unit="", disable=hide, leave=False) as bar:
             for items in loader:
-                self._items += [_own(item) for item in items]
+                self._items += [_own(item) for item in items if not isinstance(item, str)]
+                self.dropped += [item for item in items if isinstance(item, str)]
                 bar.update(len(items))
 
     def __len__(self) -> int:
@@ -79,45 +117,89 @@ def _own(item: Item) -> Item:
     return image.clone(), copied
 
 
-class _Mapped(Dataset):
-    def __init__(self, dataset: Dataset, transform: Transform):
-        self.dataset, self.transform = dataset, transform
+class _Small(Dataset):
+    """Items, resized; in place of one that cannot be read, the reason."""
+
+    def __init__(self, dataset: Dataset, size: int, on_bad: str):
+        self.dataset, self.transform, self.on_bad = dataset, resize(size), on_bad
 
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, i: int) -> Item:
-        return self.transform(self.dataset[i])
+    def __getitem__(self, i: int) -> Item | str:
+        try:
+            item = self.dataset[i]
+        except UnreadablePicture as error:
+            if self.on_bad == "raise":
+                raise
+            return str(error)
+        return self.transform(item)
+
+
+class Batch(NamedTuple):
+    """What one step learns from."""
+
+    images: Tensor
+    """``[B, 3, S, S]`` uint8."""
+    targets: Targets
+    names: list[str]
+    """The pictures' names."""
+    dropped: list[str]
+    """Why pictures were replaced that could not be decoded."""
+
+    def to(self, device: torch.device) -> "Batch":
+        """The batch on a device; its images channels last."""
+        images = self.images.to(device, memory_format=torch.channels_last, non_blocking=True)
+        return self._replace(images=images, targets=self.targets.to(device))
 
 
 def load_batches(
-    samples: Samples, batch_size: int, num_classes: int, first_step: int = 0, workers: int = 0
-) -> Iterator[tuple[Tensor, Targets, list[str]]]:
+    samples: Samples,
+    batch_size: int,
+    num_classes: int,
+    first_step: int = 0,
+    workers: int = 0,
+    share: tuple[int, int] = (0, 1),
+    pin_memory: bool = False,
+) -> Iterator[Batch]:
     """Batches from step `first_step` on.
 
-    Yields:
-        images ``[B, 3, S, S]`` uint8, their targets, and the pictures' names.
+    Args:
+        share: number of this process and count of all: each takes its equal part of every batch.
+        pin_memory: load into memory that a GPU can fetch from by itself.
 
     Raises:
-        ValueError: an impossible box or label, with the picture's name (see `make_targets`).
+        ValueError: an impossible box or label, with the picture's name (see `make_targets`); a
+            batch that the processes cannot share equally.
     """
+    number, count = share
+    if batch_size % count or (len(samples) % batch_size and count > 1):
+        raise ValueError(
+            f"{count} processes cannot share batches of {batch_size} pictures, {len(samples)} in"
+            f" all, equally: take a batch size that {count} divides, and that divides the samples"
+        )
+    starts = range(first_step * batch_size, len(samples), batch_size)
     loader = DataLoader(
         samples,
-        batch_size=batch_size,
-        sampler=range(first_step * batch_size, len(samples)),
+        batch_sampler=[
+            range(start, min(start + batch_size, len(samples)))[number::count] for start in starts
+        ],
         num_workers=workers,
         collate_fn=functools.partial(_collate, num_classes),
         persistent_workers=workers > 0,
+        pin_memory=pin_memory,
     )
     return iter(loader)
 
 
-def _collate(num_classes: int, items: list[Item]) -> tuple[Tensor, Targets, list[str]]:
+def _collate(num_classes: int, items: list[Item]) -> Batch:
     images = torch.stack([image.as_subclass(Tensor) for image, _ in items])
-    names = [target["name"] for _, target in items]
-    boxes = [target["boxes"].as_subclass(Tensor) / images.shape[-1] for _, target in items]
-    labels = [target["labels"] for _, target in items]
-    return images, make_targets(boxes, labels, num_classes, names), names
+    targets = [target for _, target in items]
+    names = [target["name"] for target in targets]
+    boxes = [target["boxes"].as_subclass(Tensor) / images.shape[-1] for target in targets]
+    labels = [target["labels"] for target in targets]
+    dropped = [reason for target in targets for reason in target["dropped"]]
+    return Batch(images, make_targets(boxes, labels, num_classes, names), names, dropped)
 
 
 def _mix(*numbers: int) -> int:

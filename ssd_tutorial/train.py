@@ -1,13 +1,15 @@
-"""Training, in one loop (chapter 12).
+"""Training, in one loop for a laptop and for many GPUs (chapters 12 and 15).
 
-A run is a pure function of its settings and its data: sample number i of a run is the same picture,
+A run is a pure function of its recipe and its data: sample number i of a run is the same picture,
 augmented in the same way, however many processes load it and wherever the run was interrupted.
 """
 
+import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
@@ -16,83 +18,48 @@ from torch import nn
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
-from ssd_tutorial.augment import laptop_transform
-from ssd_tutorial.loss import multibox_loss
+from ssd_tutorial.augment import Transform, training_transform
+from ssd_tutorial.devices import Devices
+from ssd_tutorial.loss import MultiBoxLoss, multibox_loss
 from ssd_tutorial.network import SSD
-from ssd_tutorial.presets import get_model
-from ssd_tutorial.run_folder import RunFolder, Step
-from ssd_tutorial.samples import Samples, load_batches
+from ssd_tutorial.pretrained import load_start
+from ssd_tutorial.recipes import Recipe
+from ssd_tutorial.run_folder import RunFolder
+from ssd_tutorial.run_log import Step
+from ssd_tutorial.samples import Batch, Samples, load_batches
 
-
-@dataclass(frozen=True)
-class Settings:
-    """How to train. The defaults take a CPU about ten minutes."""
-
-    model: Literal["slim300", "ssd300", "ssd512"] = "slim300"
-    """Which detector. slim300 trains on a CPU; the others want a GPU."""
-    samples: int = 20_000
-    """Pictures seen in all, repeats counted. The budget that decides how good it gets."""
-    batch_size: int = 16
-    """Pictures a step. Small, because a short run needs many steps more than smooth ones."""
-    lr: float = 3e-3
-    """Highest learning rate, for AdamW: it gets further than SGD in as few steps."""
-    warmup: float = 0.1
-    """Share of the run in which the learning rate climbs; afterwards it falls along a cosine."""
-    weight_decay: float = 1e-4
-    """Pull of weights towards 0. Biases and norms are left alone."""
-    clip: float = 10.0
-    """Largest gradient norm: one odd batch must not undo a hundred good ones."""
-    mirror: bool = True
-    """Flip half of the pictures left to right."""
-    turn_over: bool = False
-    """Flip half of them upside down: only where a picture has no up."""
-    crop: bool = False
-    """SSD's random crop. Slows a short run; worth it in a long one."""
-    precision: Literal["auto", "bf16", "fp32"] = "auto"
-    """auto: bfloat16 where the processor computes in it, float32 elsewhere."""
-    seed: int = 0
-    """Fixes the initial weights, the order of the pictures and their augmentation."""
-
-    def __post_init__(self):
-        rules = {
-            "samples": (self.samples >= 1, "1 or more"),
-            "batch_size": (self.batch_size >= 1, "1 or more"),
-            "lr": (self.lr > 0, "above 0"),
-            "warmup": (0 <= self.warmup <= 1, "from 0 to 1"),
-            "weight_decay": (self.weight_decay >= 0, "0 or more"),
-            "clip": (self.clip > 0, "above 0"),
-            "precision": (self.precision in ("auto", "bf16", "fp32"), "auto, bf16 or fp32"),
-            "seed": (self.seed >= 0, "0 or more"),
-        }
-        for name, (holds, rule) in rules.items():
-            if not holds:
-                raise ValueError(f"{name} must be {rule}, not {getattr(self, name)}")
+_log = logging.getLogger(__name__)
 
 
 def train(
     dataset: Dataset,
-    settings: Settings,
+    recipe: Recipe,
     *,
     out: str | Path | None = None,
-    device: str | torch.device | None = None,
+    devices: Devices | None = None,
     workers: int = 0,
+    on_bad: Literal["raise", "drop"] = "raise",
+    compiled: bool = False,
     checkpoint_every: int = 2_000,
     log_every: int = 50,
     report: Callable[[Step], None] | None = None,
     progress: bool | None = None,
 ) -> tuple[SSD, list[Step]]:
-    """Train a detector from random weights.
+    """Train a detector.
 
-    Seeds torch's global random numbers with ``settings.seed``, for the initial weights; nothing
+    Seeds torch's global random numbers with ``recipe.seed``, for the initial weights; nothing
     that comes after draws on them.
 
     Args:
         dataset: items of `ssd_tutorial.datasets`, with ``classes``.
-        settings: see `Settings`.
-        out: a folder for ``run.csv`` and ``checkpoint.safetensors``. If it holds a checkpoint of
-            the same settings, training goes on from there; of other settings, it refuses.
-        device: where to compute; None takes CUDA if there is one.
+        recipe: see `ssd_tutorial.recipes`.
+        out: a folder for log and checkpoints, see `RunFolder`. If it holds a checkpoint of the
+            same recipe, training goes on from there; of another one, it refuses.
+        devices: where to compute; None takes CUDA if there is one, and the recipe's precision.
         workers: processes that load pictures; 0 loads them between the steps.
+        on_bad: a picture that cannot be decoded ends the training, or is replaced by the next one
+            of its epoch and named in the log.
+        compiled: translate the network with ``torch.compile`` first.
         checkpoint_every: samples between two checkpoints.
         log_every: steps between two reports; losses are means over them.
         report: called with every report, such as ``print``.
@@ -103,106 +70,143 @@ def train(
 
     Raises:
         ValueError: an impossible box or label, with the picture's name; an empty dataset; a folder
-            of another run (its settings, classes or number of pictures).
-        FloatingPointError: the loss is not finite; the message names the batch's pictures.
+            of another run (its recipe, classes or number of pictures); a batch size that the
+            processes cannot share equally.
+        FloatingPointError: the loss is not finite; the message names the batch's pictures, and
+            the folder keeps the list.
     """
     if log_every < 1 or checkpoint_every < 1:
         raise ValueError("log_every and checkpoint_every must be 1 or more")
-    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    torch.manual_seed(settings.seed)
-    network = SSD(get_model(settings.model), len(dataset.classes) + 1)
-    network = network.to(device, memory_format=torch.channels_last).train()
-    optimizer = torch.optim.AdamW(_parameter_groups(network, settings.weight_decay))
-    run = RunFolder(out, asdict(settings), dataset)
-    first = run.resume(network, optimizer)
+    devices = devices or Devices(precision=recipe.precision)
+    torch.manual_seed(recipe.seed)
+    network = SSD(recipe.model_preset(), len(dataset.classes) + 1)
+    network = devices.place(network).train()
+    optimizer = make_optimizer(network, recipe)
+    run = RunFolder(out, asdict(recipe), dataset, writes=devices.first)
+    first = run.resume(network, optimizer, devices.scaler)
+    if first == 0 and devices.first:  # the other processes are given the first one's weights
+        _log.info(load_start(network, recipe.start, dataset.classes))
 
-    total_steps = math.ceil(settings.samples / settings.batch_size)
-    steps = range(first, total_steps)
-    bf16 = _computes_bf16(settings, device)
-    transform = laptop_transform(
-        network.image_size,
-        mirror=settings.mirror,
-        turn_over=settings.turn_over,
-        crop=settings.crop,
+    total_steps = math.ceil(recipe.samples / recipe.batch_size)
+    samples = Samples(dataset, _transform(recipe, network), recipe.samples, recipe.seed, on_bad)
+    share, pinned = (devices.number, devices.count), devices.device.type == "cuda"
+    batches = load_batches(
+        samples, recipe.batch_size, network.num_classes, first, workers, share, pinned
     )
-    samples = Samples(dataset, transform, settings.samples, settings.seed)
-    batches = load_batches(samples, settings.batch_size, network.num_classes, first, workers)
-    hide = None if progress is None else not progress
+    steps = range(first, total_steps)
+    hide = not devices.first or (None if progress is None else not progress)
     bar = tqdm(steps, initial=first, total=total_steps, desc="training", unit="step", disable=hide)
-    mean = _Mean(run.pending, device)
+    forward = devices.joined(network, compiled=compiled)
+    mean, named = _Mean(run.pending, devices), set()
     history, started = run.history, time.perf_counter() - run.seconds
-    for step, (images, targets, names) in zip(bar, batches, strict=True):
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, total_steps, settings)
-        images = images.to(device, memory_format=torch.channels_last)
-        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            logits, offsets = network(images)
-        loss = multibox_loss(logits, offsets, targets.to(device), network.priors)
-        if not loss.total.isfinite():
-            raise FloatingPointError(f"the loss is {loss.total:.3g} at step {step}, with {names}")
-        optimizer.zero_grad()
-        loss.total.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), settings.clip)
-        optimizer.step()
+    with closing(run):
+        for step, batch in zip(bar, batches, strict=True):
+            for reason in set(batch.dropped) - named:
+                _log.warning("left out: %s", reason)
+            named.update(batch.dropped)
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(step, total_steps, recipe) * group["factor"]
+            loss = _loss(forward, network, batch.to(devices.device), devices)
+            if not loss.total.isfinite():
+                raise run.not_finite(step, loss.total.item(), batch.names)
+            optimizer.zero_grad()
+            devices.scaler.scale(loss.total * devices.count).backward()  # joined: a mean
+            devices.scaler.unscale_(optimizer)
+            if recipe.clip:
+                nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
+            devices.scaler.step(optimizer)
+            devices.scaler.update()
 
-        mean.add(loss)
-        seen = min((step + 1) * settings.batch_size, settings.samples)
-        if (step + 1) % log_every == 0 or step + 1 == total_steps:
-            lr = optimizer.param_groups[0]["lr"]
-            line = Step(step + 1, seen, lr, *mean.take(), time.perf_counter() - started)
-            history.append(line)
-            bar.set_postfix(loss=f"{line.total:.3f}")
-            if report is not None:
-                report(line)
-        due = seen // checkpoint_every > (seen - settings.batch_size) // checkpoint_every
-        if due or step + 1 == total_steps:
-            seconds = time.perf_counter() - started
-            run.save(network, optimizer, step + 1, seconds, mean.pending())
+            mean.add(loss)
+            seen = min((step + 1) * recipe.batch_size, recipe.samples)
+            if (step + 1) % log_every == 0 or step + 1 == total_steps:
+                lr = learning_rate(step, total_steps, recipe)
+                line = Step(step + 1, seen, lr, *mean.take(), time.perf_counter() - started)
+                history.append(line)
+                bar.set_postfix(loss=f"{line.total:.3f}")
+                if report is not None and devices.first:
+                    report(line)
+            due = seen // checkpoint_every > (seen - recipe.batch_size) // checkpoint_every
+            if due or step + 1 == total_steps:
+                seconds = time.perf_counter() - started
+                run.save(network, optimizer, step + 1, seconds, mean.pending(), devices.scaler)
     return network.eval(), history
 
 
-def learning_rate(step: int, total_steps: int, settings: Settings) -> float:
-    """Linear warm-up from 0 to ``settings.lr``, then half a cosine back to 0."""
-    warm = max(1, round(settings.warmup * total_steps))
+def learning_rate(step: int, total_steps: int, recipe: Recipe) -> float:
+    """Linear warm-up from 0 to ``recipe.lr``; then half a cosine back to 0, or steps of a tenth."""
+    warm = max(1, round(recipe.warmup * total_steps))
     if step < warm:
-        return settings.lr * (step + 1) / warm
-    return settings.lr * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, total_steps - warm)))
+        return recipe.lr * (step + 1) / warm
+    if recipe.schedule == "steps":
+        passed = sum(step >= round(share * total_steps) for share in recipe.milestones)
+        return recipe.lr * 0.1**passed
+    return recipe.lr * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, total_steps - warm)))
 
 
-def _parameter_groups(network: SSD, weight_decay: float) -> list[dict]:
-    """Weights decay; biases, norms and the L2Norm's lengths, all one-dimensional, do not."""
-    decayed = [p for p in network.parameters() if p.ndim > 1]
-    free = [p for p in network.parameters() if p.ndim <= 1]
-    return [
-        {"params": decayed, "weight_decay": weight_decay},
-        {"params": free, "weight_decay": 0.0},
+def make_optimizer(network: SSD, recipe: Recipe) -> torch.optim.Optimizer:
+    """The recipe's optimizer. Only weights of convolutions decay; biases learn at `bias_lr`.
+
+    Each group has a ``factor``: its learning rate as a multiple of the recipe's.
+    """
+    named = list(network.named_parameters())
+    weights = [p for _, p in named if p.ndim > 1]
+    norms = [p for name, p in named if p.ndim == 1 and not name.endswith("bias")]
+    biases = [p for name, p in named if p.ndim == 1 and name.endswith("bias")]
+    groups = [
+        {"params": weights, "weight_decay": recipe.weight_decay, "factor": 1.0},
+        {"params": norms, "weight_decay": 0.0, "factor": 1.0},
+        {"params": biases, "weight_decay": 0.0, "factor": recipe.bias_lr},
     ]
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(groups, recipe.lr, recipe.momentum)
+    return torch.optim.AdamW(groups, recipe.lr, (recipe.momentum, 0.999))
 
 
-def _computes_bf16(settings: Settings, device: torch.device) -> bool:
-    """Whether to compute in bfloat16. A processor that only emulates it would be slower for it."""
-    if settings.precision != "auto":
-        return settings.precision == "bf16"
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    # no public name for this as of torch 2.15; absent in an old one, float32 is right
-    asks = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
-    return device.type == "cpu" and asks is not None and asks()
+def _transform(recipe: Recipe, network: SSD) -> Transform:
+    return training_transform(
+        network.image_size,
+        distort=recipe.distort,
+        expand=recipe.expand,
+        crop=recipe.crop,
+        crop_share=recipe.crop_share,
+        interpolation=recipe.interpolation,
+        mirror=recipe.mirror,
+        turn_over=recipe.turn_over,
+    )
+
+
+def _loss(forward: nn.Module, network: SSD, batch: Batch, devices: Devices) -> MultiBoxLoss:
+    """The loss of a batch; of several processes, this one's part of it.
+
+    The parts are divided by the N of all processes, not by their own, so that they add up to what
+    one process would have computed.
+    """
+    with devices.autocast():
+        logits, offsets = forward(batch.images)
+    variances = network.model.priors.variances
+    loss = multibox_loss(logits, offsets, batch.targets, network.priors, variances=variances)
+    if devices.count == 1:
+        return loss
+    everywhere = devices.sum(loss.num_positives)
+    share = loss.num_positives.clamp(min=1) / everywhere.clamp(min=1)
+    return MultiBoxLoss(*(part * share for part in loss[:3]), loss.num_positives)
 
 
 class _Mean:
     """Means of a few steps' losses; kept as tensors, since reading a number waits for a GPU."""
 
-    def __init__(self, pending: list[list[float]], device: torch.device):
-        self._losses = [torch.tensor(values, device=device) for values in pending]
+    def __init__(self, pending: list[list[float]], devices: Devices):
+        self._devices = devices
+        self._losses = [torch.tensor(values, device=devices.device) for values in pending]
 
     def pending(self) -> list[list[float]]:
         """The losses since the last `take`, for a checkpoint."""
         return [values.tolist() for values in self._losses]
 
-    def add(self, loss) -> None:
-        values = (loss.total, loss.confidence, loss.localization, loss.num_positives)
-        self._losses.append(torch.stack([v.detach().float() for v in values]))
+    def add(self, part: MultiBoxLoss) -> None:
+        """Note a step's loss, the sum of all processes' parts."""
+        self._losses.append(self._devices.sum(torch.stack([v.detach().float() for v in part])))
 
     def take(self) -> tuple[float, float, float, int]:
         *losses, positives = torch.stack(self._losses).mean(dim=0).tolist()

@@ -78,11 +78,16 @@ def test_train_eval_detect(data, tmp_path, capsys):
     assert "drawn, split train: 4 pictures, classes" in done.out
     assert "step      1  samples        2  loss" in done.out
     assert f"weights in {out / 'weights.safetensors'}" in done.out
-    assert sorted(p.name for p in out.iterdir()) == [
+    assert {p.name for p in out.iterdir()} >= {
         "checkpoint.safetensors",
+        "curves.png",
+        "environment.json",
         "run.csv",
+        "settings.json",
+        "tensorboard",
         "weights.safetensors",
-    ]
+    }
+    assert "random" in done.out  # where the weights start
     with (out / "run.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["step"], row["samples"]) for row in rows] == [("1", "2"), ("2", "4")]
@@ -96,7 +101,8 @@ def test_train_eval_detect(data, tmp_path, capsys):
         "torch": torch.__version__,
     }
     checkpoint = (out / "checkpoint.safetensors").stat().st_mtime_ns
-    assert run(capsys, *training).code == 0  # finished: nothing is computed anew
+    again = run(capsys, *training)  # finished: nothing is computed anew
+    assert (again.code, "this run is complete" in again.out) == (0, True)
     assert (out / "checkpoint.safetensors").stat().st_mtime_ns == checkpoint
     again = load_weights(out / "weights.safetensors")
     assert again.facts["minutes"] == facts["minutes"]
@@ -202,7 +208,7 @@ def test_wrong_data(data, tmp_path, capsys):
     assert "did you mean 'drawn'" in refused(capsys, *out, "--data", data.with_name("drwn"))
     message = refused(capsys, *out, "--data", data, "--split", "trian")
     assert "has no split 'trian' (did you mean 'train'?). Its splits: train, val." in message
-    assert "is no folder in VOC's layout" in refused(capsys, *out, "--data", tmp_path)
+    assert "is in no layout that is known (VOC: " in refused(capsys, *out, "--data", tmp_path)
     assert "scenes have the splits train, val, test" in refused(capsys, *out, "--split", "tests")
     assert not (tmp_path / "run").exists()
 
@@ -278,7 +284,7 @@ def test_a_loss_that_is_not_finite_ends_in_a_sentence(data, tmp_path, capsys, mo
         (["train", "--out", "run", "--model", "ssd400"], "ssd400"),
         (["eval"], "--weights"),
         (["trian"], "trian"),
-        ([], "train, eval, detect"),
+        ([], "train, eval, detect, doctor"),
     ],
 )
 def test_a_wrong_word_ends_with_code_2(words, message, capsys):
@@ -291,7 +297,7 @@ def test_a_wrong_word_ends_with_code_2(words, message, capsys):
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        ("", ["train", "eval", "detect"]),
+        ("", ["train", "eval", "detect", "doctor"]),
         ("train", ["--out", "--data", "--samples", "--seed", "--on-bad", "folder of the run"]),
         ("eval", ["--weights", "--split", "--out", "JSON"]),
         ("detect", ["--weights", "--score", "pictures, or folders of pictures"]),

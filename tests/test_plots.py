@@ -12,6 +12,7 @@ from ssd_tutorial.datasets import load_photograph
 from ssd_tutorial.detect import Detections
 from ssd_tutorial.presets import PRESETS, get_preset
 from ssd_tutorial.priors import locate, make_priors
+from ssd_tutorial.run_log import Step
 from ssd_tutorial.scales import scales
 
 PRESET = get_preset("caffe300_voc")
@@ -197,6 +198,16 @@ def test_curves_carry_their_names(ax):
     assert lines[0].get_linestyle() != lines[1].get_linestyle()
     assert [text.get_text().strip() for text in ax.texts] == ["train", "test"]
     assert ax.texts[1].xy == (2, 3)
+
+
+def test_a_run_is_drawn_over_the_samples_it_has_seen(ax):
+    steps = [Step(k, 16 * k, 0.1 * k, 5 - k, 3 - k / 2, 2 - k / 2, 9, 1.0 * k) for k in (1, 2, 3)]
+    rate = ax.figure.add_subplot()
+    lines = plots.draw_run(ax, rate, steps)
+    assert [line.get_label() for line in lines[:3]] == ["total", "confidence", "localization"]
+    np.testing.assert_allclose(lines[0].get_xydata(), [[16, 4], [32, 3], [48, 2]])
+    np.testing.assert_allclose(lines[3].get_xydata(), [[16, 0.1], [32, 0.2], [48, 0.3]])
+    assert rate.get_xlabel() == "samples seen"
 
 
 def test_detections_below_the_threshold_are_left_out(ax):

@@ -137,8 +137,8 @@ def coco_splits(root: Path) -> dict[str, Path]:
 
 def _looks_like_coco(path: Path) -> bool:
     with path.open("rb") as file:
-        start = file.read(4096)
-    return any(word in start for word in (b'"images"', b'"annotations"', b'"categories"'))
+        start = file.read(65_536)
+    return b'"images"' in start or b'"annotations"' in start
 
 
 def _find(root: Path, split: str) -> tuple[Path, list[Path]]:
@@ -161,20 +161,20 @@ def _find(root: Path, split: str) -> tuple[Path, list[Path]]:
 
 
 def _picture_folder(content: COCOFile, folders: list[Path]) -> Path:
-    """The first of the folders that holds one of the first pictures of the file."""
+    """The first of the folders that holds a picture of the file."""
     there = [folder for folder in folders if folder.is_dir()]
-    first = [image["file_name"] for image in content.images[:20]]
+    names = [image["file_name"] for image in content.images]
     for folder in there:
-        if any((folder / name).is_file() for name in first):
+        if any((folder / name).is_file() for name in names):
             return folder
     for folder in there:  # exported paths can begin with folders of another machine
         files = by_last_part(files_below(folder))
-        if any(_look_up(name, {}, files) for name in first):
+        if any(_look_up(name, {}, files) for name in names):
             return folder
-    if not first:
+    if not names:
         raise ValueError(f"{content.path} names no picture.")
     raise FileNotFoundError(
-        f"{content.path}: its pictures are not there: {first[0]} is in none of "
+        f"{content.path}: its pictures are not there: {names[0]} is in none of "
         f"{', '.join(map(str, folders))}. Put the folder of pictures there."
     )
 

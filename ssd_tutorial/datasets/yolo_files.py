@@ -69,7 +69,11 @@ def find_pictures(root: Path, split: str) -> dict[str, Path]:
             f"{root}, split {split!r}: there is no picture in {places}. Endings looked for: "
             f"{' '.join(EXTENSIONS)}."
         )
-    return dict(zip(short_names(list(files)), files.values(), strict=True))
+    names = list(files)
+    last = [name.rsplit("/", 1)[-1] for name in names]
+    if any(place.suffix == ".txt" for place in splits[found]) and len(set(last)) == len(last):
+        names = last  # the folders of a list's paths are those of the whole data set
+    return dict(zip(short_names(names), files.values(), strict=True))
 
 
 def label_path(root: Path, picture: Path) -> Path:

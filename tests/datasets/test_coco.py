@@ -1,0 +1,229 @@
+"""COCO's layout: category ids, crowds, the shapes of other tools, and what is wrong with a file."""
+
+import json
+
+import pytest
+import torch
+from PIL import Image
+from pycocotools.coco import COCO
+
+from ssd_tutorial.datasets import COCOFolder, layout_of, open_dataset, write_coco
+
+
+def picture(path, size=(60, 40)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, (9, 90, 200)).save(path)
+
+
+CONTENT = {
+    "images": [
+        {"id": 139, "file_name": "000000000139.jpg", "width": 60, "height": 40},
+        {"id": 7, "file_name": "000000000007.jpg", "width": 60, "height": 40},
+    ],
+    # Ids with gaps, out of order, as in COCO: 12 and 26 are missing there.
+    "categories": [
+        {"id": 90, "name": "toothbrush", "supercategory": "indoor"},
+        {"id": 1, "name": "person", "supercategory": "person"},
+        {"id": 13, "name": "stop sign", "supercategory": "outdoor"},
+    ],
+    "annotations": [
+        {"id": 55, "image_id": 139, "category_id": 90, "bbox": [1, 2, 3.5, 4.25], "iscrowd": 0},
+        {"id": 56, "image_id": 139, "category_id": 1, "bbox": [0, 0, 60, 40], "iscrowd": 1},
+        {"id": 57, "image_id": 139, "category_id": 13, "bbox": [50.1, 30.2, 10.2, 9.8]},
+    ],
+}
+
+
+def written(root, content=CONTENT, file="annotations/instances_val2017.json", pictures="val2017"):
+    path = root / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    for image in CONTENT["images"]:
+        picture(root / pictures / image["file_name"])
+    return root
+
+
+def changed(part, place, **values):
+    content = json.loads(json.dumps(CONTENT))
+    content[part][place] |= values
+    return content
+
+
+def test_ids_with_gaps_become_labels_without(tmp_path):
+    dataset = COCOFolder(written(tmp_path), "val2017")
+    assert dataset.classes == ("person", "stop sign", "toothbrush")
+    target = dataset.target(0)
+    assert target["labels"].tolist() == [3, 1, 2]
+    assert target["difficult"].tolist() == [False, True, False]
+    assert target["name"] == "000000000139"
+    expected = [[1, 2, 4.5, 6.25], [0, 0, 60, 40], [50.1, 30.2, 60, 40]]
+    assert torch.allclose(target["boxes"], torch.tensor(expected))
+    assert dataset.clipped == []  # 50.1 + 10.2 sticks out by the rounding of the file
+    assert dataset.target(1)["boxes"].shape == (0, 4)  # a picture without objects is kept
+    assert dataset[1][0].shape == (3, 40, 60)
+
+
+def test_classes_given_set_the_labels(tmp_path):
+    names = ("toothbrush", "person", "stop sign", "cat")
+    dataset = open_dataset(written(tmp_path), "val", classes=names)
+    assert dataset.classes == names
+    assert dataset.target(0)["labels"].tolist() == [1, 2, 3]
+
+
+def test_crowds_can_be_left_out(tmp_path):
+    dataset = COCOFolder(written(tmp_path), "val", crowds="drop")
+    assert dataset.target(0)["labels"].tolist() == [3, 2]
+    assert dataset.dropped == []
+    with pytest.raises(ValueError, match="crowds must be"):
+        COCOFolder(tmp_path, "val", crowds="keep")
+
+
+def test_the_reference_reads_what_is_written(tmp_path, items_of):
+    items = items_of([([3.25, 1.5, 17.75, 39], 2, True), ([0, 0, 60, 40], 3, False)], [])
+    reference = COCO(write_coco(items, tmp_path, "train"))
+    assert reference.loadCats(reference.getCatIds()) == [
+        {"id": i, "name": name} for i, name in enumerate(items.classes, 1)
+    ]
+    assert [image["file_name"] for image in reference.loadImgs(reference.getImgIds())] == [
+        "picture_0.jpg",
+        "picture_1.jpg",
+    ]
+    first = reference.loadAnns(reference.getAnnIds(imgIds=[1]))
+    assert [(a["category_id"], a["bbox"], a["iscrowd"], a["area"]) for a in first] == [
+        (2, [3.25, 1.5, 14.5, 37.5], 1, 14.5 * 37.5),
+        (3, [0, 0, 60, 40], 0, 2400),
+    ]
+
+
+# ---------------------------------------------------------------- the shapes of other tools
+
+
+@pytest.mark.parametrize(
+    ("file", "pictures", "split"),
+    [
+        ("annotations/instances_train2017.json", "train2017", "train"),
+        ("annotations/instances_train2017.json", "images/train2017", "train2017"),
+        ("annotations/instances_default.json", "images/default", "default"),  # CVAT
+        ("annotations/instances_default.json", "images", "default"),
+        ("annotations/train.json", "images", "train"),
+        ("valid/_annotations.coco.json", "valid", "val"),  # Roboflow
+        ("result.json", "images", "result"),  # Label Studio
+    ],
+)
+def test_shapes_of_tools(tmp_path, file, pictures, split):
+    root = written(tmp_path, file=file, pictures=pictures)
+    assert layout_of(root) == "COCO"
+    assert len(open_dataset(root, split)) == 2
+
+
+def test_captions_and_keypoints_are_no_splits(tmp_path):
+    root = written(tmp_path)
+    (root / "annotations" / "captions_val2017.json").write_text('{"images": [], "annotations": []}')
+    with pytest.raises(FileNotFoundError, match=r"no split 'test'.* Its splits: val2017\."):
+        open_dataset(root, "test")
+
+
+def test_paths_of_another_machine_are_found_by_their_last_part(tmp_path):
+    content = changed("images", 0, file_name="C:\\data\\upload\\000000000139.jpg")
+    dataset = COCOFolder(written(tmp_path, content), "val")
+    assert dataset.picture_path(0).name == "000000000139.jpg"
+    # But never a picture that could be another of the same name.
+    picture(tmp_path / "val2017" / "other" / "000000000139.jpg")
+    content = changed("images", 0, file_name="upload/000000000139.jpg")
+    with pytest.raises(FileNotFoundError, match="there is no picture upload/000000000139"):
+        COCOFolder(written(tmp_path, content), "val")
+
+
+def test_names_stay_different(tmp_path):
+    content = changed("images", 1, file_name="000000000139.png")
+    picture(tmp_path / "val2017" / "000000000139.png")
+    dataset = COCOFolder(written(tmp_path, content), "val")
+    assert dataset.names == ["000000000139.jpg", "000000000139.png"]
+
+
+def test_roboflows_parent_and_an_unused_background_are_no_classes(tmp_path):
+    content = {
+        **CONTENT,
+        "categories": [
+            {"id": 0, "name": "cells", "supercategory": "none"},
+            *({**c, "supercategory": "cells"} for c in CONTENT["categories"]),
+            {"id": 95, "name": "background", "supercategory": "cells"},
+        ],
+    }
+    dataset = COCOFolder(written(tmp_path, content), "val")
+    assert dataset.classes == ("person", "stop sign", "toothbrush")
+
+
+def test_pictures_without_a_size_in_the_file(tmp_path):
+    content = changed("images", 0, width=0, height=None)
+    assert COCOFolder(written(tmp_path, content), "val")[0][1]["boxes"].canvas_size == (40, 60)
+
+
+# ---------------------------------------------------------------- what is wrong with a file
+
+
+@pytest.mark.parametrize(
+    ("bbox", "rule"),
+    [
+        ([1, 2, 0, 4], "width and height must be positive, and are 0 and 4"),
+        ([1, 2, 3, -4], "width and height must be positive, and are 3 and -4"),
+        ([1, 2, 3], "x is 'missing'"),
+        (None, "x is 'missing'"),
+        ([1, 2, "wide", 4], "width is 'wide', not a number"),
+        ([1, None, 3, 4], "y is 'None', not a number"),
+        ([1, 2, float("nan"), 4], "not finite"),
+        ([61, 2, 3, 4], "outside the picture of 60 x 40"),
+    ],
+)
+def test_impossible_boxes(tmp_path, bbox, rule):
+    root = written(tmp_path, changed("annotations", 0, bbox=bbox))
+    with pytest.raises(ValueError, match=r"1 box is impossible: instances_val2017\.json") as caught:
+        COCOFolder(root, "val")
+    assert "object 55 (toothbrush), box [" in str(caught.value)
+    assert rule in str(caught.value)
+    dataset = COCOFolder(root, "val", on_bad="drop")
+    (bad,) = dataset.dropped
+    assert (bad.number, bad.name, bad.picture) == (55, "toothbrush", "000000000139")
+    assert rule in bad.reason
+    assert dataset.target(0)["labels"].tolist() == [1, 2]
+
+
+def test_an_object_of_no_image(tmp_path):
+    root = written(tmp_path, changed("annotations", 0, image_id=8))
+    with pytest.raises(ValueError, match="there is no image with the id 8"):
+        COCOFolder(root, "val")
+    dataset = COCOFolder(root, "val", on_bad="drop")
+    assert [bad.number for bad in dataset.dropped] == [55]
+    assert "dropped 1 impossible" in dataset.summary()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('{"images": [', r"is not readable JSON \(.*copy or export it anew"),
+        ("[]", "is no JSON of COCO's layout: it has no list 'images'"),
+        ('{"images": [], "annotations": []}', "it has no list 'categories'"),
+        (changed("images", 0, file_name=None), "entry 1 of 'images' has no file_name"),
+        (changed("images", 0, id=[1]), "entry 1 of 'images': id must be a number or a word"),
+        (changed("images", 0, id=7), "two images have the same id"),
+        (changed("categories", 0, id=1), "two categories have the id 1"),
+        (changed("annotations", 0, category_id=2), "annotation 55: there is no category .*id 2;"),
+        (changed("categories", 1, name="background"), "the background is never annotated"),
+        ({**CONTENT, "images": [], "annotations": []}, "names no picture"),
+        ({**CONTENT, "categories": [], "annotations": []}, "lists no category"),
+    ],
+)
+@pytest.mark.parametrize("on_bad", ["raise", "drop"])
+def test_files_that_cannot_be_understood(tmp_path, content, words, on_bad):
+    with pytest.raises(ValueError, match=words) as caught:
+        COCOFolder(written(tmp_path, content), "val", on_bad=on_bad)
+    assert "instances_val2017.json" in str(caught.value)
+
+
+def test_a_folder_of_pictures_that_is_not_there(tmp_path):
+    root = written(tmp_path, pictures="elsewhere")
+    assert len(COCOFolder(root, "val")) == 2  # found below the root
+    for path in root.rglob("*.jpg"):
+        path.unlink()
+    with pytest.raises(FileNotFoundError, match=r"pictures are not there: 000000000139\.jpg is in"):
+        COCOFolder(root, "val", on_bad="drop")

@@ -1,0 +1,261 @@
+"""YOLO's layout: the shapes of several tools, class lists, and what is wrong with a line."""
+
+import pytest
+import torch
+from PIL import Image
+
+from ssd_tutorial.datasets import YOLOFolder, layout_of, open_dataset
+from ssd_tutorial.datasets.yolo_files import label_path
+
+NAMES = "nc: 2\nnames: [cat, dog]\n"
+
+
+def picture(path, size=(60, 40)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, (9, 90, 200)).save(path)
+
+
+def write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Ultralytics' shape: two pictures to train, one of them without a label file."""
+    for name in ("a", "b"):
+        picture(tmp_path / "images" / "train" / f"{name}.jpg")
+    write(tmp_path / "labels" / "train" / "a.txt", "1 0.5 0.5 0.25 0.5\n\n0 0.1 0.1 0.1 0.1")
+    write(tmp_path / "data.yaml", f"path: .\ntrain: images/train\n{NAMES}")
+    return tmp_path
+
+
+def test_centres_and_sizes_become_edges_and_numbers_become_labels(folder):
+    dataset = YOLOFolder(folder, "train")
+    assert dataset.classes == ("cat", "dog")
+    assert dataset.names == ["a", "b"]
+    target = dataset.target(0)
+    expected = torch.tensor([[22.5, 10, 37.5, 30], [3, 2, 9, 6]])
+    assert torch.allclose(target["boxes"], expected, atol=1e-5)
+    assert target["labels"].tolist() == [2, 1]
+    assert not target["difficult"].any()
+    assert dataset.target(1)["boxes"].shape == (0, 4)  # no label file: no objects
+
+
+def test_an_empty_label_file_means_no_objects(folder):
+    write(folder / "labels" / "train" / "b.txt", "\n")
+    assert YOLOFolder(folder, "train").target(1)["labels"].shape == (0,)
+
+
+def test_fractions_are_of_the_upright_picture(folder):
+    turned = Image.new("RGB", (40, 60))
+    exif = turned.getexif()
+    exif[0x0112] = 6
+    turned.save(folder / "images" / "train" / "a.jpg", exif=exif)
+    dataset = YOLOFolder(folder, "train")
+    assert dataset[0][1]["boxes"].canvas_size == (40, 60)
+    assert dataset[0][0].shape == (3, 40, 60)
+
+
+def test_a_polygon_becomes_its_bounding_box(folder):
+    write(folder / "labels" / "train" / "a.txt", "0 0.1 0.2 0.5 0.1 0.4 0.9\n")
+    boxes = YOLOFolder(folder, "train").target(0)["boxes"]
+    assert torch.allclose(boxes, torch.tensor([[6.0, 4, 30, 36]]))
+
+
+def test_classes_given_set_the_labels_by_name(folder):
+    dataset = open_dataset(folder, "train", classes=["dog", "mouse", "cat"])
+    assert dataset.target(0)["labels"].tolist() == [1, 3]
+
+
+# ---------------------------------------------------------------- the shapes of other tools
+
+
+def roboflow(root):
+    for split in ("train", "valid"):
+        picture(root / split / "images" / "a.rf.12ab.jpg")
+        write(root / split / "labels" / "a.rf.12ab.txt", "0 0.5 0.5 0.5 0.5\n")
+    write(root / "data.yaml", f"train: ../train/images\nval: ../valid/images\n{NAMES}")
+    return ["train", "val", "valid"]
+
+
+def cvat_darknet(root):
+    picture(root / "obj_train_data" / "a.jpg")
+    write(root / "obj_train_data" / "a.txt", "0 0.5 0.5 0.5 0.5\n")
+    write(root / "obj.names", "cat\ndog\n")
+    write(root / "obj.data", "classes = 2\ntrain = data/train.txt\nnames = data/obj.names\n")
+    write(root / "train.txt", "data/obj_train_data/a.jpg\n")
+    return ["train"]
+
+
+def cvat_ultralytics(root):
+    picture(root / "images" / "train" / "a.jpg")
+    write(root / "labels" / "train" / "a.txt", "0 0.5 0.5 0.5 0.5\n")
+    write(root / "train.txt", "images/train/a.jpg\n")
+    write(root / "data.yaml", "path: .\ntrain: train.txt\nnames:\n  0: cat\n  1: dog\n")
+    return ["train"]
+
+
+def label_studio(root):
+    picture(root / "images" / "0f1c-a.jpg")
+    write(root / "labels" / "0f1c-a.txt", "0 0.5 0.5 0.5 0.5\n")
+    write(root / "classes.txt", "cat\ndog\n")
+    write(root / "notes.json", '{"categories": [], "info": {}}')
+    return ["all"]
+
+
+def somewhere_else(root):
+    picture(root / "photos" / "images" / "spring" / "a.jpg")
+    write(root / "photos" / "labels" / "spring" / "a.txt", "0 0.5 0.5 0.5 0.5\n")
+    write(root / "data.yaml", f"train: [photos/images/spring]\nval: /nowhere/images\n{NAMES}")
+    return ["train"]
+
+
+@pytest.mark.parametrize(
+    "shape", [roboflow, cvat_darknet, cvat_ultralytics, label_studio, somewhere_else]
+)
+def test_shapes_of_tools(tmp_path, shape):
+    for split in shape(tmp_path):
+        assert layout_of(tmp_path) == "YOLO"
+        dataset = open_dataset(tmp_path, split)
+        assert dataset.classes == ("cat", "dog")
+        assert dataset.target(0)["boxes"].tolist() == [[15, 10, 45, 30]]
+        assert dataset[0][1]["name"] == dataset.picture_path(0).stem
+
+
+def test_a_list_that_names_some_pictures_of_a_folder(folder):
+    write(folder / "half.txt", "./images/train/b.jpg\n\n")
+    dataset = YOLOFolder(folder, "train")
+    assert len(dataset) == 2
+    with pytest.raises(ValueError, match="none of its 1 pictures has a label file"):
+        YOLOFolder(folder, "half")
+    write(folder / "half.txt", "./images/train/a.jpg\n")
+    assert len(YOLOFolder(folder, "half")) == 1
+
+
+def test_a_picture_that_a_list_names_and_that_is_missing(folder):
+    write(folder / "both.txt", "images/train/a.jpg\nimages/train/z.jpg\n")
+    with pytest.raises(FileNotFoundError, match=r'no picture .*z\.jpg.*on_bad="drop"'):
+        YOLOFolder(folder, "both")
+    dataset = YOLOFolder(folder, "both", on_bad="drop")
+    assert len(dataset) == len(dataset.left_out) == 1
+
+
+def test_the_last_folder_called_images_is_the_one_of_the_labels(tmp_path):
+    inside = tmp_path / "images" / "x" / "images" / "a.b.png"
+    assert label_path(tmp_path, inside) == tmp_path / "images" / "x" / "labels" / "a.b.txt"
+    assert label_path(tmp_path, tmp_path / "x" / "a.png") == tmp_path / "x" / "a.txt"
+    # A folder above the data set may have any name.
+    root = tmp_path / "images"
+    assert label_path(root, root / "images" / "a.png") == root / "labels" / "a.txt"
+
+
+# ---------------------------------------------------------------- class lists
+
+
+def test_no_class_list_is_answered_with_what_to_do(folder):
+    (folder / "data.yaml").unlink()
+    with pytest.raises(FileNotFoundError, match=r"no list of its classes: write .*classes\.txt"):
+        open_dataset(folder, "train")
+    # A list that is passed is then also what the numbers mean.
+    dataset = open_dataset(folder, "train", classes=["cat", "dog"])
+    assert dataset.target(0)["labels"].tolist() == [2, 1]
+    write(folder / "classes.txt", "dog\ncat\n")
+    assert open_dataset(folder, "train").classes == ("dog", "cat")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("names: [cat, dog", "is not readable YAML"),
+        ("cat, dog", "holds no settings"),
+        ("names: cat", "`names` must be a list of class names, and is 'cat'"),
+        ("names: []", "`names` must be a list"),
+        ("names: {0: cat, 2: dog}", "must be 0 to 1, and are 0, 2"),
+        ("nc: 3\nnames: [cat, dog]", "says nc: 3, but names 2"),
+        ("names: [cat, cat]", "list of different names"),
+        ("names: [background, dog]", "must not hold the background"),
+    ],
+)
+def test_class_lists_that_are_wrong(folder, text, words):
+    write(folder / "data.yaml", text)
+    with pytest.raises(ValueError, match=words):
+        YOLOFolder(folder, "train")
+
+
+def test_a_background_that_no_line_uses_is_no_class(folder):
+    write(folder / "data.yaml", "names: [cat, dog, background]")
+    assert YOLOFolder(folder, "train").classes == ("cat", "dog")
+
+
+@pytest.mark.parametrize("on_bad", ["raise", "drop"])
+def test_a_class_that_the_list_does_not_have(folder, on_bad):
+    write(folder / "labels" / "train" / "b.txt", "0 .5 .5 .1 .1\n2 .5 .5 .1 .1\n")
+    with pytest.raises(ValueError, match=r"b\.txt, line 2: there is no class 2, since data\.yaml"):
+        YOLOFolder(folder, "train", on_bad=on_bad)
+
+
+# ---------------------------------------------------------------- lines that are wrong
+
+
+@pytest.mark.parametrize(
+    ("line", "rule"),
+    [
+        ("0 .5 .5 0 .1", "width and height must be positive, and are 0 and 0.1"),
+        ("0 .5 .5 .1 -.1", "width and height must be positive"),
+        ("0 .5 .5 .1 .1 .93", "four numbers, and here are 5: is the fifth a score?"),
+        ("0 .5 .5", "four numbers, and here are 2"),
+        ("0 300 200 50 40", "must be fractions of the picture's size, 0 to 1, and not pixels"),
+        ("0 .5 wide .1 .1", "cy is 'wide', not a number"),
+        ("0 .5 nan .1 .1", "not finite"),
+        ("0 1.2 .5 .1 .1", "outside the picture of 60 x 40"),
+        ("0 .5 .5 .5 .6 .5 .7", "width and height must be positive, and are 0"),
+    ],
+)
+def test_impossible_boxes(folder, line, rule):
+    write(folder / "labels" / "train" / "b.txt", f"0 .5 .5 .1 .1\n{line}\n")
+    with pytest.raises(
+        ValueError, match=r"1 box is impossible: b\.txt, object 2 \(cat\)"
+    ) as caught:
+        YOLOFolder(folder, "train")
+    assert rule in str(caught.value)
+    dataset = YOLOFolder(folder, "train", on_bad="drop")
+    (bad,) = dataset.dropped
+    assert (bad.file, bad.number, bad.name, bad.picture) == ("b.txt", 2, "cat", "b")
+    assert len(dataset.target(1)["labels"]) == 1
+
+
+def test_rounding_at_the_border_is_no_fault_and_more_is_clipped(folder):
+    labels = folder / "labels" / "train" / "b.txt"
+    write(labels, "0 0.95 0.5 0.101 1\n")
+    dataset = YOLOFolder(folder, "train")
+    assert dataset.target(1)["boxes"][0, 2] == 60
+    assert dataset.clipped == []
+    write(labels, "0 0.95 0.5 0.2 1\n")
+    assert [bad.file for bad in YOLOFolder(folder, "train").clipped] == ["b.txt"]
+
+
+def test_label_files_that_are_no_labels(folder):
+    path = folder / "labels" / "train" / "b.txt"
+    write(path, "cat 0.5 0.5 0.1 0.1\n")
+    with pytest.raises(
+        ValueError, match=r"line 1: it must begin with the number of a class.*'cat'"
+    ):
+        YOLOFolder(folder, "train")
+    assert YOLOFolder(folder, "train", on_bad="drop").names == ["a"]
+    path.write_bytes(b"\xff\xfe0\x00")
+    with pytest.raises(ValueError, match=r"b\.txt is no text in UTF-8"):
+        YOLOFolder(folder, "train")
+
+
+def test_label_files_of_another_folder(folder):
+    (folder / "labels" / "train" / "a.txt").unlink()
+    with pytest.raises(ValueError, match=r"none of its 2 pictures has a label file .*a\.txt"):
+        YOLOFolder(folder, "train")
+
+
+def test_splits_without_a_picture(folder):
+    (folder / "images" / "val").mkdir()
+    (folder / "labels" / "val").mkdir()
+    with pytest.raises(FileNotFoundError, match=r"there is no picture in .*val\. Endings"):
+        YOLOFolder(folder, "val")

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 _UNFINISHED = ".unfinished"
@@ -50,27 +50,19 @@ def remove_unfinished(path: str | Path) -> None:
 
 
 def refuse_unwritable(folder: str | Path) -> None:
-    """Try to write a file in a folder; leave nothing behind, not even the folder.
+    """Try to write a file in a folder, or where it would be made; leave nothing behind.
 
     Raises:
         OSError: it cannot be written to, in one sentence that says why.
     """
-    folder, made = Path(folder), []
+    there = next(parent for parent in (Path(folder), *Path(folder).parents) if parent.exists())
     try:
-        for parent in (*reversed(folder.parents), folder):
-            if not parent.is_dir():
-                parent.mkdir()
-                made.append(parent)
-        with tempfile.TemporaryFile(dir=folder) as file:
+        with tempfile.TemporaryFile(dir=there) as file:
             file.write(b"a try")
     except OSError as error:
         raise reworded(
             error, f"{folder} cannot be written to ({reason(error)}): give another folder"
         ) from error
-    finally:
-        for parent in reversed(made):
-            with suppress(OSError):  # somebody else has put something there
-                parent.rmdir()
 
 
 def reworded(error: OSError, sentence: str) -> OSError:

@@ -35,7 +35,7 @@ def doctor_command(
         workers: threads that decode pictures; 0 takes one a processor.
     """
     report = examine(data, splits=splits, pictures=pictures, near=near, workers=workers)
-    print(report.to_text(shown))
+    print(f"{report.to_text(shown)}, found in {report.seconds:.1f} s")
     if out is not None:
         print(f"written to {write_report(report, out)} and report.png beside it")
     return 1 if report.count("error") else 0

@@ -77,7 +77,7 @@ def _check_one(records: Records, picture: RawPicture, entry: RawObject) -> Itera
 def _impossible(records: Records, picture: RawPicture, entry: RawObject) -> Iterator[Fault]:
     """The errors of one box; the same boxes that the datasets drop."""
     if entry.corners is None:
-        yield at("box-unreadable", picture, entry, "these are not four finite numbers")
+        yield at("box-unreadable", picture, entry, entry.unread)
         return
     x1, y1, x2, y2 = entry.corners
     if x2 == x1 or y2 == y1:

@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from torch.utils.data import Dataset
 
+from ssd_tutorial.datasets import open_dataset
+from ssd_tutorial.datasets.faults import no_folder
+from ssd_tutorial.datasets.layouts import _unknown, layout_of
 from ssd_tutorial.doctor.boxes import NEAR, check_boxes
 from ssd_tutorial.doctor.faults import SEVERITIES, Fault
+from ssd_tutorial.doctor.from_coco import read_coco
+from ssd_tutorial.doctor.from_items import read_items
 from ssd_tutorial.doctor.from_voc import read_voc
+from ssd_tutorial.doctor.from_yolo import read_yolo
 from ssd_tutorial.doctor.labels import check_labels, count_classes
-from ssd_tutorial.doctor.pictures import check_pictures, read_pictures
+from ssd_tutorial.doctor.pictures import PictureFacts, check_pictures, read_pictures
 from ssd_tutorial.doctor.priors import all_reaches, check_reach, collect_objects
 from ssd_tutorial.doctor.records import Records
 from ssd_tutorial.doctor.report import Report
 from ssd_tutorial.doctor.splits import check_splits
 from ssd_tutorial.doctor.twins import check_twins
 
+SCENES = "scenes"
+_SCENE_SPLITS = ("train", "val", "test")
+READERS: dict[str, Callable[..., Records]] = {
+    "VOC": read_voc,
+    "COCO": read_coco,
+    "YOLO": read_yolo,
+}
+
 
 def examine(
-    data: str | Path | Dataset,
+    data: str | Path | Mapping[str, Dataset],
     *,
     splits: Sequence[str] = (),
     pictures: bool = True,
@@ -32,24 +47,24 @@ def examine(
     """Look for everything that can be wrong with a dataset. No file is changed.
 
     Args:
-        data: a folder in VOC's layout.
+        data: a folder in the layout of VOC, COCO or YOLO; ``"scenes"``; or a dataset for each
+            split, with items as those of `VOCFolder` and the attribute ``classes``.
         splits: look at these splits only, and at the pictures that they name; none for all.
         pictures: decode every picture. Without, what concerns the pictures' files is not found.
         near: the IoU above which two boxes of one class are called near-duplicates.
-        workers: threads that decode pictures; 0 takes one a processor.
+        workers: what decodes pictures, or draws them, in parallel; 0 takes one a processor.
         progress: show bars; None shows them where standard error is a terminal.
 
     Raises:
-        FileNotFoundError: there is no such folder, or no such split.
+        FileNotFoundError: there is no such folder, it is in no known layout, or it has no such
+            split.
         ValueError: `near` is not in (0, 1].
     """
     if not 0 < near <= 1:
         raise ValueError(f"near must be an IoU in (0, 1], and is {near}")
     started = time.perf_counter()
-    records = read_voc(Path(data), progress)
-    if splits:
-        records = only(records, splits)
-    facts = read_pictures(records, workers, progress) if pictures else {}
+    workers = workers or os.cpu_count() or 1
+    records, facts = read(data, splits, workers if pictures else -1, progress)
     digests = {name: fact.digest for name, fact in facts.items() if not fact.fault}
     looks = {name: fact.look for name, fact in facts.items() if fact.look is not None}
     counts = count_classes(records)
@@ -64,39 +79,41 @@ def examine(
         *check_twins(records, looks, digests),
         *check_reach(objects, reaches),
     ]
-    return Report(
-        records,
-        _in_order(faults),
-        counts,
-        objects,
-        reaches,
-        facts if pictures else None,
-        time.perf_counter() - started,
-    )
+    seconds = time.perf_counter() - started
+    seen = facts if pictures else None
+    return Report(records, _in_order(faults), counts, objects, reaches, seen, near, seconds)
 
 
-def only(records: Records, splits: Sequence[str]) -> Records:
-    """The records of some splits alone.
+def read(
+    data: str | Path | Mapping[str, Dataset],
+    splits: Sequence[str] = (),
+    workers: int = 1,
+    progress: bool | None = None,
+) -> tuple[Records, dict[str, PictureFacts]]:
+    """The records of a dataset and what its pictures hold; nothing of pictures if `workers` < 0."""
+    if isinstance(data, Mapping) or str(data) == SCENES:
+        if not isinstance(data, Mapping):
+            data = {split: open_dataset(SCENES, split) for split in splits or _SCENE_SPLITS}
+        return read_items(data, SCENES, max(0, workers - 1), progress)
+    root = Path(data)
+    records = READERS[find_layout(root)](root, progress)
+    if splits:
+        records = records.only(splits)
+    return records, read_pictures(records, workers, progress) if workers >= 0 else {}
+
+
+def find_layout(root: Path) -> str:
+    """The layout of a folder.
 
     Raises:
-        FileNotFoundError: there is no such split.
+        FileNotFoundError: there is no such folder, or it is in none of the layouts.
     """
-    for split in splits:
-        if split not in records.splits:
-            have = ", ".join(records.splits) or "none"
-            raise FileNotFoundError(f"{records.root} has no split {split!r}. Its splits: {have}.")
-    kept = {split: records.splits[split] for split in records.splits if split in splits}
-    named = {name for names in kept.values() for name in names}
-    pictures = {name: p for name, p in records.pictures.items() if name in named}
-    return Records(
-        records.root,
-        records.layout,
-        pictures,
-        kept,
-        records.classes,
-        records.one_based,
-        faults=records.faults,
-    )
+    if not root.is_dir():
+        raise no_folder(root)
+    layout = layout_of(root)
+    if not layout:
+        raise FileNotFoundError(_unknown(root))
+    return layout
 
 
 def _in_order(faults: list[Fault]) -> tuple[Fault, ...]:

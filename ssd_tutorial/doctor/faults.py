@@ -81,6 +81,9 @@ RULES: dict[str, Rule] = {
         "pictures of a split without an annotation",
         f"label the picture, or write an annotation without objects if it shows none; {_OUT}",
     ),
+    "object-without-picture": Rule(
+        "error", "objects of pictures that their file does not list", "--fix drops them"
+    ),
     "split-empty": Rule("error", "splits that name no picture", "fill the list, or delete it"),
     "split-repeats": Rule(
         "error",
@@ -158,6 +161,11 @@ RULES: dict[str, Rule] = {
     ),
     "box-two-classes": Rule(
         "warning", "the same box with two classes", "decide which one it is: a prior has one class"
+    ),
+    "annotation-differs": Rule(
+        "warning",
+        "pictures whose boxes differ between the files of two splits",
+        "export both files anew, from the same labels",
     ),
     "counts-from-zero": Rule(
         "warning",

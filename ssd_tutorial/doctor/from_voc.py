@@ -1,16 +1,19 @@
-"""A folder in VOC's layout as `Records`."""
+"""A folder in VOC's layout, in any of the shapes that `VOCFolder` reads, as `Records`."""
 
 from __future__ import annotations
 
 from collections.abc import Container
 from pathlib import Path
 
-from ssd_tutorial.datasets.pictures import EXTENSIONS
-from ssd_tutorial.datasets.voc_xml import read_annotation
+from ssd_tutorial.datasets.faults import read_text, to_numbers
+from ssd_tutorial.datasets.pictures import EXTENSIONS, by_last_part, files_below
+from ssd_tutorial.datasets.voc_xml import CORNERS, read_annotation
 from ssd_tutorial.doctor.faults import Fault
-from ssd_tutorial.doctor.pictures import header_size
 from ssd_tutorial.doctor.progress import follow
-from ssd_tutorial.doctor.records import RawObject, RawPicture, Records, finite
+from ssd_tutorial.doctor.records import RawObject, RawPicture, Records, header_size, reason_of
+
+ALL = "all"
+LISTS = "ImageSets/Main"
 
 
 def read_voc(root: Path, progress: bool | None = None) -> Records:
@@ -18,25 +21,12 @@ def read_voc(root: Path, progress: bool | None = None) -> Records:
 
     Lists of one class (``cat_train.txt``, with a second column of -1, 0 and 1) are no splits and
     are left aside.
-
-    Raises:
-        FileNotFoundError: the folder lacks ``Annotations``, ``JPEGImages`` or ``ImageSets/Main``.
     """
-    for part in ("Annotations", "JPEGImages", "ImageSets/Main"):
-        if not (root / part).is_dir():
-            raise FileNotFoundError(f"{root} is no folder in VOC's layout: it has no {part}.")
-    files = {path.name: path for path in (root / "JPEGImages").iterdir() if path.is_file()}
-    annotations = sorted((root / "Annotations").glob("*.xml"))
-    pictures = {
-        path.stem: _read_picture(path, root, files)
-        for path in follow(annotations, "annotations", progress)
-    }
-    records = Records(root, "voc", pictures, {}, one_based=True)
-    for path in sorted((root / "ImageSets" / "Main").glob("*.txt")):
-        names = _read_list(path, pictures)
-        if names is not None:
-            records.splits[path.stem] = tuple(names)
-    _find_lost_pictures(records, files)
+    records = Records(root, "VOC", {}, {}, one_based=True)
+    if (root / "Annotations").is_dir():
+        _read_lists(records, progress)
+    else:
+        _read_folders(records, progress)
     if counts_from_zero(records):
         records.one_based = False
         zeros = sum(1 for box in _corners(records) if min(box[:2]) == 0)
@@ -51,59 +41,100 @@ def counts_from_zero(records: Records) -> bool:
     return lows.count(0.0) > lows.count(1.0)
 
 
-def _corners(records: Records) -> list:
-    entries = (entry for picture in records.pictures.values() for entry in picture.objects)
-    return [entry.corners for entry in entries if entry.corners is not None]
-
-
-def _read_picture(path: Path, root: Path, files: dict[str, Path]) -> RawPicture:
-    shown = path.relative_to(root).as_posix()
-    try:
-        annotation = read_annotation(path)
-    except (ValueError, OSError) as error:
-        picture = _picture_of(path.stem, "", files)
-        return RawPicture(path.stem, picture, shown, None, unread=_reason(error, path))
-    picture = _picture_of(path.stem, annotation.filename, files)
-    objects = tuple(
-        RawObject(entry.number, entry.name, entry.written, finite(entry.written), entry.difficult)
-        for entry in annotation.objects
-    )
-    return RawPicture(path.stem, picture, shown, annotation.size or header_size(picture), objects)
-
-
-def _reason(error: Exception, path: Path) -> str:
-    """The error's own words, without the path that the fault says already."""
-    return str(error).replace(f"{path} ", "").replace(f"{path}, ", "").rstrip(".")
-
-
-def _picture_of(stem: str, filename: str, files: dict[str, Path]) -> Path | None:
-    names = [stem + ending for ext in EXTENSIONS for ending in (ext, ext.upper())]
-    return next((files[name] for name in (*names, Path(filename).name) if name in files), None)
-
-
-def _read_list(path: Path, pictures: Container[str]) -> list[str] | None:
-    """The names of a split, or None for a list of one class."""
-    lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
-    lines = [line for line in lines if line]
-    of_one_class = lines and all(is_flagged(line, pictures) for line in lines)
-    return None if of_one_class else lines
-
-
 def is_flagged(line: str, pictures: Container[str]) -> bool:
     """Whether a line of a list has VOC's second column, which says if a class is in the picture."""
     words = line.split()
     return len(words) > 1 and words[-1] in ("-1", "0", "1") and line not in pictures
 
 
-def _find_lost_pictures(records: Records, files: dict[str, Path]) -> None:
-    """Names in splits without annotation become pictures of their own; the rest is counted."""
-    for name in dict.fromkeys(name for names in records.splits.values() for name in names):
+def _read_lists(records: Records, progress: bool | None) -> None:
+    """Annotations in one folder, pictures in another, splits as lists."""
+    root = records.root
+    folder = next((p for p in (root / "JPEGImages", root / "images") if p.is_dir()), None)
+    pictures = _files(folder) if folder else {}
+    annotations = files_below(root / "Annotations", (".xml",))
+    for shown, path in follow(annotations.items(), "annotations", progress, len(annotations)):
+        name = shown[: -len(".xml")]
+        records.pictures[name] = _read_one(records, name, path, pictures)
+    for path in sorted((root / LISTS).glob("*.txt")):
+        names = _read_list(path, records.pictures)
+        if names is not None:
+            records.splits[path.stem] = tuple(names)
+            records.split_files[path.stem] = path
+    if not (root / LISTS).is_dir():
+        records.splits[ALL] = tuple(records.pictures)
+    for name in [name for names in records.splits.values() for name in names]:
         if name not in records.pictures:
-            picture = _picture_of(name, "", files)
+            picture = _picture_of(name, "", pictures)
             records.pictures[name] = RawPicture(name, picture, "", header_size(picture))
     known = {picture.picture for picture in records.pictures.values()}
     records.unannotated = tuple(
-        path.relative_to(records.root).as_posix()
-        for path in sorted(files.values())
-        if path not in known and path.suffix.lower() in EXTENSIONS
+        records.shown(path) for path in dict.fromkeys(pictures.values()) if path not in known
     )
+
+
+def _read_folders(records: Records, progress: bool | None) -> None:
+    """A folder for each split, with pictures and annotations side by side."""
+    for folder in sorted(path for path in records.root.iterdir() if path.is_dir()):
+        annotations = files_below(folder, (".xml",))
+        if not annotations:
+            continue
+        pictures = _files(folder)
+        files = (*annotations, *files_below(folder))
+        stems = {Path(shown).with_suffix("").as_posix() for shown in files}
+        names = []
+        for stem in follow(sorted(stems), folder.name, progress):
+            name = f"{folder.name}/{stem}"
+            path = annotations.get(f"{stem}.xml")
+            if path is None:
+                picture = _picture_of(stem, "", pictures)
+                records.pictures[name] = RawPicture(name, picture, "", header_size(picture))
+            else:
+                records.pictures[name] = _read_one(records, name, path, pictures)
+            names.append(name)
+        records.splits[folder.name] = tuple(names)
+        records.split_files[folder.name] = folder
+
+
+def _read_one(records: Records, name: str, path: Path, pictures: dict[str, Path]) -> RawPicture:
+    shown = records.shown(path)
+    try:
+        annotation = read_annotation(path)
+    except (ValueError, OSError) as error:
+        picture = _picture_of(path.stem, "", pictures)
+        return RawPicture(name, picture, shown, None, (), reason_of(error, path), path)
+    picture = _picture_of(path.stem, annotation.filename, pictures)
+    objects = []
+    for entry in annotation.objects:
+        values, fault = to_numbers(CORNERS, entry.written)
+        corners = None if fault else tuple(values)
+        objects.append(RawObject(entry.number, entry.name, entry.written, corners, fault))
+    size = annotation.size or header_size(picture)
+    return RawPicture(name, picture, shown, size, tuple(objects), file=path)
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """Picture files by their path in the folder, and by their bare name where that is unique."""
+    files = files_below(folder)
+    return by_last_part(files) | files
+
+
+def _picture_of(stem: str, filename: str, pictures: dict[str, Path]) -> Path | None:
+    """As `VOCFolder` looks for it."""
+    own = Path(filename).name
+    first = [own] if Path(own).stem == Path(stem).name else []
+    endings = [stem + ending for ext in EXTENSIONS for ending in (ext, ext.upper())]
+    return next((pictures[name] for name in (*first, *endings, own) if name in pictures), None)
+
+
+def _read_list(path: Path, pictures: Container[str]) -> list[str] | None:
+    """The names of a split, or None for a list of one class."""
+    lines = [line.strip() for line in read_text(path).splitlines()]
+    lines = [line for line in lines if line]
+    of_one_class = lines and all(is_flagged(line, pictures) for line in lines)
+    return None if of_one_class else lines
+
+
+def _corners(records: Records) -> list:
+    entries = (entry for picture in records.pictures.values() for entry in picture.objects)
+    return [entry.corners for entry in entries if entry.corners is not None]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ssd_tutorial.doctor.boxes import at
 from ssd_tutorial.doctor.faults import Fault
 from ssd_tutorial.doctor.records import Records
-from ssd_tutorial.doctor.splits import base_splits, split_file
+from ssd_tutorial.doctor.splits import base_splits
 
 RARE = 20
 """A class with fewer objects than this is called rare."""
@@ -89,7 +89,7 @@ def _check_counts(records: Records, counts: dict[str, ClassCount]) -> list[Fault
         lacking = [split for split in base if not count.by_split[split]]
         if count.objects and len(lacking) < len(base):
             faults += [
-                Fault("class-absent", split_file(records, s), f"it has no {name}") for s in lacking
+                Fault("class-absent", records.shown_split(s), f"it has no {name}") for s in lacking
             ]
     return faults
 

@@ -11,11 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
+from torch import Tensor
 
-from ssd_tutorial.datasets.pictures import picture_size, read_picture
+from ssd_tutorial.datasets.pictures import read_picture
 from ssd_tutorial.doctor.faults import Fault
 from ssd_tutorial.doctor.progress import follow
-from ssd_tutorial.doctor.records import RawPicture, Records
+from ssd_tutorial.doctor.records import RawPicture, Records, reason_of
 from ssd_tutorial.doctor.twins import Look, look_of
 
 ORIENTATION = 0x0112  # the EXIF tag
@@ -52,13 +53,21 @@ def look_at(path: Path) -> PictureFacts:
             orientation = picture.getexif().get(ORIENTATION, 1)
         image = read_picture(path)
     except (ValueError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        return PictureFacts(fault=str(error).replace(f"{path} ", "").rstrip("."))
+        return PictureFacts(fault=reason_of(error, path))
+    return facts_of(image)._replace(
+        stored=stored, mode=mode, orientation=orientation, digest=digest
+    )
+
+
+def facts_of(image: Tensor) -> PictureFacts:
+    """What an image, uint8 ``[3, H, W]``, looks like; what only a file has is left out."""
     pixels = Image.fromarray(image.permute(1, 2, 0).numpy())
     little = pixels.reduce(max(1, min(pixels.size) // 100))  # what follows costs a tenth
     small = np.asarray(little.resize((32, 32), Image.Resampling.BOX), dtype=np.int16)
     grey = bool(np.ptp(small, axis=2).max() <= _COLOURLESS)
+    content = hashlib.blake2b(image.numpy().tobytes(), digest_size=16).hexdigest()
     look = look_of(little.convert("L"))
-    return PictureFacts(pixels.size, stored, mode, orientation, grey, digest, look)
+    return PictureFacts(pixels.size, pixels.size, "RGB", 1, grey, content, look)
 
 
 def read_pictures(
@@ -84,7 +93,7 @@ def check_pictures(records: Records, facts: Mapping[str, PictureFacts]) -> list[
     for name, picture in records.pictures.items():
         faults += _check_pair(records, picture, bool(listed.get(name)))
         if name in facts:
-            shown = picture.picture.relative_to(records.root).as_posix()
+            shown = records.shown_picture(name)
             faults += _check_file(shown, picture, facts[name])
     faults += [
         Fault("picture-unannotated", file, "it has no annotation") for file in records.unannotated
@@ -98,7 +107,7 @@ def _check_pair(records: Records, picture: RawPicture, listed: bool) -> Iterator
         yield Fault("annotation-unreadable", picture.annotation, picture.unread)
     if not picture.annotation:
         # A name without annotation and without picture is one fault, of the split.
-        file = picture.picture.relative_to(records.root).as_posix() if picture.picture else ""
+        file = records.shown(picture.picture) if picture.picture else ""
         what = "it has no annotation" if file else "there is neither annotation nor picture"
         yield Fault("annotation-missing", file or picture.name, what)
     elif picture.picture is None and records.layout != "drawn":
@@ -125,11 +134,3 @@ def _check_file(shown: str, picture: RawPicture, facts: PictureFacts) -> Iterato
         yield Fault("picture-mode", shown, f"its mode is {facts.mode}")
     if facts.grey:
         yield Fault("picture-grey", shown, f"no colour (mode {facts.mode})")
-
-
-def header_size(picture: Path | None) -> tuple[int, int] | None:
-    """(width, height) of the upright picture from its header, or None where it has none."""
-    try:
-        return picture_size(picture) if picture else None
-    except (ValueError, OSError):
-        return None

@@ -177,9 +177,8 @@ def suggest_extras(
 ) -> tuple[Extra, ...]:
     """The extra boxes that reach most of the unreached, one after the other.
 
-    Tries every map with 23 scales and 7 ratios, and takes the box
-    that reaches most; then the next, given that one. Stops where a box reaches less than one
-    object in a thousand.
+    Tries every map with 23 scales and 7 ratios, and takes the box that reaches most; then the
+    next, given that one. Stops where a box reaches fewer than two objects of a thousand.
 
     Args:
         preset: the priors there are.

@@ -6,11 +6,12 @@ The datasets refuse or drop what is wrong; `doctor` needs to see it. Whatever th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import isfinite
 from pathlib import Path
 from typing import NamedTuple
 
+from ssd_tutorial.datasets.pictures import picture_size
 from ssd_tutorial.doctor.faults import Fault
 
 Box = tuple[float, float, float, float]
@@ -28,7 +29,8 @@ class RawObject(NamedTuple):
     corners: Box | None
     """xmin, ymin, xmax, ymax in pixels, in the order and counting of the file; None where the
     numbers are not four finite ones."""
-    difficult: bool = False
+    unread: str = ""
+    """Why there are no corners."""
 
 
 class RawPicture(NamedTuple):
@@ -38,12 +40,14 @@ class RawPicture(NamedTuple):
     picture: Path | None
     """Its file; None where there is none."""
     annotation: str
-    """What to call its annotation: a path relative to the root; "" where there is none."""
+    """What to call its annotation, relative to the root; "" where there is none."""
     size: tuple[int, int] | None
     """(width, height) in pixels, as the annotation says; else as the picture's header says."""
     objects: tuple[RawObject, ...] = ()
     unread: str = ""
     """Why the annotation could not be read."""
+    file: Path | None = None
+    """The file that holds the annotation, if it is this picture's alone."""
 
 
 @dataclass
@@ -52,11 +56,13 @@ class Records:
 
     root: Path
     layout: str
-    """``"voc"``, ``"coco"``, ``"yolo"``, or ``"drawn"`` for items without files."""
+    """``"VOC"``, ``"COCO"``, ``"YOLO"``, or ``"drawn"`` for items without files."""
     pictures: dict[str, RawPicture]
-    """By name, sorted."""
+    """By name."""
     splits: dict[str, tuple[str, ...]]
-    """The names of each split's pictures, in its order; some may be in `pictures`, some not."""
+    """The names of each split's pictures, in its order; all are in `pictures`."""
+    split_files: dict[str, Path] = field(default_factory=dict)
+    """The file, or folder, that makes a split."""
     classes: tuple[str, ...] = ()
     """The list of classes, where the layout has one."""
     one_based: bool = False
@@ -86,11 +92,55 @@ class Records:
                 found.setdefault(name, []).append(split)
         return found
 
+    def shown(self, path: Path) -> str:
+        """A path relative to the root, where it lies below it."""
+        return (path.relative_to(self.root) if path.is_relative_to(self.root) else path).as_posix()
 
-def finite(numbers: tuple[str, ...]) -> Box | None:
-    """Four finite numbers from their text, or None."""
+    def shown_split(self, split: str) -> str:
+        """What to call a split in a message."""
+        path = self.split_files.get(split)
+        return self.shown(path) if path else f"split {split}"
+
+    def shown_picture(self, name: str) -> str:
+        """The file of a picture, or its name where there is none."""
+        picture = self.pictures[name].picture
+        return self.shown(picture) if picture else name
+
+    def only(self, splits: Sequence[str]) -> Records:
+        """The records of some splits alone.
+
+        Raises:
+            FileNotFoundError: there is no such split.
+        """
+        for split in splits:
+            if split not in self.splits:
+                have = ", ".join(self.splits) or "none"
+                raise FileNotFoundError(f"{self.root} has no split {split!r}. Its splits: {have}.")
+        kept = {split: names for split, names in self.splits.items() if split in splits}
+        named = {name for names in kept.values() for name in names}
+        return Records(
+            self.root,
+            self.layout,
+            {name: picture for name, picture in self.pictures.items() if name in named},
+            kept,
+            {split: path for split, path in self.split_files.items() if split in kept},
+            self.classes,
+            self.one_based,
+            faults=self.faults,
+        )
+
+
+def header_size(picture: Path | None) -> tuple[int, int] | None:
+    """(width, height) of the upright picture from its header, or None where it has none."""
     try:
-        box = tuple(float(text) for text in numbers)
-    except ValueError:
+        return picture_size(picture) if picture else None
+    except (ValueError, OSError):
         return None
-    return box if len(box) == 4 and all(map(isfinite, box)) else None
+
+
+def reason_of(error: Exception, path: Path) -> str:
+    """The error's own words, without the path, which a fault says already."""
+    words = str(error)
+    for ending in (" is ", ", ", ": ", " "):
+        words = words.replace(f"{path}{ending}", "")
+    return words.rstrip(".")

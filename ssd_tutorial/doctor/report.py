@@ -33,6 +33,8 @@ class Report:
     """How the priors of each preset meet the objects."""
     pictures: dict[str, PictureFacts] | None
     """What the picture files hold, by name; None if they were not decoded."""
+    near: float
+    """The IoU above which two boxes of one class were called near-duplicates."""
     seconds: float
 
     def of(self, code: str) -> list[Fault]:
@@ -152,7 +154,7 @@ class Report:
             f"{n} {severity}{'' if n == 1 else 's'}"
             for severity, n in ((s, self.count(s)) for s in SEVERITIES)
         )
-        return f"{counts}, in {self.seconds:.1f} s"
+        return counts
 
     # --- JSON ---------------------------------------------------------------------------------
 
@@ -171,7 +173,7 @@ class Report:
             "codes": self.codes,
             "faults": [fault.to_dict() for fault in self.faults],
             "priors": {reach.preset: _reach_dict(reach) for reach in self.reaches},
-            "limits": {"tiny": TINY, "reached": REACHED},
+            "limits": {"tiny": TINY, "near": self.near, "reached": REACHED},
             "seconds": round(self.seconds, 2),
         }
 

@@ -52,33 +52,28 @@ def check_splits(records: Records, digests: Mapping[str, str]) -> list[Fault]:
     faults = []
     for split, names in records.splits.items():
         if not names:
-            faults.append(Fault("split-empty", split_file(records, split), "it names no picture"))
+            faults.append(Fault("split-empty", records.shown_split(split), "it names no picture"))
         counts = Counter(names)
         faults += [
-            Fault("split-repeats", split_file(records, split), f"{name} stands there {count} times")
+            Fault("split-repeats", records.shown_split(split), f"{name} stands there {count} times")
             for name, count in counts.items()
             if count > 1
         ]
     within = {(inner, outer) for inner, outer in _within(records)}
     for inner, outer in sorted(within):
         what = f"its {len(set(records.splits[inner]))} pictures are all in {outer}"
-        faults.append(Fault("split-within", split_file(records, inner), what, other=outer))
+        faults.append(Fault("split-within", records.shown_split(inner), what, other=outer))
     base = base_splits(records)
     for a, b in combinations(base, 2):
         if (a, b) in within or (b, a) in within:
             continue
         second = set(records.splits[b])
         faults += [
-            Fault("split-overlap", _file(records, name), f"it is in {a} and in {b}")
+            Fault("split-overlap", records.shown_picture(name), f"it is in {a} and in {b}")
             for name in dict.fromkeys(records.splits[a])
             if name in second
         ]
     return faults + _check_content(records, digests)
-
-
-def split_file(records: Records, split: str) -> str:
-    """What to call a split in a message."""
-    return f"ImageSets/Main/{split}.txt" if records.layout == "voc" else f"split {split}"
 
 
 def _within(records: Records) -> list[tuple[str, str]]:
@@ -138,13 +133,7 @@ def judge_pair(
     if not (of_a and of_b):
         return None
     if set(of_a) & set(of_b):
-        code, shown = together, _file(records, b)
+        code, shown = together, records.shown_picture(b)
     else:
-        code, shown = across, f"{_file(records, b)} ({of_a[0]} and {of_b[0]})"
-    return Fault(code, _file(records, a), shown, other=_file(records, b))
-
-
-def _file(records: Records, name: str) -> str:
-    """The picture's file relative to the root, or its name where there is no file."""
-    picture = records.pictures[name].picture if name in records.pictures else None
-    return picture.relative_to(records.root).as_posix() if picture else name
+        code, shown = across, f"{records.shown_picture(b)} ({of_a[0]} and {of_b[0]})"
+    return Fault(code, records.shown_picture(a), shown, other=records.shown_picture(b))

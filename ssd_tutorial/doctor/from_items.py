@@ -1,0 +1,72 @@
+"""Datasets without files, such as drawn scenes, as `Records`: every item is made once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from ssd_tutorial.doctor.pictures import PictureFacts, facts_of
+from ssd_tutorial.doctor.progress import follow
+from ssd_tutorial.doctor.records import RawObject, RawPicture, Records
+
+
+class _Looked(Dataset):
+    """A dataset whose items are what `Records` needs of them, so that workers do the looking."""
+
+    def __init__(self, items: Dataset) -> None:
+        self.items = items
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> tuple[str, PictureFacts, list, list]:
+        image, target = self.items[index]
+        boxes, labels = target["boxes"].tolist(), target["labels"].tolist()
+        return target["name"], facts_of(image), boxes, labels
+
+
+def read_items(
+    items: Mapping[str, Dataset], title: str, workers: int = 0, progress: bool | None = None
+) -> tuple[Records, dict[str, PictureFacts]]:
+    """Make every item of every split, and look at it.
+
+    Args:
+        items: a dataset for each split, with items as those of `VOCFolder` and ``classes``.
+        title: what to call them all.
+        workers: processes that make the items; 0 makes them here.
+        progress: see `examine`.
+    """
+    records, facts = Records(Path(title), "drawn", {}, {}), {}
+    for split, dataset in items.items():
+        records.classes = records.classes or tuple(dataset.classes)
+        loader = DataLoader(
+            _Looked(dataset),
+            batch_size=None,
+            num_workers=workers,
+            collate_fn=_as_it_is,
+            generator=torch.Generator(),  # of its own: the loader draws a seed
+        )
+        names = []
+        for name, seen, boxes, labels in follow(loader, split, progress, len(dataset)):
+            objects = tuple(
+                RawObject(
+                    number,
+                    records.classes[label - 1],
+                    tuple(f"{value:.2f}" for value in box),
+                    tuple(box),
+                )
+                for number, (box, label) in enumerate(zip(boxes, labels, strict=True), 1)
+            )
+            records.pictures[name] = RawPicture(name, None, name, seen.size, objects)
+            facts[name] = seen
+            names.append(name)
+        records.splits[split] = tuple(names)
+    return records, facts
+
+
+def _as_it_is(item: Any) -> Any:
+    return item

@@ -82,11 +82,11 @@ class COCOFolder(AnnotatedFolder):
         self.crowds = crowds
         if classes is not None:
             classes = check_classes(classes)
-        file, folders = _find(self.root, split)
+        file, folders = find_split(self.root, split)
         content = read_coco(file)
         self.classes = classes or content.classes
         self.dropped += content.lost
-        self._file, self._folder = file, _picture_folder(content, folders)
+        self._file, self._folder = file, picture_folder(content, folders)
         self._found = files_below(self._folder)
         self._by_last_part = by_last_part(self._found)
         self._keep(self._annotated(content))
@@ -101,7 +101,7 @@ class COCOFolder(AnnotatedFolder):
                 yield one
 
     def _with_picture(self, name: str, image: dict[str, Any], entries: list) -> Annotated:
-        picture = _look_up(image["file_name"], self._found, self._by_last_part)
+        picture = look_up(image["file_name"], self._found, self._by_last_part)
         if picture is None:
             raise FileNotFoundError(
                 f"{self._file}: there is no picture {image['file_name']} in {self._folder}"
@@ -141,8 +141,12 @@ def _looks_like_coco(path: Path) -> bool:
     return b'"images"' in start or b'"annotations"' in start
 
 
-def _find(root: Path, split: str) -> tuple[Path, list[Path]]:
-    """The file of a split, and the folders that may hold its pictures, likely ones first."""
+def find_split(root: Path, split: str) -> tuple[Path, list[Path]]:
+    """The file of a split, and the folders that may hold its pictures, likely ones first.
+
+    Raises:
+        FileNotFoundError: no such folder or split, or a folder in another layout.
+    """
     if not root.is_dir():
         raise no_folder(root)
     splits = coco_splits(root)
@@ -160,8 +164,13 @@ def _find(root: Path, split: str) -> tuple[Path, list[Path]]:
     return file, [root / found, root / "images" / found, root / "images", root]
 
 
-def _picture_folder(content: COCOFile, folders: list[Path]) -> Path:
-    """The first of the folders that holds a picture of the file."""
+def picture_folder(content: COCOFile, folders: list[Path]) -> Path:
+    """The first of the folders that holds a picture of the file.
+
+    Raises:
+        FileNotFoundError: none does.
+        ValueError: the file lists no picture.
+    """
     there = [folder for folder in folders if folder.is_dir()]
     names = [image["file_name"] for image in content.images]
     for folder in there:
@@ -169,7 +178,7 @@ def _picture_folder(content: COCOFile, folders: list[Path]) -> Path:
             return folder
     for folder in there:  # exported paths can begin with folders of another machine
         files = by_last_part(files_below(folder))
-        if any(_look_up(name, {}, files) for name in names):
+        if any(look_up(name, {}, files) for name in names):
             return folder
     if not names:
         raise ValueError(f"{content.path} names no picture.")
@@ -179,6 +188,7 @@ def _picture_folder(content: COCOFile, folders: list[Path]) -> Path:
     )
 
 
-def _look_up(name: str, files: dict[str, Path], by_last: dict[str, Path]) -> Path | None:
+def look_up(name: str, files: dict[str, Path], by_last: dict[str, Path]) -> Path | None:
+    """The file of a ``file_name``: the same path, or else the only file of this last part."""
     name = name.replace("\\", "/")
     return files.get(name) or by_last.get(name.rsplit("/", 1)[-1])

@@ -37,7 +37,7 @@ def read_coco(path: Path) -> COCOFile:
         ValueError: it is not JSON, not COCO's, gives an id twice, or an annotation has a category
             that is not listed. The message names the file, the entry and the fix.
     """
-    content = _read_json(path)
+    content = read_json(path)
     ids = {image["id"] for image in content["images"]}
     if len(ids) < len(content["images"]):
         raise ValueError(f"{path}: two images have the same id. Give each its own.")
@@ -64,7 +64,12 @@ def read_coco(path: Path) -> COCOFile:
     return COCOFile(path, content["images"], classes, objects, lost)
 
 
-def _read_json(path: Path) -> dict[str, list[dict]]:
+def read_json(path: Path) -> dict[str, list[dict]]:
+    """The three lists of a file; their entries have the keys of `NEEDED`, unjudged otherwise.
+
+    Raises:
+        ValueError: it is not JSON, or not COCO's.
+    """
     try:
         content = json.loads(path.read_bytes())
     except ValueError as error:  # also a wrong encoding

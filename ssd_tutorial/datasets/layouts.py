@@ -32,6 +32,24 @@ def layout_of(root: Path) -> str:
     return "YOLO" if yolo_splits(root) else ""
 
 
+def find_layout(root: str | Path) -> str:
+    """``"VOC"``, ``"COCO"`` or ``"YOLO"``.
+
+    Raises:
+        FileNotFoundError: no such folder, or one in none of the layouts; then the message says
+            what was looked for, what is there, and whether a folder above or below would do.
+    """
+    root = Path(root)
+    if root.is_file():
+        raise FileNotFoundError(f"{root} is a file: give the folder that holds the whole data set.")
+    if not root.is_dir():
+        raise no_folder(root)
+    layout = layout_of(root)
+    if not layout:
+        raise FileNotFoundError(_unknown(root))
+    return layout
+
+
 def open_folder(
     root: str | Path, split: str, classes: Sequence[str] | None = None, on_bad: OnBad = "raise"
 ) -> AnnotatedFolder:
@@ -42,19 +60,10 @@ def open_folder(
         split, classes, on_bad: see `VOCFolder`, `COCOFolder` and `YOLOFolder`.
 
     Raises:
-        FileNotFoundError: no such folder, or one in none of the layouts; then the message says
-            what was looked for, what is there, and whether a folder above or below would do.
+        FileNotFoundError: as `find_layout`.
         FileNotFoundError, ValueError: as the reader of the layout.
     """
-    root = Path(root)
-    if root.is_file():
-        raise FileNotFoundError(f"{root} is a file: give the folder that holds the whole data set.")
-    if not root.is_dir():
-        raise no_folder(root)
-    layout = layout_of(root)
-    if not layout:
-        raise FileNotFoundError(_unknown(root))
-    return _READERS[layout](root, split, classes=classes, on_bad=on_bad)
+    return _READERS[find_layout(root)](root, split, classes=classes, on_bad=on_bad)
 
 
 def _unknown(root: Path) -> str:

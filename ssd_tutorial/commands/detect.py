@@ -10,8 +10,7 @@ import tyro
 from ssd_tutorial.commands.common import find_device
 from ssd_tutorial.copies import draw_copy, find_pictures, name_copies
 from ssd_tutorial.datasets import read_picture
-from ssd_tutorial.inference import detect
-from ssd_tutorial.weights import load_weights
+from ssd_tutorial.inference import detect, load_detector
 
 
 def detect_command(
@@ -26,12 +25,13 @@ def detect_command(
     Args:
         images: pictures, or folders of pictures. One that cannot be read is named, and the others
             are done.
-        weights: a file that `train` wrote.
+        weights: a file that `train` wrote (.safetensors) or `export` did (.onnx), or "coco" for
+            torchvision's SSD300 with 80 classes, which is downloaded once (136 MB).
         out: folder for the copies, as PNG; not the folder of the pictures.
         score: show detections with at least this score.
         device: "cpu" or "cuda"; empty takes a GPU if there is one.
     """
-    detector = load_weights(weights)
+    detector = load_detector(weights)
     network = detector.network.to(find_device(device))
     pictures = find_pictures(images)
     targets = name_copies(pictures, out)

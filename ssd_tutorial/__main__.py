@@ -1,6 +1,7 @@
 """The command line: ``python -m ssd_tutorial COMMAND``, a module of `commands` each (chapter 12)."""
 
 import argparse
+import re
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ import tyro
 from ssd_tutorial.commands.detect import detect_command
 from ssd_tutorial.commands.doctor import doctor_command
 from ssd_tutorial.commands.eval import eval_command
+from ssd_tutorial.commands.export import export_command
 from ssd_tutorial.commands.train import train_command_of
 
 
@@ -24,13 +26,15 @@ def _commands(words: Sequence[str]) -> dict[str, Callable]:
         "eval": eval_command,
         "detect": detect_command,
         "doctor": doctor_command,
+        "export": export_command,
     }
 
 
 def _sentence(error: Exception) -> str:
     """The error's own words: a loading process puts its whole traceback before them."""
     whole = str(error).rstrip()
-    return whole.rsplit(f"\n{type(error).__name__}: ")[-1] if "\nTraceback" in whole else whole
+    before_it = rf"\n(?:\w+\.)*{type(error).__name__}: "
+    return re.split(before_it, whole)[-1] if "\nTraceback" in whole else whole
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -47,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
             description="Train, measure and use an SSD.",
             args=words,
         )
-    except (ValueError, OSError, FloatingPointError) as error:
+    except (ValueError, OSError, FloatingPointError, ImportError) as error:
         print(f"ssd_tutorial: {_sentence(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

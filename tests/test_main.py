@@ -356,7 +356,7 @@ def test_interrupted_training_goes_on(data, tmp_path, capsys, monkeypatch):
     assert whole.code == 0
     real = train_module.train
 
-    def with_checkpoints(*args, report, **kwargs):
+    def with_checkpoints(*args, report, checkpoint_every, **kwargs):
         def stop(step):
             if step.step == 2 and not (tmp_path / "stopped").exists():
                 (tmp_path / "stopped").write_text(time.ctime())

@@ -16,7 +16,7 @@ from ssd_tutorial.augment.crop import IoUCrop
 from ssd_tutorial.augment.crop_rules import CROP_RULES, CropRule, Trials, caffe_trials
 from ssd_tutorial.augment.expand import CAFFE_MEAN, Expand
 from ssd_tutorial.augment.items import Item, Transform
-from ssd_tutorial.augment.pipelines import laptop_transform, resize, training_transform
+from ssd_tutorial.augment.pipelines import resize, training_transform
 from ssd_tutorial.augment.resizing import INTERPOLATIONS, RandomInterpolationResize
 
 __all__ = [
@@ -33,7 +33,6 @@ __all__ = [
     "Trials",
     "add_brightness",
     "caffe_trials",
-    "laptop_transform",
     "resize",
     "scale_contrast",
     "scale_saturation",

@@ -71,14 +71,6 @@ def training_transform(
     return _OnItems(v2.Compose(steps))
 
 
-def laptop_transform(
-    size: int, *, mirror: bool = True, turn_over: bool = False, crop: bool = False
-) -> Transform:
-    """`training_transform` as the first recorded runs called it."""
-    rule = "torchvision" if crop else ""
-    return training_transform(size, mirror=mirror, turn_over=turn_over, crop=rule, crop_share=0.5)
-
-
 class _OnItems:
     """A transform of whole items. A class, not a closure: loading processes get it pickled."""
 

@@ -14,6 +14,7 @@ from ssd_tutorial.loss import multibox_loss
 from ssd_tutorial.network import SSD
 from ssd_tutorial.presets import SLIM300, get_preset
 from ssd_tutorial.priors import make_priors, num_priors
+from ssd_tutorial.recipes import Recipe
 
 NUM_CLASSES = len(SCENE_CLASSES) + 1
 SAMPLES, BATCH, PICTURES = 10_000, 16, 500  # exercise 12.2
@@ -40,7 +41,7 @@ def rate_cases() -> list[tuple[int, int, float, float]]:
 
 def learning_rate(step: int, total: int, highest: float, warmup: float) -> float:
     """What exercise 12.3 asks for, by the package."""
-    return train.learning_rate(step, total, train.Settings(lr=highest, warmup=warmup))
+    return train.learning_rate(step, total, Recipe(lr=highest, warmup=warmup))
 
 
 def wrong_rate(step, total, highest, warmup, *, from_zero=False, turns=0.5, late=True) -> float:

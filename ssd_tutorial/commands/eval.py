@@ -7,8 +7,7 @@ from pathlib import Path
 from ssd_tutorial.commands.common import OnBad, find_device, print_dropped, use_threads
 from ssd_tutorial.datasets import open_dataset
 from ssd_tutorial.evaluate import COCO_SIZES, coco_ap, voc_ap
-from ssd_tutorial.inference import detect_dataset
-from ssd_tutorial.weights import load_weights
+from ssd_tutorial.inference import detect_dataset, load_detector
 from ssd_tutorial.whole_files import written_whole
 
 
@@ -35,7 +34,7 @@ def eval_command(
         device: "cpu" or "cuda"; empty takes a GPU if there is one.
     """
     use_threads(threads)
-    detector = load_weights(weights)
+    detector = load_detector(weights)
     network = detector.network.to(find_device(device))
     dataset = open_dataset(data, split, classes=detector.classes, on_bad=on_bad)
     print_dropped(dataset)

@@ -90,7 +90,7 @@ def train_command(
         if in_memory:
             dataset = _kept_in_memory(dataset, settings, workers, on_bad)
         if devices.first:
-            stack.callback(_draw_curves, out)  # of an interrupted run, too
+            stack.push(lambda *error: _draw_curves(out, error[1]))
         network, history = train(
             dataset,
             settings,
@@ -147,9 +147,11 @@ def _kept_in_memory(dataset: Dataset, settings: Recipe, workers: int, on_bad: On
     return kept
 
 
-def _draw_curves(out: Path) -> None:
-    """Draw the run's log, if it has come to one."""
-    history = read_log(out / LOG) if (out / LOG).is_file() else []
+def _draw_curves(out: Path, error: BaseException | None) -> None:
+    """Draw the run's log, as far as it has come. After an error that error is the news."""
+    if not (out / LOG).is_file() or isinstance(error, Exception):
+        return
+    history = read_log(out / LOG)
     if not history:
         return
     from matplotlib.figure import Figure  # here, so that the other commands do not wait for it

@@ -17,6 +17,7 @@ from ssd_tutorial.datasets.photographs import (
     photographs,
 )
 from ssd_tutorial.datasets.pictures import UnreadablePicture, read_picture
+from ssd_tutorial.datasets.relabelled import Relabelled
 from ssd_tutorial.datasets.scenes import SCENE_CLASSES, Scenes, draw_scene
 from ssd_tutorial.datasets.voc import VOCFolder
 from ssd_tutorial.datasets.voc_write import write_voc
@@ -30,6 +31,7 @@ __all__ = [
     "BadBox",
     "BadPicture",
     "COCOFolder",
+    "Relabelled",
     "Scenes",
     "UnreadablePicture",
     "VOCFolder",

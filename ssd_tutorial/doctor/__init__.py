@@ -1,10 +1,13 @@
 """What is wrong with a dataset, and which of its objects no prior reaches (chapter 16).
 
-`examine` looks and changes nothing; its `Report` says what was found, and `figure` draws it.
+`examine` looks and changes nothing; its `Report` says what was found, and `doctor.figures.figure`
+draws it. `fix` writes a corrected copy.
 """
 
 from ssd_tutorial.doctor.examine import examine
 from ssd_tutorial.doctor.faults import RULES, Fault, Rule
+from ssd_tutorial.doctor.fix import fix
+from ssd_tutorial.doctor.plan import Change
 from ssd_tutorial.doctor.report import Report
 
-__all__ = ["RULES", "Fault", "Report", "Rule", "examine"]
+__all__ = ["RULES", "Change", "Fault", "Report", "Rule", "examine", "fix"]

@@ -17,6 +17,9 @@ NEAR = 0.8
 """Two boxes of one class whose IoU is above this are most often one object labelled twice. Of the
 pairs of one class in BCCD, whose cells crowd and overlap, eight lie above it, and all are such."""
 
+ROUNDING_PX = 0.5
+"""A box that reaches over the border by no more than this was rounded, as the readers have it."""
+
 
 def check_boxes(records: Records, near: float = NEAR) -> list[Fault]:
     """Judge every box alone, and against the others of its picture.
@@ -29,7 +32,7 @@ def check_boxes(records: Records, near: float = NEAR) -> list[Fault]:
     for picture in records.pictures.values():
         sound = []
         for entry in picture.objects:
-            found = list(_check_one(records, picture, entry))
+            found = list(check_one(records, picture, entry))
             faults += found
             if not any(fault.severity == "error" for fault in found):
                 sound.append(entry)
@@ -55,7 +58,8 @@ def is_possible(records: Records, picture: RawPicture, entry: RawObject) -> bool
     return all(fault.code == "box-reversed" for fault in _impossible(records, picture, entry))
 
 
-def _check_one(records: Records, picture: RawPicture, entry: RawObject) -> Iterator[Fault]:
+def check_one(records: Records, picture: RawPicture, entry: RawObject) -> Iterator[Fault]:
+    """The faults of one object by itself."""
     impossible = list(_impossible(records, picture, entry))
     yield from impossible
     if any(fault.code != "box-reversed" for fault in impossible) or picture.size is None:
@@ -64,8 +68,7 @@ def _check_one(records: Records, picture: RawPicture, entry: RawObject) -> Itera
     cut = inside(edges, picture.size)
     width, height = picture.size
     over = max(abs(a - b) for a, b in zip(edges, cut, strict=True))
-    # Fractions of a pixel come from rounding: YOLO's six digits, COCO's two.
-    if over > 0.5:
+    if over > ROUNDING_PX:
         what = f"it reaches {over:.4g} px over the border of {width} x {height} pixels"
         yield at("box-sticks-out", picture, entry, what)
     share = min((cut[2] - cut[0]) / width, (cut[3] - cut[1]) / height)
@@ -102,14 +105,15 @@ def _check_pairs(
 ) -> Iterator[Fault]:
     if len(entries) < 2:
         return
-    boxes = torch.tensor([records.edges(entry) for entry in entries], dtype=torch.float64)
+    cut = [inside(records.edges(entry), picture.size) for entry in entries]
+    boxes = torch.tensor(cut, dtype=torch.float64)
     overlap = iou(boxes, boxes)
     told = set()  # of three equal boxes, two are too many, not three
     for i, j in combinations(range(len(entries)), 2):
         first, second, value = entries[i], entries[j], float(overlap[i, j])
-        if value <= near or j in told:
+        same_box, same_class = cut[i] == cut[j], first.name == second.name
+        if j in told or not (same_box or value > near):
             continue
-        same_box, same_class = bool((boxes[i] == boxes[j]).all()), first.name == second.name
         if same_box and not same_class:
             yield at("box-two-classes", picture, second, f"object {first.number} is {first.name}")
         elif same_class:

@@ -10,8 +10,7 @@ from pathlib import Path
 from torch.utils.data import Dataset
 
 from ssd_tutorial.datasets import open_dataset
-from ssd_tutorial.datasets.faults import no_folder
-from ssd_tutorial.datasets.layouts import _unknown, layout_of
+from ssd_tutorial.datasets.layouts import find_layout
 from ssd_tutorial.doctor.boxes import NEAR, check_boxes
 from ssd_tutorial.doctor.faults import SEVERITIES, Fault
 from ssd_tutorial.doctor.from_coco import read_coco
@@ -100,20 +99,6 @@ def read(
     if splits:
         records = records.only(splits)
     return records, read_pictures(records, workers, progress) if workers >= 0 else {}
-
-
-def find_layout(root: Path) -> str:
-    """The layout of a folder.
-
-    Raises:
-        FileNotFoundError: there is no such folder, or it is in none of the layouts.
-    """
-    if not root.is_dir():
-        raise no_folder(root)
-    layout = layout_of(root)
-    if not layout:
-        raise FileNotFoundError(_unknown(root))
-    return layout
 
 
 def _in_order(faults: list[Fault]) -> tuple[Fault, ...]:

@@ -6,12 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ssd_tutorial.datasets.coco import _find as find_split
-from ssd_tutorial.datasets.coco import _look_up as look_up
-from ssd_tutorial.datasets.coco import _picture_folder as picture_folder
-from ssd_tutorial.datasets.coco import coco_splits
-from ssd_tutorial.datasets.coco_json import COCOFile
-from ssd_tutorial.datasets.coco_json import _read_json as read_json
+from ssd_tutorial.datasets.coco import coco_splits, find_split, look_up, picture_folder
+from ssd_tutorial.datasets.coco_json import COCOFile, read_json
 from ssd_tutorial.datasets.faults import to_numbers
 from ssd_tutorial.datasets.pictures import by_last_part, files_below
 from ssd_tutorial.doctor.faults import Fault

@@ -59,7 +59,7 @@ def check_splits(records: Records, digests: Mapping[str, str]) -> list[Fault]:
             for name, count in counts.items()
             if count > 1
         ]
-    within = {(inner, outer) for inner, outer in _within(records)}
+    within = {(inner, outer) for inner, outer in within_splits(records)}
     for inner, outer in sorted(within):
         what = f"its {len(set(records.splits[inner]))} pictures are all in {outer}"
         faults.append(Fault("split-within", records.shown_split(inner), what, other=outer))
@@ -76,7 +76,7 @@ def check_splits(records: Records, digests: Mapping[str, str]) -> list[Fault]:
     return faults + _check_content(records, digests)
 
 
-def _within(records: Records) -> list[tuple[str, str]]:
+def within_splits(records: Records) -> list[tuple[str, str]]:
     """Pairs (inner, outer) of splits of one role, such as train_small in train, or in all."""
     base = base_splits(records)
     sets = {split: set(records.splits[split]) for split in base}

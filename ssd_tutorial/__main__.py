@@ -1,4 +1,4 @@
-"""The command line, ``python -m ssd_tutorial COMMAND``: a module of `commands` each (chapter 12)."""
+"""The command line, ``python -m ssd_tutorial COMMAND``: modules of `commands` (chapter 12)."""
 
 import argparse
 import re

@@ -70,8 +70,8 @@ def train(
 
     Raises:
         ValueError: an impossible box or label, with the picture's name; an empty dataset; a folder
-            of another run (its recipe, classes or number of pictures); a batch size that the
-            processes cannot share equally.
+            of another run (its recipe, classes or number of pictures), or not the same for all
+            processes; a batch size that they cannot share equally.
         FloatingPointError: the loss is not finite; the message names the batch's pictures, and
             the folder keeps the list.
     """
@@ -84,6 +84,8 @@ def train(
     optimizer = make_optimizer(network, recipe)
     run = RunFolder(out, asdict(recipe), dataset, writes=devices.first)
     first = run.resume(network, optimizer, devices.scaler)
+    if not devices.all_equal(first):
+        raise ValueError(f"{out} is not the same folder for all processes: put it where all see it")
     if first == 0 and devices.first:  # the other processes are given the first one's weights
         _log.info(load_start(network, recipe.start, dataset.classes))
 

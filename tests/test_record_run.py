@@ -71,7 +71,7 @@ def test_a_record(tmp_path, data, commands, capsys, monkeypatch):
     )
     assert record["torch"] == torch.__version__
     assert record["hardware"].endswith(", 1 thread")
-    assert len(record["minutes"]) == 2
+    assert len(record["minutes"]) == len(record["commits"]) == 2
 
     evals = [
         json.loads((tmp_path / "work" / f"tiny-seed-{seed}" / "eval.json").read_text())
@@ -107,6 +107,7 @@ def finished(tmp_path, data, commands):
 
 def test_seeds_of_different_recipes_make_no_record(tmp_path, data, commands, finished):
     other = shutil.copytree(finished, finished.with_name("tiny-seed-1"))
+    (other / "command.json").unlink()
     detector = load_weights(other / "weights.safetensors")
     detector.facts["settings"]["lr"] = 0.5
     save_weights(other / "weights.safetensors", detector.network, detector.classes, detector.facts)
@@ -114,6 +115,12 @@ def test_seeds_of_different_recipes_make_no_record(tmp_path, data, commands, fin
     with pytest.raises(SystemExit, match="tiny-seed-1 holds a run with other settings than"):
         recording(tmp_path, data, "--seeds", "0", "1")
     assert not (tmp_path / "records").exists()
+
+
+def test_a_seed_that_another_command_trained_is_not_recorded(tmp_path, data, commands, finished):
+    with pytest.raises(SystemExit, match="was trained by another command, train .* remove it"):
+        recording(tmp_path, data, "--seeds", "0", passed_on=[*TINY, "--lr", "0.5"])
+    assert commands == []
 
 
 def test_an_average_that_does_not_exist_is_null(tmp_path, data, commands, finished):

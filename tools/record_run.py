@@ -1,11 +1,11 @@
 """Train and measure one recipe with several seeds, and keep the record in data/runs/NAME.
 
     python tools/record_run.py scenes_slim300 --data scenes
-    python tools/record_run.py bccd_slim300 --data PATH/TO/BCCD --on-bad drop -- --turn-over --crop
+    python tools/record_run.py bccd_slim300 --data PATH/TO/BCCD --on-bad drop -- --turn-over
 
 Everything goes through the command line that readers use: ``python -m ssd_tutorial train`` and
 ``eval``. What follows ``--`` is passed on to ``train``. A seed whose run is complete is not run
-again; an unfinished one goes on from its checkpoint. The record holds
+again, if its command was the same; an unfinished one goes on from its checkpoint. The record holds
 
 * ``result.json``: what was trained on what, how, and the mAP of every seed,
 * ``seed-N.csv``: the losses of every seed,
@@ -17,7 +17,6 @@ and the weights of the first seed go to data/weights/NAME.safetensors. Another f
 import argparse
 import csv
 import json
-import platform
 import shlex
 import shutil
 import statistics
@@ -30,7 +29,8 @@ import torch
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from ssd_tutorial.presets import get_model  # noqa: E402
+from ssd_tutorial.recipes import Recipe  # noqa: E402
+from ssd_tutorial.run_facts import processor  # noqa: E402
 from ssd_tutorial.weights import read_header  # noqa: E402
 
 
@@ -72,12 +72,23 @@ def _split_arguments(arguments: list[str]) -> tuple[list[str], list[str]]:
 def _train_and_measure(arguments, passed_on: list[str], seed: int, folder: Path) -> None:
     data = ["--data", arguments.data, "--on-bad", arguments.on_bad]
     threads = ["--threads", str(arguments.threads)]
+    training = ["--out", str(folder), "--split", arguments.split, "--seed", str(seed)]
+    command = ["train", *training, *data, *threads, *passed_on]
+    _refuse_another(folder / "command.json", command)
     if not (folder / "weights.safetensors").is_file():
-        training = ["--out", str(folder), "--split", arguments.split, "--seed", str(seed)]
-        _run(["train", *training, *data, *threads, *passed_on])
+        _run(command)
     if not (folder / "eval.json").is_file():
         measuring = ["--weights", str(folder / "weights.safetensors"), "--split", arguments.val]
         _run(["eval", *measuring, *data, *threads, "--out", str(folder / "eval.json")])
+
+
+def _refuse_another(path: Path, command: list[str]) -> None:
+    """Note the command of a seed; end if the seed was trained by another one."""
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(command) + "\n", encoding="utf-8")
+    elif (before := json.loads(path.read_text(encoding="utf-8"))) != command:
+        sys.exit(f"{path.parent} was trained by another command, {shlex.join(before)}: remove it")
 
 
 def _run(command: list[str]) -> None:
@@ -107,7 +118,7 @@ def _write_record(arguments, passed_on: list[str], folders: list[Path]) -> None:
         "pictures": facts["pictures"],
         "pictures_measured": results[0]["pictures"],
         "model": facts["settings"]["model"],
-        "preset": get_model(facts["settings"]["model"]).priors.name,
+        "preset": Recipe(**_recipe(facts)).model_preset().priors.name,
         "samples": facts["settings"]["samples"],
         "seeds": arguments.seeds,
         "map50": maps,
@@ -121,6 +132,7 @@ def _write_record(arguments, passed_on: list[str], folders: list[Path]) -> None:
         "minutes": [one["minutes"] for one in all_facts],
         "hardware": _hardware(arguments.threads),
         "torch": facts["torch"],
+        "commits": [_commit(folder) for folder in folders],
         "settings": _recipe(facts),
         "command": shlex.join(["python", "-m", "ssd_tutorial", *train, "--seed", "SEED"]),
     }
@@ -133,6 +145,12 @@ def _write_record(arguments, passed_on: list[str], folders: list[Path]) -> None:
     weights.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(folders[0] / "weights.safetensors", weights)
     print(f"mAP@.5 {maps}, mean {record['map50_mean']}; record in {target}")
+
+
+def _commit(folder: Path) -> str | None:
+    """The commit that the run's last start had, with + if files had been changed since."""
+    git = json.loads((folder / "environment.json").read_text(encoding="utf-8"))[-1]["git"]
+    return git and git["commit"] + ("+" if git["dirty"] else "")
 
 
 def _recipe(facts: dict) -> dict:
@@ -155,13 +173,8 @@ def _copy_log(source: Path, target: Path) -> None:
 
 
 def _hardware(threads: int) -> str:
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        names = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
-        name = names[0].split(":", 1)[1].strip() if names else name
     used = threads or torch.get_num_threads()
-    return f"CPU {name}, {used} thread{'s' if used > 1 else ''}"
+    return f"CPU {processor()}, {used} thread{'s' if used > 1 else ''}"
 
 
 if __name__ == "__main__":

@@ -142,6 +142,41 @@ FLAT = cxcywh_to_xyxy(
 )  # one vanishes under argmax
 FRIENDS = torch.tensor([[0.1, 0.1, 0.5, 0.5], [0.5, 0.5, 0.9, 0.9]])
 
+# Chapter 11
+
+
+def sides(scale, aspect, root=math.sqrt, fit=lambda a, s: min(max(a, s * s), 1 / s / s)):
+    aspect = fit(aspect, scale)
+    return scale * root(aspect), scale / root(aspect)
+
+
+def sides_cut(scale, aspect):
+    return tuple(min(1.0, side) for side in sides(scale, aspect, fit=lambda a, s: a))
+
+
+def cropped(boxes, crop, keep=None, cut=True, moved=True):
+    middle = (boxes[:, :2] + boxes[:, 2:]) / 2
+    inside = ((middle > crop[:2]) & (middle < crop[2:])).all(1) if keep is None else keep
+    rows = []
+    for x0, y0, x1, y1 in boxes[inside].tolist():
+        left, top, right, bottom = crop.tolist()
+        if cut:
+            x0, y0, x1, y1 = max(x0, left), max(y0, top), min(x1, right), min(y1, bottom)
+        rows.append([x0 - left, y0 - top, x1 - left, y1 - top] if moved else [x0, y0, x1, y1])
+    return torch.tensor(rows).reshape(-1, 4)
+
+
+def touching(boxes, crop):
+    return ((boxes[:, :2] < crop[2:]) & (boxes[:, 2:] > crop[:2])).all(1)
+
+
+def inside(boxes, crop):
+    return ((boxes[:, :2] >= crop[:2]) & (boxes[:, 2:] <= crop[2:])).all(1)
+
+
+SHOWS_HALF, SHOWS_ALL = [0.3, 0.4, 0.52, 0.6], [0.1, 0.3, 0.9, 0.8]
+
+
 # Chapter 12
 
 
@@ -161,6 +196,38 @@ def rate_on_lines(step, total, highest, warmup):
 def best_threshold_of_sorted(scores, correct, num_objects):
     kept = torch.arange(1, len(scores) + 1)
     return scores[(2 * correct.cumsum(0) / (kept + num_objects)).argmax()]
+
+
+# Chapter 16
+
+
+def pairs_of(boxes, labels, threshold, *, diagonal=1, same=True):
+    near = iou(boxes, boxes) >= threshold
+    if same:
+        near = near & (labels[:, None] == labels)
+    return near.triu(diagonal).nonzero()
+
+
+def both_ways(boxes, labels, threshold):
+    near = (iou(boxes, boxes) >= threshold) & (labels[:, None] == labels)
+    return (near & ~torch.eye(len(boxes), dtype=torch.bool)).nonzero()
+
+
+def precision_at(scores, right, threshold):
+    return right[scores >= threshold].double().mean()
+
+
+def down_to_the_first_fall(scores, right, least):
+    kept = 1.0
+    for score in sorted(scores.tolist(), reverse=True):
+        if precision_at(scores, right, score) < least:
+            return kept
+        kept = score
+    return kept
+
+
+def precise_ones(scores, right, least):
+    return sorted(s for s in scores.tolist() if precision_at(scores, right, s) >= least)
 
 
 PLANTED = {
@@ -312,6 +379,42 @@ PLANTED = {
         (Later(lambda: positives(0.5) / positives(0.6)), "A number such as"),
         (0.999, "`match` takes the threshold"),
     ],
+    "11.1": [
+        (2 / 3, "a quotient of sides"),
+        (0.4, "the paper's smallest area"),
+        (0.04, "the IoU with the whole picture"),
+        (0.5, "Which crop is best?"),
+        (1.5, "A number such as"),
+    ],
+    "11.2": [
+        ([SHOWS_ALL, SHOWS_HALF], "in the other order"),
+        ([SHOWS_HALF], "two lists xmin"),
+        ([[30, 40, 52, 60], [10, 30, 90, 80]], "two lists xmin"),
+        ([SHOWS_ALL, SHOWS_ALL], "lies inside the object"),
+        ([SHOWS_HALF, SHOWS_HALF], "lies inside the crop"),
+    ],
+    "11.3": [
+        (lambda s, a: sides(s, a, root=lambda x: x), "a root is missing"),
+        (lambda s, a: sides(s, a, fit=lambda a, s: a), "larger than the picture"),
+        (sides_cut, "and the area shrinks with it"),
+        (lambda s, a: sides(math.sqrt(s), a), "take the scale for the area"),
+        (lambda s, a: (s, s), "Without bending"),
+    ],
+    "11.4": [
+        (lambda b, c: cropped(b, c, touching(b, c)), "no more than an ear"),
+        (lambda b, c: cropped(b, c, inside(b, c)), "A centre is enough"),
+        (lambda b, c: cropped(b, c, cut=False), "reach outside the crop"),
+        (lambda b, c: cropped(b, c, moved=False), "count from the corner of the whole"),
+        (lambda b, c: b, "The centre is the mean"),
+        (lambda b, c: 2 * cropped(b, c), "Cut first"),
+    ],
+    "11.5": [
+        (1 / 4, "What about the other half?"),
+        (0.5 + 0.5 / 2.5**2, "You squared the mean ratio"),
+        (0.5 + math.log(4) / 6, "An area has two"),
+        (0.9, "a picture fills 1 / r²"),
+        (16, "A number such as"),
+    ],
     "12.1": [
         (math.log(13), "This is the cross-entropy of one prior"),
         (3 * math.log(13), "The positive itself"),
@@ -344,6 +447,42 @@ PLANTED = {
         (4 * 9 * 64 + 26 * 9 * 128, "has a bias too"),
         (30, "Each has 3 x 3 weights"),
         (1_000_000, "Build"),
+    ],
+    "16.1": [
+        ([256, 120, 384, 264], "These are the edges"),
+        ([257, 121, 385, 265], "You move all four"),
+        ([321, 193, 448, 336], "for a corner"),
+        ([257, 121, 128, 144], "how COCO writes"),
+        ([193, 161, 288, 352], "You multiply x by the height"),
+        ([0.4, 0.25, 0.6, 0.55], "centre and size"),
+    ],
+    "16.2": [
+        ([192, 108], "the size of the prior"),
+        ([96, 54], "a quarter of the area"),
+        ([76.4, 135.8], "in the other order"),
+        ([21.2, 21.2], "one of those?"),
+        ([30, 30], "Let the object lie inside"),
+    ],
+    "16.3": [
+        (torch.tensor([10.0, 140.0, 290.0, 160.0]), "These look like pixels"),
+        (torch.tensor([0.2, 0.2, 0.7, 0.6]), "Change the shape"),
+        (torch.tensor([0.1, 0.1, 0.12, 0.9]), "Width times height"),
+        (torch.tensor([0.1, 0.4, 0.9, 0.6]), "What has another shape"),
+        (torch.tensor([0.9, 0.4, 0.1, 0.6]), "four numbers between"),
+    ],
+    "16.4": [
+        (lambda *case: pairs_of(*case, diagonal=0), "Every box overlaps itself"),
+        (both_ways, "You have each pair twice"),
+        (lambda *case: pairs_of(*case, same=False), "never look at the labels"),
+        (lambda boxes, labels, t: iou(boxes, boxes) >= t, "is a table [N, N]"),
+    ],
+    "16.5": [
+        (down_to_the_first_fall, "You stop where"),
+        (lambda *case: precise_ones(*case)[-1], "You take the highest"),
+        (lambda scores, right, least: least, "no promise"),
+        (lambda scores, right, least: scores.min(), "What is their mean?"),
+        (lambda scores, right, least: 90, "One of the scores will do"),
+        (lambda *case: precise_ones(*case)[-2], "Try every score"),
     ],
 }
 

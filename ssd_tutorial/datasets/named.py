@@ -1,12 +1,15 @@
-"""Datasets by name, as the command line has them: drawn scenes, or a folder of pictures."""
+"""Datasets by name, as the command line has them: drawn scenes, fetched ones, or a folder."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from torch.utils.data import Dataset
 
+from ssd_tutorial.datasets.faults import near
 from ssd_tutorial.datasets.folder import OnBad
 from ssd_tutorial.datasets.layouts import open_folder
+from ssd_tutorial.datasets.registered import open_registered
+from ssd_tutorial.datasets.registry import registered_names
 from ssd_tutorial.datasets.scenes import SCENE_CLASSES, Scenes
 
 SCENES = "scenes"
@@ -23,19 +26,24 @@ def open_dataset(
     """A split of a dataset.
 
     Args:
-        data: ``"scenes"``, or a folder in the layout of VOC, COCO or YOLO.
+        data: ``"scenes"``; a name of the registry, ``"voc0712"``, ``"coco"`` or ``"bccd"``,
+            fetched before by ``python -m ssd_tutorial data get``; or a folder in the layout of
+            VOC, COCO or YOLO. A folder that is called like one of the names is ``./NAME``.
         split: for scenes ``"train"`` (5000 pictures), ``"val"`` or ``"test"`` (300 each, of which
-            no other split has one); for a folder one of its splits.
+            no other split has one); for a registered name as `data list` shows; for a folder one
+            of its own.
         classes: the class names that labels must follow; those of a trained detector, say.
         on_bad: what to do about impossible boxes and missing pictures: ``"raise"`` or ``"drop"``,
             see `AnnotatedFolder`.
 
     Raises:
-        FileNotFoundError, ValueError: as `open_folder`; an unknown split of the scenes; scenes for
-            a detector of other classes.
+        FileNotFoundError, ValueError: as `open_folder` and `open_registered`; an unknown split of
+            the scenes; scenes for a detector of other classes.
     """
+    if str(data) in registered_names():
+        return open_registered(str(data), split, classes=classes, on_bad=on_bad)
     if str(data) != SCENES:
-        return open_folder(data, split, classes=classes, on_bad=on_bad)
+        return _open_folder(data, split, classes, on_bad)
     if split not in _SCENE_SPLITS:
         raise ValueError(f"scenes have the splits {', '.join(_SCENE_SPLITS)}, but not {split!r}")
     if classes is not None and tuple(classes) != SCENE_CLASSES:
@@ -45,3 +53,18 @@ def open_dataset(
         )
     start, count = _SCENE_SPLITS[split]
     return Scenes(count, seed=0, start=start)
+
+
+def _open_folder(data: str | Path, split: str, classes: Sequence[str] | None, on_bad: OnBad):
+    """The folder, or an error that thinks of a mistyped name too."""
+    names = (SCENES, *registered_names())
+    if not Path(data).exists() and Path(data).name == str(data):
+        raise FileNotFoundError(
+            f"there is no folder {data}{near(str(data), {*names, *_folders()})} Or a name: "
+            f"{', '.join(names)}."
+        )
+    return open_folder(data, split, classes=classes, on_bad=on_bad)
+
+
+def _folders() -> list[str]:
+    return [path.name for path in Path().iterdir() if path.is_dir()]

@@ -1,0 +1,343 @@
+"""Every fault is found by its code where it was planted, and none in a sound folder."""
+
+import math
+import re
+import shutil
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ssd_tutorial.datasets import Scenes, VOCFolder
+from ssd_tutorial.datasets.voc_xml import box_edges
+from ssd_tutorial.doctor import RULES, examine
+from ssd_tutorial.doctor.boxes import check_one
+from ssd_tutorial.doctor.faults import SEVERITIES
+from ssd_tutorial.doctor.records import RawObject, RawPicture, Records
+
+OTHER_LAYOUTS = {"annotation-differs", "object-without-picture", "class-unknown"}
+ELSEWHERE = {
+    "split-empty": "ImageSets/Main/test.txt",
+    "split-repeats": "ImageSets/Main/train.txt",
+    "split-within": "ImageSets/Main/train_small.txt",
+    "class-absent": "ImageSets/Main/val.txt",
+    "class-spelling": "classes",
+    "class-rare": "classes",
+    "counts-from-zero": "Annotations",
+    "picture-unannotated": "JPEGImages/extra.jpg",
+}
+CODES = sorted(set(RULES) - OTHER_LAYOUTS)
+
+
+@pytest.mark.parametrize("layout", ["VOC", "COCO", "YOLO"])
+def test_a_sound_folder_has_no_faults(clean_folders, layout):
+    report = examine(clean_folders[layout], progress=False)
+    assert set(report.codes) <= {"prior-unreached"}
+    assert report.records.layout == layout
+    assert {name: len(names) for name, names in report.records.splits.items()} == {
+        "train": 30,
+        "val": 10,
+    }
+    assert set(report.classes) == {"red", "green", "blue"}
+
+
+def test_layouts_agree(clean_folders):
+    voc, coco, yolo = (examine(root, progress=False) for root in clean_folders.values())
+    for other in (coco, yolo):
+        assert other.objects.boxes.shape == voc.objects.boxes.shape
+        assert [c.objects for c in other.classes.values()] == [
+            c.objects for c in voc.classes.values()
+        ]
+        for mine, its in zip(voc.reaches, other.reaches, strict=True):
+            assert its.mean_iou == pytest.approx(mine.mean_iou, abs=1e-5)
+
+
+def test_every_rule_is_planted(plant):
+    assert set(plant.codes) == set(CODES)
+    assert {rule.severity for rule in RULES.values()} == set(SEVERITIES)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_a_planted_fault_is_found_where_it_is(own, plant, code):
+    plant(code, own)
+    faults = examine(own, progress=False).of(code)
+    assert faults, code
+    assert faults[0].file in (
+        [ELSEWHERE[code]]
+        if code in ELSEWHERE
+        else ["Annotations/p0.xml", "JPEGImages/p0.jpg", "JPEGImages/p0.png", "p0"]
+    )
+    assert faults[0].what
+    assert len(faults) == 1 or code in ("counts-from-zero", "prior-unreached"), faults
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("box-reversed", r"object 1 \(\w+\), box \[60, 5, 30, 30\]: xmax is below xmin"),
+        ("box-empty", r"object 1 \(\w+\), box \[30, 5, 30, 30\]: no width"),
+        ("box-outside", r"object 1 \(\w+\), box \[130, 5, 160, 30\]: the picture has 96 x 96"),
+        ("box-unreadable", r"object 1 .*box \[left, 5, 30, 30\]: xmin is 'left', not a number"),
+        ("box-sticks-out", r"object 1 .*: it reaches 24 px over the border of 96 x 96 pixels"),
+        ("box-tiny", r"object 1 .*: it is 2 x 191 of 300 x 300 pixels"),
+        ("box-near-duplicate", r"IoU 0\.9\d\d with object \d+ \[11, 11, 60, 60\]"),
+        ("box-duplicate", r"\(red\), box \[11, 11, 60, 60\]: equal to object \d"),
+        ("box-two-classes", r"\(green\).*: object \d+ is red"),
+        ("picture-size", r"JPEGImages/p0\.jpg: 48 x 60 pixels, and 96 x 96 in its annotation"),
+        ("picture-copied", r"p0\.jpg: the same file as JPEGImages/p100\.jpg \(train and val\)"),
+        ("picture-twin", r"nearly JPEGImages/p100\.jpg \(train and val\): \d of 128 bits differ"),
+        ("picture-unreadable", r"p0\.jpg: cannot be decoded as a picture"),
+        ("picture-rotated", r"its EXIF orientation is 6"),
+        ("labels-missing", r"no red, which \d\d of \d\d pictures have \(\d+ green\)"),
+        ("split-overlap", r"p0\.jpg: it is in train and in val"),
+        ("split-repeats", r"p0 stands there 2 times"),
+        ("annotation-unreadable", r"Annotations/p0\.xml: not readable XML"),
+    ],
+)
+def test_a_fault_says_what_is_there(own, plant, code, words):
+    plant(code, own)
+    (fault,) = examine(own, progress=False).of(code)
+    assert re.search(words, str(fault)), str(fault)
+
+
+def test_rotation_that_the_annotation_ignores_is_an_error(own, plant, tools):
+    tools.save(own, "p0", lambda image: image.resize((96, 60)))
+    plant("picture-rotated", own)  # stored 60 x 96, upright 96 x 60
+
+    def lying(tree):
+        tree.find("size/width").text, tree.find("size/height").text = "60", "96"
+
+    tools.edit_xml(own, "p0", lying)
+    (fault,) = examine(own, progress=False).of("picture-size")
+    assert "before EXIF turned it" in fault.what
+
+
+def test_what_is_no_fault(own, plant):
+    lists = own / "ImageSets" / "Main"
+    train, val = ((lists / f"{s}.txt").read_text() for s in ("train", "val"))
+    (lists / "trainval.txt").write_text(val + train)  # the union of two
+    (lists / "red_train.txt").write_text("p0  1\np1 -1\np2  0\n")  # VOC's lists of one class
+    report = examine(own, progress=False)
+    assert set(report.codes) <= {"prior-unreached"}
+    assert list(report.records.splits) == ["train", "trainval", "val"]
+
+
+def test_a_union_that_hides_an_overlap_does_not_hide_it(own, plant):
+    plant("split-overlap", own)
+    lists = own / "ImageSets" / "Main"
+    names = {*(lists / "train.txt").read_text().split(), *(lists / "val.txt").read_text().split()}
+    (lists / "trainval.txt").write_text("\n".join(sorted(names)))
+    assert len(examine(own, progress=False).of("split-overlap")) == 1
+
+
+def test_equal_train_and_val_are_no_nested_splits(own):
+    lists = own / "ImageSets" / "Main"
+    (lists / "val.txt").write_text((lists / "train.txt").read_text())
+    report = examine(own, progress=False)
+    assert report.codes["split-overlap"] == 30
+
+
+def test_splits_can_be_chosen(own, plant):
+    plant("split-overlap", own)
+    report = examine(own, splits=["train"], progress=False)
+    assert not report.of("split-overlap")
+    assert len(report.records.pictures) == 30
+    with pytest.raises(FileNotFoundError, match="no split 'trian'. Its splits: train, val"):
+        examine(own, splits=["trian"])
+
+
+def test_without_pictures_files_are_not_decoded(own, plant):
+    plant("picture-unreadable", own)
+    plant("box-empty", own)
+    report = examine(own, pictures=False, progress=False)
+    assert report.pictures is None
+    assert report.count("error") == 1
+    assert "pictures were not decoded" in report.to_text()
+
+
+def test_three_equal_boxes_are_two_too_many(own, tools):
+    def change(tree):
+        for _ in range(2):
+            tree.append(tree.find("object"))
+
+    tools.edit_xml(own, "p0", change)
+    assert len(examine(own, progress=False).of("box-duplicate")) == 2
+
+
+def test_near_is_a_choice(own, plant):
+    plant("box-near-duplicate", own)
+    plant("box-duplicate", own)
+    assert examine(own, near=1, progress=False).codes["box-duplicate"] >= 1
+    assert not examine(own, near=1, progress=False).of("box-near-duplicate")
+    for near in (0, 1.5):
+        with pytest.raises(ValueError, match="near must be an IoU"):
+            examine(own, near=near)
+
+
+number = st.one_of(
+    st.integers(-5, 110), st.floats(-5, 110, width=32), st.sampled_from(["", "x", "nan", "inf"])
+)
+
+
+@settings(max_examples=400)
+@given(written=st.tuples(number, number, number, number), one_based=st.booleans())
+def test_errors_are_the_boxes_that_the_dataset_drops(written, one_based):
+    written = tuple(map(str, written))
+    dropped = bool(box_edges(written, 96, 60, one_based)[1])
+    try:
+        corners = tuple(map(float, written))
+        corners = corners if all(map(math.isfinite, corners)) else None
+    except ValueError:
+        corners = None
+    entry = RawObject(1, "cat", written, corners)
+    picture = RawPicture("p", None, "p.xml", (96, 60), (entry,))
+    records = Records(None, "VOC", {"p": picture}, {}, one_based=one_based)
+    faults = list(check_one(records, picture, entry))
+    assert any(fault.severity == "error" for fault in faults) == dropped
+
+
+def test_a_folder_without_errors_is_one_that_can_be_read(clean_folders):
+    for split in ("train", "val"):
+        assert not VOCFolder(clean_folders["VOC"], split, on_bad="raise").dropped
+
+
+def test_drawn_scenes_are_examined_too():
+    report = examine(
+        {"train": Scenes(5, size=96), "val": Scenes(2, size=96, start=4)}, progress=False
+    )
+    assert report.records.layout == "drawn"
+    assert [fault.file for fault in report.of("split-overlap")] == ["scene_0_000004"]
+    assert report.count("error") == 1
+    assert len(report.objects.boxes) == sum(c.objects for c in report.classes.values()) > 0
+
+
+def test_the_same_drawing_under_two_names_is_a_copy():
+    class Renamed(Scenes):
+        def __getitem__(self, index):
+            image, target = super().__getitem__(index)
+            return image, target | {"name": f"other_{index}"}
+
+    report = examine({"train": Scenes(2, size=96), "val": Renamed(1, size=96)}, progress=False)
+    assert [fault.other for fault in report.of("picture-copied")] == ["scene_0_000000"]
+
+
+def test_wrong_folder_is_told(tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        examine(tmp_path / "nowhere")
+    (tmp_path / "notes.txt").write_text("hello")
+    with pytest.raises(FileNotFoundError, match=r"in no layout that is known.*It holds notes\.txt"):
+        examine(tmp_path)
+
+
+# --- the other layouts ---------------------------------------------------------------------------
+
+
+def test_coco_faults(own_coco, tools):
+    def change(content):
+        objects = content["annotations"]
+        objects[0]["bbox"] = [50, 5, -30, 20]
+        objects[1]["bbox"] = [5, 5, 0, 20]
+        objects[2]["bbox"] = [500, 5, 10, 20]
+        objects[3]["bbox"] = [1, 2, 3]
+        objects[4]["category_id"] = 77
+        objects[5]["image_id"] = 7777
+        objects.append(objects[6] | {"id": 5000})
+
+    tools.edit_json(own_coco, "train", change)
+    report = examine(own_coco, progress=False)
+    file = "annotations/instances_train.json"
+    found = {code: [f.number for f in report.of(code)] for code in report.codes}
+    assert found["box-reversed"] == [1]
+    assert found["box-empty"] == [2]
+    assert found["box-outside"] == [3]
+    assert found["box-unreadable"] == [4]
+    assert found["class-unknown"] == [5]
+    assert found["object-without-picture"] == [6]
+    assert found["box-duplicate"] == [5000]
+    assert report.of("box-reversed")[0].file == f"{file}: p0.jpg"
+
+
+def test_coco_pictures_of_two_files_may_not_differ(own_coco, tools):
+    folder = own_coco / "annotations"
+    shutil.copy(folder / "instances_train.json", folder / "instances_train_more.json")
+    shutil.copytree(own_coco / "train", own_coco / "images", dirs_exist_ok=True)
+    shutil.rmtree(own_coco / "train")
+    assert not examine(own_coco, progress=False).of("annotation-differs")
+    tools.edit_json(own_coco, "train_more", lambda c: c["annotations"].pop(0))
+    report = examine(own_coco, progress=False)
+    assert [f.file for f in report.of("annotation-differs")] == [
+        "annotations/instances_train.json: p0.jpg"
+    ]
+    assert len(report.records.pictures) == 40  # not 70
+
+
+def test_coco_file_that_is_no_json(own_coco):
+    path = own_coco / "annotations" / "instances_val.json"
+    path.write_text(path.read_text()[:400])
+    report = examine(own_coco, progress=False)
+    (fault,) = report.of("annotation-unreadable")
+    assert fault.file == "annotations/instances_val.json"
+    assert "readable JSON" in fault.what
+    assert list(report.records.splits) == ["train"]
+
+
+def test_coco_image_that_is_listed_twice(own_coco, tools):
+    tools.edit_json(own_coco, "train", lambda c: c["images"].append(c["images"][0] | {"id": 999}))
+    report = examine(own_coco, progress=False)
+    assert "p0" in report.of("split-repeats")[0].what
+
+
+def label(root, name="p0", split="train"):
+    return root / "labels" / split / f"{name}.txt"
+
+
+def test_yolo_faults(own_yolo):
+    label(own_yolo).write_text(
+        "0 0.5 0.5 0.2 -0.2\n1 0.5 0.5 0 0.3\n2 1.5 0.5 0.2 0.2\n0 0.5 0.5 0.2\n"
+        "7 0.5 0.5 0.2 0.2\n1 50 50 20 20\n1 0.95 0.5 0.2 0.2\n"
+        "2 0.1 0.1 0.4 0.1 0.4 0.5\n"
+    )
+    label(own_yolo, "p1").write_text("cat 0.5 0.5 0.2 0.2\n")
+    (own_yolo / "labels" / "train" / "ghost.txt").write_text("0 0.5 0.5 0.2 0.2\n")
+    report = examine(own_yolo, progress=False)
+    found = {code: [(f.file, f.number) for f in report.of(code)] for code in report.codes}
+    file = "labels/train/p0.txt"
+    assert found["box-reversed"] == [(file, 1)]
+    assert found["box-empty"] == [(file, 2)]
+    assert found["box-outside"] == [(file, 3)]
+    assert found["box-unreadable"] == [(file, 4), (file, 6)]
+    assert found["class-unknown"] == [(file, 5)]
+    assert found["box-sticks-out"] == [(file, 7)]
+    assert found["annotation-unreadable"] == [("labels/train/p1.txt", None)]
+    assert found["picture-missing"] == [("labels/train/ghost.txt", None)]
+    polygon = report.records.pictures["images/train/p0.jpg"].objects[7]
+    assert polygon.corners == pytest.approx((9.6, 9.6, 38.4, 48))
+
+
+def test_yolo_picture_without_labels_has_no_objects(own_yolo):
+    label(own_yolo).unlink()
+    report = examine(own_yolo, progress=False)
+    assert [f.file for f in report.of("picture-empty")] == ["labels/train/p0.txt"]
+    assert report.count("error") == 0
+
+
+def test_progress_is_shown_on_request(clean_folders, capsys):
+    examine(clean_folders["VOC"], progress=True)
+    assert "pictures" in capsys.readouterr().err
+    examine(clean_folders["VOC"], progress=False)
+    assert capsys.readouterr().err == ""
+
+
+def test_shapes_of_other_tools(clean_folders, tmp_path):
+    """Roboflow's and LabelImg's: annotations beside the pictures, a folder for each split."""
+    source = SimpleNamespace(**{p.name: p for p in clean_folders["VOC"].iterdir()})
+    for split in ("train", "valid"):
+        (tmp_path / split).mkdir()
+        for name in (("p0", "p1"), ("p100",))[split == "valid"]:
+            shutil.copy(source.Annotations / f"{name}.xml", tmp_path / split)
+            shutil.copy(source.JPEGImages / f"{name}.jpg", tmp_path / split)
+    (tmp_path / "train" / "p1.xml").unlink()
+    report = examine(tmp_path, progress=False)
+    assert report.records.splits == {"train": ("train/p0", "train/p1"), "valid": ("valid/p100",)}
+    assert [f.file for f in report.of("annotation-missing")] == ["train/p1.jpg"]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 import tyro
 
+from ssd_tutorial.commands.data import data_command
 from ssd_tutorial.commands.detect import detect_command
 from ssd_tutorial.commands.doctor import doctor_command
 from ssd_tutorial.commands.eval import eval_command
@@ -27,6 +28,7 @@ def _commands(words: Sequence[str]) -> dict[str, Callable]:
         "detect": detect_command,
         "doctor": doctor_command,
         "export": export_command,
+        "data": data_command,
     }
 
 

@@ -284,7 +284,7 @@ def test_a_loss_that_is_not_finite_ends_in_a_sentence(data, tmp_path, capsys, mo
         (["train", "--out", "run", "--model", "ssd400"], "ssd400"),
         (["eval"], "--weights"),
         (["trian"], "trian"),
-        ([], "train, eval, detect, doctor"),
+        ([], "train, eval, detect, doctor, export, data"),
     ],
 )
 def test_a_wrong_word_ends_with_code_2(words, message, capsys):
@@ -297,7 +297,7 @@ def test_a_wrong_word_ends_with_code_2(words, message, capsys):
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        ("", ["train", "eval", "detect", "doctor"]),
+        ("", ["train", "eval", "detect", "doctor", "export", "data"]),
         ("train", ["--out", "--data", "--samples", "--seed", "--on-bad", "folder of the run"]),
         ("eval", ["--weights", "--split", "--out", "JSON"]),
         ("detect", ["--weights", "--score", "pictures, or folders of pictures"]),

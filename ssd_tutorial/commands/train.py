@@ -55,7 +55,7 @@ def train_command(
     Args:
         out: folder of the run. On Colab, one in the mounted drive outlives a disconnection.
         data: "scenes" (drawn, nothing is downloaded); a folder in the layout of PASCAL VOC, COCO
-            or YOLO; or a registered data set (python -m ssd_tutorial data list).
+            or YOLO; or "voc0712", "coco" or "bccd", once "data get" has fetched it.
         split: which list of pictures to train on.
         recipe: the settings to begin with: laptop (from random weights on a CPU, in minutes),
             voc0712 (77.2 mAP on VOC), voc0712_first (the paper's first schedule, 74.3), coco. The

@@ -141,7 +141,14 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         " machine that others use too (default: wall)",
     )
     parser.add_argument("--record", metavar="NAME", help="keep the numbers in data/runs/NAME")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    batch = RECIPES[options.recipe].batch_size
+    least = batch * (1 + max(1, *options.workers))
+    if options.pictures < least:
+        parser.error(
+            f"--pictures must be {least} or more: a batch of {batch} for each process, and one"
+        )
+    return options
 
 
 def main(arguments: list[str] | None = None) -> int:

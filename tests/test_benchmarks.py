@@ -1,0 +1,84 @@
+"""The benchmarks whose numbers the book quotes: what they time is what they say, and is kept."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def records(monkeypatch, tmp_path):
+    """The benchmarks' modules, keeping their records in a folder of this test."""
+    monkeypatch.syspath_prepend(ROOT)
+    from benchmarks import curves, dataloading, throughput
+
+    for module in (curves, dataloading, throughput):
+        monkeypatch.setattr(module, "RUNS", tmp_path)
+    return {"curves": curves, "dataloading": dataloading, "throughput": throughput}
+
+
+def test_throughput_keeps_a_row_for_each_case(records, tmp_path, capsys):
+    words = "--models slim300 --batches 1 2 --precisions fp32 --device cpu --steps 2 --warmup 0"
+    words += " --threads 1 --clock processor --record here"
+    assert records["throughput"].main(words.split()) == 0
+    kept = json.loads((tmp_path / "here" / "result.json").read_text())
+    cases = [(row["model"], row["batch"], row["kind"]) for row in kept["rows"]]
+    assert cases == [("slim300", b, kind) for b in (1, 2) for kind in ("training", "forward")]
+    assert all(0 < row["low"] <= row["median"] <= row["high"] for row in kept["rows"])
+    assert kept["command"] == f"python -m benchmarks.throughput {words}"
+    assert "slim300  fp32 batch   2 training" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", ["--clock processor", "--clock processor --threads 2"])
+def test_processor_time_of_several_threads_is_refused(records, words, capsys):
+    with pytest.raises(SystemExit):
+        records["throughput"].main(words.split())
+    assert "--device cpu --threads 1" in capsys.readouterr().err
+
+
+def test_loading_is_timed_step_by_step(records, tmp_path):
+    words = "--files 2 --pictures 64 --workers 0 --clock processor --record here"
+    assert records["dataloading"].main(words.split()) == 0
+    kept = json.loads((tmp_path / "here" / "result.json").read_text())
+    steps = kept["milliseconds_a_picture"]
+    assert list(steps) == [
+        "read and decode", "PhotometricDistort", "Expand", "IoUCrop",
+        "RandomInterpolationResize", "RandomHorizontalFlip", "all else",
+    ]  # fmt: skip
+    assert all(milliseconds > 0 for milliseconds in steps.values())
+    # the same work, once taken apart and once as a whole
+    whole = 1000 / kept["pictures_a_second_by_workers"]["0"]
+    assert sum(steps.values()) == pytest.approx(whole, rel=0.5)
+
+
+def test_the_files_have_the_shape_of_voc(records):
+    image, target = records["dataloading"].LikeVOC(1)[0]
+    assert image.shape == (3, 375, 500)
+    assert (target["boxes"][:, 2:] <= torch.tensor([500, 375])).all()
+
+
+def test_too_few_pictures_to_time_are_refused(records, capsys):
+    with pytest.raises(SystemExit):
+        records["dataloading"].main(["--pictures", "64", "--workers", "0", "1", "2"])
+    assert "must be 96 or more" in capsys.readouterr().err
+
+
+def test_curves_are_kept_with_the_fault_that_each_has(records, tmp_path):
+    assert records["curves"].main(["--samples", "64", "--pictures", "4", "--record", "here"]) == 0
+    kept = json.loads((tmp_path / "here" / "result.json").read_text())
+    assert kept["curves"]["learning rate too high"]["changes"] == {"lr": 0.1}
+    assert "other pictures" in kept["curves"]["boxes of the next picture"]["fault"]
+    files = {
+        name: (tmp_path / "here" / f["file"]).read_text() for name, f in kept["curves"].items()
+    }
+    assert len(set(files.values())) == len(files) == 4
+    assert all(text.splitlines()[-1].startswith("64,") for text in files.values())
+
+
+def test_a_spoilt_list_gives_each_picture_its_neighbours_boxes(records):
+    items = [("a", 1), ("b", 2), ("c", 3)]
+    spoilt = records["curves"].boxes_of_the_next
+    assert [spoilt(items, i) for i in range(3)] == [("a", 2), ("b", 3), ("c", 1)]

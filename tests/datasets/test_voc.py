@@ -10,10 +10,17 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from torch.utils.data import Dataset, Subset
+from torch.utils.data import Subset
 from torchvision import tv_tensors
 
-from ssd_tutorial.datasets import VOCFolder, read_picture, write_voc
+from ssd_tutorial.datasets import (
+    UnreadablePicture,
+    VOCFolder,
+    open_dataset,
+    read_picture,
+    write_voc,
+)
+from ssd_tutorial.datasets.pictures import picture_size
 from ssd_tutorial.datasets.voc_xml import box_edges, format_annotation, read_annotation
 
 BCCD = os.environ.get("SSD_TUTORIAL_BCCD")
@@ -22,61 +29,25 @@ needs_bccd = pytest.mark.skipif(
 )
 
 
-class Items(Dataset):
-    """A dataset of given targets over one smooth picture each."""
-
-    classes = ("zebra", "ant", "R & B <3>")  # not sorted, and with characters that XML escapes
-
-    def __init__(self, *objects, size=(40, 60), names=None):
-        self.objects, self.size = objects, size
-        self.names = names or [f"picture_{i}" for i in range(len(objects))]
-
-    def __len__(self):
-        return len(self.objects)
-
-    def __getitem__(self, index):
-        height, width = self.size
-        rows = torch.linspace(0, 255, height)[:, None].expand(height, width)
-        columns = torch.linspace(0, 200, width)[None, :].expand(height, width)
-        image = torch.stack([rows, columns, (rows + columns + 20 * index) / 3]).clamp(0, 255)
-        boxes = torch.tensor([o[0] for o in self.objects[index]], dtype=torch.float32)
-        target = {
-            "boxes": tv_tensors.BoundingBoxes(
-                boxes.reshape(-1, 4), format="XYXY", canvas_size=self.size
-            ),
-            "labels": torch.tensor([o[1] for o in self.objects[index]], dtype=torch.int64),
-            "difficult": torch.tensor([o[2] for o in self.objects[index]], dtype=torch.bool),
-            "name": self.names[index],
-        }
-        return tv_tensors.Image(image.to(torch.uint8)), target
-
-
-ITEMS = Items(
-    [
-        ([0, 0, 60, 40], 1, False),
-        ([3.25, 1.1, 17.7, 39.999], 2, True),
-        ([58, 38, 60, 40], 3, False),
-    ],
-    [],
-    [([10, 20, 12, 39], 3, True)],
-)
-
-
-def same_target(a, b):
-    assert a["name"] == b["name"]
-    for key in ("boxes", "labels", "difficult"):
-        assert a[key].dtype == b[key].dtype
-        assert a[key].shape == b[key].shape
-        assert torch.equal(torch.as_tensor(a[key]), torch.as_tensor(b[key]))
-    assert a["boxes"].canvas_size == b["boxes"].canvas_size
+@pytest.fixture
+def items(items_of):
+    return items_of(
+        [
+            ([0, 0, 60, 40], 1, False),
+            ([3.25, 1.1, 17.7, 39.999], 2, True),
+            ([58, 38, 60, 40], 3, False),
+        ],
+        [],
+        [([10, 20, 12, 39], 3, True)],
+    )
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path, items):
     """A sound folder with the splits train (2 pictures) and val (1)."""
     root = tmp_path / "pets"
-    write_voc(Subset(ITEMS, [0, 1]), root, "train", classes=ITEMS.classes)
-    write_voc(Subset(ITEMS, [2]), root, "val", classes=ITEMS.classes)
+    write_voc(Subset(items, [0, 1]), root, "train", classes=items.classes)
+    write_voc(Subset(items, [2]), root, "val", classes=items.classes)
     return root
 
 
@@ -91,27 +62,27 @@ def edit(root, name, old, new):
 
 
 @pytest.mark.parametrize("one_based", [True, False])
-def test_round_trip_is_exact_with_png(tmp_path, one_based):
-    written = write_voc(ITEMS, tmp_path, "all", picture_format="png", one_based=one_based)
-    back = VOCFolder(tmp_path, "all", classes=ITEMS.classes, one_based=one_based)
+def test_round_trip_is_exact_with_png(tmp_path, one_based, items, same):
+    written = write_voc(items, tmp_path, "all", picture_format="png", one_based=one_based)
+    back = VOCFolder(tmp_path, "all", classes=items.classes, one_based=one_based)
     assert written == tmp_path / "ImageSets" / "Main" / "all.txt"
-    assert len(back) == len(ITEMS) == 3
+    assert len(back) == len(items) == 3
     for (image, target), (image_back, target_back) in zip(
-        (ITEMS[i] for i in range(3)), (back[i] for i in range(3)), strict=True
+        (items[i] for i in range(3)), (back[i] for i in range(3)), strict=True
     ):
         assert isinstance(image_back, tv_tensors.Image)
         assert isinstance(target_back["boxes"], tv_tensors.BoundingBoxes)
         assert image_back.dtype == torch.uint8
         assert torch.equal(image, image_back)
-        same_target(target, target_back)
+        same(target, target_back)
     assert back.dropped == back.clipped == []
 
 
-def test_jpeg_keeps_boxes_exactly_and_pixels_nearly(folder):
-    back = VOCFolder(folder, "train", classes=ITEMS.classes)
+def test_jpeg_keeps_boxes_exactly_and_pixels_nearly(folder, items, same):
+    back = VOCFolder(folder, "train", classes=items.classes)
     for index in range(2):
-        same_target(ITEMS[index][1], back[index][1])
-        difference = back[index][0].int() - ITEMS[index][0].int()
+        same(items[index][1], back[index][1])
+        difference = back[index][0].int() - items[index][0].int()
         assert 0 < difference.abs().float().mean() < 2
 
 
@@ -130,13 +101,13 @@ def boxes_in(draw, width=60, height=40):
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(objects=st.lists(boxes_in(), max_size=4), one_based=st.booleans())
-def test_any_boxes_survive_the_round_trip(tmp_path, objects, one_based):
+def test_any_boxes_survive_the_round_trip(tmp_path, objects, one_based, items_of, same):
     root = tmp_path / "any"
     shutil.rmtree(root, ignore_errors=True)
-    items = Items(objects)
+    items = items_of(objects)
     write_voc(items, root, "all", one_based=one_based)
     back = VOCFolder(root, "all", classes=items.classes, one_based=one_based)
-    same_target(items[0][1], back[0][1])
+    same(items[0][1], back[0][1])
 
 
 def test_one_based_takes_one_from_the_lower_corner_only(folder):
@@ -155,33 +126,33 @@ def test_classes_come_from_the_whole_folder_sorted(folder):
     assert train.target(0)["labels"].tolist() == [3, 2, 1]
 
 
-def test_workers_write_the_same_bytes(tmp_path):
-    write_voc(ITEMS, tmp_path / "here", "all")
-    write_voc(ITEMS, tmp_path / "there", "all", workers=1)
+def test_workers_write_the_same_bytes(tmp_path, items):
+    write_voc(items, tmp_path / "here", "all")
+    write_voc(items, tmp_path / "there", "all", workers=1)
     files = sorted(p.relative_to(tmp_path / "here") for p in (tmp_path / "here").rglob("*.*"))
     assert len(files) == 7
     for file in files:
         assert (tmp_path / "here" / file).read_bytes() == (tmp_path / "there" / file).read_bytes()
 
 
-def test_writing_leaves_the_callers_random_numbers_alone(tmp_path):
+def test_writing_leaves_the_callers_random_numbers_alone(tmp_path, items):
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    write_voc(ITEMS, tmp_path, "all")
+    write_voc(items, tmp_path, "all")
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_splits_may_share_pictures(folder):
-    write_voc(ITEMS, folder, "trainval")
+def test_splits_may_share_pictures(folder, items):
+    write_voc(items, folder, "trainval")
     assert len(VOCFolder(folder, "trainval")) == 3
     assert len(list((folder / "JPEGImages").iterdir())) == 3
 
 
-def test_progress_is_shown_on_request(tmp_path, capsys):
-    write_voc(ITEMS, tmp_path / "a", "all", progress=True)
+def test_progress_is_shown_on_request(tmp_path, capsys, items):
+    write_voc(items, tmp_path / "a", "all", progress=True)
     assert "a/all" in capsys.readouterr().err
-    write_voc(ITEMS, tmp_path / "b", "all", progress=False)
+    write_voc(items, tmp_path / "b", "all", progress=False)
     assert capsys.readouterr().err == ""
 
 
@@ -192,16 +163,9 @@ def all_files(root):
     return {p: p.read_bytes() for p in root.rglob("*") if p.is_file()}
 
 
-def test_write_refuses_an_existing_split(folder):
+def test_write_refuses_to_replace_another_picture_of_the_same_name(folder, items_of):
     before = all_files(folder)
-    with pytest.raises(FileExistsError, match=r"train\.txt is there already.*overwrite=True"):
-        write_voc(ITEMS, folder, "train")
-    assert all_files(folder) == before
-
-
-def test_write_refuses_to_replace_another_picture_of_the_same_name(folder):
-    before = all_files(folder)
-    others = Items([([0, 0, 5, 5], 1, False)], [], names=["new", "picture_0"])
+    others = items_of([([0, 0, 5, 5], 1, False)], [], names=["new", "picture_0"])
     with pytest.raises(FileExistsError, match=r"picture_0\.jpg is there already and differs"):
         write_voc(others, folder, "test")
     assert all_files(folder) == before  # the item written before the clash is gone again
@@ -209,26 +173,13 @@ def test_write_refuses_to_replace_another_picture_of_the_same_name(folder):
     assert VOCFolder(folder, "test").names == ["new", "picture_0"]
 
 
-class Breaks(Items):
-    def __getitem__(self, index):
-        if index == 2:
-            raise RuntimeError("the lamp went out")
-        return super().__getitem__(index)
-
-
-def test_a_failure_takes_back_what_was_written(tmp_path):
-    with pytest.raises(RuntimeError, match="lamp"):
-        write_voc(Breaks([], [], []), tmp_path, "all")
-    assert all_files(tmp_path) == {}
-
-
-def test_a_failing_disk_leaves_no_half_written_file(tmp_path, monkeypatch):
+def test_a_failing_disk_leaves_no_half_written_file(tmp_path, monkeypatch, items):
     def full(*_):
         raise OSError("no space left")
 
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OSError, match="no space"):
-        write_voc(ITEMS, tmp_path, "all")
+        write_voc(items, tmp_path, "all")
     assert all_files(tmp_path) == {}
 
 
@@ -245,30 +196,30 @@ def test_a_failing_disk_leaves_no_half_written_file(tmp_path, monkeypatch):
         (([5, 5, 8, 9], 4, False), "label must be 1 to 3, and is 4"),
     ],
 )
-def test_write_names_the_item_the_object_and_the_rule(tmp_path, entry, rule):
-    items = Items([], [([0, 0, 9, 9], 1, False), entry])
+def test_write_names_the_item_the_object_and_the_rule(tmp_path, entry, rule, items_of):
+    items = items_of([], [([0, 0, 9, 9], 1, False), entry])
     with pytest.raises(ValueError, match=rf"item 1 \(picture_1\), object 2, box .*{rule}"):
         write_voc(items, tmp_path, "all")
     assert all_files(tmp_path) == {}
 
 
 @pytest.mark.parametrize("name", ["", "../up", "a/b", "line\nbreak", " blank", "..", 7])
-def test_write_refuses_names_that_are_no_file_names(tmp_path, name):
+def test_write_refuses_names_that_are_no_file_names(tmp_path, name, items_of):
     with pytest.raises(ValueError, match="cannot be a file name"):
-        write_voc(Items([], names=[name]), tmp_path, "all")
+        write_voc(items_of([], names=[name]), tmp_path, "all")
 
 
-def test_write_refuses_twins_nothing_and_lost_classes(tmp_path):
+def test_write_refuses_twins_nothing_and_lost_classes(tmp_path, items, items_of, same):
     with pytest.raises(ValueError, match="items 0 and 1 have the same name, 'twin'"):
-        write_voc(Items([], [], names=["twin", "twin"]), tmp_path, "all")
+        write_voc(items_of([], [], names=["twin", "twin"]), tmp_path, "all")
     with pytest.raises(ValueError, match="dataset is empty"):
-        write_voc(Items(), tmp_path, "all")
+        write_voc(items_of(), tmp_path, "all")
     with pytest.raises(ValueError, match=r"pass classes=\[\.\.\.\]"):
-        write_voc(Subset(ITEMS, [0]), tmp_path, "all")
+        write_voc(Subset(items, [0]), tmp_path, "all")
     with pytest.raises(ValueError, match="cannot be written to a file"):
-        write_voc(ITEMS, tmp_path, "all", classes=["a", " b", "c"])
+        write_voc(items, tmp_path, "all", classes=["a", " b", "c"])
     with pytest.raises(ValueError, match="picture_format"):
-        write_voc(ITEMS, tmp_path, "all", picture_format="gif")
+        write_voc(items, tmp_path, "all", picture_format="gif")
     assert all_files(tmp_path) == {}
 
 
@@ -426,6 +377,85 @@ def test_unreadable_annotations_are_named(folder):
         VOCFolder(folder, "val")
 
 
+def test_unreadable_and_missing_annotations_are_left_out_when_asked(folder):
+    annotations = folder / "Annotations"
+    text = (annotations / "picture_1.xml").read_text()
+    (annotations / "picture_1.xml").write_text(text[: len(text) // 2])
+    with pytest.raises(ValueError, match=r'picture_1\.xml is not readable XML.*on_bad="drop"'):
+        VOCFolder(folder, "train")
+    train = VOCFolder(folder, "train", on_bad="drop")
+    assert train.names == ["picture_0"]
+    assert [(bad.name, "not readable XML" in bad.reason) for bad in train.left_out] == [
+        ("picture_1", True)
+    ]
+    assert "left out 1 pictures: " in train.summary()
+    assert "picture_1.xml is not readable XML" in train.summary()
+    # It belongs to another split, which has nothing to report.
+    assert VOCFolder(folder, "val", on_bad="drop").left_out == []
+    with pytest.raises(ValueError, match=r"picture_1\.xml is not readable"):
+        VOCFolder(folder, "val")
+    (annotations / "picture_1.xml").unlink()
+    with pytest.raises(FileNotFoundError, match=r"train\.txt, line 2: .*picture_1\.xml.*Write one"):
+        VOCFolder(folder, "train")
+    assert len(VOCFolder(folder, "train", on_bad="drop").left_out) == 1
+
+
+def test_objects_called_background_are_refused(folder):
+    edit(folder, "picture_2", "<name>R &amp; B &lt;3&gt;", "<name>background")
+    with pytest.raises(ValueError, match=r"picture_2\.xml, object 1: the class is 'background'"):
+        VOCFolder(folder, "val")
+
+
+# ---------------------------------------------------------------- shapes of other tools
+
+
+def test_label_studio_has_images_and_no_lists(folder):
+    shutil.rmtree(folder / "ImageSets")
+    (folder / "JPEGImages").rename(folder / "images")
+    assert open_dataset(folder, "all").names == ["picture_0", "picture_1", "picture_2"]
+    with pytest.raises(FileNotFoundError, match=r"no ImageSets/Main .* its only split is 'all'"):
+        open_dataset(folder, "train")
+
+
+def test_roboflow_has_a_folder_for_each_split(folder, tmp_path):
+    root = tmp_path / "roboflow"
+    for split, names in (("train", ("picture_0", "picture_1")), ("valid", ("picture_2",))):
+        (root / split).mkdir(parents=True)
+        for name in names:
+            shutil.copy(folder / "JPEGImages" / f"{name}.jpg", root / split)
+            shutil.copy(folder / "Annotations" / f"{name}.xml", root / split)
+    train, valid = open_dataset(root, "train"), open_dataset(root, "valid")
+    assert (len(train), len(valid)) == (2, 1)
+    assert train.classes == valid.classes == ("R & B <3>", "ant", "zebra")
+    assert valid[0][1]["name"] == "picture_2"
+    (root / "train" / "picture_1.xml").unlink()  # a picture that nobody has looked at yet
+    with pytest.raises(
+        FileNotFoundError, match=r"there is no annotation picture_1\.xml.*Write one"
+    ):
+        open_dataset(root, "train")
+    assert open_dataset(root, "train", on_bad="drop").names == ["picture_0"]
+    (root / "valid" / "picture_2.jpg").unlink()
+    with pytest.raises(FileNotFoundError, match=r"picture_2\.xml has no picture"):
+        open_dataset(root, "valid")
+
+
+def test_cvat_keeps_folders_in_the_names(folder):
+    for part in ("Annotations", "JPEGImages"):
+        (folder / part / "spring").mkdir()
+        (path,) = (folder / part).glob("picture_2.*")
+        path.rename(folder / part / "spring" / path.name)
+    (folder / "ImageSets" / "Main" / "val.txt").write_text("spring/picture_2\n")
+    dataset = open_dataset(folder, "val")
+    assert dataset.names == ["spring/picture_2"]
+    assert dataset[0][0].shape == (3, 40, 60)
+
+
+def test_hidden_files_of_macos_are_no_annotations(folder):
+    (folder / "Annotations" / "._picture_2.xml").write_bytes(b"\0\5\26\7")
+    (folder / "JPEGImages" / "._picture_2.jpg").write_bytes(b"\0\5\26\7")
+    assert len(VOCFolder(folder, "val")) == 1
+
+
 BOMB = (
     '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY a "ha">'
     + "".join(
@@ -497,6 +527,40 @@ def test_grey_pictures_become_rgb(tmp_path, dtype, value):
     image, _ = one_picture(tmp_path, grey, (6, 4))[0]
     assert image.shape == (3, 4, 6)
     assert torch.equal(image, torch.full_like(image, 120))
+
+
+@pytest.mark.parametrize("value", [120, 120 * 256 + 77])
+def test_grey_of_32_bits_is_taken_for_16_or_8(tmp_path, value):
+    # Pillow before 11 reads a PNG of 16 bits so.
+    picture = Image.fromarray(np.full((4, 6), value, np.int32))
+    image, _ = one_picture(tmp_path, picture, (6, 4), name="p.tif")[0]
+    assert torch.equal(image, torch.full_like(image, 120))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA"])
+def test_grey_of_other_kinds(tmp_path, mode):
+    image, _ = one_picture(tmp_path, Image.new("L", (6, 4), 255).convert(mode), (6, 4))[0]
+    assert torch.equal(image, torch.full_like(image, 255))
+
+
+def test_real_numbers_are_refused_since_their_range_is_unknown(tmp_path):
+    picture = Image.fromarray(np.full((4, 6), 0.5, np.float32))
+    dataset = one_picture(tmp_path, picture, (6, 4), name="p.tif")
+    with pytest.raises(UnreadablePicture, match=r"p\.tif cannot be decoded .*save it with 8 bits"):
+        dataset[0]
+
+
+def test_the_size_of_a_png_is_read_without_decoding_it(tmp_path):
+    Image.new("RGB", (300, 200)).save(tmp_path / "p.png")
+    content = (tmp_path / "p.png").read_bytes()
+    (tmp_path / "p.png").write_bytes(content[:60])
+    assert picture_size(tmp_path / "p.png") == (300, 200)
+    turned = Image.new("RGB", (300, 200))
+    exif = turned.getexif()
+    exif[0x0112] = 8
+    turned.save(tmp_path / "q.png", exif=exif)
+    assert picture_size(tmp_path / "q.png") == (200, 300)
+    assert read_picture(tmp_path / "q.png").shape == (3, 300, 200)
 
 
 @pytest.mark.parametrize("name", ["p.JPG", "p.jpeg", "p.bmp", "p.webp", "p.tif"])

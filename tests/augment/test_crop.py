@@ -249,6 +249,17 @@ def test_own_rule():
         CropRule((None,), 0, False, "any", True, "this test")
 
 
+def test_names_that_torchvision_called_before_0_21():
+    image, target = item([(20, 30, 70, 45), (50, 0, 99, 99)])
+    crop = IoUCrop()
+    torch.manual_seed(2)
+    cut, after = crop(image, target)
+    torch.manual_seed(2)
+    params = crop._get_params([image, target["boxes"]])
+    assert torch.equal(crop._transform(image, params), cut)
+    assert len(crop._transform(target["boxes"], params)) >= len(after["boxes"])
+
+
 def test_every_rule_names_its_source():
     for rule in CROP_RULES.values():
         assert len(rule.source) > 20

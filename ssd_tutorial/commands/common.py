@@ -9,8 +9,8 @@ OnBad = Literal["raise", "drop"]
 
 
 def print_dropped(dataset: Dataset) -> None:
-    """Say which boxes `on_bad="drop"` has left out, if any."""
-    if getattr(dataset, "dropped", None):
+    """Say which boxes and pictures ``on_bad="drop"`` has left out, if any."""
+    if getattr(dataset, "dropped", None) or getattr(dataset, "left_out", None):
         print(dataset.summary())
 
 

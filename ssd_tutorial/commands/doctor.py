@@ -42,8 +42,6 @@ def doctor_command(
     """
     if shown < 0:
         raise ValueError(f"--shown must be 0 or more, not {shown}")
-    if fix is not None and splits:
-        raise ValueError("--fix copies the whole folder: leave --splits away.")
     report = examine(data, splits=splits, pictures=pictures, near=near, workers=workers)
     print(f"{report.to_text(shown)}, found in {report.seconds:.1f} s")
     if out is not None:

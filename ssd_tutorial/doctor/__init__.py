@@ -4,9 +4,9 @@
 draws it. `fix` writes a corrected copy.
 """
 
-from ssd_tutorial.doctor.examine import examine
+from ssd_tutorial.doctor.corrections import fix
+from ssd_tutorial.doctor.examination import examine
 from ssd_tutorial.doctor.faults import RULES, Fault, Rule
-from ssd_tutorial.doctor.fix import fix
 from ssd_tutorial.doctor.plan import Change
 from ssd_tutorial.doctor.report import Report
 

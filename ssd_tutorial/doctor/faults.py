@@ -84,7 +84,9 @@ RULES: dict[str, Rule] = {
     "object-without-picture": Rule(
         "error", "objects of pictures that their file does not list", "--fix drops them"
     ),
-    "split-empty": Rule("error", "splits that name no picture", "fill the list, or delete it"),
+    "split-empty": Rule(
+        "error", "splits that name no picture", "fill it, or delete it; --fix leaves it out"
+    ),
     "split-repeats": Rule(
         "error",
         "pictures that a split names more than once",

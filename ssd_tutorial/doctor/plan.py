@@ -16,7 +16,13 @@ from ssd_tutorial.doctor.labels import is_background
 from ssd_tutorial.doctor.pictures import PictureFacts
 from ssd_tutorial.doctor.records import Box, RawObject, RawPicture, Records
 from ssd_tutorial.doctor.report import Report
-from ssd_tutorial.doctor.splits import base_splits, home_splits, rank, within_splits
+from ssd_tutorial.doctor.splits import (
+    base_splits,
+    home_splits,
+    rank,
+    union_parts,
+    within_splits,
+)
 
 UPRIGHT, IGNORE_EXIF, RGB = "upright", "ignore EXIF", "RGB"
 
@@ -205,8 +211,7 @@ def _part_splits(records: Records, plan: Plan) -> None:
                 plan.leaving[loser].add(name)
                 what = f"taken out of {loser}, it stays in {keeper}"
                 plan.changes.append(Change("split-overlap", records.shown_picture(name), what))
-    for union in set(records.splits) - set(base):
-        parts = [split for split in base if sets[split] <= sets[union]]
+    for union, parts in union_parts(records).items():
         rest = set().union(*(sets[split] - plan.leaving[split] for split in parts))
         plan.leaving[union] |= sets[union] - rest
 

@@ -71,6 +71,8 @@ class Records:
     """Picture files that belong to no annotation and no split."""
     faults: list[Fault] = field(default_factory=list)
     """What reading alone showed."""
+    whole: bool = True
+    """Whether these are all splits."""
 
     def edges(self, entry: RawObject) -> Box | None:
         """The object's edges xyxy in pixels, corners put in order, not cut; None without numbers.
@@ -127,6 +129,7 @@ class Records:
             self.classes,
             self.one_based,
             faults=self.faults,
+            whole=False,
         )
 
 

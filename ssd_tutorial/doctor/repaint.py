@@ -31,6 +31,6 @@ def repaint(path: Path, target: Path, jobs: set[str]) -> None:
         if profile:
             how["icc_profile"] = profile
         if kind == "JPEG":
-            untouched = jobs == {IGNORE_EXIF}
-            how["quality"] = "keep" if untouched else 95
+            same = jobs == {IGNORE_EXIF}
+            how |= {"quality": "keep"} if same else {"quality": 95, "subsampling": 0}
         done.save(target, kind, **how)

@@ -30,8 +30,10 @@ def rewrite_voc(records: Records, plan: Plan) -> Iterator[tuple[Path, bytes | No
         old = read_text(path)
         lines = list(_lines_left(old.splitlines(), records, gone))
         new = "".join(f"{line}\n" for line in lines)
-        if new.split() != old.split():
-            yield path, new.encode() if lines else None
+        if not lines and path.stem in records.splits:
+            yield path, None
+        elif new.split() != old.split():
+            yield path, new.encode()
 
 
 def _edit(path: Path, edits: dict[int, Box | None]) -> bytes:

@@ -13,21 +13,25 @@ _COPIES = ("picture-copied", "picture-repeated")
 _ROLES = (("test",), ("val", "valid", "dev", "minival"), ("train",))
 
 
-def base_splits(records: Records) -> tuple[str, ...]:
-    """The splits that should share no picture: all but unions such as ``trainval``.
-
-    A split is a union where others together hold exactly its pictures.
-    """
+def union_parts(records: Records) -> dict[str, tuple[str, ...]]:
+    """The splits that others together make up, such as ``trainval``, with those others."""
     sets = {split: set(names) for split, names in records.splits.items()}
-    unions = set()
-    for split in sorted(sets, key=lambda name: (-len(sets[name]), name)):
-        parts = [
-            names
-            for other, names in sets.items()
-            if other != split and other not in unions and names and names < sets[split]
-        ]
-        if len(parts) > 1 and set().union(*parts) == sets[split]:
-            unions.add(split)
+    by_size = sorted(sets, key=lambda split: (-len(sets[split]), split))
+    unions: dict[str, tuple[str, ...]] = {}
+    for split in by_size:
+        covered, parts = set(), []
+        for other in by_size:  # large ones first: test is no part of trainval if they overlap
+            if other not in unions and sets[other] < sets[split] and sets[other] - covered:
+                covered |= sets[other]
+                parts.append(other)
+        if len(parts) > 1 and covered == sets[split]:
+            unions[split] = tuple(parts)
+    return unions
+
+
+def base_splits(records: Records) -> tuple[str, ...]:
+    """The splits that should share no picture: all but unions."""
+    unions = union_parts(records)
     return tuple(split for split in records.splits if split not in unions)
 
 

@@ -96,6 +96,8 @@ def _check(report: Report, out: Path) -> None:
         raise ValueError("there are no files to correct: --fix copies a folder.")
     if report.pictures is None:
         raise ValueError("--fix must look at the pictures: leave --no-pictures away.")
+    if not records.whole:
+        raise ValueError("--fix copies the whole folder: leave --splits away.")
     root, there = records.root.resolve(), out.resolve()
     if there == root or root in there.parents:
         raise FileExistsError(

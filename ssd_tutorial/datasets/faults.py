@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 GO_ON = 'Or go on without: on_bad="drop" (--on-bad drop) leaves such pictures out and counts them.'
+MOST_COMPARED = 2_000
 BACKGROUND = ("background", "__background__")
 
 
@@ -115,7 +116,9 @@ def listing(bad: Sequence[object], limit: int = 5) -> str:
 
 def near(name: str, among: Iterable[str]) -> str:
     """``" (did you mean 'train'?)."`` where something is spelled like the name, else ``"."``."""
-    close = difflib.get_close_matches(name, list(among), n=2)
+    names = list(among)
+    # Comparing with all of COCO's 118 287 pictures takes seconds, for every one that is missing.
+    close = difflib.get_close_matches(name, names, n=2) if len(names) <= MOST_COMPARED else []
     return f" (did you mean {' or '.join(map(repr, close))}?)." if close else "."
 
 

@@ -5,9 +5,11 @@ computed by onnxruntime, which is asked for when it is needed and not before.
 """
 
 import json
+import logging
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.v2 import functional as F
 from tqdm.auto import tqdm
 
+from ssd_tutorial.datasets import OrReason
 from ssd_tutorial.detect import Detections, postprocess
 from ssd_tutorial.evaluate import GroundTruth
 from ssd_tutorial.network import SSD
@@ -22,6 +25,8 @@ from ssd_tutorial.presets import get_model, get_preset
 from ssd_tutorial.pretrained import load_coco
 from ssd_tutorial.priors import make_priors
 from ssd_tutorial.weights import Detector, load_weights
+
+_log = logging.getLogger(__name__)
 
 ONNX_FORMAT = "1"
 """Version of the metadata that `ssd_tutorial.export` writes and `OnnxNetwork` reads."""
@@ -72,10 +77,14 @@ class OnnxNetwork(nn.Module):
                 f"{path} was not written by this version's export: its metadata has"
                 f" ssd_tutorial.format {facts.get('ssd_tutorial.format')}, not {ONNX_FORMAT}"
             )
-        self.model = get_model(facts["model"]).with_priors(get_preset(facts["priors"]))
-        self.classes = tuple(json.loads(facts["classes"]))
-        self.facts = json.loads(facts["facts"])
-        self.limits: dict | None = json.loads(facts["limits"])
+        try:
+            self.model = get_model(facts["model"]).with_priors(get_preset(facts["priors"]))
+            self.classes = tuple(json.loads(facts["classes"]))
+            self.facts = json.loads(facts["facts"])
+            self.limits: dict | None = json.loads(facts["limits"])
+        except (KeyError, ValueError) as error:
+            words = error.args[0]
+            raise ValueError(f"{path} has metadata that cannot be used: {words}") from error
         self.num_classes, self.image_size = len(self.classes) + 1, self.model.priors.image_size
         self.register_buffer("priors", make_priors(self.model.priors), persistent=False)
 
@@ -196,18 +205,24 @@ def detect_dataset(
     *,
     batch_size: int = 16,
     workers: int = 0,
+    on_bad: Literal["raise", "drop"] = "raise",
     progress: bool | None = None,
 ) -> tuple[list[Detections], list[GroundTruth]]:
     """Detect on every picture of a dataset: both arguments that `ssd_tutorial.evaluate` wants.
 
     Args:
+        on_bad: a picture that cannot be decoded ends it, or is left out and named in the log.
         progress: show a bar; None shows it where standard error is a terminal.
     """
-    loader = DataLoader(dataset, batch_size=batch_size, num_workers=workers, collate_fn=_items)
+    items_or_reasons = OrReason(dataset, on_bad)
+    loader = DataLoader(items_or_reasons, batch_size, num_workers=workers, collate_fn=_items)
     found: list[Detections] = []
     truths: list[GroundTruth] = []
     hide = None if progress is None else not progress
     for items in tqdm(loader, desc="detecting", unit="batch", disable=hide, leave=False):
+        for reason in (item for item in items if isinstance(item, str)):
+            _log.warning("left out: %s", reason)
+        items = [item for item in items if not isinstance(item, str)]
         found += [_on_cpu(one) for one in detect(network, [image for image, _ in items])]
         truths += [ground_truth(target) for _, target in items]
     return found, truths

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
 from ssd_tutorial.augment import Item, Transform, resize
-from ssd_tutorial.datasets import UnreadablePicture
+from ssd_tutorial.datasets import OrReason, UnreadablePicture
 from ssd_tutorial.targets import Targets, make_targets
 
 _ORDER, _AUGMENTATION = 0, 1  # two streams of random numbers from one seed
@@ -117,23 +117,16 @@ def _own(item: Item) -> Item:
     return image.clone(), copied
 
 
-class _Small(Dataset):
+class _Small(OrReason):
     """Items, resized; in place of one that cannot be read, the reason."""
 
     def __init__(self, dataset: Dataset, size: int, on_bad: str):
-        self.dataset, self.transform, self.on_bad = dataset, resize(size), on_bad
-
-    def __len__(self) -> int:
-        return len(self.dataset)
+        super().__init__(dataset, on_bad)
+        self.transform = resize(size)
 
     def __getitem__(self, i: int) -> Item | str:
-        try:
-            item = self.dataset[i]
-        except UnreadablePicture as error:
-            if self.on_bad == "raise":
-                raise
-            return str(error)
-        return self.transform(item)
+        item = super().__getitem__(i)
+        return item if isinstance(item, str) else self.transform(item)
 
 
 class Batch(NamedTuple):

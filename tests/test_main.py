@@ -246,6 +246,18 @@ def test_a_broken_picture_is_named_in_one_sentence(own_data, tmp_path, capsys, m
     assert not (tmp_path / "run" / "weights.safetensors").exists()
 
 
+def test_measuring_leaves_out_a_broken_picture_by_name_if_told_to(own_data, weights, capsys):
+    broken = own_data / "JPEGImages" / "scene_0_000051.jpg"
+    broken.write_bytes(b"nothing")
+    measuring = ["eval", "--weights", weights, "--data", own_data, "--threads", "1"]
+    measuring += ["--out", own_data / "eval.json"]
+    assert refused(capsys, *measuring).startswith(f"{broken} cannot be decoded as a picture")
+    done = run(capsys, *measuring, "--on-bad", "drop")
+    assert (done.code, "on 2 pictures" in done.out) == (0, True)
+    assert f"left out: {broken} cannot be decoded as a picture" in done.out
+    assert json.loads((own_data / "eval.json").read_text())["pictures"] == 2
+
+
 def test_wrong_weights(data, weights, tmp_path, capsys):
     for command in (["eval", "--data", data], ["detect", next((data / "JPEGImages").iterdir())]):
         message = refused(capsys, *command, "--weights", tmp_path / "none")

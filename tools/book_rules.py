@@ -40,7 +40,8 @@ TRAINS_OR_TIMES = {12, 13, 15, 16, 17}  # chapters that may ignore an output
 FILLER = re.compile(r"\b(simply|just|obviously|trivially|of course)\b", re.I)
 READS = {
     *("open", "Path", "chdir", "imread", "read_image", "read_csv", "loadtxt", "genfromtxt"),
-    *("load", "load_file", "safe_open", "fromfile", "VOCFolder", "ImageFolder"),
+    *("load", "load_file", "safe_open", "fromfile", "ImageFolder"),
+    *("VOCFolder", "COCOFolder", "YOLOFolder", "open_folder"),
 }
 NOT_FILES = {"torch.hub.load"}
 

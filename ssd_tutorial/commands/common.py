@@ -1,6 +1,9 @@
 """What several commands share: devices, threads, and words about left-out boxes."""
 
-from typing import Literal
+import contextlib
+import logging
+import sys
+from typing import Literal, TextIO
 
 import torch
 from torch.utils.data import Dataset
@@ -12,6 +15,15 @@ def print_dropped(dataset: Dataset) -> None:
     """Say which boxes and pictures ``on_bad="drop"`` has left out, if any."""
     if getattr(dataset, "dropped", None) or getattr(dataset, "left_out", None):
         print(dataset.summary())
+
+
+def print_log(stack: contextlib.ExitStack, stream: TextIO) -> None:
+    """Until the stack unwinds, print what the package logs: all on stdout, elsewhere warnings."""
+    logger, handler = logging.getLogger("ssd_tutorial"), logging.StreamHandler(stream)
+    handler.setLevel(logging.INFO if stream is sys.stdout else logging.WARNING)
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    stack.callback(logger.removeHandler, handler)
 
 
 def find_device(name: str) -> torch.device:

@@ -1,10 +1,12 @@
 """``python -m ssd_tutorial eval``: measure a detector (chapters 12 and 14)."""
 
+import contextlib
 import json
 import math
+import sys
 from pathlib import Path
 
-from ssd_tutorial.commands.common import OnBad, find_device, print_dropped, use_threads
+from ssd_tutorial.commands.common import OnBad, find_device, print_dropped, print_log, use_threads
 from ssd_tutorial.datasets import open_dataset
 from ssd_tutorial.evaluate import COCO_SIZES, coco_ap, voc_ap
 from ssd_tutorial.inference import detect_dataset, load_detector
@@ -27,7 +29,7 @@ def eval_command(
         weights: a file that `train` wrote.
         data: "scenes", or a folder in the layout of PASCAL VOC.
         split: which list of pictures to look at.
-        on_bad: impossible boxes in the data: stop, or leave them out.
+        on_bad: impossible boxes and unreadable files in the data: stop, or leave them out by name.
         out: the JSON file to write; by default eval-SPLIT.json beside the weights.
         workers: processes that load pictures.
         threads: processor threads; 0 lets torch decide.
@@ -38,7 +40,9 @@ def eval_command(
     network = detector.network.to(find_device(device))
     dataset = open_dataset(data, split, classes=detector.classes, on_bad=on_bad)
     print_dropped(dataset)
-    found, truths = detect_dataset(network, dataset, workers=workers)
+    with contextlib.ExitStack() as stack:
+        print_log(stack, sys.stdout)
+        found, truths = detect_dataset(network, dataset, workers=workers, on_bad=on_bad)
     voc = voc_ap(found, truths, detector.classes)
     eleven = voc_ap(found, truths, detector.classes, interpolation="11 points")
     by_size = {
@@ -49,7 +53,7 @@ def eval_command(
     print(f"{'class':<{width}}  objects   AP@.5")
     for name, ap in voc.ap.items():
         print(f"{name:<{width}}  {voc.objects[name]:7d}  {ap:6.3f}")
-    print(f"\nmAP@.5 (area)         {voc.mean_ap:.3f}   on {len(dataset)} pictures")
+    print(f"\nmAP@.5 (area)         {voc.mean_ap:.3f}   on {len(truths)} pictures")
     print(f"mAP@.5 (11 points)    {eleven.mean_ap:.3f}")
     print(f"mAP@.5:.95 (COCO)     {(coco := coco_ap(found, truths, detector.classes).mean_ap):.3f}")
     sizes = ", ".join(f"{name} {ap:.3f}" for name, ap in by_size.items())
@@ -58,7 +62,7 @@ def eval_command(
         "weights": weights.name,
         "data": Path(data).resolve().name,
         "split": split,
-        "pictures": len(dataset),
+        "pictures": len(truths),
         "map50": voc.mean_ap,
         "map50_11_points": eleven.mean_ap,
         "map50_95_coco": coco,

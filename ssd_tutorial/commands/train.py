@@ -2,19 +2,24 @@
 
 import contextlib
 import functools
-import logging
 import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated
 
 import torch
 import tyro
 from torch.utils.data import Dataset
 
-from ssd_tutorial.commands.common import OnBad, find_device, print_dropped, use_threads
+from ssd_tutorial.commands.common import (
+    OnBad,
+    find_device,
+    print_dropped,
+    print_log,
+    use_threads,
+)
 from ssd_tutorial.datasets import open_dataset
 from ssd_tutorial.devices import Devices
 from ssd_tutorial.recipes import RECIPES, Recipe, get_recipe
@@ -78,7 +83,7 @@ def train_command(
         if not devices.first:  # what every process would say, the first one says
             nowhere = stack.enter_context(open(os.devnull, "w"))
             stack.enter_context(contextlib.redirect_stdout(nowhere))
-        _print_log(stack, sys.stdout if devices.first else sys.stderr)
+        print_log(stack, sys.stdout if devices.first else sys.stderr)
         dataset = open_dataset(data, split, on_bad=on_bad)
         classes = ", ".join(dataset.classes)
         print(f"{data}, split {split}: {len(dataset)} pictures, classes {classes}")
@@ -128,15 +133,6 @@ def train_command_of(recipe: str) -> Callable[..., None]:
         workers=os.cpu_count() or 1,
         checkpoint_every=32_000,
     )
-
-
-def _print_log(stack: contextlib.ExitStack, stream: TextIO) -> None:
-    """Until the stack unwinds, print what the package logs: all on stdout, elsewhere warnings."""
-    logger, handler = logging.getLogger("ssd_tutorial"), logging.StreamHandler(stream)
-    handler.setLevel(logging.INFO if stream is sys.stdout else logging.WARNING)
-    logger.setLevel(logging.INFO)
-    logger.addHandler(handler)
-    stack.callback(logger.removeHandler, handler)
 
 
 def _kept_in_memory(dataset: Dataset, settings: Recipe, workers: int, on_bad: OnBad) -> Resized:

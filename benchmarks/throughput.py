@@ -3,7 +3,7 @@
 Prints pictures a second (median and quartiles of the timed steps) for batches of 1, 8 and 32 in
 float32 and in half precision. The pictures are noise that is on the device already: loading them is
 what ``python -m benchmarks.dataloading`` measures. With ``--record NAME`` the table is kept in
-data/runs/NAME/result.json, where chapter 15 reads it.
+data/runs/NAME/result.json, where chapter 15 reads it; interrupted, the same command goes on.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import json
 import shlex
 import sys
 import time
+from itertools import product
 from pathlib import Path
 
 import torch
@@ -51,38 +52,27 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     return options
 
 
-def measure(options: argparse.Namespace) -> list[dict]:
-    """One row for each model, precision, batch and kind of step."""
-    cases = [
-        (model, precision, batch, training)
-        for model in options.models
-        for precision in options.precisions
-        for batch in options.batches
-        for training in (True, False)
-    ]
-    rows = []
-    for model, precision, batch, training in tqdm(cases, unit="row", disable=None):
-        network = SSD(get_model(model), CLASSES)
-        network = network.to(options.device, memory_format=torch.channels_last)
-        speed = images_per_second(
-            network,
-            batch,
-            precision,
-            training=training,
-            steps=options.steps,
-            warmup=options.warmup,
-            clock=CLOCKS[options.clock],
-        )
-        kind = "training" if training else "forward"
-        numbers = {name: round(value, 3) for name, value in speed._asdict().items()}
-        rows.append(
-            {"model": model, "precision": precision, "batch": batch, "kind": kind, **numbers}
-        )
-        tqdm.write(
-            f"{model:<8} {precision} batch {batch:>3} {kind:<9}"
-            f" {speed.median:>9.2f} [{speed.low:.2f} {speed.high:.2f}]"
-        )
-    return rows
+def cases_of(options: argparse.Namespace) -> list[tuple]:
+    """Model, precision, batch and kind of step, in the order of the table."""
+    kinds = ("training", "forward")
+    return list(product(options.models, options.precisions, options.batches, kinds))
+
+
+def measure(case: tuple, options: argparse.Namespace) -> dict:
+    """The table's row of a case."""
+    model, precision, batch, kind = case
+    network = SSD(get_model(model), CLASSES)
+    speed = images_per_second(
+        network.to(options.device, memory_format=torch.channels_last),
+        batch,
+        precision,
+        training=kind == "training",
+        steps=options.steps,
+        warmup=options.warmup,
+        clock=CLOCKS[options.clock],
+    )
+    numbers = {name: round(value, 2) for name, value in speed._asdict().items()}
+    return {"model": model, "precision": precision, "batch": batch, "kind": kind, **numbers}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -99,17 +89,34 @@ def main(arguments: list[str] | None = None) -> int:
     }
     print(", ".join(f"{k} {v}" for k, v in where.items()))
     print("pictures a second: median [quartiles]")
-    rows = measure(options)
-    if options.record:
-        words = sys.argv[1:] if arguments is None else arguments
-        command = shlex.join(["python", "-m", "benchmarks.throughput", *words])
-        folder = RUNS / options.record
-        folder.mkdir(parents=True, exist_ok=True)
-        with written_whole(folder / "result.json") as file:
-            record = {**where, "rows": rows, "command": command}
-            file.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-        print(f"kept in {folder / 'result.json'}")
+    words = sys.argv[1:] if arguments is None else arguments
+    command = shlex.join(["python", "-m", "benchmarks.throughput", *words])
+    path = RUNS / options.record / "result.json" if options.record else None
+    rows = kept_rows(path, where) if path else {}
+    for case in tqdm(cases_of(options), unit="row", disable=None):
+        if case not in rows:
+            rows[case] = measure(case, options)
+        row = rows[case]
+        tqdm.write(
+            f"{row['model']:<8} {row['precision']} batch {row['batch']:>3} {row['kind']:<9}"
+            f" {row['median']:>9.2f} [{row['low']:.2f} {row['high']:.2f}]"
+        )
+        if path:
+            record = {**where, "rows": list(rows.values()), "command": command}
+            with written_whole(path) as file:
+                file.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return 0
+
+
+def kept_rows(path: Path, where: dict) -> dict[tuple, dict]:
+    """Rows that an interrupted measurement has left, if it was made in the same way."""
+    if not path.is_file():
+        return {}
+    record = json.loads(path.read_text(encoding="utf-8"))
+    if any(record[name] != value for name, value in where.items()):
+        raise SystemExit(f"{path} was measured elsewhere or otherwise: give another --record")
+    names = ("model", "precision", "batch", "kind")
+    return {tuple(row[name] for name in names): row for row in record["rows"]}
 
 
 if __name__ == "__main__":

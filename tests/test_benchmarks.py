@@ -32,6 +32,27 @@ def test_throughput_keeps_a_row_for_each_case(records, tmp_path, capsys):
     assert "slim300  fp32 batch   2 training" in capsys.readouterr().out
 
 
+def test_an_interrupted_throughput_goes_on(records, tmp_path, monkeypatch):
+    words = "--models slim300 --batches 1 --precisions fp32 --device cpu --steps 1 --warmup 0"
+    words += " --threads 1 --record here"
+    timed, real = [], records["throughput"].images_per_second
+
+    def measured(network, *args, training, **options):
+        timed.append(training)
+        if len(timed) == 2:
+            raise KeyboardInterrupt
+        return real(network, *args, training=training, **options)
+
+    monkeypatch.setattr(records["throughput"], "images_per_second", measured)
+    with pytest.raises(KeyboardInterrupt):
+        records["throughput"].main(words.split())
+    assert records["throughput"].main(words.split()) == 0
+    assert timed == [True, False, False]  # the first row was not measured again
+    assert len(json.loads((tmp_path / "here" / "result.json").read_text())["rows"]) == 2
+    with pytest.raises(SystemExit, match="measured elsewhere or otherwise"):
+        records["throughput"].main([*words.split(), "--clock", "processor"])
+
+
 @pytest.mark.parametrize("words", ["--clock processor", "--clock processor --threads 2"])
 def test_processor_time_of_several_threads_is_refused(records, words, capsys):
     with pytest.raises(SystemExit):

@@ -1,16 +1,30 @@
 """Detection on pictures of any size: pixels of each picture, whatever else is in the batch."""
 
+import json
+import sys
+from dataclasses import replace
+
+import onnx
 import pytest
 import torch
 from torchvision import tv_tensors
 
-from ssd_tutorial import inference
+from ssd_tutorial import inference, pretrained
 from ssd_tutorial.boxes import cxcywh_to_xyxy
 from ssd_tutorial.datasets import Scenes
 from ssd_tutorial.detect import postprocess
-from ssd_tutorial.inference import detect, detect_dataset, ground_truth
+from ssd_tutorial.export import export_onnx
+from ssd_tutorial.inference import (
+    OnnxNetwork,
+    detect,
+    detect_dataset,
+    ground_truth,
+    load_detector,
+)
 from ssd_tutorial.network import SSD
 from ssd_tutorial.presets import SLIM300
+from ssd_tutorial.pretrained import COCO_MODEL
+from ssd_tutorial.weights import Detector, save_weights
 
 PRIOR = 8000
 
@@ -164,3 +178,164 @@ def test_a_ground_truth_is_a_copy():
     _, target = Scenes(1, size=64)[0]
     ground_truth(target).boxes.zero_()
     assert target["boxes"].max() > 0
+
+
+def test_variances_are_those_of_the_networks_priors(certain, monkeypatch):
+    """Half the variance, half the way from the prior."""
+    moves = torch.full((1, 8732, 4), 2.0)
+    still = Certain.forward
+    monkeypatch.setattr(Certain, "forward", lambda self, x: (still(self, x)[0], moves))
+    usual = detect(certain, pictures((300, 300)))[0].boxes[0]
+    priors = certain.model.priors.vary(variances=(0.05, 0.05, 0.1, 0.1))
+    certain.model = replace(certain.model, priors=priors)
+    halved = detect(certain, pictures((300, 300)))[0].boxes[0]
+    cx, cy, w, h = (certain.priors[PRIOR] * 300).tolist()
+    for box, share in ((usual, 1.0), (halved, 0.5)):
+        size = torch.tensor([w, h]) * torch.tensor(0.4 * share).exp()
+        centre = torch.tensor([cx + 0.2 * share * w, cy + 0.2 * share * h])
+        expected = torch.cat([centre - size / 2, centre + size / 2]).clamp(0, 300)
+        torch.testing.assert_close(box, expected)
+
+
+# --- detectors from files ------------------------------------------------------------------------
+
+CLASSES = ("ant", "bee", "cow")
+
+
+@pytest.fixture(scope="module")
+def files(network, tmp_path_factory):
+    """The same detector as weights, as raw ONNX, and with its post-processing inside."""
+    folder = tmp_path_factory.mktemp("detectors")
+    save_weights(folder / "w.safetensors", network, CLASSES, {"samples": 7})
+    detector = Detector(network, CLASSES, {"samples": 7})
+    export_onnx(detector, folder / "raw.onnx")
+    export_onnx(detector, folder / "whole.onnx", postprocessing=True, score_threshold=0.2)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["w.safetensors", "raw.onnx", "whole.onnx"])
+def test_each_file_is_the_same_detector(files, network, name):
+    detector = load_detector(files / name)
+    assert detector.classes == CLASSES
+    assert detector.facts == {"samples": 7}
+    assert detector.network.model == SLIM300
+    assert detector.network.image_size == 300
+    assert not detector.network.state_dict() if name.endswith("onnx") else True
+    images = pictures((120, 80), (300, 300), (50, 333))
+    expected = detect(network, images, score_threshold=0.25)
+    assert all(len(one.scores) > 5 for one in expected)
+    for one, other in zip(
+        detect(detector.network, images, score_threshold=0.25), expected, strict=True
+    ):
+        assert close(one, other)
+
+
+def test_a_dataset_is_detected_on_from_onnx(files, network):
+    scenes = [Scenes(1, size=size, start=size)[0] for size in (64, 90, 70)]
+    expected, _ = detect_dataset(network, scenes, batch_size=2, progress=False)
+    found, truths = detect_dataset(
+        load_detector(files / "raw.onnx").network, scenes, batch_size=2, progress=False
+    )
+    assert len(truths) == 3
+    assert all(close(one, other) for one, other in zip(found, expected, strict=True))
+
+
+def test_limits_that_are_inside_can_only_be_narrowed(files):
+    network = load_detector(files / "whole.onnx").network
+    image = pictures((100, 100))
+    everything = detect(network, image)[0]
+    assert everything.scores.min() > 0.2
+    fewer = detect(network, image, score_threshold=0.3, iou_threshold=0.45)[0]
+    assert 0 < len(fewer.scores) < len(everything.scores)
+    for limits in ({"score_threshold": 0.1}, {"iou_threshold": 0.5}, {"detections_per_image": 3}):
+        with pytest.raises(ValueError, match="only the score threshold can be raised|inside, with"):
+            detect(network, image, **limits)
+    with pytest.raises(ValueError, match=r"whole\.onnx gives detections, no scores of priors"):
+        network(torch.zeros(1, 3, 300, 300, dtype=torch.uint8))
+
+
+def test_limits_of_raw_onnx_are_free(files):
+    network = load_detector(files / "raw.onnx").network
+    assert len(detect(network, pictures((100, 100)), detections_per_image=3)[0].scores) == 3
+
+
+@pytest.mark.parametrize(
+    "images", [torch.zeros(1, 3, 300, 300), torch.zeros(1, 3, 200, 300, dtype=torch.uint8)]
+)
+def test_onnx_takes_bytes_of_its_size(files, images):
+    with pytest.raises(ValueError, match=r"images must be uint8 \[B, 3, 300, 300\], not"):
+        load_detector(files / "raw.onnx").network(images)
+
+
+def test_coco_is_a_detector(monkeypatch):
+    made = Detector(SSD(COCO_MODEL, 81).eval(), pretrained.COCO_CLASSES, {})
+    monkeypatch.setattr(inference, "load_coco", lambda: made)
+    assert load_detector("coco") is made
+
+
+def test_files_that_are_no_detectors(files, tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no ONNX file at .*none.onnx"):
+        load_detector(tmp_path / "none.onnx")
+    with pytest.raises(FileNotFoundError, match="there is no file of weights at"):
+        load_detector(tmp_path / "none.safetensors")
+    (tmp_path / "noise.onnx").write_bytes(b"no model in here")
+    with pytest.raises(ValueError, match=r"noise\.onnx is no ONNX file that onnxruntime can open"):
+        load_detector(tmp_path / "noise.onnx")
+    content = (files / "raw.onnx").read_bytes()
+    (tmp_path / "half.onnx").write_bytes(content[: len(content) // 2])
+    with pytest.raises(ValueError, match=r"half\.onnx is no ONNX file"):
+        load_detector(tmp_path / "half.onnx")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"ssd_tutorial.format": None}, "has ssd_tutorial.format None, not 1"),
+        ({"ssd_tutorial.format": "2"}, "has ssd_tutorial.format 2, not 1"),
+        ({"priors": "mine"}, r"metadata that cannot be used: no preset is called 'mine'"),
+        ({"classes": "[3"}, "metadata that cannot be used"),
+        ({"classes": None}, "metadata that cannot be used: classes"),
+    ],
+)
+def test_onnx_of_others(files, tmp_path, change, message):
+    model = onnx.load(files / "raw.onnx")
+    facts = {entry.key: entry.value for entry in model.metadata_props} | change
+    del model.metadata_props[:]
+    for key, value in facts.items():
+        if value is not None:
+            model.metadata_props.add(key=key, value=value)
+    onnx.save(model, tmp_path / "b.onnx")
+    with pytest.raises(ValueError, match=message):
+        load_detector(tmp_path / "b.onnx")
+
+
+def test_missing_onnxruntime_is_named_with_its_remedy(files, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ImportError, match=r'onnxruntime.*: pip install "ssd-tutorial\[export\]"'):
+        load_detector(files / "raw.onnx")
+    load_detector(files / "w.safetensors")
+
+
+def test_a_gpu_that_onnxruntime_does_not_know_is_said(files, monkeypatch):
+    import onnxruntime
+
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    with pytest.warns(UserWarning, match="computes on the processor only: for the GPU, install"):
+        session = inference._open_session(files / "raw.onnx", "cuda")
+    assert session.get_providers() == ["CPUExecutionProvider"]
+
+
+def test_onnx_follows_the_device_of_its_priors(files, monkeypatch):
+    asked = []
+    open_session = inference._open_session
+
+    def opening(path, device):
+        asked.append(device)
+        return open_session(path, "cpu")
+
+    monkeypatch.setattr(inference, "_open_session", opening)
+    network = OnnxNetwork(files / "raw.onnx")
+    network._session("cuda")
+    network._session("cuda")
+    assert asked == ["cpu", "cuda"]
+    assert json.loads(json.dumps(network.facts)) == {"samples": 7}

@@ -69,7 +69,7 @@ def export_onnx(
     fixed = _limits(limits) if postprocessing else None
     if limits and not postprocessing:
         raise ValueError(
-            f"{', '.join(limits)}: limits belong to the post-processing, which is not asked for"
+            f"{', '.join(limits)}: limits belong to the post-processing: ask for it too"
         )
     if opset not in _OPSETS:
         raise ValueError(f"opset must be {_OPSETS[0]} to {_OPSETS[-1]}, not {opset}")

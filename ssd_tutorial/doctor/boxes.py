@@ -14,9 +14,9 @@ from ssd_tutorial.doctor.records import Box, RawObject, RawPicture, Records
 TINY = 0.01
 """A box is tiny if its width or its height is under this share of the picture's."""
 NEAR = 0.8
-"""Two boxes of one class whose IoU is above this are most often one object labelled twice. Of the
-pairs of one class in BCCD, whose cells crowd and overlap, eight lie above it, and all are such."""
-
+"""Two boxes of one class whose IoU is above this are most often one object labelled twice. In
+BCCD's train and val, whose cells crowd and overlap, seven pairs of one class lie at .83 to .93, all
+of them such, and the next at .60."""
 ROUNDING_PX = 0.5
 """A box that reaches over the border by no more than this was rounded, as the readers have it."""
 

@@ -56,6 +56,11 @@ class Report:
         counts = Counter(fault.code for fault in self.faults)
         return {code: counts[code] for code in RULES if counts[code]}
 
+    def unreached_by_class(self, reach: Reach) -> dict[str, int]:
+        """How many objects of each class a preset's priors leave under .5; the most first."""
+        names = Counter(self.objects.where[index][1].name for index in reach.unreached)
+        return dict(names.most_common())
+
     # --- tables -------------------------------------------------------------------------------
 
     def fault_table(self) -> Table:
@@ -145,6 +150,12 @@ class Report:
             f"Fewest are missed by {best.preset}: {_percent(best.unreached_share)} of the objects."
         )
         for reach in self.reaches:
+            if reach.preset in ("caffe300_voc", best.preset) and reach.unreached:
+                by_class = list(self.unreached_by_class(reach).items())[:5]
+                shown = ", ".join(
+                    f"{n} of {self.classes[name].objects} {name}" for name, n in by_class
+                )
+                lines.append(f"{reach.preset} misses {shown}.")
             if reach.preset in ("caffe300_voc", best.preset) and reach.extras:
                 lines.append(_extras_text(reach))
         return "\n".join(lines)
@@ -172,9 +183,21 @@ class Report:
             "counts": {severity: self.count(severity) for severity in SEVERITIES},
             "codes": self.codes,
             "faults": [fault.to_dict() for fault in self.faults],
-            "priors": {reach.preset: _reach_dict(reach) for reach in self.reaches},
+            "priors": {reach.preset: self._reach_dict(reach) for reach in self.reaches},
             "limits": {"tiny": TINY, "near": self.near, "reached": REACHED},
             "seconds": round(self.seconds, 2),
+        }
+
+    def _reach_dict(self, reach: Reach) -> dict:
+        return {
+            "objects": reach.objects,
+            "mean_best_iou": reach.mean_iou,
+            "unreached": len(reach.unreached),
+            "unreached_share": reach.unreached_share,
+            "unreached_by_class": self.unreached_by_class(reach),
+            "sharing_best_prior": reach.sharing,
+            "histogram": list(reach.histogram),
+            "extra_boxes": [extra._asdict() for extra in reach.extras],
         }
 
 
@@ -191,15 +214,3 @@ def _extras_text(reach: Reach) -> str:
         f"With {reach.preset}, a box more in each cell: {', then '.join(parts)}; "
         f"{left} of {len(reach.unreached)} stay under {REACHED:g}.".replace("0.5", ".5")
     )
-
-
-def _reach_dict(reach: Reach) -> dict:
-    return {
-        "objects": reach.objects,
-        "mean_best_iou": reach.mean_iou,
-        "unreached": len(reach.unreached),
-        "unreached_share": reach.unreached_share,
-        "sharing_best_prior": reach.sharing,
-        "histogram": list(reach.histogram),
-        "extra_boxes": [extra._asdict() for extra in reach.extras],
-    }

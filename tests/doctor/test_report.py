@@ -90,6 +90,8 @@ def test_json_says_everything(faulty, tmp_path):
     assert set(content["priors"]) == set(PRESETS)
     voc = content["priors"]["caffe300_voc"]
     assert sum(voc["histogram"]) == voc["objects"] == content["objects"] - 1
+    assert sum(voc["unreached_by_class"].values()) == voc["unreached"] > 0
+    assert set(voc["unreached_by_class"]) <= set(content["classes"])
     assert str(tmp_path) not in json.dumps(content)
 
 
@@ -228,4 +230,5 @@ def test_bccd_has_the_known_faults_and_no_others():
     )
     assert voc.unreached_share > 10 * coco.unreached_share
     assert (voc.extras[0].map, voc.extras[0].ratio) == ("conv4_3", 1.0)
+    assert report.unreached_by_class(voc)["Platelets"] > 0.9 * len(voc.unreached)
     assert voc.extras[0].gain > 0.9 * len(voc.unreached)

@@ -245,8 +245,10 @@ def test_limits_that_are_inside_can_only_be_narrowed(files):
     image = pictures((100, 100))
     everything = detect(network, image)[0]
     assert everything.scores.min() > 0.2
-    fewer = detect(network, image, score_threshold=0.3, iou_threshold=0.45)[0]
-    assert 0 < len(fewer.scores) < len(everything.scores)
+    tenth = float(everything.scores[9])
+    fewer = detect(network, image, score_threshold=tenth, iou_threshold=0.45)[0]
+    assert torch.equal(fewer.scores, everything.scores[everything.scores > tenth])
+    assert len(fewer.scores) < 10
     for limits in ({"score_threshold": 0.1}, {"iou_threshold": 0.5}, {"detections_per_image": 3}):
         with pytest.raises(ValueError, match="only the score threshold can be raised|inside, with"):
             detect(network, image, **limits)

@@ -6,10 +6,10 @@
     root/JPEGImages/NAME.jpg           or .jpeg, .png, .bmp, .webp, .tif, .tiff
     root/ImageSets/Main/SPLIT.txt      the NAMEs of a split, one a line
 
-CVAT and the VOC development kit write this. Two shapes of other tools are read as well: Label
-Studio's (``images`` for ``JPEGImages``, and no lists: the split ``"all"`` is every annotation),
-and Roboflow's and LabelImg's (``root/SPLIT/NAME.xml`` with ``NAME.jpg`` beside it). Chapters 12
-and 16.
+CVAT and the VOC development kit write this. Shapes of other tools are read as well: ``images`` for
+``JPEGImages`` and no lists (Label Studio: the split ``"all"`` is every annotation), annotations and
+pictures in one folder (LabelImg), and such a folder for each split, ``root/SPLIT/NAME.xml``
+(Roboflow). Chapters 12 and 16.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ssd_tutorial.datasets.faults import (
     read_text,
     unknown_class,
 )
-from ssd_tutorial.datasets.folder import Annotated, AnnotatedFolder, OnBad, long_work
+from ssd_tutorial.datasets.folder import Annotated, AnnotatedFolder, OnBad, long_work, same_split
 from ssd_tutorial.datasets.pictures import EXTENSIONS, by_last_part, files_below, picture_size
 from ssd_tutorial.datasets.voc_xml import Annotation, box_edges, read_annotation
 
@@ -144,42 +144,66 @@ class VOCFolder(AnnotatedFolder):
 
 def is_voc(root: Path) -> bool:
     """Whether a folder looks like VOC's layout in one of its shapes."""
-    if (root / "ImageSets").is_dir():
-        return True
-    folders = [root / "Annotations", *(p for p in root.iterdir() if p.is_dir())]
-    return any(_any_xml(folder) for folder in folders)
+    return (root / "ImageSets").is_dir() or bool(_annotations(root) or _beside(root))
 
 
-def _any_xml(folder: Path) -> bool:
-    return folder.is_dir() and any(folder.glob("*.xml"))
+def voc_splits(root: Path) -> list[str]:
+    """The splits of a folder in VOC's layout."""
+    lists = sorted(path.stem for path in (root / "ImageSets" / "Main").glob("*.txt"))
+    if lists or not _annotations(root):
+        return lists or _beside(root)
+    return [ALL]
+
+
+def _annotations(root: Path) -> Path | None:
+    """The folder of all annotations; LabelImg puts them beside the pictures, maybe in the root."""
+    for folder in (root / "Annotations", root / "annotations"):
+        if folder.is_dir() and any(folder.rglob("*.xml")):
+            return folder
+    return root if any(root.glob("*.xml")) else None
+
+
+def _beside(root: Path) -> list[str]:
+    """The folders of a root that hold annotations."""
+    return sorted(p.name for p in root.iterdir() if p.is_dir() and any(p.glob("*.xml")))
 
 
 def _find(root: Path, split: str) -> tuple[dict[str, Path], list[tuple[str, str]], dict]:
     """Annotations by name; the split's names, each with the line it stands in; picture files."""
     if not root.is_dir():
         raise no_folder(root)
-    annotations = root / "Annotations"
-    if not annotations.is_dir() and _any_xml(root / split):
-        return _find_beside(root, split)
-    pictures = next((p for p in (root / "JPEGImages", root / "images") if p.is_dir()), None)
-    lists = root / "ImageSets" / "Main"
-    missing = "Annotations" if not annotations.is_dir() else "" if pictures else "JPEGImages"
-    if missing or not (lists.is_dir() or split == ALL):
-        raise FileNotFoundError(
-            f"{root} is no folder in VOC's layout: it has no {missing or 'ImageSets/Main'} "
-            f"(it holds {', '.join(sorted(p.name for p in root.iterdir())) or 'nothing'})."
-            + ("" if missing else f" Without lists, its only split is {ALL!r}.")
-        )
+    annotations, lists = _annotations(root), root / "ImageSets" / "Main"
+    if annotations is None:
+        if not _beside(root):
+            there = ", ".join(sorted(p.name for p in root.iterdir())) or "nothing"
+            raise FileNotFoundError(
+                f"{root} is no folder in VOC's layout: it has no Annotations/*.xml (it holds "
+                f"{there})."
+            )
+        found = same_split(split, _beside(root))
+        if found is None:
+            raise no_split(root, split, _beside(root))
+        return _find_beside(root, found)
     files = _stems(annotations)
-    if split == ALL and not (lists / f"{ALL}.txt").is_file():
-        return files, [(name, str(annotations)) for name in files], files_below(pictures)
-    return files, _read_list(root, lists, split, files), files_below(pictures)
+    places = (root / "JPEGImages", root / "images", annotations)
+    pictures = files_below(next(place for place in places if place.is_dir()))
+    if (lists / f"{split}.txt").is_file():
+        return files, _read_list(lists / f"{split}.txt", files), pictures
+    if split == ALL:
+        return files, [(name, str(annotations)) for name in files], pictures
+    if voc_splits(root) == [ALL]:
+        raise FileNotFoundError(
+            f"{root} has no split {split!r}: without lists in ImageSets/Main, its only split is "
+            f"{ALL!r}. Write {lists / split}.txt, with the name of a picture in each line, or let "
+            f"`python -m ssd_tutorial data split {root}` divide the pictures."
+        )
+    raise no_split(root, split, voc_splits(root))
 
 
 def _find_beside(root: Path, split: str) -> tuple[dict[str, Path], list[tuple[str, str]], dict]:
     """The same where pictures and annotations of a split share a folder."""
     files = _stems(root / split)
-    others = [p for p in sorted(root.iterdir()) if p.is_dir() and p.name != split]
+    others = [root / name for name in _beside(root) if name != split]
     every = {f"{p.name}/{name}": path for p in others for name, path in _stems(p).items()} | files
     pictures = files_below(root / split)
     names = sorted({Path(p).with_suffix("").as_posix() for p in pictures} | set(files))
@@ -191,10 +215,7 @@ def _stems(annotations: Path) -> dict[str, Path]:
     return {name[: -len(".xml")]: path for name, path in below.items()}
 
 
-def _read_list(root: Path, lists: Path, split: str, files: dict) -> list[tuple[str, str]]:
-    path = lists / f"{split}.txt"
-    if not path.is_file():
-        raise no_split(root, split, (p.stem for p in lists.glob("*.txt")))
+def _read_list(path: Path, files: dict[str, Path]) -> list[tuple[str, str]]:
     lines: dict[str, str] = {}
     twice = []
     for number, line in enumerate(read_text(path).splitlines(), 1):

@@ -295,5 +295,9 @@ def test_help_reads_like_documentation(capsys):
     with pytest.raises(SystemExit), io.StringIO():
         run("--help")
     shown = " ".join(capsys.readouterr().out.split())
-    for words in ("fetch only what this split needs", "goes on where it stopped", "{list,get}"):
+    for words in (
+        "fetch only what this split needs",
+        "goes on where it stopped",
+        "{list,get,split}",
+    ):
         assert words in shown

@@ -413,8 +413,19 @@ def test_label_studio_has_images_and_no_lists(folder):
     shutil.rmtree(folder / "ImageSets")
     (folder / "JPEGImages").rename(folder / "images")
     assert open_dataset(folder, "all").names == ["picture_0", "picture_1", "picture_2"]
-    with pytest.raises(FileNotFoundError, match=r"no ImageSets/Main .* its only split is 'all'"):
+    with pytest.raises(FileNotFoundError, match=r"its only split is 'all'.* data split .*pets"):
         open_dataset(folder, "train")
+    (folder / "Annotations").rename(folder / "annotations")  # as many published sets have it
+    assert len(open_dataset(folder, "all")) == 3
+
+
+@pytest.mark.parametrize("inside", [".", "Annotations"])
+def test_labelimg_puts_annotations_beside_the_pictures(folder, tmp_path, inside):
+    one = tmp_path / "one"
+    shutil.copytree(folder / "Annotations", one / inside)
+    for path in (folder / "JPEGImages").iterdir():
+        shutil.copy(path, one / inside)
+    assert open_dataset(one, "all").names == ["picture_0", "picture_1", "picture_2"]
 
 
 def test_roboflow_has_a_folder_for_each_split(folder, tmp_path):
@@ -428,6 +439,9 @@ def test_roboflow_has_a_folder_for_each_split(folder, tmp_path):
     assert (len(train), len(valid)) == (2, 1)
     assert train.classes == valid.classes == ("R & B <3>", "ant", "zebra")
     assert valid[0][1]["name"] == "picture_2"
+    assert len(open_dataset(root, "val")) == 1
+    with pytest.raises(FileNotFoundError, match=r"no split 'test'.* Its splits: train, valid"):
+        open_dataset(root, "test")
     (root / "train" / "picture_1.xml").unlink()  # a picture that nobody has looked at yet
     with pytest.raises(
         FileNotFoundError, match=r"there is no annotation picture_1\.xml.*Write one"

@@ -1,0 +1,102 @@
+"""Divide a folder without splits into pictures to train on and pictures to measure on.
+
+Many tools export one heap. The two parts are written as the lists of its layout; no picture and no
+annotation is moved or changed. Chapter 16.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from ssd_tutorial.datasets.coco import coco_splits
+from ssd_tutorial.datasets.folder import AnnotatedFolder, short_names
+from ssd_tutorial.datasets.layouts import find_layout, open_folder
+from ssd_tutorial.datasets.voc import ALL, voc_splits
+from ssd_tutorial.datasets.yolo_files import yolo_splits
+from ssd_tutorial.whole_files import written_whole
+
+PARTS = ("train", "val")
+
+
+def split_folder(root: str | Path, share: float = 0.2, seed: int = 0) -> dict[str, int]:
+    """Write the splits ``train`` and ``val`` of a folder that has one split.
+
+    Which picture goes where is drawn from its name and the seed. Pictures that belong together,
+    such as the frames of one film, are not recognised: `doctor` finds those that are nearly the
+    same in both parts.
+
+    Args:
+        root: a folder in the layout of VOC, COCO or YOLO.
+        share: of the pictures that go to ``val``, above 0 and below 1.
+        seed: another one divides otherwise.
+
+    Returns:
+        The number of pictures of each part.
+
+    Raises:
+        FileNotFoundError: as `find_layout`.
+        FileExistsError: the folder has several splits already, or one called like a part.
+        ValueError: ``share`` leaves a part empty; otherwise as the reader of the layout.
+    """
+    root = Path(root)
+    layout = find_layout(root)
+    splits = {"VOC": voc_splits, "COCO": coco_splits, "YOLO": yolo_splits}[layout](root)
+    if len(splits) != 1 or set(splits) & set(PARTS):
+        raise FileExistsError(
+            f"{root} has the splits {', '.join(splits)} already: a folder that has one, such as "
+            f"'all', can be divided. Use those, or take their lists away first."
+        )
+    (whole,) = splits
+    if layout == "VOC" and whole != ALL and not (root / "ImageSets").is_dir():
+        raise ValueError(f"the pictures of {root} lie in {root / whole}: give that folder itself.")
+    # Bad boxes and pictures are nobody's business here; each reader finds them again.
+    dataset = open_folder(root, whole, on_bad="drop")
+    names = sorted(dataset.names, key=lambda name: _draw(name, seed))
+    count = round(share * len(names)) if 0 < share < 1 else 0
+    if not 0 < count < len(names):
+        raise ValueError(
+            f"a share of {share:g} of {len(names)} pictures leaves a part empty: it must be above "
+            f"0 and below 1, with a picture for each part."
+        )
+    chosen = {"val": set(names[:count]), "train": set(names[count:])}
+    write = {"VOC": _write_voc, "COCO": _write_coco, "YOLO": _write_yolo}[layout]
+    for part in PARTS:
+        write(dataset, part, [name for name in dataset.names if name in chosen[part]])
+    return {part: len(chosen[part]) for part in PARTS}
+
+
+def _draw(name: str, seed: int) -> str:
+    return hashlib.sha256(f"{seed}/{name}".encode()).hexdigest()
+
+
+def _write_voc(dataset: AnnotatedFolder, part: str, names: Sequence[str]) -> None:
+    text = "".join(f"{name}\n" for name in names)
+    _write(dataset.root / "ImageSets" / "Main" / f"{part}.txt", text)
+
+
+def _write_yolo(dataset: AnnotatedFolder, part: str, names: Sequence[str]) -> None:
+    wanted = set(names)
+    paths = [dataset.picture_path(i) for i, name in enumerate(dataset.names) if name in wanted]
+    lines = "".join(f"./{path.relative_to(dataset.root).as_posix()}\n" for path in paths)
+    _write(dataset.root / f"{part}.txt", lines)
+
+
+def _write_coco(dataset: AnnotatedFolder, part: str, names: Sequence[str]) -> None:
+    content = json.loads(coco_splits(dataset.root)[dataset.split].read_bytes())
+    called = short_names([image["file_name"] for image in content["images"]])
+    wanted = set(names)
+    pairs = zip(called, content["images"], strict=True)
+    images = [image for name, image in pairs if name in wanted]
+    ids = {image["id"] for image in images}
+    annotations = [one for one in content["annotations"] if one["image_id"] in ids]
+    changed = content | {"images": images, "annotations": annotations}
+    file = dataset.root / "annotations" / f"instances_{part}.json"
+    _write(file, json.dumps(changed, ensure_ascii=False) + "\n")
+
+
+def _write(path: Path, text: str) -> None:
+    with written_whole(path) as file:
+        file.write_text(text, encoding="utf-8")

@@ -35,8 +35,7 @@ def doctor_command(
         splits: look at these splits only; by default at all.
         pictures: decode every picture: finds those that cannot be read, are turned by EXIF, have
             another size than their annotation says, or are there twice. --no-pictures is fast.
-        near: the IoU above which two boxes of one class are called one object labelled twice; 1
-            calls none so.
+        near: the IoU above which two boxes of one class are one object labelled twice; 1 for none.
         shown: how many findings of one kind are printed; report.json has all of them.
         workers: what decodes pictures in parallel; 0 takes one a processor.
     """

@@ -6,6 +6,7 @@ import re
 from collections import Counter, defaultdict
 from typing import NamedTuple
 
+from ssd_tutorial.datasets.faults import BACKGROUND
 from ssd_tutorial.doctor.boxes import at
 from ssd_tutorial.doctor.faults import Fault
 from ssd_tutorial.doctor.records import Records
@@ -17,7 +18,6 @@ NEARLY_EVERY = 0.9
 """A class in at least this share of the pictures with objects is expected in all of them."""
 ENOUGH = 20
 """Fewer pictures than this say nothing about what is expected."""
-_BACKGROUND = ("background", "__background__", "bg")
 
 
 class ClassCount(NamedTuple):
@@ -40,11 +40,13 @@ def count_classes(records: Records) -> dict[str, ClassCount]:
         pictures.update(counts.keys())
         for split in splits_of.get(name, ()):
             in_split[split].update(counts)
+    # Some lists of classes begin with the background, of which there are no objects.
+    listed = [name for name in records.classes if not is_background(name)]
     return {
         name: ClassCount(
             objects[name], pictures[name], {s: in_split[s][name] for s in records.splits}
         )
-        for name in sorted({*objects, *records.classes})
+        for name in sorted({*objects, *listed})
     }
 
 
@@ -60,7 +62,7 @@ def check_labels(records: Records, counts: dict[str, ClassCount]) -> list[Fault]
 
 def is_background(name: str) -> bool:
     """Whether a class is the background by its name."""
-    return name.strip().lower() in _BACKGROUND
+    return name.strip().lower() in BACKGROUND
 
 
 def _check_names(records: Records, counts: dict[str, ClassCount]) -> list[Fault]:
@@ -84,7 +86,7 @@ def _check_counts(records: Records, counts: dict[str, ClassCount]) -> list[Fault
     base = [split for split in base_splits(records) if records.splits[split]]
     for name, count in counts.items():
         if count.objects < RARE:
-            what = f"{name} has {count.objects} objects in {count.pictures} pictures"
+            what = f"{name}: {_many(count.objects, 'object')} in {_many(count.pictures, 'picture')}"
             faults.append(Fault("class-rare", "classes", what))
         lacking = [split for split in base if not count.by_split[split]]
         if count.objects and len(lacking) < len(base):
@@ -121,3 +123,7 @@ def _check_empty(records: Records) -> list[Fault]:
         for picture in records.pictures.values()
         if picture.annotation and not picture.objects and not picture.unread
     ]
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -341,3 +341,15 @@ def test_shapes_of_other_tools(clean_folders, tmp_path):
     report = examine(tmp_path, progress=False)
     assert report.records.splits == {"train": ("train/p0", "train/p1"), "valid": ("valid/p100",)}
     assert [f.file for f in report.of("annotation-missing")] == ["train/p1.jpg"]
+
+
+def test_yolo_list_may_begin_with_the_background(own_yolo):
+    listing = own_yolo / "data.yaml"
+    text = listing.read_text()
+    listing.write_text(text.replace("- blue", "- blue\n- background"))
+    assert listing.read_text() != text
+    report = examine(own_yolo, progress=False)
+    assert set(report.classes) == {"red", "green", "blue"}
+    assert report.count("error") == 0
+    (own_yolo / "labels" / "train" / "p0.txt").write_text("3 0.5 0.5 0.2 0.2\n")
+    assert len(examine(own_yolo, progress=False).of("class-background")) == 1

@@ -52,7 +52,7 @@ def test_every_variant_is_trained_measured_and_recorded_once(tool, tmp_path):
     crop = found["variants"]["flips and crop"]
     assert crop["map50"] == [0.6, 0.6]
     assert crop["last_loss"] == [1.25, 1.25]
-    assert crop["ap50"][0] == {"RBC": 0.1235}
+    assert crop["ap50"][0] == {"RBC": 0.12346}
     assert set(found["minutes"]) == {1.5}
     assert found["data"] == "BCCD"  # no path of this machine
     assert str(tmp_path) not in json.dumps(found)

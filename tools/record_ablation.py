@@ -92,8 +92,8 @@ def _write_record(arguments) -> None:
         variants[variant] = {
             "flags": flags,
             "seeds": done,
-            "map50": [round(r["map50"], 4) for r in results],
-            "ap50": [{k: round(v, 4) for k, v in r["ap50"].items()} for r in results],
+            "map50": [round(r["map50"], 5) for r in results],
+            "ap50": [{k: round(v, 5) for k, v in r["ap50"].items()} for r in results],
             "last_loss": [round(float(log[-1]["total"]), 4) for log in logs],
         }
     drop = f" --on-bad {arguments.on_bad}" if arguments.on_bad != "raise" else ""

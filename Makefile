@@ -113,6 +113,10 @@ $(AXE): tests/browser/package-lock.json
 	@npm ci --prefix tests/browser --ignore-scripts --no-audit --no-fund
 	@touch $@
 
+.PHONY: kills
+kills: $(STAMP) ## kill a training twenty times and compare it with an undisturbed one (`make test`: four times)
+	@$(BIN)/python tests/test_faults.py --kills 20
+
 .PHONY: colab
 colab: $(STAMP) ## run the chapters as Colab does (own environment, 5 GB); one: make colab CHAPTER=08_matching
 	@$(BIN)/python tools/colab.py $(CHAPTER)

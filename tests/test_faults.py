@@ -242,10 +242,10 @@ def test_a_run_that_is_killed_again_and_again_ends_like_one_that_was_not(data, t
     assert len(places) == 4, places
     assert any(place.startswith("inside the writing of checkpoint") for place in places), places
     assert_same_run(whole, killed)
-    # after a kill, another start is on record, unless it struck before the first checkpoint
-    starts = json.loads((killed / "environment.json").read_text())
-    assert [start["from_step"] for start in starts] == sorted({s["from_step"] for s in starts})
-    assert len(starts) > 1
+    # every start that came to a checkpoint is on record, also if it was killed while writing it
+    starts = [s["from_step"] for s in json.loads((killed / "environment.json").read_text())]
+    assert starts == sorted(starts)
+    assert 1 < len(starts) <= 5
 
 
 # --- a damaged checkpoint between two runs --------------------------------------------------------

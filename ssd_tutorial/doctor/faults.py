@@ -95,8 +95,8 @@ RULES: dict[str, Rule] = {
     "split-overlap": Rule(
         "error",
         "pictures that stand in two splits",
-        "a score on pictures that were trained on says nothing; --fix keeps each in one split: "
-        "test before val before train",
+        "a score on pictures that were trained on says nothing: part them; --fix keeps each in one "
+        "split, test before val before train, unless both splits are the same folder",
     ),
     "picture-copied": Rule(
         "error",

@@ -82,10 +82,9 @@ def make_plan(report: Report) -> Plan:
             edits = dict(correct(report.records, picture, report.near, plan.changes))
             if edits:
                 plan.edits[name] = edits
-    for fault in report.faults:
-        if fault.code in _BY_THE_WAY and (fault.file, fault.code) not in {
-            (change.file, change.code) for change in plan.changes
-        }:
+    found = [*report.records.faults, *report.of("split-repeats"), *report.of("split-empty")]
+    for fault in found:
+        if fault.code in _BY_THE_WAY:
             what = f"{_BY_THE_WAY[fault.code]} ({fault.what})"
             plan.changes.append(Change(fault.code, fault.file, what, fault.number, fault.name))
     return plan
@@ -203,9 +202,9 @@ def _part_splits(records: Records, plan: Plan) -> None:
     sets = {split: set(names) for split, names in records.splits.items()}
     nested = {frozenset(pair) for pair in within_splits(records)}
     for a, b in combinations(base, 2):
-        if frozenset((a, b)) in nested:
-            continue
         loser, keeper = (b, a) if rank(a) >= rank(b) else (a, b)
+        if frozenset((a, b)) in nested or not _can_lose(records, loser):
+            continue
         for name in sorted(sets[a] & sets[b] - set(plan.left_out)):
             if name not in plan.leaving[loser]:
                 plan.leaving[loser].add(name)
@@ -214,6 +213,12 @@ def _part_splits(records: Records, plan: Plan) -> None:
     for union, parts in union_parts(records).items():
         rest = set().union(*(sets[split] - plan.leaving[split] for split in parts))
         plan.leaving[union] |= sets[union] - rest
+
+
+def _can_lose(records: Records, split: str) -> bool:
+    """Whether a picture can be taken out of a split and stay in another: not if it is a folder."""
+    path = records.split_files.get(split)
+    return path is not None and path.is_file()
 
 
 def _paint(report: Report, name: str, plan: Plan) -> None:

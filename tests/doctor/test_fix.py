@@ -285,6 +285,31 @@ def test_yolo_lists_lose_what_they_share(own_yolo):
     assert str(root) not in (out / "valid.txt").read_text()
 
 
+def test_one_folder_for_two_splits_cannot_be_parted(own_yolo):
+    listing = own_yolo / "data.yaml"
+    text = listing.read_text()
+    listing.write_text(text.replace("val: images/val", "test: images/train"))
+    assert listing.read_text() != text
+    shutil.rmtree(own_yolo / "images" / "val")
+    assert examine(own_yolo, progress=False).codes["split-overlap"] == 30
+    _, changes, after = fixed(own_yolo)
+    assert "split-overlap" not in {change.code for change in changes}  # nothing is claimed
+    assert after.codes["split-overlap"] == 30
+
+
+def test_every_change_is_listed_once(own_coco, tools):
+    def change(content):
+        for entry in content["annotations"][:3]:
+            entry["image_id"] = 7777
+
+    tools.edit_json(own_coco, "train", change)
+    (own_coco / "train" / "p20.jpg").unlink()
+    _, changes, after = fixed(own_coco)
+    assert after.count("error") == 0
+    codes = [change.code for change in changes]
+    assert sorted(codes) == ["object-without-picture"] * 3 + ["picture-missing"]
+
+
 # --- refusals ------------------------------------------------------------------------------------
 
 

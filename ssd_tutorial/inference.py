@@ -144,7 +144,7 @@ def _open_session(path: Path, device: str):
         import onnxruntime
     except ImportError as error:
         raise ImportError(
-            f'{path} needs onnxruntime, which is not installed: pip install "ssd-tutorial[export]"'
+            f"{path} needs onnxruntime, which is not installed: pip install onnxruntime"
         ) from error
     providers = ["CPUExecutionProvider"]
     if device == "cuda":

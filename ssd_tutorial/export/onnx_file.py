@@ -155,5 +155,5 @@ def _check_installed() -> None:
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise ImportError(
-            f'export needs {error.name}, which is not installed: pip install "ssd-tutorial[export]"'
+            f"export needs {error.name}, which is not installed: pip install {error.name}"
         ) from error

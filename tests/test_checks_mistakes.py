@@ -230,6 +230,16 @@ def precise_ones(scores, right, least):
     return sorted(s for s in scores.tolist() if precision_at(scores, right, s) >= least)
 
 
+# Chapter 15
+
+
+def stairs(iteration, highest, milestones, warmup, late=False, once=False, first=1):
+    passed = sum(iteration > m if late else iteration >= m for m in milestones)
+    if iteration < warmup:
+        return highest * (iteration + first) / warmup
+    return highest / 10 ** (min(1, passed) if once else passed)
+
+
 PLANTED = {
     "04.1": [
         (0.04 / 0.32, "counts the overlap twice"),
@@ -483,6 +493,37 @@ PLANTED = {
         (lambda scores, right, least: scores.min(), "What is their mean?"),
         (lambda scores, right, least: 90, "One of the scores will do"),
         (lambda *case: precise_ones(*case)[-2], "Try every score"),
+    ],
+    "15.1": [
+        (120_000 / 16_551, "An iteration is a whole batch"),
+        (60_000 * 32 / 16_551, "the paper's first schedule"),
+        (16_551 / 3_840_000, "You divide the other way round"),
+        (1000, "How many pictures does one iteration take"),
+    ],
+    "15.2": [
+        (2 * 19 * 19 * 1024 * 9 * 512, "is both at once"),
+        (19 * 19 * 1024 * 13 * 13 * 512, "looks at nine of them"),
+        (19 * 19 * 1024 * 512, "at more than one pixel"),
+        (19 * 19 * 1024 * 9, "at all channels of its input"),
+        (1_000_000, "How many numbers does the layer put out"),
+    ],
+    "15.3": [
+        (lambda *case: stairs(*case, late=True), "one iteration late"),
+        (lambda *case: stairs(*case, once=True), "Each milestone divides again"),
+        (lambda *case: stairs(*case, first=0), "moves nothing"),
+        (lambda i, highest, milestones, warmup: highest, "How many milestones"),
+        (lambda i, highest, milestones, warmup: 2 * highest, "Print it for the first"),
+    ],
+    "15.4": [
+        (lambda ns: [n / max(1, sum(ns)) for n in ns], "divides by their number too"),
+        (lambda ns: [1.0] * len(ns), "where positives are few"),
+        (lambda ns: [max(1, sum(ns)) / max(1, n) for n in ns], "The other way round"),
+        (lambda ns: [2.0] * len(ns), "A process has divided its sum"),
+    ],
+    "15.5": [
+        (20, "You count the activations alone"),
+        (32, "This is for bfloat16"),
+        (3, "is in bytes"),
     ],
 }
 

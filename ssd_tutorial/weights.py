@@ -26,6 +26,7 @@ from ssd_tutorial.presets import PRESETS, ModelPreset, get_model, get_preset
 from ssd_tutorial.whole_files import written_whole
 
 _MODEL, _OPTIMIZER = "model.", "optimizer."
+_ENTRIES = {"model", "priors", "classes", "facts"}
 _TENSORS_SHA256, _HEADER_SHA256 = "tensors_sha256", "header_sha256"
 
 
@@ -198,14 +199,18 @@ def _opened(path: str | Path) -> Iterator:
 
 def _header(path: str | Path, found: dict[str, str] | None) -> Header:
     found = found or {}
-    due = found.get(_HEADER_SHA256)
-    if due is not None and _header_sha256(found) != due:
-        raise DamagedWeights(f"{path} is damaged: its header is not the one that was written")
-    missing = {"model", "priors", "classes", "facts"} - set(found)
+    missing = _ENTRIES - set(found)
     if missing:
         raise DamagedWeights(
             f"{path} was not written by ssd_tutorial: its header lacks {', '.join(sorted(missing))}"
         )
+    # An entry that nobody writes may be a checksum whose name is damaged. The first files had none.
+    unknown = set(found) - _ENTRIES - {"optimizer", _TENSORS_SHA256, _HEADER_SHA256}
+    due = found.get(_HEADER_SHA256)
+    if unknown or (due is None and _TENSORS_SHA256 in found):
+        raise DamagedWeights(f"{path} is damaged: its header has lost a checksum")
+    if due is not None and _header_sha256(found) != due:
+        raise DamagedWeights(f"{path} is damaged: its header is not the one that was written")
     try:
         model = get_model(found["model"]).with_priors(get_preset(found["priors"]))
         classes, facts = json.loads(found["classes"]), json.loads(found["facts"])

@@ -1,6 +1,8 @@
 """What all unit tests share: one thread each, fixed seeds, and a bound on their time."""
 
 import os
+import tempfile
+from pathlib import Path
 
 # Before anything imports PyTorch: xdist runs one process a core, and more threads would only
 # take turns. Also the drawing of figures without a screen.
@@ -41,3 +43,15 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def open_to_others():
+    """Lets other users enter a folder of pytest's, which are for their owner alone."""
+
+    def enter(path):
+        ours = [p for p in (path, *path.parents) if Path(tempfile.gettempdir()) in p.parents]
+        for folder in ours:
+            folder.chmod(0o755)
+
+    return enter

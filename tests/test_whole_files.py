@@ -153,11 +153,10 @@ for folder in sys.argv[1:]:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="other rights there")
-def test_a_read_only_folder_is_refused(tmp_path):
+def test_a_read_only_folder_is_refused(tmp_path, open_to_others):
     folder = tmp_path / "read_only"
     folder.mkdir(mode=0o555)
-    for parent in (tmp_path, *list(tmp_path.parents)[:2]):
-        parent.chmod(0o755)  # pytest's own are for their owner alone
+    open_to_others(tmp_path)
     command = [sys.executable, "-c", WITHOUT_RIGHTS, str(folder), str(folder / "new")]
     package = Path(whole_files.__file__).parents[1]
     done = subprocess.run(command, capture_output=True, text=True, cwd=package)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 from torchvision import tv_tensors
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from ssd_tutorial.datasets.faults import (
     GO_ON,
@@ -201,7 +201,11 @@ class AnnotatedFolder(Dataset):
 
 
 def long_work(what: Iterable[T], total: int, words: str) -> Iterable[T]:
-    """The same, with a bar where standard error is a terminal and the work takes seconds."""
+    """The same, with a bar where standard error is a terminal and the work takes seconds.
+
+    Plain text, also in notebooks: tqdm.auto makes a widget there even of a bar that is never shown,
+    and a page with a widget asks other origins for scripts.
+    """
     return tqdm(what, desc=words, total=total, unit="", delay=2, disable=None, leave=False)
 
 

@@ -7,7 +7,6 @@ time. Before a step is timed, both sides must give the same result.
 import argparse
 import gc
 import json
-import platform
 import random
 import sys
 from pathlib import Path
@@ -18,6 +17,7 @@ import torch
 import torchvision
 
 from benchmarks.steps import STEPS, Step
+from ssd_tutorial.run_facts import processor
 
 
 def take_turns(step: Step, seconds: float, least: int) -> tuple[list[float], list[float]]:
@@ -39,14 +39,6 @@ def take_turns(step: Step, seconds: float, least: int) -> tuple[list[float], lis
 def quartiles(times: list[float]) -> tuple[float, float, float]:
     low, _, high = quantiles(times, n=4)
     return low, median(times), high
-
-
-def processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(x.split(":")[1].strip() for x in lines if x.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:

@@ -16,10 +16,10 @@ from dataclasses import asdict, replace
 import torch
 from torch.utils.data import Dataset
 
-from benchmarks.__main__ import processor
 from benchmarks.throughput import RUNS
 from ssd_tutorial.datasets import Scenes
 from ssd_tutorial.recipes import RECIPES, Recipe
+from ssd_tutorial.run_facts import processor
 from ssd_tutorial.run_log import Step
 from ssd_tutorial.samples import Resized
 from ssd_tutorial.train import train

@@ -26,11 +26,11 @@ from torch.utils.data import Dataset
 from torchvision.transforms import v2
 from tqdm.auto import tqdm
 
-from benchmarks.__main__ import processor
 from benchmarks.throughput import RUNS
 from ssd_tutorial.augment import training_transform
 from ssd_tutorial.datasets import Scenes, VOCFolder, write_voc
 from ssd_tutorial.recipes import RECIPES, Recipe
+from ssd_tutorial.run_facts import processor
 from ssd_tutorial.samples import Samples, load_batches
 from ssd_tutorial.whole_files import written_whole
 

@@ -17,10 +17,10 @@ from pathlib import Path
 import torch
 from tqdm.auto import tqdm
 
-from benchmarks.__main__ import processor
 from ssd_tutorial.costs import images_per_second
 from ssd_tutorial.network import SSD
 from ssd_tutorial.presets import MODELS, get_model
+from ssd_tutorial.run_facts import processor
 from ssd_tutorial.whole_files import written_whole
 
 RUNS = Path(__file__).parent.parent / "data" / "runs"

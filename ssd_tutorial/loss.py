@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from ssd_tutorial.boxes import VARIANCES, encode
 from ssd_tutorial.matching import Matches, match
-from ssd_tutorial.mining import hard_negatives
+from ssd_tutorial.mining import Miner, hard_negatives
 from ssd_tutorial.targets import Targets
 
 
@@ -30,6 +30,7 @@ def multibox_loss(
     priors_cxcywh: Tensor,
     *,
     matches: Matches | None = None,
+    mine: Miner = hard_negatives,
     negative_ratio: float = 3,
     alpha: float = 1,
     variances=VARIANCES,
@@ -45,6 +46,7 @@ def multibox_loss(
         targets: ground truths of the B images, from `ssd_tutorial.targets.make_targets`.
         priors_cxcywh: ``[P, 4]``.
         matches: the outcome of `match`, if it is known already.
+        mine: which negatives count, `ssd_tutorial.mining.hard_negatives` or one like it.
 
     Raises:
         ValueError: shapes that do not fit together, or a label that `logits` has no class for.
@@ -58,7 +60,7 @@ def multibox_loss(
     # All P priors are ranked, without gradient; only those that count are differentiated.
     with torch.no_grad():
         background_loss = logits.logsumexp(dim=-1) - logits[..., 0]
-    counted = positive | hard_negatives(background_loss, positive, negative_ratio)
+    counted = positive | mine(background_loss, positive, negative_ratio)
     confidence = F.cross_entropy(logits[counted], labels[counted], reduction="sum")
 
     image, prior = positive.nonzero(as_tuple=True)

@@ -1,7 +1,15 @@
-"""Hard negative mining: which of thousands of negatives the loss looks at (chapter 10)."""
+"""Hard negative mining: which of thousands of negatives the loss looks at (chapter 10).
+
+`hard_negatives` is SSD's answer. The other two have its signature, to be compared with it.
+"""
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
+
+Miner = Callable[[Tensor, Tensor, float], Tensor]
+"""From ``background_loss`` and ``positive``, both ``[B, P]``, and a ratio: the negatives to use."""
 
 
 def hard_negatives(background_loss: Tensor, positive: Tensor, ratio: float = 3) -> Tensor:
@@ -25,3 +33,16 @@ def hard_negatives(background_loss: Tensor, positive: Tensor, ratio: float = 3) 
     hardest = background_loss.masked_fill(positive, -torch.inf).topk(most, dim=1).indices
     chosen = torch.arange(most, device=wanted.device) < wanted[:, None]  # [B, most]
     return torch.zeros_like(positive).scatter_(1, hardest, chosen)
+
+
+def random_negatives(background_loss: Tensor, positive: Tensor, ratio: float = 3) -> Tensor:
+    """As many negatives as `hard_negatives` takes, but any of them, whatever their loss.
+
+    Draws on torch's global random numbers.
+    """
+    return hard_negatives(torch.rand_like(background_loss), positive, ratio)
+
+
+def all_negatives(background_loss: Tensor, positive: Tensor, ratio: float = 3) -> Tensor:
+    """Every negative of the batch: no mining at all. `ratio` is not used."""
+    return ~positive

@@ -40,6 +40,7 @@ def train(
     workers: int = 0,
     on_bad: Literal["raise", "drop"] = "raise",
     compiled: bool = False,
+    loss_function: Callable[..., MultiBoxLoss] = multibox_loss,
     checkpoint_every: int = 2_000,
     log_every: int = 50,
     report: Callable[[Step], None] | None = None,
@@ -60,6 +61,7 @@ def train(
         on_bad: a picture that cannot be decoded ends the training, or is replaced by the next one
             of its epoch and named in the log.
         compiled: translate the network with ``torch.compile`` first.
+        loss_function: what to make small; `multibox_loss`, or one that is called as it is.
         checkpoint_every: samples between two checkpoints.
         log_every: steps between two reports; losses are means over them.
         report: called with every report, such as ``print``.
@@ -108,7 +110,8 @@ def train(
             named.update(batch.dropped)
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(step, total_steps, recipe) * group["factor"]
-            loss = _loss(forward, network, batch.to(devices.device), devices)
+            batch = batch.to(devices.device)
+            loss = _loss(loss_function, forward, network, batch, devices)
             if not loss.total.isfinite():
                 raise run.not_finite(step, loss.total.item(), batch.names)
             optimizer.zero_grad()
@@ -178,7 +181,13 @@ def _transform(recipe: Recipe, network: SSD) -> Transform:
     )
 
 
-def _loss(forward: nn.Module, network: SSD, batch: Batch, devices: Devices) -> MultiBoxLoss:
+def _loss(
+    function: Callable[..., MultiBoxLoss],
+    forward: nn.Module,
+    network: SSD,
+    batch: Batch,
+    devices: Devices,
+) -> MultiBoxLoss:
     """The loss of a batch; of several processes, this one's part of it.
 
     The parts are divided by the N of all processes, not by their own, so that they add up to what
@@ -187,7 +196,7 @@ def _loss(forward: nn.Module, network: SSD, batch: Batch, devices: Devices) -> M
     with devices.autocast():
         logits, offsets = forward(batch.images)
     variances = network.model.priors.variances
-    loss = multibox_loss(logits, offsets, batch.targets, network.priors, variances=variances)
+    loss = function(logits, offsets, batch.targets, network.priors, variances=variances)
     if devices.count == 1:
         return loss
     everywhere = devices.sum(loss.num_positives)

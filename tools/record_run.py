@@ -130,7 +130,7 @@ def _write_record(arguments, passed_on: list[str], folders: list[Path]) -> None:
         "ap50": [_rounded(r["ap50"]) for r in results],
         "objects": results[0]["objects"],
         "minutes": [one["minutes"] for one in all_facts],
-        "hardware": _hardware(arguments.threads),
+        "hardware": hardware(arguments.threads),
         "torch": facts["torch"],
         "commits": [_commit(folder) for folder in folders],
         "settings": _recipe(facts),
@@ -139,7 +139,7 @@ def _write_record(arguments, passed_on: list[str], folders: list[Path]) -> None:
     target = arguments.records / "runs" / arguments.name
     target.mkdir(parents=True, exist_ok=True)
     for seed, folder in zip(arguments.seeds, folders, strict=True):
-        _copy_log(folder / "run.csv", target / f"seed-{seed}.csv")
+        copy_log(folder / "run.csv", target / f"seed-{seed}.csv")
     (target / "result.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     weights = arguments.records / "weights" / f"{arguments.name}.safetensors"
     weights.parent.mkdir(parents=True, exist_ok=True)
@@ -161,7 +161,7 @@ def _rounded(numbers: dict[str, float | None]) -> dict[str, float | None]:
     return {key: None if value is None else round(value, 4) for key, value in numbers.items()}
 
 
-def _copy_log(source: Path, target: Path) -> None:
+def copy_log(source: Path, target: Path) -> None:
     with source.open(newline="") as file:
         rows = list(csv.DictReader(file))
     with target.open("w", newline="") as file:
@@ -172,7 +172,7 @@ def _copy_log(source: Path, target: Path) -> None:
             writer.writerow(short)
 
 
-def _hardware(threads: int) -> str:
+def hardware(threads: int) -> str:
     used = threads or torch.get_num_threads()
     return f"CPU {processor()}, {used} thread{'s' if used > 1 else ''}"
 

@@ -1,0 +1,66 @@
+// Explorer: two boxes and their IoU.
+
+import { area, intersection, iou, toCxcywh } from "./geometry.js";
+import { INK, LOOKS } from "./paper.js";
+import { explorer } from "./ui.js";
+
+const BLUE = LOOKS[0].colour;
+const ORANGE = LOOKS[1].colour;
+const show = (box) => box.map((number) => number.toFixed(2)).join(", ");
+
+export default explorer({
+  label: "Two boxes and their IoU",
+  state: ["boxes"],
+
+  build(frame) {
+    const stage = frame.stage({ label: "Picture with two boxes" });
+    const areas = frame.table({ label: "Areas", header: ["area", "% of the picture"] });
+    const formats = frame.table({ label: "The boxes in numbers", header: ["box", "xyxy", "cxcywh"] });
+    const looks = [
+      { stroke: BLUE },
+      { stroke: ORANGE, "stroke-dasharray": "9 4" },
+    ];
+
+    return function draw() {
+      const boxes = frame.get("boxes");
+      const [a, b] = boxes;
+      const shared = intersection(a, b);
+      const union = area(a) + area(b) - shared;
+      const value = iou(a, b);
+
+      stage.picture(frame.get("picture"));
+      if (shared > 0) {
+        const overlap = [Math.max(a[0], b[0]), Math.max(a[1], b[1]), Math.min(a[2], b[2]), Math.min(a[3], b[3])];
+        stage.rect("overlap", overlap, { fill: INK, "fill-opacity": 0.3, stroke: "none" });
+        const [x, y, right, bottom] = stage.px(overlap);
+        const middle = { "text-anchor": "middle", "font-size": 18, "font-weight": 600 };
+        stage.text("value", (x + right) / 2, (y + bottom) / 2 + 5, value.toFixed(2), middle);
+      }
+      boxes.forEach((box, i) => {
+        stage.handleBox(`box ${i}`, box, {
+          label: `box ${"AB"[i]}, xyxy ${show(box)}`,
+          tag: "AB"[i],
+          attributes: looks[i],
+          set: (moved) => frame.set({ boxes: boxes.map((old, j) => (j === i ? moved : old)) }),
+        });
+      });
+
+      const percent = (part) => (100 * part).toFixed(1);
+      areas([
+        ["A", percent(area(a))],
+        ["B", percent(area(b))],
+        ["intersection", percent(shared)],
+        ["union", percent(union)],
+        ["IoU", value.toFixed(3)],
+      ]);
+      formats(boxes.map((box, i) => ["AB"[i], show(box), show(toCxcywh(box))]));
+      frame.say(
+        shared > 0
+          ? `The boxes share ${percent(shared)} % of the picture and cover ${percent(union)} % together: ` +
+              `IoU = ${percent(shared)} / ${percent(union)} = ${value.toFixed(2)}. ` +
+              (value >= 0.5 ? "That is a match, at SSD's threshold of 0.5." : "For a match, SSD asks 0.5.")
+          : "The boxes do not overlap: their IoU is 0, however near or far they are.",
+      );
+    };
+  },
+});

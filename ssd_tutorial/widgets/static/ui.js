@@ -1,0 +1,245 @@
+// The frame of an explorer: its state, its controls, its words, and when it draws.
+
+import { Chart, Stage, assign, clamp } from "./paper.js";
+
+/** An HTML element; `children` are nodes or text. */
+export function html(tag, attributes = {}, ...children) {
+  const node = assign(document.createElement(tag), attributes);
+  node.append(...children);
+  return node;
+}
+
+const firstStates = new WeakMap(); // of each model, what reset goes back to
+let count = 0;
+
+/** An anywidget. `label` names it for screen readers; `state` lists the traits that can change;
+ *  `build(frame)` makes controls and papers, and returns the function that draws them. */
+export function explorer({ label, state, build }) {
+  return {
+    render({ model, el }) {
+      const frame = new Frame(model, el, label, state);
+      frame.start(build(frame));
+      return () => frame.stop();
+    },
+  };
+}
+
+class Frame {
+  #model;
+  #state;
+  #papers = [];
+  #controls = []; // functions that bring a control in step with the state
+  #asked = 0;
+  #saying = 0;
+
+  constructor(model, el, label, state) {
+    this.#model = model;
+    this.#state = state;
+    if (!firstStates.has(model)) {
+      firstStates.set(model, structuredClone(Object.fromEntries(state.map((n) => [n, model.get(n)]))));
+    }
+    this.calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.main = html("div", { class: "ssd-main" });
+    this.side = html("div", { class: "ssd-side" });
+    this.words = html("p", { class: "ssd-words", "aria-hidden": "true" });
+    this.live = html("p", { class: "ssd-live", role: "status" });
+    const reset = html("button", { type: "button", class: "ssd-reset" }, "Reset");
+    reset.addEventListener("click", () => this.set(structuredClone(firstStates.get(model))));
+    this.root = html(
+      "div",
+      // the second attribute keeps JupyterLab from taking keys for commands, such as "delete cell"
+      { class: "ssd-explorer", "data-lm-suppress-shortcuts": "true", role: "group" },
+      this.main,
+      this.side,
+      this.words,
+      this.live,
+      reset,
+    );
+    assign(this.root, { "aria-label": label, "data-explorer": model.get("module") });
+    this.root.addEventListener("keydown", (event) => event.stopPropagation()); // nor the page
+    el.classList.add("ssd-host");
+    el.replaceChildren(this.root);
+  }
+
+  // --- state ---
+  get(name) {
+    return this.#model.get(name);
+  }
+
+  /** Change traits, here and in Python: {name: value}. Never change a list in place. */
+  set(changes) {
+    for (const [name, value] of Object.entries(changes)) this.#model.set(name, value);
+    this.#model.save_changes();
+  }
+
+  start(draw) {
+    this.draw = draw;
+    this.ask = () => (this.#asked ||= requestAnimationFrame(() => this.#redraw()));
+    for (const name of this.#state) this.#model.on(`change:${name}`, this.ask);
+    this.sizes = new ResizeObserver(() => {
+      if (this.#papers.filter((paper) => paper.measure()).length) this.ask();
+    });
+    for (const paper of this.#papers) this.sizes.observe(paper.svg);
+    this.#papers.forEach((paper) => paper.measure());
+    this.#redraw();
+  }
+
+  stop() {
+    for (const name of this.#state) this.#model.off(`change:${name}`, this.ask);
+    this.sizes.disconnect();
+    cancelAnimationFrame(this.#asked);
+    clearTimeout(this.#saying);
+  }
+
+  #redraw() {
+    this.#asked = 0;
+    const from = performance.now();
+    const papers = this.#papers.filter((paper) => paper.width);
+    papers.forEach((paper) => paper.begin());
+    this.#controls.forEach((follow) => follow());
+    if (papers.length === this.#papers.length) this.draw();
+    papers.forEach((paper) => paper.end());
+    globalThis.explorerTimes?.push([this.get("module"), performance.now() - from]);
+  }
+
+  /** What the explorer shows, in a sentence or two. Screen readers hear it when it stays. */
+  say(words) {
+    if (this.words.textContent === words) return;
+    this.words.textContent = words;
+    clearTimeout(this.#saying);
+    this.#saying = setTimeout(() => (this.live.textContent = words), 400);
+  }
+
+  // --- where to draw ---
+  stage(options) {
+    return this.#add(new Stage(options.into ?? this.main, options));
+  }
+
+  chart(options) {
+    return this.#add(new Chart(options.into ?? this.side, options));
+  }
+
+  #add(paper) {
+    this.#papers.push(paper);
+    return paper;
+  }
+
+  // --- controls: each shows and sets the trait `name` ---
+  slider({ label, name, min, max, step, show = (value) => value.toFixed(2) }) {
+    const input = html("input", { type: "range", min, max, step });
+    const output = html("output");
+    input.addEventListener("input", () => this.set({ [name]: Number(input.value) }));
+    this.side.append(html("label", { class: "ssd-control" }, `${label} `, output, input));
+    this.#controls.push(() => {
+      input.value = this.get(name);
+      output.textContent = show(this.get(name));
+      assign(input, { "aria-valuetext": output.textContent });
+    });
+    return input;
+  }
+
+  /** One of several; `options` are [value, words]. */
+  choice({ label, name, options }) {
+    const group = `ssd-choice-${(count += 1)}`;
+    const field = html("fieldset", { class: "ssd-choice" }, html("legend", {}, label));
+    const inputs = options.map(([value, words]) => {
+      const input = html("input", { type: "radio", name: group, value });
+      input.addEventListener("change", () => this.set({ [name]: value }));
+      field.append(html("label", {}, input, html("span", {}, words)));
+      return [value, input];
+    });
+    this.side.append(field);
+    this.#controls.push(() => {
+      for (const [value, input] of inputs) input.checked = value === this.get(name);
+    });
+    return field;
+  }
+
+  check({ label, name }) {
+    const input = html("input", { type: "checkbox" });
+    input.addEventListener("change", () => this.set({ [name]: input.checked }));
+    this.side.append(html("label", { class: "ssd-control ssd-check" }, input, ` ${label}`));
+    this.#controls.push(() => (input.checked = this.get(name)));
+    return input;
+  }
+
+  button(label, action) {
+    const button = html("button", { type: "button" }, label);
+    button.addEventListener("click", action);
+    this.side.append(button);
+    return button;
+  }
+
+  /** Buttons that go through the whole numbers 0 .. `last()` of the trait `name`: back, play, on. */
+  player({ label, name, last, milliseconds = 600 }) {
+    const go = (step) => this.set({ [name]: clamp(step, 0, last()) });
+    let timer = 0;
+    const pause = () => {
+      clearInterval(timer);
+      timer = 0;
+      play.textContent = "Play";
+    };
+    const button = (words, action) => {
+      const node = html("button", { type: "button" }, words);
+      node.addEventListener("click", action);
+      return node;
+    };
+    const play = button("Play", () => {
+      if (timer) return pause();
+      if (this.calm) return go(last()); // the reader asked for no motion
+      if (this.get(name) >= last()) go(0);
+      play.textContent = "Pause";
+      timer = setInterval(() => {
+        if (!play.isConnected || this.get(name) >= last()) pause();
+        else go(this.get(name) + 1);
+      }, milliseconds);
+    });
+    const step = (words, by) =>
+      button(words, () => {
+        pause();
+        go(this.get(name) + by);
+      });
+    const output = html("output");
+    const row = html("div", { class: "ssd-player", role: "group", "aria-label": label });
+    row.append(step("Back", -1), play, step("Next", 1), output);
+    this.side.append(row);
+    this.#controls.push(() => (output.textContent = `${label} ${this.get(name)} of ${last()}`));
+    return row;
+  }
+
+  // --- words and numbers ---
+  /** A place for numbers; the function returned takes rows of cells, the first ones heads. */
+  table({ label, header, into = this.side }) {
+    const head = header.map((words) => html("th", { scope: "col" }, words));
+    const body = html("tbody");
+    const table = html("table", { class: "ssd-table", "aria-label": label });
+    table.append(html("thead", {}, html("tr", {}, ...head)), body);
+    into.append(html("div", { class: "ssd-scroll" }, table));
+    let before = "";
+    return (rows) => {
+      if (before === (before = JSON.stringify(rows))) return;
+      const line = ([first, ...rest]) =>
+        html("tr", {}, html("th", { scope: "row" }, first), ...rest.map((c) => html("td", {}, c)));
+      body.replaceChildren(...rows.map(line));
+    };
+  }
+
+  /** Swatches with words: [attributes of an SVG line, words]. The function returned takes them. */
+  legend({ into = this.side } = {}) {
+    const list = html("ul", { class: "ssd-legend" });
+    into.append(list);
+    let before = "";
+    return (items) => {
+      if (before === (before = JSON.stringify(items))) return;
+      list.replaceChildren(
+        ...items.map(([look, words]) => {
+          const swatch = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+          assign(swatch, { viewBox: "0 0 26 12", width: 26, height: 12, "aria-hidden": "true" });
+          const line = document.createElementNS(swatch.namespaceURI, "path");
+          swatch.append(assign(line, { d: "M1 6H25", "stroke-width": 3, ...look }));
+          return html("li", {}, swatch, ` ${words}`);
+        }),
+      );
+    };
+  }
+}

@@ -1,0 +1,71 @@
+"""Traits that refuse what cannot be drawn: boxes inside out, numbers that are none."""
+
+import math
+from collections.abc import Sequence
+
+import traitlets
+
+
+class Box(traitlets.TraitType):
+    """A box, xyxy in fractions of the picture: a list of four numbers."""
+
+    info_text = "a box [xmin, ymin, xmax, ymax] in fractions of the picture"
+
+    def validate(self, obj, value):
+        """The box as a list of floats. Raises `TraitError`, which names the rule it breaks."""
+        if problem := _problem(value):
+            raise traitlets.TraitError(f"{type(obj).__name__}.{self.name}: {problem}")
+        return [float(number) for number in value]
+
+
+class Boxes(traitlets.TraitType):
+    """A list of such boxes; `fewest` and `most` bound its length."""
+
+    info_text = "a list of boxes [xmin, ymin, xmax, ymax] in fractions of the picture"
+
+    def __init__(self, default_value, *, fewest: int = 0, most: int = 100, **kwargs):
+        self._bounds = fewest, most
+        super().__init__(default_value, **kwargs)
+
+    def validate(self, obj, value):
+        """The boxes as lists of floats. Raises `TraitError`, which names box and rule."""
+        where = f"{type(obj).__name__}.{self.name}"
+        value = value.tolist() if hasattr(value, "tolist") else value
+        if not isinstance(value, Sequence) or isinstance(value, str):
+            raise traitlets.TraitError(f"{where} must be {self.info_text}, not {value!r}")
+        fewest, most = self._bounds
+        if not fewest <= len(value) <= most:
+            raise traitlets.TraitError(f"{where} holds {fewest} to {most} boxes, not {len(value)}")
+        for index, box in enumerate(value):
+            if problem := _problem(box):
+                raise traitlets.TraitError(f"{where}, box {index}: {problem}")
+        return [[float(number) for number in box] for box in value]
+
+
+class Number(traitlets.Float):
+    """A finite number between `min` and `max`."""
+
+    def validate(self, obj, value):
+        """The number. Raises `TraitError` if it is not finite or out of bounds."""
+        value = super().validate(obj, float(value) if isinstance(value, int) else value)
+        if not math.isfinite(value):
+            raise traitlets.TraitError(f"{type(obj).__name__}.{self.name} must be finite")
+        return value
+
+
+def _problem(box) -> str | None:
+    """What is wrong with a box, in words; None if nothing is."""
+    box = box.tolist() if hasattr(box, "tolist") else box
+    if not isinstance(box, Sequence) or isinstance(box, str) or len(box) != 4:
+        return f"a box is four numbers [xmin, ymin, xmax, ymax], not {box!r}"
+    try:
+        numbers = [float(number) for number in box]
+    except (TypeError, ValueError):
+        return f"a box is four numbers, not {box!r}"
+    if not all(map(math.isfinite, numbers)):
+        return f"{box}: every coordinate must be a finite number"
+    if numbers[2] <= numbers[0] or numbers[3] <= numbers[1]:
+        return f"{box}: xmax must be above xmin and ymax above ymin"
+    if min(numbers) < -1 or max(numbers) > 2:
+        return f"{box}: corners are fractions of the picture; divide pixels by its width and height"
+    return None

@@ -1,4 +1,4 @@
-"""Write the bootstrap cell into chapters: it installs the package where it is missing (Colab).
+"""Write the bootstrap cell into chapters: in Colab it installs the package and allows explorers.
 
     python tools/bootstrap.py                  # every chapter
     python tools/bootstrap.py 08_matching      # one of them

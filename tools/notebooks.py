@@ -13,7 +13,7 @@ BOOK = ROOT / "book"
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 BOOTSTRAP = """\
-# Colab has no ssd_tutorial yet: install it there. Elsewhere this cell does nothing.
+# For Colab: install ssd_tutorial, and allow live figures. Elsewhere this cell does nothing.
 import importlib.util
 
 if importlib.util.find_spec("ssd_tutorial") is None:
@@ -27,7 +27,13 @@ if importlib.util.find_spec("ssd_tutorial") is None:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"pip could not install {{source}}:\\n{{done.stderr}}")
-    importlib.invalidate_caches()"""
+    importlib.invalidate_caches()
+try:
+    from google.colab import output as colab
+except ImportError:
+    pass
+else:
+    colab.enable_custom_widget_manager()"""
 
 
 def chapters(names=()) -> list[Path]:

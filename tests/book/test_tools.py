@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import sys
+from types import ModuleType
 
 import bootstrap
 import colab
@@ -160,6 +161,24 @@ def test_a_failed_installation_says_what_pip_said(monkeypatch):
     monkeypatch.setattr("subprocess.run", lambda *_, **__: Done)
     with pytest.raises(RuntimeError, match="no such repository"):
         exec(compile(notebooks.bootstrap_source(), "bootstrap", "exec"), {})
+
+
+def test_the_bootstrap_cell_switches_on_the_widget_manager_of_colab(monkeypatch):
+    calls = []
+    output = ModuleType("google.colab.output")
+    output.enable_custom_widget_manager = lambda: calls.append("on")
+    colab_package = ModuleType("google.colab")
+    colab_package.output = output
+    google = ModuleType("google")
+    google.colab = colab_package
+    cell = compile(notebooks.bootstrap_source(), "bootstrap", "exec")
+    exec(cell, {})
+    assert calls == []  # there is no google.colab here
+    with monkeypatch.context() as patch:
+        for module in (google, colab_package, output):
+            patch.setitem(sys.modules, module.__name__, module)
+        exec(cell, {})
+    assert calls == ["on"]
 
 
 # --- new chapters ---------------------------------------------------------------------------------

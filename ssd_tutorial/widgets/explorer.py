@@ -15,7 +15,7 @@ from torchvision.transforms.v2 import functional as F
 
 from ssd_tutorial.looks import STYLE
 from ssd_tutorial.presets import Preset
-from ssd_tutorial.widgets import modules
+from ssd_tutorial.widgets.modules import STYLE_SHEET, joined
 
 _VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -34,8 +34,8 @@ class Explorer(anywidget.AnyWidget):
 
     def __init_subclass__(cls, module: str = "", **kwargs):
         if module:  # traitlets makes a subclass of each instance, too
-            cls._esm = modules.joined(module)
-            cls._css = modules.STYLE.read_text(encoding="utf-8")
+            cls._esm = joined(module)
+            cls._css = STYLE_SHEET.read_text(encoding="utf-8")
             cls._module = module
         super().__init_subclass__(**kwargs)
 

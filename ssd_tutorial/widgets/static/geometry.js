@@ -69,7 +69,7 @@ export function decode(offsets, [px, py, pw, ph], variances) {
 // --- scales: ssd_tutorial/scales.py, chapter 5 ---------------------------------------------------
 
 /** To the nearest whole number, halves to the even one, as Python rounds. */
-function round(x) {
+function roundHalfEven(x) {
   const low = Math.floor(x);
   const up = x - low > 0.5 || (x - low === 0.5 && low % 2 !== 0);
   return up ? low + 1 : low;
@@ -81,7 +81,7 @@ export function scales(preset) {
   const byHand = first == null ? [] : [first];
   const m = preset.maps.length - byHand.length; // maps that the formula covers
   if (m < 2) throw new RangeError(`the formula spreads scales over m >= 2 maps, not m = ${m}`);
-  const [low, high] = [round(100 * s_min), round(100 * s_max)];
+  const [low, high] = [roundHalfEven(100 * s_min), roundHalfEven(100 * s_max)];
   const percent = Math.floor((high - low) / (m - 1));
   const spread = Array.from({ length: m + 1 }, (_, k) =>
     whole_percent ? (low + percent * k) / 100 : s_min + ((s_max - s_min) * k) / (m - 1),
@@ -127,7 +127,7 @@ export function makePriors(preset) {
     for (const cy of centres) {
       for (const cx of centres) {
         for (const [w, h] of shapes) {
-          priors.set(clip([cx, cy, w, h], preset.clip), at);
+          priors.set(clipped([cx, cy, w, h], preset.clip), at);
           at += 4;
         }
       }
@@ -136,7 +136,7 @@ export function makePriors(preset) {
   return priors;
 }
 
-function clip(prior, rule) {
+function clipped(prior, rule) {
   const unit = (x) => Math.min(Math.max(x, 0), 1);
   if (rule === "wh") return [prior[0], prior[1], unit(prior[2]), unit(prior[3])];
   if (rule === "cxcywh") return prior.map(unit);
@@ -314,8 +314,8 @@ export function nms(boxes, threshold = 0.45) {
  * Which detections of one class are right, by VOC's rule, in falling score (ties as they stand).
  *
  * A detection {image, box, score} belongs to the ground truth {image, box, difficult} of its image
- * that it overlaps most, if their IoU is >= iouThreshold: the first one there is a `hit`, the others
- * are duplicates, and wrong. One that found a difficult object is `ignored`, neither right nor wrong.
+ * that it overlaps most, if their IoU is >= iouThreshold: the first one there is a `hit`, the next
+ * are duplicates, and wrong. One that found a difficult object is `ignored`: neither of the two.
  * Returns [{detection, groundTruth, hit, ignored}]: indices (groundTruth -1 for none) and flags.
  */
 export function matchDetections(detections, groundTruths, iouThreshold = 0.5) {

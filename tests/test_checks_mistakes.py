@@ -240,6 +240,70 @@ def stairs(iteration, highest, milestones, warmup, late=False, once=False, first
     return highest / 10 ** (min(1, passed) if once else passed)
 
 
+# Chapter 9
+
+
+def bent(d, at=1.0, less=0.5):
+    return torch.where(d.abs() < at, d**2 / 2, d.abs() - less)
+
+
+def entropy(scores, labels, top=0.0):
+    powers = (scores - top).exp()
+    right = powers[torch.arange(len(labels)), labels]
+    return -(right / powers.sum(dim=1)).log()
+
+
+def whole_loss(*case, kind="", alpha=None, least=1):
+    """By hand, with one thing done wrong."""
+    scores, offsets, wanted, labels, counted, given = case
+    alpha, positive = given if alpha is None else alpha, labels > 0
+    classes = scores.logsumexp(2) - scores.gather(2, labels[..., None])[..., 0]
+    boxes = bent(offsets - wanted).sum(2)
+    n = positive.sum().clamp(min=least)
+    if kind == "images":
+        each = (classes * counted + alpha * boxes * positive).sum(1)
+        return (each / positive.sum(1)).mean()
+    n = counted.sum() if kind == "counted" else n
+    classes = classes.sum() if kind == "all" else classes[counted].sum()
+    boxes = boxes[counted if kind == "negatives" else positive].sum()
+    return classes / n + alpha * (boxes if kind == "boxes" else boxes / n)
+
+
+# Chapter 13
+
+
+def keep(boxes, scores, threshold):
+    """Greedy suppression, as a mask in the order of the boxes."""
+    alive = torch.zeros(len(scores), dtype=torch.bool)
+    for i in scores.argsort(descending=True).tolist():
+        alive[i] = not (iou(boxes[[i]], boxes[alive]) > threshold).any()
+    return alive
+
+
+def moved_apart(step):
+    def one_call(boxes, scores, labels, threshold):
+        return keep(boxes + labels[:, None] * step(boxes), scores, threshold)
+
+    return one_call
+
+
+def in_order_of_score(boxes, scores, labels, threshold):
+    order = scores.argsort(descending=True)
+    far = 2 * boxes.abs().max() + 1
+    return keep((boxes + labels[:, None] * far)[order], scores[order], threshold)
+
+
+def faded(boxes, scores, threshold, fade, again=True):
+    new, left = scores.clone(), list(range(len(scores)))
+    while left:
+        best = max(left, key=lambda i: (new if again else scores)[i].item())
+        left.remove(best)
+        for i in left:
+            overlap = iou(boxes[[best]], boxes[[i]]).item()
+            new[i] *= fade(overlap) if overlap > threshold else 1
+    return new
+
+
 PLANTED = {
     "04.1": [
         (0.04 / 0.32, "counts the overlap twice"),
@@ -389,6 +453,49 @@ PLANTED = {
         (Later(lambda: positives(0.5) / positives(0.6)), "A number such as"),
         (0.999, "`match` takes the threshold"),
     ],
+    "09.1": [
+        (4.4 + math.log(4), "These are plain sizes"),
+        (0.08 + 4.5 + 0.5 + math.log(4), "past the bend"),
+        (3.08 / 4 + math.log(4), "the mean of the four"),
+        (3.08 + math.log10(4), "base 10"),
+        (3.08, "What does the class cost"),
+        (5, "Ask of each difference"),
+        (-1, "A number such as"),
+    ],
+    "09.2": [
+        (lambda d: d.abs(), "This is L1"),
+        (lambda d: d**2 / 2, "This is L2"),
+        (lambda d: bent(d**2), "You square first"),
+        (lambda d: torch.where(d < 1, d**2 / 2, d - 0.5), "compare its size with 1"),
+        (lambda d: bent(d, less=0), "What does the parabola give at 1"),
+        (lambda d: bent(d).sum(), "keeps its place"),
+        (lambda d: 2 * bent(d), "`abs` first"),
+    ],
+    "09.3": [
+        (lambda s, y: -entropy(s, y), "is its opposite"),
+        (lambda s, y: (-entropy(s, y)).exp(), "This is the probability"),
+        (lambda s, y: entropy(s, y), "Adding the same number"),
+        (lambda s, y: entropy(s, y, top=s.max()), "Adding the same number"),
+        (lambda s, y: entropy(s, y, top=s.amax(1, keepdim=True)), "Adding the same number"),
+        (lambda s, y: entropy(s, y) / math.log(2), "Softmax: e to the power"),
+        (lambda s, y: entropy(s, y).mean(), "one a row"),
+    ],
+    "09.4": [
+        (lambda *case: whole_loss(*case, kind="images"), "positives of the whole batch"),
+        (lambda *case: whole_loss(*case, kind="counted"), "all priors that count"),
+        (lambda *case: whole_loss(*case, kind="all"), "Only those that count"),
+        (lambda *case: whole_loss(*case, kind="negatives"), "has no box to find"),
+        (lambda *case: whole_loss(*case, kind="boxes"), "Only one of your two parts"),
+        (lambda *case: whole_loss(*case, least=0), "What is 0 divided by 0"),
+        (lambda *case: whole_loss(*case, alpha=1), "with a label above 0"),
+        (lambda *case: case[0].mean(0), "without `dim`"),
+    ],
+    "09.5": [
+        (2.64, "drags it far off"),
+        (1.1, "This is the median"),
+        (1.05, "the fifth still pulls"),
+        (9, "for each of the tries"),
+    ],
     "11.1": [
         (2 / 3, "a quotient of sides"),
         (0.4, "the paper's smallest area"),
@@ -524,6 +631,39 @@ PLANTED = {
         (20, "You count the activations alone"),
         (32, "This is for bfloat16"),
         (3, "is in bytes"),
+    ],
+    "13.1": [
+        ([8732 * 81, 400 * 81, 200], "count the background"),
+        ([8732 * 80, 400, 200], "for each class by itself"),
+        ([8732, 32000, 200], "one score for every class"),
+    ],
+    "13.2": [
+        ([1, 0, 0, 1, 1], "as they are listed"),
+        ([0, 1, 0, 1, 1], "falls to a box that has fallen"),
+        ([0, 1, 1, 1, 0], "not more than the threshold"),
+        ([1, 1, 1, 1, 1], "Whom does that box cross out"),
+    ],
+    "13.3": [
+        (lambda b, s, c, t: keep(b, s, t), "the labels have no effect"),
+        (moved_apart(lambda boxes: 1), "in pixels"),
+        (moved_apart(lambda boxes: boxes.max() + 1), "negative coordinates"),
+        (in_order_of_score, "in the order of the list"),
+        (lambda b, s, c, t: keep(b, s, t).nonzero()[:, 0], "N times False"),
+        (lambda b, s, c, t: torch.ones_like(c), "take the classes apart"),
+    ],
+    "13.4": [
+        (torch.tensor([[60.0, 60, 190, 180], [98, 60, 228, 180]]), "look like pixels"),
+        (torch.tensor([[0.2, 0.2, 0.6, 0.6], [0.21, 0.2, 0.61, 0.6]]), "on the same object"),
+        (torch.tensor([[0.2, 0.2, 0.6, 0.6], [0.5, 0.2, 0.9, 0.6]]), "move the boxes a little"),
+        (torch.tensor([[0.2, 0.2, 0.6, 0.6], [0.36, 0.2, 0.76, 0.6]]), "need not lie exactly"),
+        ([0.2, 0.6], "two rows"),
+    ],
+    "13.5": [
+        (lambda b, s, t: faded(b, s, t, lambda overlap: 0), "as it was"),
+        (lambda b, s, t: faded(b, s, t, lambda o: 1 - o, again=False), "order of the old scores"),
+        (lambda b, s, t: faded(b, s, t, lambda overlap: overlap), "keeps more of it"),
+        (lambda b, s, t: faded(b, s, 0.0, lambda o: 1 - o), "has its turn, and leaves"),
+        (lambda b, s, t: s[:1], "scores.clone()"),
     ],
 }
 

@@ -1,0 +1,101 @@
+// node driver.mjs REQUEST.json: runs cases through geometry.js and prints its answers as JSON.
+//
+// The request holds `sources` (texts of geometry.js: the true one, or some with a mistake in it),
+// `quantity`, `cases`, and `tables` of priors that many cases share. Numbers that JSON has no word
+// for travel as "NaN", "Infinity" and "-Infinity", both ways.
+import { readFileSync } from "node:fs";
+
+const WORDS = { NaN, Infinity, "-Infinity": -Infinity };
+
+/** Tells a refusal of ours (RangeError) from a mistake of ours (anything else, which ends node). */
+function refusal(run) {
+  try {
+    return run();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return { refused: error.message };
+  }
+}
+
+/** For each quantity, from a case to {decisions, values}: what must be equal, and nearly equal. */
+const ANSWERS = {
+  scales: (g, { preset }) => ({ values: g.scales(preset) }),
+
+  priors(g, { preset, index }) {
+    const maps = preset.maps.map((_, k) => k);
+    return {
+      decisions: [
+        g.boxesPerCell(preset),
+        g.priorsPerMap(preset),
+        g.numPriors(preset),
+        Object.values(g.locate(preset, index)),
+      ],
+      values: [
+        ...maps.flatMap((k) => [...g.cellShapes(preset, k).flat(), ...g.cellCentres(preset, k)]),
+        ...g.makePriors(preset),
+      ],
+    };
+  },
+
+  IoU: (g, { a, b }) => ({
+    decisions: [g.centreInside(a, b)],
+    values: [g.iou(a, b), g.iou(b, a), g.area(a), ...g.toCxcywh(a), ...g.toXyxy(g.toCxcywh(a))],
+  }),
+
+  "impossible boxes": (g, { box }) => (g.checkBox(box), { decisions: ["accepted"] }),
+
+  matching(g, { priors, table, boxes, threshold, rule }, tables) {
+    const result = g.match(tables[table] ?? priors.flat(), boxes, threshold, rule);
+    const groundTruth = Array.from(result.groundTruth);
+    const shown = groundTruth.flatMap((truth, i) => (!table || truth >= 0 ? [i] : []));
+    return {
+      decisions: shown.map((i) => [i, groundTruth[i]]),
+      values: shown.map((i) => result.iou[i]),
+    };
+  },
+
+  mining(g, { losses, positive, ratio }) {
+    const chosen = Array.from(g.hardNegatives(losses, positive, ratio));
+    const distinct = new Set(losses).size === losses.length;
+    return {
+      decisions: [chosen.map((i) => losses[i]), distinct ? chosen : chosen.length],
+    };
+  },
+
+  encoding: (g, { box, prior, variances }) => ({ values: g.encode(box, prior, variances) }),
+
+  decoding: (g, { offsets, prior, variances }) => ({ values: g.decode(offsets, prior, variances) }),
+
+  loss: (g, { x, logits, label }) => ({
+    values: [g.smoothL1(x), g.crossEntropy(logits, label), ...g.softmax(logits)],
+  }),
+
+  NMS: (g, { boxes, threshold }) => ({ decisions: Array.from(g.nms(boxes, threshold)) }),
+
+  AP(g, { detections, truths, threshold }) {
+    const matched = g.matchDetections(detections, truths, threshold).filter((d) => !d.ignored);
+    const objects = truths.filter((truth) => !truth.difficult).length;
+    const hits = matched.map((d) => d.hit);
+    const { recall, precision } = g.precisionRecall(hits, objects);
+    return {
+      decisions: [objects, matched.map((d) => detections[d.detection].score), recall, precision],
+      values: objects ? [g.apElevenPoints(recall, precision), g.apArea(recall, precision)] : [],
+    };
+  },
+};
+
+const numbers = (_, x) => (typeof x === "string" && x in WORDS ? WORDS[x] : x);
+const request = JSON.parse(readFileSync(process.argv[2], "utf8"), numbers);
+const tables = Object.fromEntries(
+  Object.entries(request.tables ?? {}).map(([name, priors]) => [name, priors.flat()]),
+);
+const answers = [];
+for (const source of request.sources) {
+  // Not a file's name: whether node takes a .js for a module depends on folders around it.
+  const url = `data:text/javascript;base64,${Buffer.from(source).toString("base64")}`;
+  const geometry = await import(url);
+  const answer = ANSWERS[request.quantity];
+  answers.push(request.cases.map((one) => refusal(() => answer(geometry, one, tables))));
+}
+const words = (_, x) => (typeof x === "number" && !Number.isFinite(x) ? String(x) : x);
+process.stdout.write(JSON.stringify(answers, words));

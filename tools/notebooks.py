@@ -11,6 +11,7 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 BOOK = ROOT / "book"
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 BOOTSTRAP = """\
 # For Colab: install ssd_tutorial, and allow live figures. Elsewhere this cell does nothing.
@@ -37,14 +38,14 @@ else:
 
 
 def chapters(names=()) -> list[Path]:
-    """The notebooks named, or all of `book/` in reading order.
+    """The notebooks named, or all of `book/`: the chapters in reading order, then other pages.
 
     A name is a path, or a chapter's name with or without `.ipynb`.
 
     Raises:
         FileNotFoundError: a name is none of these; says which chapters there are.
     """
-    all_chapters = sorted(BOOK.glob("[0-9][0-9]_*.ipynb"))
+    all_chapters = sorted(BOOK.glob("*.ipynb"))
     if not names:
         return all_chapters
     paths = []

@@ -117,6 +117,10 @@ $(AXE): tests/browser/package-lock.json
 kills: $(STAMP) ## kill a training twenty times and compare it with an undisturbed one (`make test`: four times)
 	@$(BIN)/python tests/test_faults.py --kills 20
 
+.PHONY: parity
+parity: $(STAMP) ## compare the explorers' JavaScript with the package: 10 000 cases each (`make test`: a sample)
+	@$(RUN) tests.parity.javascript --cases 10000
+
 .PHONY: colab
 colab: $(STAMP) ## run the chapters as Colab does (own environment, 5 GB); one: make colab CHAPTER=08_matching
 	@$(BIN)/python tools/colab.py $(CHAPTER)

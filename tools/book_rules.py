@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from notebooks import bootstrap_source, tags
+from notebooks import WIDGET_VIEW, bootstrap_source, tags
 
 
 class Fault(NamedTuple):
@@ -36,7 +36,7 @@ LEAKS = {
 MARKER = re.compile(r"^\s*#\s*(NBVAL_\w+|PYTEST_VALIDATE_\w+)", re.M | re.I)
 MARKER_TAGS = {"nbval-skip", "nbval-ignore-output", "nbval-raises-exception", "raises-exception"}
 IGNORED_PER_CHAPTER = 2
-TRAINS_OR_TIMES = {12, 13, 15, 16, 17}  # chapters that may ignore an output
+TRAINS_OR_TIMES = {12, 13, 14, 15, 16, 17}  # chapters that may ignore an output
 FILLER = re.compile(r"\b(simply|just|obviously|trivially|of course)\b", re.I)
 READS = {
     *("open", "Path", "chdir", "imread", "read_image", "read_csv", "loadtxt", "genfromtxt"),
@@ -82,6 +82,20 @@ def kernel(notebook):
         yield Fault(None, "widget-state", "holds saved widget state", "run tools/execute.py")
 
 
+def widgets(notebook):
+    """Of an explorer a picture and words are stored: a widget without its state shows nothing."""
+    for number, cell in code_cells(notebook):
+        for output in cell.outputs:
+            kinds = output.get("data", {})
+            if WIDGET_VIEW not in kinds:
+                continue
+            what, fix = "holds the view of a widget", "run tools/execute.py"
+            if "image/png" not in kinds:
+                what = "shows a widget that is no explorer"
+                fix = "readers of the page have no kernel: draw a figure, or make an explorer of it"
+            yield Fault(number, "widget-view", what, fix)
+
+
 def counts(notebook):
     """Execution counts 1, 2, 3 …: executed once, in order, from a clean kernel."""
     for wanted, (number, cell) in enumerate(code_cells(notebook), start=1):
@@ -100,7 +114,7 @@ def outputs_stored(notebook):
         for statement in tree.body:
             if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
                 call = name_of_call(statement.value)
-                if call.split(".")[-1] in SPEAKS:
+                if call.split(".")[-1] in SPEAKS or call.endswith("Explorer"):
                     what = f"calls {call}(…), but no output is stored"
                     yield Fault(number, "outputs", what, "run tools/execute.py")
                     break
@@ -267,6 +281,7 @@ def self_contained(notebook):
 
 RULES = (
     kernel,
+    widgets,
     counts,
     outputs_stored,
     outputs_clean,

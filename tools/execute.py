@@ -6,8 +6,8 @@
 
 Each notebook runs in an empty folder of its own, so that a chapter which reads a relative path
 fails here and not first in Colab. What would differ from run to run is not stored: widget state,
-times, the version of Python, random cell ids. When a cell raises, its error is printed, the file
-stays as it was, and the exit code is 1.
+times, the version of Python, random cell ids. Of an explorer, its picture and its words stay. When
+a cell raises, its error is printed, the file stays as it was, and the exit code is 1.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import time
 
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-from notebooks import KERNELSPEC, chapters, read, write
+from notebooks import KERNELSPEC, WIDGET_VIEW, chapters, read, write
 
 KEPT_CELL_METADATA = {"tags", "mystnb", "jupyter", "exercise", "cellView"}
 
@@ -63,11 +63,12 @@ def strip(notebook):
         for output in cell.get("outputs", []):
             if "metadata" in output:
                 output.metadata = type(cell.metadata)()
+            output.get("data", {}).pop(WIDGET_VIEW, None)
     return notebook
 
 
 def text_outputs(notebook) -> list[list[str]]:
-    """What nbval compares: everything but pictures, a list for each code cell."""
+    """What nbval compares: everything but pictures and widgets, a list for each code cell."""
     found = []
     for cell in notebook.cells:
         if cell.cell_type != "code":
@@ -77,7 +78,7 @@ def text_outputs(notebook) -> list[list[str]]:
             if output.output_type == "stream":
                 texts.append(f"{output.name}: {output.text}")
             for kind, value in sorted(output.get("data", {}).items()):
-                if not kind.startswith("image/"):
+                if not kind.startswith("image/") and kind != WIDGET_VIEW:
                     texts.append(f"{kind}: {value}")
         found.append(texts)
     return found

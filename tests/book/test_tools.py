@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import subprocess
 import sys
 from types import ModuleType
 
@@ -73,6 +74,8 @@ def test_text_outputs_do_not_depend_on_the_order_of_their_kinds():
     assert execute.text_outputs(notebook("text/plain", "image/png", "text/html")) == [
         ["text/html: a", "text/plain: a"]
     ]
+    with_widget, without = ("text/plain", notebooks.WIDGET_VIEW), ("text/plain",)
+    assert execute.text_outputs(notebook(*with_widget)) == execute.text_outputs(notebook(*without))
 
 
 def test_strip_keeps_results_and_drops_what_varies():
@@ -90,6 +93,30 @@ def test_strip_keeps_results_and_drops_what_varies():
     assert "version" not in notebook.metadata.language_info
     assert notebook.cells[0].metadata == {"tags": ["a"]}
     assert notebook.cells[0].outputs == [output]
+
+
+EXPLORER = """\
+from ssd_tutorial.widgets import IoUExplorer
+IoUExplorer()"""
+
+
+@pytest.mark.timeout(400)  # three kernels, on a machine that may be busy
+def test_of_an_explorer_the_picture_and_the_words_are_stored(notebook_file):
+    path = notebook_file(EXPLORER)
+    assert execute.main([str(path)]) == 0
+    notebook = notebooks.read(path)
+    assert "widgets" not in notebook.metadata
+    (output,) = notebook.cells[1].outputs
+    assert set(output.data) == {"image/png", "text/plain"}
+    assert output.data["text/plain"].startswith("<IoUExplorer: ")
+
+    other = path.with_name("08_other.ipynb")
+    output.data["text/plain"] = "<IoUExplorer: other words>"
+    notebooks.write(notebook, other)
+    strict = [sys.executable, "-m", "pytest", "--nbval", "-p", "no:cacheprovider"]
+    done = subprocess.run([*strict, str(path), str(other)], capture_output=True, text=True)
+    assert f"{other.name}::Cell 0" in done.stdout  # and not that of the first
+    assert "1 failed, 1 passed" in done.stdout
 
 
 def test_a_wrong_name_is_an_error_that_lists_chapters(capsys):

@@ -155,12 +155,22 @@ class Frame {
     return field;
   }
 
-  check({ label, name }) {
+  /** A box to tick; `on` and `off` are the values of the trait that it stands for. */
+  check({ label, name, on = true, off = false }) {
     const input = html("input", { type: "checkbox" });
-    input.addEventListener("change", () => this.set({ [name]: input.checked }));
+    input.addEventListener("change", () => this.set({ [name]: input.checked ? on : off }));
     this.side.append(html("label", { class: "ssd-control ssd-check" }, input, ` ${label}`));
-    this.#controls.push(() => (input.checked = this.get(name)));
+    this.#controls.push(() => (input.checked = this.get(name) !== off));
     return input;
+  }
+
+  /** One of many, in a list that opens; `options` are [value, words], the values text. */
+  select({ label, name, options }) {
+    const select = html("select", {}, ...options.map(([value, words]) => html("option", { value }, words)));
+    select.addEventListener("change", () => this.set({ [name]: select.value }));
+    this.side.append(html("label", { class: "ssd-control" }, `${label} `, select));
+    this.#controls.push(() => (select.value = this.get(name)));
+    return select;
   }
 
   button(label, action) {

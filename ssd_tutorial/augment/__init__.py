@@ -13,7 +13,15 @@ from ssd_tutorial.augment.colour import (
     shift_hue,
 )
 from ssd_tutorial.augment.crop import IoUCrop
-from ssd_tutorial.augment.crop_rules import CROP_RULES, CropRule, Trials, caffe_trials
+from ssd_tutorial.augment.crop_rules import (
+    CROP_RULES,
+    CropRule,
+    Search,
+    Trials,
+    caffe_search,
+    caffe_trials,
+    centres_inside,
+)
 from ssd_tutorial.augment.expand import CAFFE_MEAN, Expand
 from ssd_tutorial.augment.items import Item, Transform
 from ssd_tutorial.augment.pipelines import resize, training_transform
@@ -29,10 +37,13 @@ __all__ = [
     "Item",
     "PhotometricDistort",
     "RandomInterpolationResize",
+    "Search",
     "Transform",
     "Trials",
     "add_brightness",
+    "caffe_search",
     "caffe_trials",
+    "centres_inside",
     "resize",
     "scale_contrast",
     "scale_saturation",

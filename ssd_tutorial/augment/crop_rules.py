@@ -158,17 +158,41 @@ def caffe_trials(rule: CropRule, boxes: Tensor, height: int, width: int, u: Tens
     return Trials(crops, crops_px, best, centres_inside(boxes, crops_px).sum(dim=-1))
 
 
-def _draw_among_successes(rule: CropRule, boxes: Tensor, height: int, width: int) -> Crop | None:
-    """Caffe, ``GenerateBatchSamples``: each sampler's first success; then one of them, evenly."""
-    thresholds = torch.tensor([t for t in rule.min_ious if t is not None], dtype=torch.float64)
-    trials = caffe_trials(rule, boxes, height, width, torch.rand(len(thresholds), rule.trials, 4))
-    good = trials.best_iou >= thresholds[:, None]
+class Search(NamedTuple):
+    """What Caffe's samplers came to on one picture, S of them with T trials each."""
+
+    minima: tuple[float, ...]
+    """``[S]``, the minimum IoU of each sampler; the picture as it is needs no trial."""
+    trials: Trials
+    """``[S, T]``."""
+    first: list[int | None]
+    """``[S]``, the first trial that each accepts; None if it accepts none."""
+    chosen: int | None
+    """The sampler whose first success is used; None for the picture as it is."""
+
+
+def caffe_search(rule: CropRule, boxes: Tensor, height: int, width: int) -> Search:
+    """Caffe, ``GenerateBatchSamples``: each sampler's first success; then one of them, evenly.
+
+    Draws on torch's global random numbers. Arguments as for `draw_crop`.
+    """
+    minima = tuple(t for t in rule.min_ious if t is not None)
+    trials = caffe_trials(rule, boxes, height, width, torch.rand(len(minima), rule.trials, 4))
+    good = trials.best_iou >= torch.tensor(minima, dtype=torch.float64)[:, None]
     good &= (trials.keeps > 0) if rule.needs_object else bool(len(boxes))
-    first = good.int().argmax(dim=1)
-    found = [(i, first[i]) for i in good.any(dim=1).nonzero()[:, 0].tolist()]
-    found += [None] * rule.min_ious.count(None)  # the picture as it is never fails
-    chosen = found[int(torch.randint(len(found), ()))]
-    return None if chosen is None else tuple(trials.crops_px[chosen].int().tolist())
+    place = good.int().argmax(dim=1).tolist()
+    found = zip(good.any(dim=1).tolist(), place, strict=True)
+    first = [trial if succeeded else None for succeeded, trial in found]
+    options = [i for i, trial in enumerate(first) if trial is not None]
+    options += [None] * rule.min_ious.count(None)  # the picture as it is never fails
+    return Search(minima, trials, first, options[int(torch.randint(len(options), ()))])
+
+
+def _draw_among_successes(rule: CropRule, boxes: Tensor, height: int, width: int) -> Crop | None:
+    search = caffe_search(rule, boxes, height, width)
+    if search.chosen is None:
+        return None
+    return tuple(search.trials.crops_px[search.chosen, search.first[search.chosen]].int().tolist())
 
 
 # --- the ports ------------------------------------------------------------------------------------

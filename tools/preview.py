@@ -53,7 +53,8 @@ def main(arguments: list[str] | None = None) -> int:
     config["execute"]["exclude_patterns"] = others
     if not options.execute:
         config["execute"]["execute_notebooks"] = "off"
-    config["sphinx"]["local_extensions"] = {"ssd_book": str(ROOT / "book" / "_ext")}
+    extensions = config["sphinx"]["local_extensions"]
+    config["sphinx"]["local_extensions"] = {n: str(ROOT / path) for n, path in extensions.items()}
     out = PREVIEWS / "-".join(named)
     out.mkdir(parents=True, exist_ok=True)
     settings = out / "_config.yml"

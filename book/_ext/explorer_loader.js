@@ -1,0 +1,98 @@
+// Brings a page's explorers to life: no kernel, no module loader, nothing from another origin.
+//
+// live_explorers.py calls this function, at the end of _static/explorers.js, with the sources of the
+// modules and, for each explorer, the names of those that it is joined of. What the page holds:
+//   #explorer-states   JSON: models (state, buffers), the model of each place, shared values
+//   #explorer-0, -1 …  the places, each around the picture that stands in for the explorer
+(sources, parts) => {
+  const FAILED = "This figure did not come alive in your browser; the picture shows how it begins.";
+
+  /** What an ES module may use of an anywidget model, with nobody behind it to tell. */
+  class Model {
+    #handlers = [];
+    #state;
+
+    constructor({ state, buffers }) {
+      this.#state = state;
+      for (const { path, data } of buffers) {
+        const holder = path.slice(0, -1).reduce((part, key) => part[key], state);
+        const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+        holder[path.at(-1)] = new DataView(bytes.buffer); // as in JupyterLab
+      }
+    }
+
+    get(name) {
+      return this.#state[name];
+    }
+
+    set(name, value) {
+      if (JSON.stringify(this.#state[name]) === JSON.stringify(value)) return;
+      this.#state[name] = value;
+      for (const [event, handler] of [...this.#handlers]) {
+        if (event === `change:${name}`) handler(this, value);
+      }
+    }
+
+    on(event, handler) {
+      this.#handlers.push([event, handler]);
+    }
+
+    off(event, handler) {
+      this.#handlers = this.#handlers.filter(([e, h]) => e !== event || h !== handler);
+    }
+
+    save_changes() {}
+  }
+
+  /** The value in which shared parts stand where they belong again. */
+  function unpacked(value, shared) {
+    if (Array.isArray(value)) return value.map((part) => unpacked(part, shared));
+    if (value === null || typeof value !== "object") return value;
+    if ("$shared" in value) return unpacked(shared[value.$shared], shared);
+    return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, unpacked(v, shared)]));
+  }
+
+  async function load(name) {
+    if (!parts[name]) throw new Error(`explorers.js holds no explorer called ${name}`);
+    const text = parts[name].map((part) => sources[part]).join("\n");
+    const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+    try {
+      return (await import(url)).default;
+    } finally {
+      URL.revokeObjectURL(url);
+    }
+  }
+
+  /** Put a living explorer where its picture stands; the picture comes back if that fails. */
+  async function enliven(place, model, loading) {
+    const picture = [...place.childNodes];
+    try {
+      const explorer = await loading;
+      const el = document.createElement("div");
+      place.replaceChildren(el);
+      await explorer.render({ model, el });
+      place.dataset.state = "alive";
+    } catch (error) {
+      console.error(`explorer ${model.get("module")}:`, error);
+      const words = Object.assign(document.createElement("p"), { textContent: FAILED });
+      words.className = "explorer-failed";
+      place.replaceChildren(...picture, words);
+      place.dataset.state = "failed";
+    }
+  }
+
+  async function start() {
+    const page = JSON.parse(document.getElementById("explorer-states").textContent);
+    const models = page.models.map((model) => new Model(unpacked(model, page.shared)));
+    const names = new Set(models.map((model) => model.get("module")));
+    const loads = new Map([...names].map((name) => [name, load(name)])); // all at once
+    await Promise.allSettled(loads.values());
+    for (const [number, index] of page.views.entries()) {
+      const model = models[index];
+      const place = document.getElementById(`explorer-${number}`);
+      await enliven(place, model, loads.get(model.get("module")));
+    }
+    document.documentElement.dataset.explorers = "started";
+  }
+  start();
+};

@@ -1,0 +1,180 @@
+"""Sphinx extension: explorers (`ssd_tutorial.widgets`) that live in the built page, with no kernel.
+
+1. myst-nb puts the state of a page's widgets into it, each with all of its JavaScript. Here the
+   state of the explorers is taken out of its hands, made small, and set at the end of the page.
+2. `_static/explorers.js` holds the JavaScript once, with the loader (`explorer_loader.js`). It is a
+   classic script, since a browser loads no ES module from a `file://` address. Only pages with
+   explorers ask for it.
+3. An explorer's picture stands on the page, as every figure does, until the explorer is alive.
+4. Any other widget would be dead on the page; it is a warning, and `-W` makes it an error.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections import Counter
+from pathlib import Path
+
+from docutils import nodes
+from myst_nb.sphinx_ import NbMetadataCollector
+from sphinx.util import logging
+
+logger = logging.getLogger(__name__)
+
+HERE = Path(__file__).parent
+LOADER, PAGE_STYLE = HERE / "explorer_loader.js", HERE / "explorer_page.css"
+VIEW = "application/vnd.jupyter.widget-view+json"
+PLACE = "explorer-place"  # class of the element that an explorer fills
+STATES = "explorer-states"  # id of the script with the states
+NOT_ITS_OWN = {"layout", "tabbable", "tooltip"}  # traits of every widget
+SHARED = "$shared"  # {"$shared": 2} stands for the third of the shared values
+LONG = 200  # characters: what is shorter is not worth sharing
+
+
+# --- 1. states ------------------------------------------------------------------------------------
+def pack(value) -> tuple[object, list]:
+    """A JSON value in which parts that it holds several times stand once, in a list beside it."""
+    seen: Counter[str] = Counter()
+
+    def parts(part):
+        return part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+
+    def count(part):
+        if isinstance(part, dict) and SHARED in part:
+            raise ValueError(f"a trait holds the key {SHARED}, which marks shared values")
+        if isinstance(part, str | list | dict) and len(text := json.dumps(part)) >= LONG:
+            seen[text] += 1
+            if seen[text] > 1:
+                return  # its parts are shared with it
+        for inner in parts(part):
+            count(inner)
+
+    shared: list = []
+    places: dict[str, int] = {}
+
+    def packed(part):
+        text = json.dumps(part) if isinstance(part, str | list | dict) else ""
+        if seen[text] < 2:
+            return inside(part)
+        if text not in places:
+            places[text] = len(shared)
+            shared.append(None)
+            shared[places[text]] = inside(part)
+        return {SHARED: places[text]}
+
+    def inside(part):
+        if isinstance(part, dict):
+            return {key: packed(inner) for key, inner in part.items()}
+        return [packed(inner) for inner in part] if isinstance(part, list) else part
+
+    count(value)
+    return packed(value), shared
+
+
+def essence(model: dict) -> dict:
+    """What the loader needs of a widget model: its module, its own traits, its binary data."""
+    traits = {
+        name: value
+        for name, value in model["state"].items()
+        if not name.startswith("_") and name not in NOT_ITS_OWN
+    }
+    return {"state": traits, "buffers": model.get("buffers", [])}
+
+
+def find_explorers(app, doctree):
+    """Give each explorer of a page its place around its picture, and keep the states they need."""
+    page = NbMetadataCollector.get_doc_data(app.env)[app.env.docname]
+    scripts = page.get("js_files", {})
+    _, state = scripts.pop("ipywidgets_state", (None, {}))
+    models = json.loads(state.get("body", "{}")).get("state", {})
+    order: list[str] = []  # of the models, as they come in the page
+    views: list[int] = []
+    for bundle in list(doctree.findall(nodes.container)):
+        kinds = {child.get("mime_type"): child for child in bundle.children}
+        if bundle.get("nb_element") != "mime_bundle" or VIEW not in kinds:
+            continue
+        bundle.remove(kinds[VIEW])
+        model_id = json.loads(re.search(r">(.*)<", kinds[VIEW].astext(), re.S)[1])["model_id"]
+        if problem := fault(models.get(model_id), kinds):
+            logger.warning(problem, location=bundle)
+            continue
+        if model_id not in order:
+            order.append(model_id)
+        place = nodes.container(classes=[PLACE], ids=[f"explorer-{len(views)}"])
+        views.append(order.index(model_id))
+        picture = kinds["image/png"]
+        place += picture.children
+        picture.children = []
+        picture += place
+    page.pop("explorers", None)
+    if views:
+        packed, shared = pack([essence(models[model_id]) for model_id in order])
+        page["explorers"] = {"models": packed, "views": views, "shared": shared}
+
+
+def fault(model: dict | None, kinds: dict) -> str | None:
+    """Why a widget would be dead on the page; None for an explorer."""
+    if model is None:
+        return "shows a widget whose state is not on the page: run tools/execute.py on the notebook"
+    module = model["state"].get("module")
+    if model["model_module"] != "anywidget" or module not in modules().names():
+        return (
+            f"shows a {model['model_name']}, which needs a running kernel, and readers of the page "
+            "have none: draw a figure, or make an explorer of it (see CONTRIBUTING.md)"
+        )
+    if "image/png" not in kinds:
+        return f"the explorer {module} has no picture: without scripts, nothing would be seen"
+    return None
+
+
+# --- 2. scripts -----------------------------------------------------------------------------------
+def modules():
+    from ssd_tutorial.widgets import modules  # here, since it brings PyTorch along
+
+    return modules
+
+
+def write_assets(app):
+    """Write `explorers.js` and `explorers.css`."""
+    if app.builder.format != "html":
+        return
+    names = modules().names()
+    sources = {part: text for name in names for part, text in modules().parts(name).items()}
+    parts = {name: list(modules().parts(name)) for name in names}
+    static = Path(app.outdir) / "_static"
+    static.mkdir(parents=True, exist_ok=True)
+    loader = LOADER.read_text(encoding="utf-8").strip().removesuffix(";")
+    script = f"({loader})(\n{json.dumps(sources)},\n{json.dumps(parts)});\n"
+    (static / "explorers.js").write_text(script, encoding="utf-8")
+    sheets = (modules().STYLE_SHEET, PAGE_STYLE)
+    style = "\n".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
+    (static / "explorers.css").write_text(style, encoding="utf-8")
+
+
+def add_to_page(app, pagename, templatename, context, doctree):
+    """Add states, script and style to a page with explorers."""
+    states = getattr(app.env, "nb_metadata", {}).get(pagename, {}).get("explorers")
+    if states is None:
+        return
+    app.add_css_file("explorers.css")
+    app.add_js_file("explorers.js", loading_method="defer")
+    # "<" would let a word in a trait, such as "</script>", end the script
+    text = json.dumps(states, separators=(",", ":")).replace("<", r"\u003c")
+    # at the end, so that words are read before it is loaded
+    context["body"] += f'<script type="application/json" id="{STATES}">{text}</script>\n'
+
+
+def setup(app):
+    app.config.nb_ipywidgets_js = {}  # nothing from another origin
+    app.connect("doctree-read", find_explorers)
+    app.connect("builder-inited", write_assets)
+    app.connect("html-page-context", add_to_page, priority=900)
+    sources = "".join(f.read_text(encoding="utf-8") for f in (Path(__file__), LOADER))
+    return {
+        "version": "1",
+        "env_version": zlib.crc32(sources.encode()),
+        "parallel_read_safe": True,
+        "parallel_write_safe": True,
+    }

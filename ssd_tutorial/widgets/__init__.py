@@ -4,6 +4,8 @@ Each is a class of a few lines here and an ES module in `static/`; `CONTRIBUTING
 another one.
 """
 
+from ssd_tutorial.widgets.crop import CropExplorer
 from ssd_tutorial.widgets.iou import IoUExplorer
+from ssd_tutorial.widgets.scales import ScalesExplorer
 
-__all__ = ["IoUExplorer"]
+__all__ = ["CropExplorer", "IoUExplorer", "ScalesExplorer"]

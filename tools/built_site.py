@@ -131,7 +131,11 @@ def new_page(browser, base: str, width: int, theme: str = "light", height: int =
 
 
 def wait_until_drawn(page):
-    """Wait until MathJax has typeset the page and the web fonts are there."""
+    """Wait until MathJax has typeset the page, web fonts are there and explorers have begun."""
     page.evaluate(
         "async () => { await window.MathJax?.startup?.promise; await document.fonts.ready; }"
+    )
+    page.wait_for_function(
+        "!document.querySelector('script[src*=\"explorers.js\"]')"
+        " || document.documentElement.dataset.explorers"
     )

@@ -74,11 +74,16 @@
       place.dataset.state = "alive";
     } catch (error) {
       console.error(`explorer ${model.get("module")}:`, error);
-      const words = Object.assign(document.createElement("p"), { textContent: FAILED });
-      words.className = "explorer-failed";
-      place.replaceChildren(...picture, words);
-      place.dataset.state = "failed";
+      place.replaceChildren(...picture);
+      giveUp(place);
     }
+  }
+
+  function giveUp(place) {
+    const words = Object.assign(document.createElement("p"), { textContent: FAILED });
+    words.className = "explorer-failed";
+    place.append(words);
+    place.dataset.state = "failed";
   }
 
   async function start() {
@@ -92,7 +97,12 @@
       const place = document.getElementById(`explorer-${number}`);
       await enliven(place, model, loads.get(model.get("module")));
     }
-    document.documentElement.dataset.explorers = "started";
   }
-  start();
+
+  start()
+    .catch((error) => {
+      console.error("explorers:", error);
+      document.querySelectorAll(".explorer-place:not([data-state])").forEach(giveUp);
+    })
+    .finally(() => (document.documentElement.dataset.explorers = "started"));
 };

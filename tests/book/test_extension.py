@@ -1,56 +1,14 @@
 """A small book with the real configuration: what the Sphinx extension promises of every page."""
 
 import importlib.util
-import os
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 pytestmark = pytest.mark.timeout(400)  # builds books, on a machine that may be busy
 
 ROOT = Path(__file__).resolve().parents[2]
-TOC = """\
-format: jb-book
-root: book/index
-parts:
-  - caption: Learning
-    numbered: 2
-    chapters:
-      - file: book/05_scales
-      - file: book/08_matching
-  - caption: Reference
-    chapters:
-      - file: book/glossary
-"""
-PAGES = {
-    "index.md": "# A book\n\nBy {cite}`liu2016ssd`.\n\n```{bibliography}\n```\n",
-    "glossary.md": "# Glossary\n\n```{glossary}\nprior\n  A box.\n```\n",
-    "05_scales.md": "# Scales\n\n## First\n\nSee {numref}`fig-try` and {eq}`eq-try`.\n",
-}
-TEXT = """\
-# Matching
-
-## Rounds
-
-```{math}
-:label: eq-try
-a = b
-```
-"""
-DRAW = """\
-import os
-import matplotlib.pyplot as plt
-with open(os.environ["EXECUTIONS"], "a") as log:
-    log.write("x")
-plt.plot([0, 1])
-plt.show()"""
-FIGURE = {"figure": {"name": "fig-try", "caption": "A line."}, "image": {"alt": "A rising line."}}
 
 
 def extension():
@@ -61,57 +19,11 @@ def extension():
     return module
 
 
-class SmallBook:
-    """A book in a folder of its own, built as `make book` does."""
-
-    def __init__(self, root):
-        self.root, self.html = root, root / "_build" / "html" / "book"
-        for folder in ("book", "ssd_tutorial", "data"):
-            (root / folder).mkdir()
-        for folder in ("_ext", "_static"):
-            shutil.copytree(ROOT / "book" / folder, root / "book" / folder)
-        shutil.copy(ROOT / "book" / "references.bib", root / "book")
-        shutil.copy(ROOT / "_config.yml", root)
-        (root / "_toc.yml").write_text(TOC)
-        (root / "ssd_tutorial" / "boxes.py").write_text("side = 1\n")
-        for name, text in PAGES.items():
-            (root / "book" / name).write_text(text)
-        self.chapter()
-
-    def chapter(self, code=DRAW, mystnb=FIGURE):
-        cells = [new_markdown_cell(TEXT), new_code_cell(code, metadata={"mystnb": mystnb})]
-        for number, cell in enumerate(cells):
-            cell["id"] = f"cell-{number}"
-        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        notebook = new_notebook(cells=cells, metadata={"kernelspec": kernel})
-        nbformat.write(notebook, self.root / "book" / "08_matching.ipynb")
-
-    def build(self):
-        command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(self.root)]
-        return subprocess.run(
-            [*command, "-n", "-W", "--keep-going"],
-            capture_output=True,
-            text=True,
-            env={**os.environ, "EXECUTIONS": str(self.root / "executions")},
-        )
-
-    def executions(self):
-        return len((self.root / "executions").read_text())
-
-    def page(self, name):
-        return (self.html / f"{name}.html").read_text(encoding="utf-8")
-
-
-@pytest.fixture
-def book(tmp_path):
-    return SmallBook(tmp_path)
-
-
 @pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    book = SmallBook(tmp_path_factory.mktemp("book"))
+def built(make_book):
+    book = make_book()
     done = book.build()
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == 0, book.said(done)
     return book
 
 
@@ -180,21 +92,20 @@ def test_the_digest_sees_contents_and_names(book, folder):
 
 FAULTS = {
     "a cell that raises": ({"code": "1 / 0"}, "ZeroDivisionError: division by zero"),
-    "no alternative text": (
-        {"mystnb": {"figure": FIGURE["figure"]}},
-        "picture without alternative text",
-    ),
-    "no caption": ({"mystnb": {"image": FIGURE["image"]}}, "picture without number and caption"),
+    "no alternative text": ({"without": "image"}, "picture without alternative text"),
+    "no caption": ({"without": "figure"}, "picture without number and caption"),
     "a warning in an output": ({"code": "import warnings; warnings.warn('slow')"}, "stderr"),
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_faulty_chapter_fails_the_build_with_its_own_error(book, fault):
+def test_a_faulty_chapter_fails_the_build_with_its_own_error(book, figure, fault):
     chapter, message = FAULTS[fault]
+    if missing := chapter.get("without"):
+        chapter = {"mystnb": {key: value for key, value in figure.items() if key != missing}}
     book.chapter(**chapter)
     done = book.build()
     assert done.returncode != 0
-    said = re.sub(r"\x1b\[[\d;]*m", "", done.stdout + done.stderr)  # without colours
+    said = book.said(done)
     assert message in said
     assert "08_matching" in said

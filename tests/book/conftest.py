@@ -1,0 +1,116 @@
+"""A small book with the real configuration, that tests change and build."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+ROOT = Path(__file__).resolve().parents[2]
+TOC = """\
+format: jb-book
+root: book/index
+parts:
+  - caption: Learning
+    numbered: 2
+    chapters:
+      - file: book/05_scales
+      - file: book/08_matching
+  - caption: Reference
+    chapters:
+      - file: book/glossary
+"""
+PAGES = {
+    "index.md": "# A book\n\nBy {cite}`liu2016ssd`.\n\n```{bibliography}\n```\n",
+    "glossary.md": "# Glossary\n\n```{glossary}\nprior\n  A box.\n```\n",
+    "05_scales.md": "# Scales\n\n## First\n\nSee {numref}`fig-try` and {eq}`eq-try`.\n",
+}
+TEXT = """\
+# Matching
+
+## Rounds
+
+```{math}
+:label: eq-try
+a = b
+```
+"""
+DRAW = """\
+import os
+import matplotlib.pyplot as plt
+with open(os.environ["EXECUTIONS"], "a") as log:
+    log.write("x")
+plt.plot([0, 1])
+plt.show()"""
+FIGURE = {"figure": {"name": "fig-try", "caption": "A line."}, "image": {"alt": "A rising line."}}
+
+
+class SmallBook:
+    """A book in a folder of its own, built as `make book` does."""
+
+    def __init__(self, root):
+        self.root, self.html = root, root / "_build" / "html" / "book"
+        for folder in ("book", "ssd_tutorial", "data"):
+            (root / folder).mkdir()
+        for folder in ("_ext", "_static"):
+            shutil.copytree(ROOT / "book" / folder, root / "book" / folder)
+        shutil.copy(ROOT / "book" / "references.bib", root / "book")
+        shutil.copy(ROOT / "_config.yml", root)
+        (root / "_toc.yml").write_text(TOC)
+        (root / "ssd_tutorial" / "boxes.py").write_text("side = 1\n")
+        for name, text in PAGES.items():
+            (root / "book" / name).write_text(text)
+        self.chapter()
+
+    def chapter(self, code=DRAW, mystnb=FIGURE, more=()):
+        """Write chapter 8: a cell, and further ones given as (code, mystnb)."""
+        cells = [new_markdown_cell(TEXT)]
+        for source, settings in ((code, mystnb), *more):
+            cells.append(new_code_cell(source, metadata={"mystnb": settings}))
+        for number, cell in enumerate(cells):
+            cell["id"] = f"cell-{number}"
+        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        notebook = new_notebook(cells=cells, metadata={"kernelspec": kernel})
+        nbformat.write(notebook, self.root / "book" / "08_matching.ipynb")
+
+    def build(self):
+        command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(self.root)]
+        return subprocess.run(
+            [*command, "-n", "-W", "--keep-going"],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "EXECUTIONS": str(self.root / "executions")},
+        )
+
+    @staticmethod
+    def said(done):
+        """What a build said, without colours."""
+        return re.sub(r"\x1b\[[\d;]*m", "", done.stdout + done.stderr)
+
+    def executions(self):
+        return len((self.root / "executions").read_text())
+
+    def page(self, name):
+        return (self.html / f"{name}.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def book(tmp_path):
+    return SmallBook(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def figure():
+    """Settings of a cell that draws, as every figure of the book has them."""
+    return FIGURE
+
+
+@pytest.fixture(scope="session")
+def make_book(tmp_path_factory):
+    """Makes a small book that several tests share."""
+    return lambda: SmallBook(tmp_path_factory.mktemp("book"))

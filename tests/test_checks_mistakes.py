@@ -304,6 +304,28 @@ def faded(boxes, scores, threshold, fade, again=True):
     return new
 
 
+# Chapter 14
+
+
+def eleven(recall, precision, points=range(11), unit=10, envelope=True):
+    total = 0
+    for k in points:
+        at = k / unit if unit else k * 0.1
+        reached = [p for r, p in zip(recall, precision, strict=True) if r >= at]
+        total += (max(reached) if envelope else reached[0]) if reached else 0
+    return total / len(points)
+
+
+def first_that_fails(scores, hits, wanted):
+    right, best = 0, None
+    for n, (score, hit) in enumerate(zip(scores, hits, strict=True), start=1):
+        right += hit
+        if right / n < wanted:
+            return best
+        best = score
+    return best
+
+
 PLANTED = {
     "04.1": [
         (0.04 / 0.32, "counts the overlap twice"),
@@ -600,6 +622,34 @@ PLANTED = {
         (lambda scores, right, least: scores.min(), "What is their mean?"),
         (lambda scores, right, least: 90, "One of the scores will do"),
         (lambda *case: precise_ones(*case)[-2], "Try every score"),
+    ],
+    "14.1": [
+        (0.55, "the chapter's own"),
+        (3 / 11, "rule of eleven points"),
+        (1 / 16, "You call B a duplicate"),
+        (0.5, "all objects that there are"),
+        (0.3, "Write the table again"),
+    ],
+    "14.2": [
+        (lambda r, p: eleven(r, p, envelope=False), "better one, at a higher recall"),
+        (lambda r, p: eleven(r, p, range(1, 11)), "You leave out recall 0"),
+        (lambda r, p: eleven(r, p, unit=None), "0.1 * 3 is 0.30000000000000004"),
+        (lambda r, p: sum(p) / len(p), "which entries have at least this recall"),
+    ],
+    "14.3": [
+        ([True] * 30, "both rules give 1"),
+        ([True] * 4, "point at recall 0 comes for free"),
+        ([True] * 31, "two hits, then a false box"),
+        ([True] * 28, "figure with the staircase"),
+    ],
+    "14.4": [
+        (first_that_fails, "You stop where the precision first falls below"),
+        (lambda scores, hits, wanted: scores[-1], "After n boxes of which k are right"),
+    ],
+    "14.5": [
+        (14, "divides by the union"),
+        (15, "shifted down as well"),
+        (2 / 0.25, "they cover together"),
     ],
     "15.1": [
         (120_000 / 16_551, "An iteration is a whole batch"),

@@ -4,8 +4,9 @@ Each is a class of a few lines here and an ES module in `static/`; `CONTRIBUTING
 another one.
 """
 
+from ssd_tutorial.widgets.aspect import AspectRatioExplorer
 from ssd_tutorial.widgets.crop import CropExplorer
 from ssd_tutorial.widgets.iou import IoUExplorer
 from ssd_tutorial.widgets.scales import ScalesExplorer
 
-__all__ = ["CropExplorer", "IoUExplorer", "ScalesExplorer"]
+__all__ = ["AspectRatioExplorer", "CropExplorer", "IoUExplorer", "ScalesExplorer"]

@@ -7,6 +7,13 @@ another one.
 from ssd_tutorial.widgets.aspect import AspectRatioExplorer
 from ssd_tutorial.widgets.crop import CropExplorer
 from ssd_tutorial.widgets.iou import IoUExplorer
+from ssd_tutorial.widgets.nms import NMSExplorer
 from ssd_tutorial.widgets.scales import ScalesExplorer
 
-__all__ = ["AspectRatioExplorer", "CropExplorer", "IoUExplorer", "ScalesExplorer"]
+__all__ = [
+    "AspectRatioExplorer",
+    "CropExplorer",
+    "IoUExplorer",
+    "NMSExplorer",
+    "ScalesExplorer",
+]

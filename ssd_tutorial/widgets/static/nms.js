@@ -1,0 +1,153 @@
+// Explorer: non-maximum suppression, played round by round.
+
+import { nms } from "./geometry.js";
+import { INK, LOOKS, QUIET } from "./paper.js";
+import { explorer } from "./ui.js";
+
+const EACH = "each class";
+const AS_ONE = "all as one";
+const STAYS = { stroke: LOOKS[0].colour };
+const FALLS = { stroke: LOOKS[1].colour, "stroke-dasharray": "5 3" };
+const WAITS = { stroke: QUIET };
+const SHOWN = 0.5; // from this score on a detection is worth showing
+
+/** Who takes part, best first, and the rounds: who stays, and who falls to it. */
+function play(detections, classes, group, least, threshold) {
+  const several = group === EACH || group === AS_ONE;
+  const list = detections
+    .map(([k, score, ...box]) => ({ k, score, box, name: classes[k] }))
+    .filter(({ score, name }) => score > least && (several || name === group));
+  const leagues = group === EACH ? classes.map((_, k) => list.filter((one) => one.k === k)) : [list];
+  for (const league of leagues) {
+    const suppressor = nms(league.map(({ box }) => box), threshold);
+    league.forEach((one, i) => (one.to = suppressor[i] < 0 ? null : league[suppressor[i]]));
+  }
+  const rounds = list.filter((one) => !one.to).map((best) => ({ best, fallen: [] }));
+  const round = new Map(rounds.map((one, r) => [one.best, r]));
+  for (const one of list) {
+    one.round = round.get(one.to ?? one); // in which it stays or falls
+    if (one.to) rounds[one.round].fallen.push(one);
+  }
+  return { list, rounds };
+}
+
+export default explorer({
+  label: "Non-maximum suppression, round by round",
+  state: ["group", "score_threshold", "iou_threshold", "step"],
+
+  build(frame) {
+    const [detections, classes] = [frame.get("detections"), frame.get("classes")];
+    const told = classes.filter((name, k) => detections.some(([j, score]) => j === k && score > 0.1));
+    const options = [...told, EACH, AS_ONE].map((name) => [name, name]);
+    let before = "";
+    let game; // of the thresholds in `before`: stepping computes nothing
+    const current = () => {
+      const asked = ["group", "score_threshold", "iou_threshold"].map((name) => frame.get(name));
+      if (before !== (before = JSON.stringify(asked))) game = play(detections, classes, ...asked);
+      return game;
+    };
+
+    const stage = frame.stage({ label: "Picture with the detector's boxes" });
+    const legend = frame.legend({ into: frame.main });
+    const last = () => current().rounds.length + 1;
+    frame.player({ label: "step", name: "step", last, milliseconds: 900 });
+    frame.choice({ label: "Boxes of", name: "group", options });
+    frame.slider({ label: "IoU threshold", name: "iou_threshold", min: 0, max: 1, step: 0.05 });
+    frame.slider({ label: "score above", name: "score_threshold", min: 0.01, max: 0.99, step: 0.01 });
+    const chart = frame.chart({
+      label: "Scores of the boxes, best first",
+      x: { from: 0, to: 1, label: "boxes, best first", ticks: [] },
+      y: { from: 0, to: 1, label: "score", ticks: [0, 0.5, 1] },
+      ratio: 0.45,
+    });
+    const table = frame.table({ label: "Rounds", header: ["round", "stays", "score", "fall"] });
+
+    return function draw() {
+      const { list, rounds } = current();
+      const step = Math.min(frame.get("step"), last());
+      if (step !== frame.get("step")) frame.set({ step });
+      const now = rounds[step - 1]; // none before the first round and at the end
+      const ended = step === last();
+      const groups = {
+        waits: list.filter((one) => one.round >= step),
+        falls: now?.fallen ?? [],
+        stays: rounds.slice(0, step).map(({ best }) => best),
+      };
+      const boxes = (ones) => ones.map(({ box }) => box);
+      const middle = ([x0, y0, x1, y1]) => [stage.x((x0 + x1) / 2), stage.y((y0 + y1) / 2)];
+      const thread = (one) => [middle(one.box), middle(one.to.box)];
+
+      stage.picture(frame.get("picture"), 0.4);
+      stage.rects("waits", boxes(groups.waits), { ...WAITS, "stroke-width": 0.8 });
+      stage.rects("falls", boxes(groups.falls), { ...FALLS, "stroke-width": 1.2 });
+      const doubtful = groups.stays.filter(({ score }) => score < SHOWN);
+      stage.rects("doubtful", boxes(doubtful), { ...STAYS, "stroke-width": 1, "stroke-dasharray": "1.5 2.5" });
+      const sure = groups.stays.filter(({ score }) => score >= SHOWN);
+      stage.rects("sure", boxes(sure), { ...STAYS, "stroke-width": 2.5 });
+      const threads = (ended ? list.filter((one) => one.to) : groups.falls).map(thread);
+      const ties = threads.map(([a, b]) => `M${a.map((v) => v.toFixed(1))}L${b.map((v) => v.toFixed(1))}`);
+      stage.put("threads", "path", { d: ties.join(""), stroke: FALLS.stroke, "stroke-width": 0.8, opacity: 0.8 });
+      if (now) stage.rect("now", now.best.box, { ...STAYS, "stroke-width": 4 });
+      groups.stays.forEach((one, i) => {
+        if (one.score < SHOWN && one !== now?.best) return;
+        const [x, y] = stage.px(one.box);
+        const words = `${i + 1}: ${one.name} ${one.score.toFixed(2)}`;
+        stage.text(`tag ${i}`, Math.min(x + 4, stage.width - 110), y + 15, words, { "font-weight": 600 });
+      });
+      legend([
+        [STAYS, "stays"],
+        [{ ...STAYS, "stroke-width": 1.5, "stroke-dasharray": "1.5 2.5" }, "stays, score below 0.5"],
+        [FALLS, "falls to the box its line leads to"],
+        [WAITS, "is left"],
+      ]);
+
+      drawScores(chart, list, groups, frame);
+      const from = Math.max(0, Math.min(step, rounds.length) - 5);
+      table(
+        rounds.slice(from, Math.min(step, rounds.length)).map(({ best, fallen }, i) => {
+          return [from + i + 1, best.name, best.score.toFixed(2), fallen.length];
+        }),
+      );
+      frame.say(sentence(frame, { list, rounds, now, step, waits: groups.waits.length, sure: sure.length }));
+    };
+  },
+});
+
+/** A bar for each box; the threshold as a line to drag. */
+function drawScores(chart, list, { waits, falls, stays }, frame) {
+  chart.axis.x.to = Math.max(list.length, 1);
+  chart.axis.x.ticks = list.length ? [1, list.length] : [];
+  chart.axes();
+  const rank = new Map(list.map((one, i) => [one, i + 1]));
+  const low = chart.y(0).toFixed(1);
+  const bar = (one) => `M${chart.x(rank.get(one) - 0.5).toFixed(1)} ${low}V${(chart.y(one.score) - 1).toFixed(1)}`;
+  const width = Math.max(1, Math.min(8, (chart.width - 60) / Math.max(list.length, 1) - 1));
+  const bars = (key, ones, look, wide) =>
+    chart.put(key, "path", { d: ones.map(bar).join(""), "stroke-width": wide, ...look });
+  bars("waits", waits, WAITS, width);
+  bars("falls", falls, { stroke: FALLS.stroke, "stroke-dasharray": "3 1" }, width);
+  bars("stays", stays, STAYS, Math.max(width, 2.5));
+  const least = frame.get("score_threshold");
+  const y = chart.y(least);
+  const line = [[chart.x(0), y], [chart.x(list.length || 1), y]];
+  chart.line("threshold", line, { stroke: INK, "stroke-dasharray": "4 3", "stroke-width": 1 });
+  const set = (score) => frame.set({ score_threshold: Math.min(0.99, Math.max(0.01, Math.round(score * 100) / 100)) });
+  chart.knob("threshold knob", chart.x(list.length || 1) - 6, y, {
+    label: `score threshold ${least.toFixed(2)}; arrow keys move it`,
+    to: (_, at) => set(chart.values(0, at)[1]),
+    by: (dx, dy, shift) => set(least + (dx - dy) * (shift ? 0.1 : 0.01)),
+  });
+}
+
+/** The sentence under the picture. */
+function sentence(frame, { list, rounds, now, step, waits, sure }) {
+  const boxes = (n) => (n === 1 ? "1 box" : `${n} boxes`);
+  const [least, threshold] = ["score_threshold", "iou_threshold"].map((name) => frame.get(name).toFixed(2));
+  if (!list.length) return `No box of this kind has a score above ${least}.`;
+  if (step === 0) return `${boxes(list.length)} have a score above ${least}. Nothing is removed yet: press Next.`;
+  if (now) {
+    const rest = now.fallen.length ? `${now.fallen.length} overlap it by more than ${threshold} and fall.` : "None overlaps it enough to fall.";
+    return `Round ${step}: the best box left, a ${now.best.name} with ${now.best.score.toFixed(2)}, stays. ${rest} ${waits} are left.`;
+  }
+  return `The end: of ${boxes(list.length)}, ${rounds.length} stay, ${sure} of them with a score of 0.5 or more. ${list.length - rounds.length} fell, each to the box its line leads to.`;
+}

@@ -7,6 +7,8 @@ another one.
 from ssd_tutorial.widgets.aspect import AspectRatioExplorer
 from ssd_tutorial.widgets.crop import CropExplorer
 from ssd_tutorial.widgets.iou import IoUExplorer
+from ssd_tutorial.widgets.loss import LossExplorer
+from ssd_tutorial.widgets.matching import MatchingExplorer
 from ssd_tutorial.widgets.nms import NMSExplorer
 from ssd_tutorial.widgets.scales import ScalesExplorer
 
@@ -14,6 +16,8 @@ __all__ = [
     "AspectRatioExplorer",
     "CropExplorer",
     "IoUExplorer",
+    "LossExplorer",
+    "MatchingExplorer",
     "NMSExplorer",
     "ScalesExplorer",
 ]

@@ -85,8 +85,9 @@ class NMSExplorer(Explorer, module="nms"):
         played = self.rounds()
         step = min(self.step, len(played) + 1)
         plots.show_image(axes, _image(), fade=0.45)
-        for best, fallen in played[step:]:
-            plots.draw_boxes(axes, boxes[[best, *fallen]], colour=plots.QUIET, width=0.5)
+        waiting = boxes[[i for best, fallen in played[step:] for i in (best, *fallen)]]
+        for x0, y0, x1, y1 in waiting.tolist():  # without the rims of draw_boxes: many, and thin
+            axes.plot([x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0], color=plots.QUIET, linewidth=0.6)
         if 1 <= step <= len(played):
             best, fallen = played[step - 1]
             orange = plots.map_look(1)
@@ -115,5 +116,5 @@ def _raw() -> tuple[tuple[str, ...], list[list[float]]]:
     )
     rows = zip(found.labels.tolist(), found.scores.tolist(), found.boxes.tolist(), strict=True)
     return detector.classes, [
-        [label - 1, round(score, 4), *(round(x, 4) for x in box)] for label, score, box in rows
+        [label - 1, round(score, 5), *(round(x, 4) for x in box)] for label, score, box in rows
     ]

@@ -1,12 +1,13 @@
 // Explorer: non-maximum suppression, played round by round.
 
 import { nms } from "./geometry.js";
-import { INK, LOOKS, QUIET } from "./paper.js";
+import { INK, LOOKS, QUIET, clamp } from "./paper.js";
 import { explorer } from "./ui.js";
 
 const EACH = "each class";
 const AS_ONE = "all as one";
 const STAYS = { stroke: LOOKS[0].colour };
+const DOUBTFUL = { ...STAYS, "stroke-dasharray": "1.5 2.5" };
 const FALLS = { stroke: LOOKS[1].colour, "stroke-dasharray": "5 3" };
 const WAITS = { stroke: QUIET };
 const SHOWN = 0.5; // from this score on a detection is worth showing
@@ -50,7 +51,8 @@ export default explorer({
     const stage = frame.stage({ label: "Picture with the detector's boxes" });
     const legend = frame.legend({ into: frame.main });
     const last = () => current().rounds.length + 1;
-    frame.player({ label: "step", name: "step", last, milliseconds: 900 });
+    const player = frame.player({ label: "step", name: "step", last, milliseconds: 900 });
+    player.append(frame.button("To the end", () => frame.set({ step: last() })));
     frame.choice({ label: "Boxes of", name: "group", options });
     frame.slider({ label: "IoU threshold", name: "iou_threshold", min: 0, max: 1, step: 0.05 });
     frame.slider({ label: "score above", name: "score_threshold", min: 0.01, max: 0.99, step: 0.01 });
@@ -62,15 +64,19 @@ export default explorer({
     });
     const table = frame.table({ label: "Rounds", header: ["round", "stays", "score", "fall"] });
 
+    let [shown, atEnd, stepShown] = [null, false, 0]; // by the drawing before
+
     return function draw() {
       const { list, rounds } = current();
-      const step = Math.min(frame.get("step"), last());
+      let step = Math.min(frame.get("step"), last());
+      if (shown && shown !== game && atEnd && step === Math.min(stepShown, last())) step = last();
       if (step !== frame.get("step")) frame.set({ step });
+      [shown, atEnd, stepShown] = [game, step === last(), step];
       const now = rounds[step - 1]; // none before the first round and at the end
-      const ended = step === last();
       const groups = {
         waits: list.filter((one) => one.round >= step),
         falls: now?.fallen ?? [],
+        fell: list.filter((one) => one.to && one.round < step - 1),
         stays: rounds.slice(0, step).map(({ best }) => best),
       };
       const boxes = (ones) => ones.map(({ box }) => box);
@@ -81,22 +87,24 @@ export default explorer({
       stage.rects("waits", boxes(groups.waits), { ...WAITS, "stroke-width": 0.8 });
       stage.rects("falls", boxes(groups.falls), { ...FALLS, "stroke-width": 1.2 });
       const doubtful = groups.stays.filter(({ score }) => score < SHOWN);
-      stage.rects("doubtful", boxes(doubtful), { ...STAYS, "stroke-width": 1, "stroke-dasharray": "1.5 2.5" });
+      stage.rects("doubtful", boxes(doubtful), { ...DOUBTFUL, "stroke-width": 1 });
       const sure = groups.stays.filter(({ score }) => score >= SHOWN);
       stage.rects("sure", boxes(sure), { ...STAYS, "stroke-width": 2.5 });
-      const threads = (ended ? list.filter((one) => one.to) : groups.falls).map(thread);
-      const ties = threads.map(([a, b]) => `M${a.map((v) => v.toFixed(1))}L${b.map((v) => v.toFixed(1))}`);
-      stage.put("threads", "path", { d: ties.join(""), stroke: FALLS.stroke, "stroke-width": 0.8, opacity: 0.8 });
+      const threads = (atEnd ? list.filter((one) => one.to) : groups.falls).map(thread);
+      const ties = threads.map((ends) => `M${ends.map((at) => at.map((v) => v.toFixed(1))).join("L")}`);
+      const thin = { stroke: FALLS.stroke, "stroke-width": 0.8, opacity: 0.8 };
+      stage.put("threads", "path", { d: ties.join(""), ...thin });
       if (now) stage.rect("now", now.best.box, { ...STAYS, "stroke-width": 4 });
       groups.stays.forEach((one, i) => {
         if (one.score < SHOWN && one !== now?.best) return;
         const [x, y] = stage.px(one.box);
         const words = `${i + 1}: ${one.name} ${one.score.toFixed(2)}`;
-        stage.text(`tag ${i}`, Math.min(x + 4, stage.width - 110), y + 15, words, { "font-weight": 600 });
+        const place = [Math.min(x + 4, stage.width - 110), y + 15];
+        stage.text(`tag ${i}`, ...place, words, { "font-weight": 600 });
       });
       legend([
         [STAYS, "stays"],
-        [{ ...STAYS, "stroke-width": 1.5, "stroke-dasharray": "1.5 2.5" }, "stays, score below 0.5"],
+        [{ ...DOUBTFUL, "stroke-width": 1.5 }, "stays, score below 0.5"],
         [FALLS, "falls to the box its line leads to"],
         [WAITS, "is left"],
       ]);
@@ -108,30 +116,34 @@ export default explorer({
           return [from + i + 1, best.name, best.score.toFixed(2), fallen.length];
         }),
       );
-      frame.say(sentence(frame, { list, rounds, now, step, waits: groups.waits.length, sure: sure.length }));
+      const counts = { waits: groups.waits.length, sure: sure.length };
+      frame.say(sentence(frame, { list, rounds, now, step, ...counts }));
     };
   },
 });
 
 /** A bar for each box; the threshold as a line to drag. */
-function drawScores(chart, list, { waits, falls, stays }, frame) {
+function drawScores(chart, list, { waits, falls, fell, stays }, frame) {
   chart.axis.x.to = Math.max(list.length, 1);
   chart.axis.x.ticks = list.length ? [1, list.length] : [];
   chart.axes();
   const rank = new Map(list.map((one, i) => [one, i + 1]));
   const low = chart.y(0).toFixed(1);
-  const bar = (one) => `M${chart.x(rank.get(one) - 0.5).toFixed(1)} ${low}V${(chart.y(one.score) - 1).toFixed(1)}`;
+  const bar = (one) =>
+    `M${chart.x(rank.get(one) - 0.5).toFixed(1)} ${low}V${(chart.y(one.score) - 1).toFixed(1)}`;
   const width = Math.max(1, Math.min(8, (chart.width - 60) / Math.max(list.length, 1) - 1));
   const bars = (key, ones, look, wide) =>
     chart.put(key, "path", { d: ones.map(bar).join(""), "stroke-width": wide, ...look });
   bars("waits", waits, WAITS, width);
+  bars("fell", fell, { stroke: FALLS.stroke, opacity: 0.35 }, width);
   bars("falls", falls, { stroke: FALLS.stroke, "stroke-dasharray": "3 1" }, width);
   bars("stays", stays, STAYS, Math.max(width, 2.5));
   const least = frame.get("score_threshold");
   const y = chart.y(least);
   const line = [[chart.x(0), y], [chart.x(list.length || 1), y]];
   chart.line("threshold", line, { stroke: INK, "stroke-dasharray": "4 3", "stroke-width": 1 });
-  const set = (score) => frame.set({ score_threshold: Math.min(0.99, Math.max(0.01, Math.round(score * 100) / 100)) });
+  const set = (score) =>
+    frame.set({ score_threshold: clamp(Math.round(score * 100) / 100, 0.01, 0.99) });
   chart.knob("threshold knob", chart.x(list.length || 1) - 6, y, {
     label: `score threshold ${least.toFixed(2)}; arrow keys move it`,
     to: (_, at) => set(chart.values(0, at)[1]),
@@ -142,12 +154,22 @@ function drawScores(chart, list, { waits, falls, stays }, frame) {
 /** The sentence under the picture. */
 function sentence(frame, { list, rounds, now, step, waits, sure }) {
   const boxes = (n) => (n === 1 ? "1 box" : `${n} boxes`);
-  const [least, threshold] = ["score_threshold", "iou_threshold"].map((name) => frame.get(name).toFixed(2));
+  const digits = (name) => frame.get(name).toFixed(2);
+  const [least, threshold] = [digits("score_threshold"), digits("iou_threshold")];
   if (!list.length) return `No box of this kind has a score above ${least}.`;
-  if (step === 0) return `${boxes(list.length)} have a score above ${least}. Nothing is removed yet: press Next.`;
-  if (now) {
-    const rest = now.fallen.length ? `${now.fallen.length} overlap it by more than ${threshold} and fall.` : "None overlaps it enough to fall.";
-    return `Round ${step}: the best box left, a ${now.best.name} with ${now.best.score.toFixed(2)}, stays. ${rest} ${waits} are left.`;
+  if (step === 0) {
+    return `${boxes(list.length)} have a score above ${least}. Nothing is removed yet: press Next.`;
   }
-  return `The end: of ${boxes(list.length)}, ${rounds.length} stay, ${sure} of them with a score of 0.5 or more. ${list.length - rounds.length} fell, each to the box its line leads to.`;
+  if (now) {
+    const fall = now.fallen.length
+      ? `${now.fallen.length} overlap it by more than ${threshold} and fall.`
+      : `None overlaps it by more than ${threshold}.`;
+    const best = `the best box left, a ${now.best.name} with ${now.best.score.toFixed(2)}, stays`;
+    return `Round ${step}: ${best}. ${fall} ${waits} are left.`;
+  }
+  const fell = list.length - rounds.length;
+  return (
+    `The end: of ${boxes(list.length)}, ${rounds.length} stay, ${sure} of them with a score of 0.5` +
+    ` or more. ${fell} fell, each to the box its line leads to.`
+  );
 }

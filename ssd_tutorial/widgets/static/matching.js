@@ -1,0 +1,192 @@
+// Explorer: ground truths to drag, and the priors that matching gives them.
+
+import { area, iou, makePriors, match, numPriors, priorXyxy, priorsPerMap } from "./geometry.js";
+import { INK, LOOKS, mapLook } from "./paper.js";
+import { explorer, html } from "./ui.js";
+
+const MOST = 8; // ground truths
+const LOST = "#b3001b"; // no map has this red
+const list = (names) => names.join(", ").replace(/, ([^,]*)$/, " and $1");
+
+/** What matching makes of each ground truth, and its priors map by map. */
+function survey(preset, priors, boxes, threshold, rule) {
+  const found = match(priors, boxes, threshold, rule);
+  const truths = boxes.map((box, g) => ({ name: `G${g}`, priors: 0, best: 0, own: 0, favourite: -1 }));
+  const positives = preset.maps.map(() => []); // of each map, {box, owner}
+  const ends = [];
+  priorsPerMap(preset).forEach((count, k) => ends.push(count + (ends[k - 1] ?? 0)));
+  const corners = [0, 0, 0, 0];
+  for (let i = 0, k = 0; i < found.groundTruth.length; i++) {
+    if (i === ends[k]) k++;
+    priorXyxy(priors, i, corners);
+    for (let g = 0; g < boxes.length; g++) {
+      const overlap = iou(boxes[g], corners);
+      if (overlap > truths[g].best) Object.assign(truths[g], { best: overlap, favourite: i });
+    }
+    const owner = found.groundTruth[i];
+    if (owner < 0) continue;
+    positives[k].push({ box: [...corners], owner });
+    truths[owner].priors++;
+    truths[owner].own = Math.max(truths[owner].own, found.iou[i]);
+  }
+  for (const truth of truths) truth.taker = found.groundTruth[truth.favourite];
+  return { truths, positives };
+}
+
+/** Slanted lines that fill a box given in pixels. */
+function hatch([x0, y0, x1, y1], gap = 9) {
+  let d = "";
+  for (let at = x0 + gap; at < x1 + y1 - y0; at += gap) {
+    const [low, high] = [Math.max(x0, at - (y1 - y0)), Math.min(x1, at)]; // x at the ends of the line
+    d += `M${low.toFixed(1)} ${(y0 + at - low).toFixed(1)}L${high.toFixed(1)} ${(y0 + at - high).toFixed(1)}`;
+  }
+  return d;
+}
+
+/** Lay the boxes' nodes on one another with the smaller ones above, so that each can be caught. */
+function stack(nodes, boxes) {
+  const order = [...nodes.keys()].sort((a, b) => area(boxes[b]) - area(boxes[a]) || a - b);
+  const sorted = order.map((g) => nodes[g]);
+  const follows = (a, b) => a.compareDocumentPosition(b) & Node.DOCUMENT_POSITION_FOLLOWING;
+  if (sorted.every((node, i) => !i || follows(sorted[i - 1], node))) return;
+  const at = Math.max(0, sorted.indexOf(document.activeElement)); // a node that moves loses the focus
+  sorted.slice(0, at).forEach((node) => sorted[at].before(node));
+  sorted.slice(at + 1).reverse().forEach((node) => sorted[at].after(node));
+}
+
+export default explorer({
+  label: "Matching: which priors must find which object",
+  state: ["boxes", "photograph", "threshold", "rule", "preset", "chosen", "only"],
+
+  build(frame) {
+    const presets = frame.get("presets");
+    const priorsOf = {}; // made when they are first asked for
+    const stage = frame.stage({ label: "Photograph with ground truths", ratio: 2 / 3, margin: 0.06 });
+    const row = (label, into, buttons) =>
+      into.append(html("div", { class: "ssd-player", role: "group", "aria-label": label }, ...buttons));
+    const starts = Object.entries(frame.get("examples")).map(([words, state]) =>
+      frame.button(words, () => frame.set(structuredClone(state))),
+    );
+    row("Examples", frame.main, starts);
+    const table = frame.table({
+      label: "The ground truths",
+      header: ["object", "priors", "best IoU", "it gets"],
+      into: frame.main,
+    });
+    const names = Object.keys(presets).map((name) => [name, name]);
+    const rules = ["bipartite", "argmax"].map((name) => [name, name]);
+    frame.choice({ label: "Step one: who gets a prior of its own", name: "rule", options: rules });
+    frame.slider({ label: "Step two: threshold", name: "threshold", min: 0.1, max: 0.9, step: 0.05 });
+    frame.select({ label: "Priors", name: "preset", options: names });
+    const bars = frame.chart({ label: "Positives of each feature map", ratio: 0.48 });
+    frame.check({ label: "Draw the priors of the box touched last only", name: "only" });
+    const add = frame.button("Add a box", addBox);
+    const remove = frame.button("Remove", () => removeBox(chosenBox()));
+    row("Ground truths", frame.main, [add, remove]);
+
+    const chosenBox = () => Math.min(frame.get("chosen"), frame.get("boxes").length - 1);
+
+    function addBox() {
+      const boxes = frame.get("boxes");
+      const shift = 0.06 * boxes.length;
+      frame.set({ boxes: [...boxes, [0.1 + shift, 0.5 - shift, 0.3 + shift, 0.8 - shift]], chosen: boxes.length });
+    }
+
+    function removeBox(index) {
+      const boxes = frame.get("boxes").filter((_, g) => g !== index);
+      const next = Math.max(0, Math.min(index, boxes.length - 1));
+      if (stage.svg.contains(document.activeElement)) {
+        (boxes.length ? stage.nodes.get(`box ${next}`) : add).focus(); // or the focus is lost
+      }
+      frame.set({ boxes, chosen: next });
+    }
+
+    function drawBars(preset, counts) {
+      const rowHeight = bars.height / preset.maps.length;
+      const most = Math.max(20, ...counts);
+      preset.maps.forEach((map, k) => {
+        const y = (k + 0.5) * rowHeight;
+        bars.line(`look ${k}`, [[6, y], [40, y]], { ...mapLook(k), "stroke-width": 3 });
+        bars.text(`map ${k}`, 48, y + 4.5, map.name);
+        const bar = { x: 112, y: y - 6, width: ((bars.width - 150) * counts[k]) / most, height: 12 };
+        bars.put(`bar ${k}`, "rect", { ...bar, fill: LOOKS[k].colour });
+        bars.text(`count ${k}`, bar.x + bar.width + 5, y + 4.5, counts[k], { "font-weight": 600 });
+      });
+    }
+
+    return function draw() {
+      const preset = presets[frame.get("preset")];
+      const priors = (priorsOf[preset.name] ??= makePriors(preset));
+      const [boxes, threshold, chosen] = [frame.get("boxes"), frame.get("threshold"), chosenBox()];
+      const { truths, positives } = survey(preset, priors, boxes, threshold, frame.get("rule"));
+
+      stage.picture(frame.get("pictures")[frame.get("photograph")], 0.35);
+      positives.forEach((some, k) => {
+        const shown = some.filter(({ owner }) => !frame.get("only") || owner === chosen);
+        stage.rects(`map ${k}`, shown.map(({ box }) => box), mapLook(k));
+      });
+      const nodes = boxes.map((box, g) => {
+        const { name, priors: count } = truths[g];
+        if (!count) {
+          const d = hatch(stage.px(box));
+          const look = { stroke: LOST, "stroke-width": 1.5, "pointer-events": "none" };
+          stage.put(`hatch ${g}`, "path", { d, ...look });
+        }
+        const where = box.map((x) => x.toFixed(2)).join(", ");
+        const node = stage.handleBox(`box ${g}`, box, {
+          label: `ground truth ${name}, ${count} priors, xyxy ${where}; delete removes it`,
+          tag: count ? name : `${name} lost`,
+          attributes: {
+            stroke: count ? INK : LOST,
+            "stroke-dasharray": count ? null : "2 5",
+            "stroke-width": g === chosen ? 4 : 3,
+          },
+          set: (moved) => frame.set({ boxes: frame.get("boxes").map((old, i) => (i === g ? moved : old)) }),
+          remove: () => removeBox(g),
+        });
+        node.onfocus = () => frame.set({ chosen: g });
+        return node;
+      });
+      stack(nodes, boxes);
+
+      drawBars(preset, positives.map((some) => some.length));
+      table(
+        truths.map(({ name, priors: count, best, own }) => [
+          name,
+          count,
+          best.toFixed(2),
+          count ? own.toFixed(2) : "lost",
+        ]),
+      );
+      add.disabled = boxes.length >= MOST;
+      remove.disabled = !boxes.length;
+      remove.textContent = boxes.length ? `Remove ${truths[chosen].name}` : "Remove";
+      frame.say(words(truths, numPriors(preset), threshold, frame.get("rule")));
+    };
+  },
+});
+
+/** The outcome in sentences. */
+function words(truths, total, threshold, rule) {
+  const count = truths.reduce((sum, { priors }) => sum + priors, 0);
+  const named = (test) => truths.filter(test).map(({ name }) => name);
+  const untouched = named(({ best }) => best === 0);
+  const lost = truths.filter(({ priors, best }) => !priors && best > 0);
+  const alone = named(({ priors, best }) => priors && best < threshold);
+  const robbed = truths.filter(({ priors, best, own }) => priors && own < best);
+  const said = [
+    `${count} of ${total} priors are positive, the other ${total - count} must say “background”.`,
+  ];
+  if (untouched.length) said.push(`No prior touches ${list(untouched)}.`);
+  for (const { name, taker } of lost) {
+    said.push(`${name} is lost: G${taker} took its favourite prior, and no other prior looks for ${name}.`);
+  }
+  if (alone.length) {
+    said.push(`No prior reaches ${threshold.toFixed(2)} with ${list(alone)}: step one alone gives a prior.`);
+  }
+  for (const { name, taker, best, own } of robbed) {
+    said.push(`G${taker} has the favourite of ${name} (${best.toFixed(2)}): the best it gets is ${own.toFixed(2)}.`);
+  }
+  if (rule === "argmax" && !lost.length) said.push("Here argmax loses nobody.");
+  return said.join(" ");
+}

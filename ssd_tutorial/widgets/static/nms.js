@@ -95,13 +95,7 @@ export default explorer({
       const thin = { stroke: FALLS.stroke, "stroke-width": 0.8, opacity: 0.8 };
       stage.put("threads", "path", { d: ties.join(""), ...thin });
       if (now) stage.rect("now", now.best.box, { ...STAYS, "stroke-width": 4 });
-      groups.stays.forEach((one, i) => {
-        if (one.score < SHOWN && one !== now?.best) return;
-        const [x, y] = stage.px(one.box);
-        const words = `${i + 1}: ${one.name} ${one.score.toFixed(2)}`;
-        const place = [Math.min(x + 4, stage.width - 110), y + 15];
-        stage.text(`tag ${i}`, ...place, words, { "font-weight": 600 });
-      });
+      writeTags(stage, now ? [now.best, ...sure.filter((one) => one !== now.best)] : sure);
       legend([
         [STAYS, "stays"],
         [{ ...DOUBTFUL, "stroke-width": 1.5 }, "stays, score below 0.5"],
@@ -121,6 +115,22 @@ export default explorer({
     };
   },
 });
+
+/** Round, class and score of boxes, in a corner that is free; one without a free corner has none. */
+function writeTags(stage, ones) {
+  const taken = [];
+  for (const { box, round, name, score } of ones) {
+    const [x, y, right, bottom] = stage.px(box);
+    const places = [[x + 4, y + 15], [right - 100, bottom - 5], [x + 4, bottom - 5], [right - 100, y + 15]]
+      .map(([across, down]) => [clamp(across, 3, stage.width - 110), down]);
+    const free = ([a, b]) => taken.every(([c, d]) => Math.abs(a - c) > 105 || Math.abs(b - d) > 16);
+    const place = places.find(free);
+    if (!place) continue;
+    taken.push(place);
+    const words = `${round + 1}: ${name} ${score.toFixed(2)}`;
+    stage.text(`tag ${round}`, ...place, words, { "font-weight": 600 });
+  }
+}
 
 /** A bar for each box; the threshold as a line to drag. */
 function drawScores(chart, list, { waits, falls, fell, stays }, frame) {
@@ -162,10 +172,10 @@ function sentence(frame, { list, rounds, now, step, waits, sure }) {
   }
   if (now) {
     const fall = now.fallen.length
-      ? `${now.fallen.length} overlap it by more than ${threshold} and fall.`
-      : `None overlaps it by more than ${threshold}.`;
+      ? `${boxes(now.fallen.length)} with an IoU above ${threshold} to it must fall.`
+      : `None has an IoU above ${threshold} to it.`;
     const best = `the best box left, a ${now.best.name} with ${now.best.score.toFixed(2)}, stays`;
-    return `Round ${step}: ${best}. ${fall} ${waits} are left.`;
+    return `Round ${step}: ${best}. ${fall} Left after that: ${waits}.`;
   }
   const fell = list.length - rounds.length;
   return (

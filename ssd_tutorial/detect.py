@@ -69,7 +69,7 @@ def postprocess(
 
     Per class: scores above the threshold, the best `candidates_per_class` of them, `nms`. Then the
     best `detections_per_image` of all classes. Boxes are cut at the image's border. The defaults
-    are the paper's (section 3.1 and ``ssd_pascal.py``).
+    are those of the paper (section 3.7) and of ``ssd_pascal.py``.
 
     Args:
         logits: ``[B, P, C]`` before softmax, background first.

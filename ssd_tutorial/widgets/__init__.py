@@ -10,6 +10,7 @@ from ssd_tutorial.widgets.iou import IoUExplorer
 from ssd_tutorial.widgets.loss import LossExplorer
 from ssd_tutorial.widgets.matching import MatchingExplorer
 from ssd_tutorial.widgets.nms import NMSExplorer
+from ssd_tutorial.widgets.priors import PriorExplorer
 from ssd_tutorial.widgets.scales import ScalesExplorer
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "LossExplorer",
     "MatchingExplorer",
     "NMSExplorer",
+    "PriorExplorer",
     "ScalesExplorer",
 ]

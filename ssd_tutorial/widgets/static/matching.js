@@ -134,7 +134,7 @@ export default explorer({
         }
         const where = box.map((x) => x.toFixed(2)).join(", ");
         const node = stage.handleBox(`box ${g}`, box, {
-          label: `ground truth ${name}, ${count} priors, xyxy ${where}; delete removes it`,
+          label: `ground truth ${name}, priors: ${count}, xyxy ${where}; delete removes it`,
           tag: count ? name : `${name} lost`,
           attributes: {
             stroke: count ? INK : LOST,
@@ -187,6 +187,6 @@ function words(truths, total, threshold, rule) {
   for (const { name, taker, best, own } of robbed) {
     said.push(`G${taker} has the favourite of ${name} (${best.toFixed(2)}): the best it gets is ${own.toFixed(2)}.`);
   }
-  if (rule === "argmax" && !lost.length) said.push("Here argmax loses nobody.");
+  if (rule === "argmax" && truths.length && !lost.length) said.push("Here argmax loses nobody.");
   return said.join(" ");
 }

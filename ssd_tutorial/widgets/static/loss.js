@@ -7,10 +7,10 @@ import { explorer, html } from "./ui.js";
 const FAR = 4; // where the curve ends: differences beyond are drawn at its end
 // One mark and name an offset; the marks are paths around 0, 0.
 const OFFSETS = [
-  { name: "shift in x", sign: "●", mark: "M-6 0a6 6 0 1 0 12 0a6 6 0 1 0 -12 0Z" },
-  { name: "shift in y", sign: "■", mark: "M-5.5 -5.5H5.5V5.5H-5.5Z" },
-  { name: "width", sign: "◆", mark: "M0 -7.5L7.5 0L0 7.5L-7.5 0Z" },
-  { name: "height", sign: "✚", mark: "M-2.5 -7H2.5V-2.5H7V2.5H2.5V7H-2.5V2.5H-7V-2.5H-2.5Z" },
+  { name: "shift in x", sign: "● x", mark: "M-6 0a6 6 0 1 0 12 0a6 6 0 1 0 -12 0Z" },
+  { name: "shift in y", sign: "■ y", mark: "M-5.5 -5.5H5.5V5.5H-5.5Z" },
+  { name: "width", sign: "◆ width", mark: "M0 -7.5L7.5 0L0 7.5L-7.5 0Z" },
+  { name: "height", sign: "✚ height", mark: "M-2.5 -7H2.5V-2.5H7V2.5H2.5V7H-2.5V2.5H-7V-2.5H-2.5Z" },
 ];
 const digits = (x, n) => (Math.abs(x) < 0.5 * 10 ** -n ? 0 : x).toFixed(n).replace("-", "−");
 const sum = (numbers) => numbers.reduce((all, x) => all + x, 0);
@@ -111,15 +111,15 @@ export default explorer({
       drawCurve(away, positive);
       const line = (numbers) => numbers.map((x, n) => digits(x, n < 2 ? 2 : 4));
       offsets([
-        ...OFFSETS.map(({ name, sign }, m) => {
+        ...OFFSETS.map(({ sign }, m) => {
           const cells = line([said[m], wanted[m], away[m], costs[m]]);
-          return [`${sign} ${name}`, ...(positive ? cells : [cells[0], "–", "–", "–"])];
+          return [sign, ...(positive ? cells : [cells[0], "–", "–", "–"])];
         }),
         ["sum", "", "", "", positive ? digits(boxLoss, 4) : "–"],
       ]);
       const p = digits(chances()[label], 4);
       bill([
-        [`class: −ln p(${classes[label]}) = −ln ${p}`, digits(classLoss, 4)],
+        [`class: −ln ${p}`, digits(classLoss, 4)],
         [`box: ${digits(alpha, 1)} × ${digits(boxLoss, 4)}`, digits(alpha * boxLoss, 4)],
         ["sum, before N divides it", digits(classLoss + alpha * boxLoss, 4)],
       ]);

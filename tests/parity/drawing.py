@@ -1,4 +1,4 @@
-"""Random cases for the comparison of JavaScript with Python, and which of them are hostile.
+"""Random boxes and presets for the comparison of JavaScript with Python, hostile ones among them.
 
 Half of all boxes have their corners on a coarse grid: boxes then touch, coincide, have no area, and
 overlap by exactly the threshold, far more often than chance would have it.
@@ -13,7 +13,7 @@ Box = list[float]
 THRESHOLDS = (0.5, 0.45, 0.25, 0.3, 0.75, 1.0, 1 / 3)
 
 
-def box(rng: Random, grid: bool) -> Box:
+def a_box(rng: Random, grid: bool) -> Box:
     """An xyxy box; on the grid it may have no area, off it it may leave the image."""
     if grid:
         x0, x1 = sorted(rng.choices(range(9), k=2))
@@ -24,10 +24,10 @@ def box(rng: Random, grid: bool) -> Box:
     return [cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2]
 
 
-def boxes(rng: Random, most: int) -> list[Box]:
+def some_boxes(rng: Random, most: int) -> list[Box]:
     """Up to `most` boxes, one of them repeated now and then."""
     grid = rng.random() < 0.5
-    drawn = [box(rng, grid) for _ in range(rng.randint(0, most))]
+    drawn = [a_box(rng, grid) for _ in range(rng.randint(0, most))]
     if drawn and rng.random() < 0.2:
         drawn.insert(rng.randint(0, len(drawn)), list(rng.choice(drawn)))
     return drawn
@@ -60,7 +60,7 @@ def _touch(a: Box, b: Box) -> bool:
     return min(w, h) == 0 and max(w, h) >= 0
 
 
-def preset(rng: Random) -> tuple[Preset, set[str]]:
+def a_preset(rng: Random) -> tuple[Preset, set[str]]:
     """A small preset with every field drawn, and what is hostile about it."""
     by_hand = rng.random() < 0.5
     image_size = rng.choice((300, 512, 100, rng.randint(32, 600)))

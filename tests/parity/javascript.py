@@ -22,7 +22,8 @@ import numpy as np
 import torch
 
 from ssd_tutorial.widgets.modules import STATIC
-from tests.parity.quantities import QUANTITIES, TABLES, Answer, Case, Quantity, table
+from tests.parity.cases import TABLES, Case
+from tests.parity.quantities import QUANTITIES, Answer, Quantity, table
 
 GEOMETRY = STATIC / "geometry.js"
 DRIVER = Path(__file__).with_name("driver.mjs")

@@ -98,6 +98,47 @@ def test_another_seed_or_sampler_shows_the_end_of_its_search():
     assert len(explorer.png()) > 10_000
 
 
+def test_what_the_page_sends_arrives():
+    """As a kernel gets it: a seed that is not there, a dragged crop, the reset of everything."""
+    explorer = CropExplorer()
+    first = {
+        name: explorer.get_state()[name] for name in ("seed", "minimum", "trial", "own", "draws")
+    }
+    explorer.set_state({"seed": 40})
+    assert "40" in explorer.draws
+    assert explorer.trial == len(explorer._trials())
+    explorer.set_state({"own": [0.1, 0.2, 0.6, 0.9]})
+    assert explorer.own == [0.1, 0.2, 0.6, 0.9]
+    explorer.set_state(first)
+    assert {name: explorer.get_state()[name] for name in first} == first
+
+
+def test_what_chapter_11_says():
+    """About seeds 2, 3 and 10, and the helmet."""
+    search = draw_sample(2).search
+    refused = search.trials.best_iou[MINIMA.index(0.7), :5]
+    assert round(refused.max().item(), 2) == 0.53
+    assert round(search.trials.best_iou[MINIMA.index(0.7), 5].item(), 2) == 0.71
+    assert search.first[MINIMA.index(0.9)] == 16
+    small = draw_sample(3)
+    assert small.size[0] > 512
+    assert small.search.first[MINIMA.index(0.9)] is None
+    assert small.search.first[MINIMA.index(0.7)] is None
+    tiny = draw_sample(10)
+    assert f"{tiny.size[0] / 512:.1f}" == "2.4"
+    assert [m for m, f in zip(MINIMA, tiny.search.first, strict=True) if f is not None] == [
+        0.1,
+        0.3,
+        0,
+    ]
+    explorer = CropExplorer(seed=10)
+    _, target = cut(tiny, explorer.crop)
+    assert target["labels"].tolist() == [6]
+    assert explorer.names[1] == "helmet"
+    right = explorer.draws["2"]["boxes"][1][2]  # the helmet reaches the picture's right border
+    assert right == explorer.draws["2"]["size"][0]
+
+
 def test_the_picture_as_it_is():
     explorer = CropExplorer(seed=5)
     assert explorer.draws["5"]["chosen"] is None

@@ -4,7 +4,8 @@
  * Nothing here draws or knows the page. A box is an array of 4 numbers in fractions of the image:
  * `xyxy` is [xmin, ymin, xmax, ymax], `cxcywh` is [centre x, centre y, width, height]. P priors are
  * one flat Float64Array of 4 P numbers, cxcywh. A preset is the package's `Preset` as an object.
- * `python -m tests.parity.javascript` compares every function with its Python twin.
+ * `python -m tests.parity.javascript` compares every function with its Python twin. (A training runs
+ * in float32: where several priors overlap a small box alike, rounding may name another of them.)
  */
 
 // --- boxes: ssd_tutorial/boxes.py, chapter 4 -----------------------------------------------------

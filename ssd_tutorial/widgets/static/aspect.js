@@ -2,7 +2,7 @@
 
 import { area, extraScale, iou, scales, toXyxy } from "./geometry.js";
 import { centreKnob, drawObjects, nearestObject } from "./objects.js";
-import { INK, LOOKS, clamp, mapLook } from "./paper.js";
+import { INK, LOOKS, assign, clamp, mapLook } from "./paper.js";
 import { explorer, html } from "./ui.js";
 
 const WIDEST = 9; // the box goes from 1/9 to 9
@@ -25,13 +25,14 @@ export default explorer({
     const slider = frame.slider({ label: "Scale s", name: "scale", min: 0.05, max: 1, step: 0.01 });
 
     const row = html("div", { class: "ssd-choice", role: "group", "aria-label": "Ratios" });
-    frame.side.append(html("div", {}, "Ratio a", row));
+    frame.main.append(html("div", {}, "Ratio a", row));
     const buttons = [1 / 3, 1 / 2, 1, 2, 3].map((ratio) => {
       const button = frame.button(nameOf(ratio), () => frame.set({ ratio }));
       row.append(button);
       return [ratio, button];
     });
     const bars = frame.chart({
+      into: frame.main,
       label: "The roots as lengths",
       x: { from: 0, to: 3, label: "times s", ticks: [0, 1, 2, 3] },
       y: { from: 0, to: 2, label: "", ticks: [] },
@@ -60,9 +61,9 @@ export default explorer({
       const [w, h] = sides(s, a);
       const box = around([w, h]);
       const object = nearestObject(frame.get("objects"), centre);
-      const twin = priors.find(({ ratio }) => ratio === a);
+      const twin = s === ofMap[map] && priors.find(({ ratio }) => ratio === a);
       for (const [ratio, button] of buttons) {
-        button.ariaPressed = String(ratio === a);
+        assign(button, { "aria-pressed": String(ratio === a) });
         button.style.display = shapes.includes(ratio) ? "" : "none";
       }
 
@@ -88,7 +89,8 @@ export default explorer({
         const away = ratio ? 7 : 12;
         const below = ratio === 1 ? 4 : down > 0 ? away + 6 : -away; // 1 lies close to the extra square
         stage.put(`dot ${label}`, "circle", { cx: x, cy: y, r: 3.5, fill: LOOKS[map].colour });
-        stage.text(`name ${label}`, x + away * right, y + below, label, words);
+        const beside = clamp(x + away * right, 44, stage.width - 44); // words need room
+        stage.text(`name ${label}`, beside, y + below, label, words);
       }
       lengths(stage, box, `${show(w)} wide`, `${show(h)} high`);
       centreKnob(frame, stage, "the boxes");
@@ -127,7 +129,7 @@ export default explorer({
         `a = ${a.toFixed(2)}${twin ? `, as prior ${twin.name} of ${name}` : ""}: ` +
           `${s.toFixed(2)} · ${show(root)} = ${show(w)} wide, ${s.toFixed(2)} · ${show(1 / root)} = ${show(h)} high. ` +
           `The area stays ${s.toFixed(2)}² = ${show(s * s)}. IoU with the ${object.name} (ratio ${(ow / oh).toFixed(2)}): ` +
-          `${overlap({ box }).toFixed(2)}; of the cell's own boxes ${best.name} is best, ${overlap(best).toFixed(2)}.`,
+          `${overlap({ box }).toFixed(2)}; of the boxes of a cell ${best.name} is best, ${overlap(best).toFixed(2)}.`,
       );
     };
   },

@@ -2,7 +2,7 @@
 
 import { extraScale, iou, scales, toXyxy } from "./geometry.js";
 import { centreKnob, drawObjects, nearestObject } from "./objects.js";
-import { INK, LOOKS, QUIET, clamp, mapLook } from "./paper.js";
+import { INK, LOOKS, QUIET, assign, clamp, mapLook } from "./paper.js";
 import { explorer, html } from "./ui.js";
 
 const FIELDS = ["s_min", "s_max", "first", "beyond", "whole_percent"];
@@ -73,7 +73,8 @@ export default explorer({
     /** A point of the chart to drag up and down: it sets the trait `name`. */
     function scaleKnob(name, k, low, high) {
       const value = frame.get(name);
-      chart.text(`name ${name}`, chart.x(k) + 10, chart.y(value) + 16, name, { "font-size": 12 });
+      const below = Math.min(chart.y(value) + 16, chart.y(0) - 4); // not on the axis
+      chart.text(`name ${name}`, chart.x(k) + 12, below, name, { "font-size": 12 });
       const set = (s) => frame.set({ [name]: Number(clamp(s, low, high).toFixed(2)) });
       chart.knob(name, chart.x(k), chart.y(value), {
         label: `${name} = ${value.toFixed(2)}; arrows up and down change it, with shift faster`,
@@ -93,7 +94,7 @@ export default explorer({
       const other = presets.find(({ name }) => name === frame.get("compared"));
       const [s, theirs] = [scales(own), scales(other)];
 
-      for (const [preset, button] of buttons) button.ariaPressed = String(same(preset));
+      for (const [preset, button] of buttons) assign(button, { "aria-pressed": String(same(preset)) });
       count.max = like.maps.length;
       count.value = n; // again: with the old maximum it may not have fitted
 
@@ -146,7 +147,8 @@ export default explorer({
         `${title}: m = ${m}, one step is (${rule.s_max.toFixed(2)} − ${rule.s_min.toFixed(2)}) / ${m - 1} = ` +
           `${Number(step.toFixed(4))}${round}. The ${object.name} is ${w} × ${h} px; its best square here is ` +
           `the ${mine.extra ? "second" : "small"} one of ${own.maps[mine.map].name}, ${px(size * mine.side)} px: ` +
-          `IoU ${mine.overlap.toFixed(2)}. With ${other.name} it would be ${its.overlap.toFixed(2)}.`,
+          `IoU ${mine.overlap.toFixed(2)}.` +
+          (names.includes(other.name) ? "" : ` With ${other.name} it would be ${its.overlap.toFixed(2)}.`),
       );
     };
   },

@@ -106,13 +106,17 @@ def launch():
             browser.close()
 
 
-def new_page(browser, base: str, width: int, theme: str = "light", height: int = 900):
-    """An empty page of that width, and the list of requests to other origins, which are refused."""
+def new_page(browser, base: str, width: int, theme: str = "light", height: int = 900, **context_of):
+    """An empty page of that width, and the list of requests to other origins, which are refused.
+
+    `context_of` goes to the browser context, such as ``reduced_motion="reduce"``.
+    """
     context = browser.new_context(
         viewport={"width": width, "height": height},
         color_scheme=theme,
         device_scale_factor=1,
         has_touch=width < 600,
+        **context_of,
     )
     context.set_default_timeout(90_000)  # on a machine that may be busy
     context.add_init_script(f"localStorage.setItem('mode', '{theme}')")

@@ -1,0 +1,113 @@
+// What the tests ask of the explorers of a page; window.probe, before the page's own scripts.
+(() => {
+  const root = (n) => document.querySelector(`#explorer-${n} .ssd-explorer`);
+  const times = { places: {} };
+  globalThis.explorerTimes = []; // ui.js pushes [module, milliseconds] for each frame
+  new MutationObserver((changes) => {
+    for (const { target } of changes) {
+      if (target.dataset.explorers) times.page ??= performance.now();
+      if (target.dataset.state) times.places[target.id] ??= performance.now();
+    }
+  }).observe(document, {
+    subtree: true,
+    attributes: true,
+    attributeFilter: ["data-explorers", "data-state"],
+  });
+  let shift = 0; // cumulative layout shift, as browsers report it
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) if (!entry.hadRecentInput) shift += entry.value;
+  }).observe({ type: "layout-shift", buffered: true });
+
+  const leaked = []; // keys pressed in an explorer that the page could take for its own
+  document.addEventListener("keydown", ({ target, key }) => {
+    if (target.closest(".ssd-explorer")) leaked.push(key);
+  });
+
+  globalThis.probe = {
+    times,
+    shift: () => shift,
+    words: (n) => root(n)?.querySelector(".ssd-words").textContent,
+    live: (n) => root(n)?.querySelector(".ssd-live").textContent,
+
+    /** Two frames later what was asked for is drawn. */
+    drawn: () => new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r))),
+
+    /** All that an explorer shows, in one number; what is only heard is left out. */
+    look(n) {
+      const copy = root(n).cloneNode(true);
+      copy.querySelector(".ssd-live").remove();
+      const fields = [...root(n).querySelectorAll("input, select")];
+      const values = fields.map((f) => (/checkbox|radio/.test(f.type) ? f.checked : f.value));
+      let hash = 0;
+      for (const c of copy.outerHTML + values) hash = (31 * hash + c.codePointAt(0)) | 0;
+      return hash;
+    },
+
+    /** A place of the window from which a pointer drags something, and which way there is room. */
+    grip(n) {
+      root(n).scrollIntoView({ block: "center", behavior: "instant" });
+      const centre = (box) => [box.x + box.width / 2, box.y + box.height / 2];
+      for (const handle of root(n).querySelectorAll(".ssd-knob .ssd-hit, .ssd-body, .ssd-corner")) {
+        const box = handle.getBoundingClientRect();
+        const paper = centre(handle.closest("svg").getBoundingClientRect());
+        for (let i = 1; i < 36; i++) {
+          const x = box.x + (box.width * (((i * 5) % 6) + 0.5)) / 6;
+          const y = box.y + (box.height * (Math.floor(i / 6) + 0.5)) / 6;
+          if (!handle.contains(document.elementFromPoint(x, y))) continue;
+          return { x, y, dx: Math.sign(paper[0] - x) || 1, dy: Math.sign(paper[1] - y) || 1 };
+        }
+      }
+      const range = root(n).querySelector("input[type=range]");
+      if (!range) return null;
+      range.scrollIntoView({ block: "center", behavior: "instant" });
+      const box = range.getBoundingClientRect();
+      const part = (range.value - range.min) / (range.max - range.min);
+      const dx = part < 0.5 ? 1 : -1;
+      return { x: box.x + 8 + part * (box.width - 16), y: centre(box)[1], dx, dy: 0 };
+    },
+
+    /** Give the focus to what arrow keys move; what it is. */
+    focusMover(n) {
+      const mover = root(n).querySelector(".ssd-box, .ssd-knob, input[type=range]");
+      mover?.focus({ preventScroll: true });
+      return mover?.matches("input") ? "slider" : mover ? "handle" : null;
+    },
+    leaked: () => leaked.splice(0),
+    inside: (n) => root(n).contains(document.activeElement),
+
+    /** Things to focus right before and right after an explorer. */
+    fence(n) {
+      for (const [where, name] of [["before", "fence-before"], ["after", "fence-after"]]) {
+        document.getElementById(name)?.remove();
+        const button = Object.assign(document.createElement("button"), { id: name });
+        button.textContent = "fence";
+        document.getElementById(`explorer-${n}`)[where](button);
+      }
+      document.getElementById("fence-before").focus();
+    },
+    unfence() {
+      for (const name of ["fence-before", "fence-after"]) document.getElementById(name)?.remove();
+    },
+
+    colours(n) {
+      const colour = (e, name) => e && getComputedStyle(e)[name];
+      return {
+        words: colour(root(n).querySelector(".ssd-words"), "color"),
+        paper: colour(root(n).querySelector(".ssd-paper"), "backgroundColor"),
+      };
+    },
+
+    /** Parts of an explorer that reach out of the window, less those in a box that scrolls. */
+    wide(n) {
+      const scrolls = (e) => e.closest(".ssd-scroll, .ssd-paper, .ssd-live");
+      return [...root(n).querySelectorAll("*")]
+        .filter((e) => e.getBoundingClientRect().right > innerWidth + 1 && !scrolls(e))
+        .map((e) => `${e.tagName.toLowerCase()}.${e.className}`);
+    },
+
+    async faults(n) {
+      const { violations } = await axe.run(root(n), { resultTypes: ["violations"] });
+      return violations.flatMap((v) => v.nodes.map((node) => `${v.impact} ${v.id}: ${node.html.slice(0, 120)}`));
+    },
+  };
+})();

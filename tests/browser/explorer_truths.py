@@ -1,0 +1,114 @@
+"""Numbers that explorers must say in their first state, computed by the package.
+
+The words on the page come out of JavaScript, what they must hold comes out of Python: together they
+show that the page computes what the book teaches, after the scripts were joined, packed and served.
+"""
+
+import re
+from collections.abc import Callable
+
+import torch
+from torch.nn import functional as F
+
+from ssd_tutorial import widgets
+from ssd_tutorial.boxes import cxcywh_to_xyxy, encode, iou
+from ssd_tutorial.presets import get_preset
+from ssd_tutorial.scales import extra_scale, scales
+
+TRUTHS: dict[str, Callable[[], list[str]]] = {}
+"""By module: what the words must hold, piece by piece, in the state of an explorer just made."""
+
+
+def truth(module: str):
+    """Registers the function below it."""
+    return lambda say: TRUTHS.setdefault(module, say)
+
+
+def wrong_numbers(module: str, words: str) -> str | None:
+    """What is wrong with the words of explorer `module` in its first state."""
+    if module not in TRUTHS:
+        return f"explorer_truths.py has no truth for {module}: add the numbers that it must say"
+    # as words of their own: "4" does not stand in "14", nor in "4.2"
+    missing = [
+        piece
+        for piece in TRUTHS[module]()
+        if not re.search(rf"(?<![\w.]){re.escape(piece)}(?!\w|\.\d)", words)
+    ]
+    return f"{words!r} does not say {missing}" if missing else None
+
+
+def best_iou(boxes, others) -> float:
+    a, b = (torch.as_tensor(x, dtype=torch.float64).reshape(-1, 4) for x in (boxes, others))
+    return iou(a, b).max().item()
+
+
+@truth("iou")
+def _iou():
+    a, b = widgets.IoUExplorer().boxes
+    return [f"{best_iou(a, b):.2f}"]
+
+
+@truth("scales")
+def _scales():
+    explorer = widgets.ScalesExplorer()
+    place = torch.tensor(explorer.centre, dtype=torch.float64)
+
+    def best(name):
+        s = scales(get_preset(name))
+        sides = [*s[:-1], *map(extra_scale, s[:-1], s[1:])]
+        squares = torch.stack([torch.cat([place, place.new_full((2,), side)]) for side in sides])
+        overlaps = [(best_iou(cxcywh_to_xyxy(squares), o["box"]), o["name"]) for o in near()]
+        return max(overlaps)
+
+    def near():
+        return sorted(explorer.objects, key=lambda o: distance(o["box"], place))[:1]
+
+    (mine, name), (its, _) = best("caffe300_voc"), best(explorer.compared)
+    return [name, f"{mine:.2f}", f"{its:.2f}"]
+
+
+def distance(box, place) -> float:
+    middle = torch.tensor(box, dtype=torch.float64).reshape(2, 2).mean(dim=0)
+    return (middle - place).norm().item()
+
+
+@truth("aspect")
+def _aspect():
+    explorer = widgets.AspectRatioExplorer()
+    scale, root = explorer.scale, explorer.ratio**0.5
+    return [f"{scale * root:.3f}", f"{scale / root:.3f}", f"{scale**2:.3f}"]
+
+
+@truth("matching")
+def _matching():
+    positives = int(widgets.MatchingExplorer().matches().positive.sum())
+    return [str(positives), "8732", str(8732 - positives)]
+
+
+@truth("loss")
+def _loss():
+    explorer = widgets.LossExplorer()
+    boxes, prior = torch.tensor([explorer.prediction, explorer.truth]), torch.tensor(explorer.prior)
+    said, wanted = encode(boxes.double(), prior.double().expand(2, 4), tuple(explorer.variances))
+    box = F.smooth_l1_loss(said, wanted, reduction="sum").item()
+    scores = torch.tensor([[getattr(explorer, name) for name in explorer.classes]])
+    label = torch.tensor([explorer.classes.index(explorer.matched)])
+    words = F.cross_entropy(scores.double(), label).item()
+    return [f"{box:.2f}", f"{words:.2f}", f"{box + words:.2f}"]
+
+
+@truth("nms")
+def _nms():
+    (_, fallen), *rest = widgets.NMSExplorer().rounds()
+    left = len(rest) + sum(len(others) for _, others in rest)
+    return [f"{len(fallen)} boxes", str(left)]
+
+
+@truth("crop")
+def _crop():
+    explorer = widgets.CropExplorer()
+    drawn = explorer.draws[str(explorer.seed)]
+    number, crop, _ = drawn["samplers"][drawn["chosen"]][explorer.trial - 1]
+    width, height = drawn["size"]
+    boxes = torch.tensor(drawn["boxes"]) / torch.tensor([width, height, width, height])
+    return [f"Trial {number}", f"IoU {best_iou(boxes, crop):.2f}"]

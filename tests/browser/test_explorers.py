@@ -1,0 +1,194 @@
+"""Every explorer on every built page: alive, in reach of mouse, finger and keys, quick and light.
+
+`explorer_visits.py` tries them, once a page and way of reading; here its findings are asked for.
+`SPOILED` damages a page in ways that readers would notice, and each must be found out.
+"""
+
+import re
+
+import built_site
+import pytest
+
+from ssd_tutorial.widgets import modules
+from tests.browser import explorer_visits as ev
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+NOT_BUILT = "not-built"
+
+
+def pages() -> dict[str, list[str]]:
+    """Built pages with explorers, and which stand there, in order."""
+    try:
+        names = [n for n in built_site.built_pages() if n != "search.html"]
+    except FileNotFoundError:
+        return {NOT_BUILT: ["none"]}
+    found = {name: ev.modules_on(built_site.HTML / name) for name in names}
+    return {name: on_page for name, on_page in found.items() if on_page} or {NOT_BUILT: ["none"]}
+
+
+PAGES = pages()
+HOWS = [
+    (page, how)
+    for page in PAGES
+    for how in ev.WIDTHS
+    if how != "phone" or page == ev.GALLERY  # where all of them stand
+]
+EACH = [(page, how, n) for page, how in HOWS for n in range(len(PAGES[page]))]
+
+
+def named(page, how, number=None):
+    module = "page" if number is None else f"{number}-{PAGES[page][number]}"
+    return f"{page.split('/')[-1].removesuffix('.html')}-{how.replace(' ', '_')}-{module}"
+
+
+@pytest.fixture(scope="session")
+def see(html, base, browser, axe):
+    """Visit a page in one way of reading, once."""
+    seen = {}
+
+    def once(page, how):
+        if (page, how) not in seen:
+            seen[page, how] = ev.visit(browser, html, base, page, how)
+        return seen[page, how]
+
+    return once
+
+
+def test_every_explorer_stands_in_the_gallery_once(html):
+    assert sorted(PAGES.get(ev.GALLERY, [])) == modules.names()
+
+
+def test_every_explorer_stands_in_a_chapter(html):
+    elsewhere = {m for page, on_page in PAGES.items() if page != ev.GALLERY for m in on_page}
+    assert elsewhere == set(modules.names())
+
+
+def test_the_index_has_one(html):
+    assert PAGES.get("book/index.html")
+
+
+@pytest.mark.parametrize(("page", "how"), HOWS, ids=[named(*each) for each in HOWS])
+def test_a_page_with_explorers_is_quiet_and_asks_nobody(see, page, how):
+    assert see(page, how).problems() == []
+
+
+@pytest.mark.parametrize(("page", "how", "number"), EACH, ids=[named(*each) for each in EACH])
+def test_a_reader_finds_no_fault(see, page, how, number):
+    assert see(page, how).problems(number) == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_all_are_alive_within_a_second(see, browser, html, base, page):
+    """On a busy machine the quickest of three visits counts."""
+    took = max(see(page, "desktop").alive_ms)
+    for _ in range(2):
+        if took > ev.ALIVE_MS:
+            took = min(took, ev.time_to_life(browser, base, page))
+    assert took <= ev.ALIVE_MS
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_scripts_and_states_are_light(html, page):
+    weight = ev.weight_kb(html, page)
+    assert sum(weight.values()) <= ev.WEIGHT_KB, weight
+
+
+def test_the_scripts_of_the_page_are_those_of_the_package(html):
+    script = (html / "_static" / "explorers.js").read_text(encoding="utf-8")
+    assert ev.sources_in(script) == {
+        part: text for name in modules.names() for part, text in modules.parts(name).items()
+    }
+
+
+# --- what a reader does besides -------------------------------------------------------------------
+def test_going_back_finds_the_explorers_alive(browser, base, html):
+    page, _ = built_site.new_page(browser, base, 1280)
+    page.add_init_script(ev.PROBE)
+    page.goto(base + next(iter(PAGES)))
+    assert ev.begun(page, 60)
+    page.goto(base + "book/glossary.html")
+    page.go_back()
+    assert ev.begun(page, 60)
+    reader = ev.Reader(page, 0, "")
+    found = reader.drags()
+    page.context.close()
+    assert found["drag"] is None
+
+
+def test_a_link_to_an_explorer_leads_to_it(browser, base, html):
+    """Explorers above it come alive after the page has scrolled, and must not push it away."""
+    text = (html / ev.GALLERY).read_text(encoding="utf-8")
+    figure = re.findall(r'<figure [^>]*id="(fig-[\w-]+)"', text)[-1]
+    page, _ = built_site.new_page(browser, base, 1280)
+    page.goto(f"{base}{ev.GALLERY}#{figure}")
+    assert ev.begun(page, 60)
+    page.wait_for_timeout(300)
+    top = page.locator(f"#{figure}").evaluate("e => e.getBoundingClientRect().top")
+    page.context.close()
+    assert -10 < top < 450
+
+
+# --- the tests can fail ---------------------------------------------------------------------------
+def swap(old, new):
+    """A change of a served text, in which `old` must stand."""
+
+    def change(text):
+        assert old in text, f"{old!r} is not there to be spoiled"
+        return text.replace(old, new)
+
+    return change
+
+
+def add(more):
+    return lambda text: text + more
+
+
+FROM = "const from = performance.now();"
+SLOW = f"{FROM} while (performance.now() < from + 30);"
+FIDGET = ";setInterval(() => document.querySelector('.ssd-words').append('.'), 50)"
+ARROWS = "if (ARROWS[event.key])"
+SCRIPT, STYLE, PAGE = "explorers.js", "explorers.css", ".html"
+DESKTOP = {  # file, change, finding
+    "loader removed": (SCRIPT, lambda text: "", "alive"),
+    "module broken": (SCRIPT, swap("export default", "export default =,"), "alive"),
+    "number changed": (SCRIPT, swap("box[2] - box[0]", "box[2] - box[1]"), "numbers"),
+    "keys reach the page": (SCRIPT, swap("event.stopPropagation()", "0"), "page's keys"),
+    "arrows scroll": (SCRIPT, swap("event.preventDefault(); // the page", "//"), "page stays"),
+    "trap": (SCRIPT, swap(ARROWS, f"event.preventDefault(); {ARROWS}"), "trap"),
+    "reset goes nowhere": (SCRIPT, swap("=> this.set(structuredClone", "=> ("), "reset"),
+    "silence": (SCRIPT, swap("this.live.textContent = words", "0"), "live region"),
+    "nothing is held": (SCRIPT, swap("held = true", "held = false"), "drag"),
+    "slow frames": (SCRIPT, swap(FROM, SLOW), "frame"),
+    "motion": (SCRIPT, add(FIDGET), "rests"),
+    "another origin": (SCRIPT, add("fetch('https://example.org/')"), "other origins"),
+    "one colour": (STYLE, add(".ssd-words { color: #777 !important }"), "theme"),
+    "pale words": (STYLE, add(".ssd-words { color: #ccc !important }"), "axe, light"),
+}
+PHONE = {
+    "a finger scrolls": (STYLE, swap("touch-action: none", "touch-action: auto"), "touch scrolls"),
+    "too wide": (STYLE, add(".ssd-explorer { width: 700px }"), "320 px"),
+}
+SILENT = {"no words": (PAGE, swap("<img alt=", "<img data-alt="), "alternative text")}
+SPOILED = {"desktop": DESKTOP, "phone": PHONE, "without scripts": SILENT}
+
+
+@pytest.mark.parametrize(("how", "damage"), [(h, d) for h in SPOILED for d in SPOILED[h]])
+def test_damage_is_found_out(browser, base, html, axe, how, damage, monkeypatch):
+    file, change, finding = SPOILED[how][damage]
+    page = min((p for p in PAGES if "iou" in PAGES[p]), key=lambda p: len(PAGES[p]))
+    monkeypatch.setattr(ev, "GALLERY", page)  # where numbers are looked at
+
+    def serve_spoiled(route):
+        answer = route.fetch()
+        route.fulfill(response=answer, body=change(answer.text()))
+
+    seen = ev.visit(
+        browser,
+        *(html, base, page, how),
+        spoil=lambda tab: tab.route(re.compile(rf"{re.escape(file)}(\?|$)"), serve_spoiled),
+        patience=5 if finding == "alive" else 60,
+    )
+    number = PAGES[page].index("iou")
+    found = seen.page.get(finding) or seen.explorers[number].get(finding)
+    assert found, seen

@@ -173,11 +173,13 @@ export default explorer({
       const wish = minimum ? `an IoU of ${minimum} is asked. ` : "any IoU will do. ";
       if (!now) return `${start}${wish}No trial is shown yet: press Next or Play.`;
       const which = now.number ? `Trial ${now.number}` : "Your crop";
-      const trial = `${start}${wish}${which}: IoU ${now.ious[now.best].toFixed(2)} with the ${names[now.best]}, `;
+      const best = now.ious[now.best];
+      const value = best ? `IoU ${best.toFixed(2)} with the ${names[now.best]}` : "it touches no object";
+      const trial = `${start}${wish}${which}: ${value}, `;
       const left = now.number > shown.length; // of a long search the page holds a part
       const skipped = left ? ` Trials ${shown.length} to ${now.number - 1} were refused, too.` : "";
       if (!now.accepted) {
-        const why = now.inside.includes(true) ? "" : "no centre is inside, ";
+        const why = !best || now.inside.includes(true) ? "" : "no centre is inside, ";
         const all = now.number === frame.get("most") ? ` None of ${now.number} trials succeeded.` : "";
         return `${trial}${why}refused.${skipped}${all}`;
       }

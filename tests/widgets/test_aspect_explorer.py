@@ -15,18 +15,29 @@ from ssd_tutorial.widgets import AspectRatioExplorer
 PRESET = get_preset("caffe300_voc")
 
 
-def overlap_with_the_lighthouse(explorer):
-    things = {thing["name"]: thing["box"] for thing in explorer.objects}
-    return iou(torch.tensor([explorer.box]), torch.tensor([things["lighthouse"]])).item()
+def overlaps(explorer, name, ratios):
+    """IoU of boxes of these ratios with one of the objects, around its centre."""
+    x0, y0, x1, y1 = next(thing["box"] for thing in explorer.objects if thing["name"] == name)
+    explorer.centre = [(x0 + x1) / 2, (y0 + y1) / 2]
+    found = {}
+    for ratio in ratios:
+        explorer.ratio = ratio
+        value = iou(torch.tensor([explorer.box]), torch.tensor([[x0, y0, x1, y1]])).item()
+        found[ratio] = f"{value:.2f}"
+    return found
 
 
 def test_the_lighthouse_wants_a_third_and_no_square():
     explorer = AspectRatioExplorer()
-    found = {}
-    for ratio in (1, 1 / 2, 1 / 3):
-        explorer.ratio = ratio
-        found[ratio] = f"{overlap_with_the_lighthouse(explorer):.2f}"
+    before = explorer.centre
+    found = overlaps(explorer, "lighthouse", (1, 1 / 2, 1 / 3))
     assert found == {1: "0.40", 1 / 2: "0.67", 1 / 3: "0.97"}
+    assert explorer.centre == pytest.approx(before, abs=1e-4)  # there it stands at first
+
+
+def test_chapter_6_is_right_about_the_train():
+    found = overlaps(AspectRatioExplorer(scale=0.42), "train", (2, 3))
+    assert found == {2: "0.75", 3: "0.91"}
 
 
 def test_javascript_gets_the_preset_as_it_is():

@@ -1,6 +1,7 @@
 """The scales explorer: its first state, its presets, and what it refuses."""
 
 from dataclasses import asdict
+from itertools import pairwise
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ import traitlets
 from ssd_tutorial.boxes import iou
 from ssd_tutorial.datasets import SCENE_CLASSES, draw_scene
 from ssd_tutorial.presets import PRESETS, get_preset
-from ssd_tutorial.scales import scales
+from ssd_tutorial.scales import extra_scale, scales
 from ssd_tutorial.widgets import ScalesExplorer
 
 
@@ -29,6 +30,31 @@ def test_the_first_state_has_a_square_for_the_boat_and_naive_m6_has_none():
         "caffe300_voc": "0.84",
         "naive_m6": "0.21",
     }
+
+
+def best_square(preset, box):
+    """The IoU and the side in pixels of the square that fits a box best, around its centre."""
+    centre = [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2]
+    sides = [s for pair in pairwise(scales(preset)) for s in (pair[0], extra_scale(*pair))]
+    fits = [iou(around(centre, side), torch.tensor([box])).item() for side in sides]
+    return max(fits), sides[fits.index(max(fits))] * preset.image_size
+
+
+def test_chapter_5_is_right_about_the_fish():
+    fish = next(thing["box"] for thing in ScalesExplorer().objects if thing["name"] == "fish")
+    found = [best_square(PRESETS[name], fish) for name in ("caffe300_voc", "caffe300_coco")]
+    assert [f"{overlap:.2f} {side:.1f}" for overlap, side in found] == ["0.74 81.6", "0.68 66.7"]
+
+
+def test_chapter_5_is_right_about_the_differences():
+    def differences(ours, theirs):
+        pairs = zip(scales(ours), scales(theirs), strict=True)
+        return [round(300 * (a - b), 6) for a, b in pairs]
+
+    voc, naive = get_preset("caffe300_voc"), get_preset("naive_m6")
+    assert differences(ScalesExplorer(first=None).preset, naive) == [0, 0, 0, 0, 0, 0, 12]
+    assert differences(ScalesExplorer(first=None, beyond=1.0).preset, naive) == [0] * 7
+    assert differences(get_preset("paper"), voc)[:6] == [0, 0, 1.5, 3, 4.5, 6]
 
 
 def test_objects_are_those_of_the_scene():

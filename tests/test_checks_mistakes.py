@@ -5,7 +5,7 @@ every exercise must be met by one of them.
 """
 
 import math
-from functools import cache
+from functools import cache, partial
 
 import pytest
 import torch
@@ -141,6 +141,45 @@ FLAT = cxcywh_to_xyxy(
     torch.tensor([[148, 148, 32, 10], [148, 148, 42, 21]]) / 300
 )  # one vanishes under argmax
 FRIENDS = torch.tensor([[0.1, 0.1, 0.5, 0.5], [0.5, 0.5, 0.9, 0.9]])
+
+# Chapter 10
+
+
+def mine(loss, positive, ratio, keep_out=True, cap=True, easiest=False):
+    ranked = (
+        loss.masked_fill(positive, -math.inf if not easiest else math.inf) if keep_out else loss
+    )
+    wanted = int(ratio * positive.sum())
+    if cap:
+        wanted = min(wanted, int((~positive).sum()))
+    chosen = torch.zeros_like(positive)
+    chosen[ranked.argsort(descending=not easiest)[:wanted]] = True
+    return chosen if keep_out else chosen & ~positive
+
+
+def focal(logits, labels, gamma, easy=False, label=None):
+    p = logits.softmax(1)
+    p = p[:, label] if label is not None else p[torch.arange(len(labels)), labels]
+    return -((p if easy else 1 - p) ** gamma) * p.log()
+
+
+@cache
+def on_the_first_car_with_its_label():
+    from ssd_tutorial.boxes import decode
+    from ssd_tutorial.data_files import data_path
+    from ssd_tutorial.datasets import open_dataset
+    from ssd_tutorial.weights import load_weights
+
+    network = load_weights(data_path("weights/scenes_slim300.safetensors")).network.eval()
+    image, target = open_dataset("scenes", "val")[0]
+    boxes = target["boxes"].as_subclass(torch.Tensor) / 300
+    positive = match(PRIORS, make_targets([boxes], [target["labels"]], 13)).positive[0]
+    with torch.inference_mode():
+        logits, offsets = network(image[None])
+    background = logits[0].softmax(-1)[:, 0].masked_fill(positive, 2)
+    ten = background.topk(10, largest=False).indices
+    return int((iou(boxes[:1], decode(offsets[0, ten], PRIORS[ten])) >= 0.5).sum())
+
 
 # Chapter 11
 
@@ -517,6 +556,38 @@ PLANTED = {
         (1.1, "This is the median"),
         (1.05, "the fifth still pulls"),
         (9, "for each of the tries"),
+    ],
+    "10.1": [
+        ([20 / 8732, 1 / 3], "divide by the negatives"),
+        ([100 * 20 / 8732, 25], "these are per cent"),
+        ([0.5, 0.5], "a share of the loss is a share of the priors"),
+        (0.25, "A list of 2 numbers"),
+    ],
+    "10.2": [
+        (partial(mine, keep_out=False, cap=False), "take part in your ranking"),
+        (partial(mine, cap=False), "what torchvision does"),
+        (partial(mine, easiest=True), "the easiest ones"),
+        (lambda loss, positive, ratio: loss, "Start from `torch.zeros_like"),
+        (lambda loss, positive, ratio: positive, "Keep it out of the ranking"),
+        (lambda loss, positive, ratio: ~positive, "Two numbers limit the count"),
+    ],
+    "10.3": [
+        ([0, 2, 6], "fewer positives"),
+        ([0, 0, 2], "wanted with all priors"),
+        ([1, 1, 1], "how many negatives are wanted"),
+        (2, "A list of 3 numbers"),
+    ],
+    "10.4": [
+        (partial(focal, easy=True), "keeps the easy priors"),
+        (partial(focal, label=0), "judged by its own class"),
+        (lambda logits, labels, gamma: logits.sum(), "No mean and no sum"),
+        (lambda logits, labels, gamma: 0.5 * focal(logits, labels, gamma), "power of 0"),
+        (lambda logits, labels, gamma: focal(logits, labels, 2 * gamma), "p is exp"),
+    ],
+    "10.5": [
+        (Later(on_the_first_car_with_its_label), "all labels in place"),
+        (5, "Match again"),
+        (12, "A number such as"),
     ],
     "11.1": [
         (2 / 3, "a quotient of sides"),

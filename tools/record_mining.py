@@ -8,7 +8,8 @@ scenes, and each run is measured as readers do it, with ``python -m ssd_tutorial
 is complete is not run again; an unfinished one starts anew, because "random" draws on torch's
 random numbers.
 The record is data/runs/NAME/result.json, with the losses as VARIANT-seed-N.csv beside it. It is
-written anew after each run.
+written anew after each run. Besides mAP it says what the scores mean: how many detections reach 0.5
+and how many of them are hits, and how many times too large p(object) is on the mean.
 """
 
 import argparse
@@ -24,11 +25,16 @@ import torch
 from record_run import ROOT, copy_log, hardware
 
 from ssd_tutorial.datasets import open_dataset
+from ssd_tutorial.detect import postprocess
+from ssd_tutorial.evaluate import GroundTruth, voc_ap
+from ssd_tutorial.inference import ground_truth
 from ssd_tutorial.loss import multibox_loss
+from ssd_tutorial.matching import match
 from ssd_tutorial.mining import all_negatives, random_negatives
 from ssd_tutorial.recipes import Recipe
+from ssd_tutorial.targets import make_targets
 from ssd_tutorial.train import train
-from ssd_tutorial.weights import save_weights
+from ssd_tutorial.weights import load_weights, save_weights
 
 MINERS = {"random": random_negatives, "all": all_negatives}
 HARD = "scenes_slim300"
@@ -43,14 +49,19 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--samples", type=int, default=Recipe().samples, help="pictures a run sees")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--threads", type=int, default=1, help="processor threads")
+    parser.add_argument(
+        "--no-training", action="store_true", help="only measure the runs that are complete"
+    )
     parser.add_argument("--work", type=Path, default=ROOT / "runs", help="folder of the full runs")
     parser.add_argument("--records", type=Path, default=ROOT / "data" / "runs")
     arguments = parser.parse_args(words)
     torch.set_num_threads(arguments.threads)
     for seed in arguments.seeds:  # all variants once, then all again
         for variant in MINERS:
-            _train_and_measure(arguments, variant, seed)
-            _write_record(arguments)
+            done = _folder(arguments, variant, seed) / "weights.safetensors"
+            if done.is_file() or not arguments.no_training:
+                _train_and_measure(arguments, variant, seed)
+                _write_record(arguments)
 
 
 def _folder(arguments, variant: str, seed: int) -> Path:
@@ -73,6 +84,33 @@ def _train_and_measure(arguments, variant: str, seed: int) -> None:
         whole = [sys.executable, "-m", "ssd_tutorial", *command]
         if code := subprocess.run(whole, cwd=ROOT).returncode:
             sys.exit(code)  # it has said why
+    if not (folder / "scores.json").is_file():
+        _measure_scores(folder / "weights.safetensors", folder / "scores.json")
+
+
+@torch.inference_mode()
+def _measure_scores(weights: Path, out: Path, split: str = "val") -> None:
+    """What the scores of a detector mean, on one split of the scenes."""
+    detector = load_weights(weights)
+    network, scenes = detector.network.eval(), open_dataset("scenes", split)
+    said, positives, found, truths = 0.0, 0, [], []
+    for image, target in (scenes[i] for i in range(len(scenes))):
+        logits, offsets = network(image[None])
+        truth: GroundTruth = ground_truth(target)
+        boxes = truth.boxes / network.image_size
+        targets = make_targets([boxes], [truth.labels], network.num_classes)
+        said += float((1 - logits.softmax(dim=-1)[..., 0]).sum())
+        positives += int(match(network.priors, targets).positive.sum())
+        found += postprocess(logits, offsets, network.priors)
+        truths.append(truth._replace(boxes=boxes))
+    curves = voc_ap(found, truths, detector.classes)
+    at_half = {"detections": 0, "hits": 0, "objects": sum(curves.objects.values())}
+    for name, curve in curves.curves.items():
+        kept = int((curve.scores >= 0.5).sum())  # scores fall
+        at_half["detections"] += kept
+        at_half["hits"] += round(curve.recall[kept - 1] * curves.objects[name]) if kept else 0
+    text = {"at_half": at_half, "p_object_over_positives": round(said / positives, 3)}
+    out.write_text(json.dumps(text) + "\n", encoding="utf-8")
 
 
 def _write_record(arguments) -> None:
@@ -81,9 +119,13 @@ def _write_record(arguments) -> None:
     hard = json.loads((ROOT / "data" / "runs" / HARD / "result.json").read_text(encoding="utf-8"))
     kept = ("seeds", "map50", "map50_by_size", "ap50", "minutes", "command")
     variants = {"hard": {key: hard[key] for key in kept} | {"record": HARD}}
+    scores = arguments.work.resolve() / f"{arguments.name}-hard-scores.json"
+    if not scores.is_file():
+        _measure_scores(ROOT / "data" / "weights" / f"{HARD}.safetensors", scores)
+    variants["hard"] |= {key: [x] for key, x in json.loads(scores.read_text()).items()}
     for variant in MINERS:
         folders = {seed: _folder(arguments, variant, seed) for seed in arguments.seeds}
-        folders = {s: folder for s, folder in folders.items() if (folder / "eval.json").is_file()}
+        folders = {s: folder for s, folder in folders.items() if (folder / "scores.json").is_file()}
         if not folders:
             continue
         results = [json.loads((f / "eval.json").read_text()) for f in folders.values()]
@@ -95,7 +137,7 @@ def _write_record(arguments) -> None:
             "map50_by_size": [_rounded(result["map50_by_size"]) for result in results],
             "ap50": [_rounded(result["ap50"]) for result in results],
             "minutes": [_minutes(folder) for folder in folders.values()],
-        }
+        } | _scores_of(list(folders.values()))
     seeds = [str(seed) for seed in arguments.seeds]
     command = ["python", "tools/record_mining.py", arguments.name, "--seeds", *seeds]
     record = {
@@ -114,6 +156,11 @@ def _write_record(arguments) -> None:
     }
     (target / "result.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     print(f"record in {target}")
+
+
+def _scores_of(folders: list[Path]) -> dict[str, list]:
+    each = [json.loads((folder / "scores.json").read_text()) for folder in folders]
+    return {key: [one[key] for one in each] for key in each[0]}
 
 
 def _rounded(numbers: dict[str, float]) -> dict[str, float]:

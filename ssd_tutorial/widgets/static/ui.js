@@ -10,6 +10,9 @@ export function html(tag, attributes = {}, ...children) {
 }
 
 const firstStates = new WeakMap(); // of each model, what reset goes back to
+// Radio buttons of one name are one group in the whole page, and each explorer has its own copy of
+// this module, so that a count alone would name several groups the same.
+const own = Math.random().toString(36).slice(2);
 let count = 0;
 
 /** An anywidget. `label` names it for screen readers; `state` lists the traits that can change;
@@ -140,7 +143,7 @@ class Frame {
 
   /** One of several; `options` are [value, words]. */
   choice({ label, name, options }) {
-    const group = `ssd-choice-${(count += 1)}`;
+    const group = `ssd-choice-${own}-${(count += 1)}`;
     const field = html("fieldset", { class: "ssd-choice" }, html("legend", {}, label));
     const inputs = options.map(([value, words]) => {
       const input = html("input", { type: "radio", name: group, value });

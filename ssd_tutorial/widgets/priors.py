@@ -85,7 +85,7 @@ class PriorExplorer(Explorer, module="priors"):
         return plots.cell_indices(self._preset(), self.map, *self.cell)
 
     def kept(self, indices: range) -> Tensor:
-        """Those of `indices` that pass the filters `shape` and `crossing`: ``[N]``."""
+        """Those of `indices`, all of this map, that pass `shape` and `crossing`: ``[N]``."""
         preset, chosen = self._preset(), torch.tensor(indices)
         ratios = preset.maps[self.map].ratios
         pairs = [name for ratio in ratios for name in (f"{ratio:g}", f"1/{ratio:g}")]

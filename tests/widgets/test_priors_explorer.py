@@ -23,6 +23,22 @@ def test_the_first_state_shows_boxes_inside_and_across_the_border():
     assert across.tolist() == [8580, 8581, 8582, 8583]
 
 
+def test_what_chapter_7_tells_the_reader_to_try_comes_out_so():
+    middle = PriorExplorer(point=[0.5, 0.5], crossing=True)
+    assert middle.cell == (2, 2)
+    assert len(middle.kept(middle.indices)) == 2
+    cx, _, width, _ = (300 * make_priors(PRESETS["caffe300_voc"])[middle.indices[4]]).tolist()
+    assert (round(cx), round(width)) == (160, 281)
+    middle.preset = "paper"
+    assert len(middle.kept(middle.indices)) == 0
+    cells = [PriorExplorer(map=0, point=place) for place in ([0, 0], [0.04, 0], [0, 0.04])]
+    assert [cell.indices[0] for cell in cells] == [0, 4, 152]
+    assert [cell.cell for cell in cells] == [(0, 0), (0, 1), (1, 0)]
+    for preset, count in (("caffe300_voc", 2869), ("caffe300_coco", 2223)):
+        browser = PriorExplorer(preset=preset, map=0, crossing=True)
+        assert len(browser.kept(range(8732))) == count
+
+
 def test_a_cell_knows_its_priors_and_they_know_it():
     for preset in PRESETS:
         for k in range(len(PRESETS[preset].maps)):

@@ -28,7 +28,11 @@ def whole_percent_scale(k: int, m: int, s_min: float, s_max: float) -> float:
 
     ``step = int(floor((max_ratio - min_ratio) / (num_maps - 2)))`` in ``ssd_pascal.py``; its
     num_maps - 2 is our m - 1, because conv4_3 stands outside the formula.
+
+    Raises `ValueError` if m < 2, as `linear_scale` does.
     """
+    if m < 2:
+        raise ValueError(f"the formula spreads scales over m >= 2 maps, not m = {m}")
     low, high = round(100 * s_min), round(100 * s_max)
     step = floor((high - low) / (m - 1))
     return (low + step * (k - 1)) / 100

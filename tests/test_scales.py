@@ -99,9 +99,10 @@ def test_linear_scale_defaults_are_the_papers():
 
 
 @pytest.mark.parametrize(("k", "m"), [(1, 1), (1, 0)])
-def test_linear_scale_needs_two_maps(k, m):
-    with pytest.raises(ValueError, match=f"m >= 2 maps, not m = {m}"):
-        linear_scale(k, m)
+def test_both_formulas_need_two_maps(k, m):
+    for formula in (linear_scale, whole_percent_scale):
+        with pytest.raises(ValueError, match=f"m >= 2 maps, not m = {m}"):
+            formula(k, m, 0.2, 0.9)
 
 
 @pytest.mark.parametrize("k", [0, -1, 8])

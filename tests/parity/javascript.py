@@ -63,7 +63,7 @@ def ask_package(quantity: Quantity, cases: Sequence[Case]) -> list[Answer | None
     for case in cases:
         try:
             answers.append(quantity.answer(case.question))
-        except (ValueError, IndexError, ZeroDivisionError):
+        except (ValueError, IndexError):
             answers.append(None)
     return answers
 

@@ -65,6 +65,8 @@ function draggable(node, paper, { start, move }) {
     held = true;
     start?.(...at(event));
   });
+  // A finger on it drags it, beside it scrolls the page; touch-action does not reach inside an SVG.
+  node.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
   node.addEventListener("pointermove", (event) => held && move(...at(event)));
   for (const end of ["pointerup", "pointercancel"]) {
     node.addEventListener(end, () => (held = false));

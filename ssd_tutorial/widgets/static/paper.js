@@ -67,8 +67,6 @@ function draggable(node, paper, { start, move }) {
   });
   // A finger on it drags it, beside it scrolls the page; touch-action does not reach inside an SVG.
   node.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
-  // Chromium scrolls under a finger on a part of an SVG, whatever its `touch-action` says.
-  node.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
   node.addEventListener("pointermove", (event) => held && move(...at(event)));
   for (const end of ["pointerup", "pointercancel"]) {
     node.addEventListener(end, () => (held = false));

@@ -65,8 +65,6 @@ function draggable(node, paper, { start, move }) {
     held = true;
     start?.(...at(event));
   });
-  // A finger on it drags it, beside it scrolls the page; touch-action does not reach inside an SVG.
-  node.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
   node.addEventListener("pointermove", (event) => held && move(...at(event)));
   for (const end of ["pointerup", "pointercancel"]) {
     node.addEventListener(end, () => (held = false));
@@ -96,6 +94,11 @@ class Paper {
     this.nodes = new Map();
     this.svg = document.createElementNS(SVG, "svg");
     assign(this.svg, { class: `ssd-paper ssd-${name}`, role: "group", "aria-label": label });
+    // A finger on what can be dragged drags it, beside it scrolls the page. Asked of the whole area:
+    // browsers overlook touch-action, and such listeners, on parts of an SVG.
+    const held = ".ssd-body, .ssd-corner, .ssd-knob";
+    const drags = (event) => event.target.closest(held) && event.preventDefault();
+    this.svg.addEventListener("touchstart", drags, { passive: false });
     parent.append(this.svg);
   }
 

@@ -111,7 +111,9 @@ class PriorExplorer(Explorer, module="priors"):
             x0, y0, x1, y1 = _corners(preset, self.kept(range(first, first + count))).unbind(-1)
             rings = torch.stack([x0, y0, x1, y0, x1, y1, x0, y1], dim=-1).view(-1, 4, 2)
             faint = {"facecolors": "none", "edgecolors": look.colour, "linewidths": 0.5}
-            axes.add_collection(PolyCollection(rings.numpy(), alpha=0.3, **faint))
+            axes.add_collection(
+                PolyCollection(rings.numpy(), alpha=min(0.8, 6.5 / count**0.5), **faint)
+            )
         square = (column * side, row * side)
         axes.add_patch(Rectangle(square, side, side, color=look.colour, alpha=0.3))
         plots.draw_priors(axes, preset, self.kept(self.indices))

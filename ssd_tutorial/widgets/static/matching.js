@@ -76,7 +76,7 @@ export default explorer({
     const names = Object.keys(presets).map((name) => [name, name]);
     const rules = ["bipartite", "argmax"].map((name) => [name, name]);
     frame.choice({ label: "Step one: who gets a prior of its own", name: "rule", options: rules });
-    frame.slider({ label: "Step two: threshold", name: "threshold", min: 0.1, max: 0.9, step: 0.05 });
+    frame.slider({ label: "Step two: threshold", name: "threshold", min: 0.2, max: 0.9, step: 0.05 });
     frame.select({ label: "Priors", name: "preset", options: names });
     const bars = frame.chart({ label: "Positives of each feature map", ratio: 0.48 });
     frame.check({ label: "Draw the priors of the box touched last only", name: "only" });

@@ -132,7 +132,7 @@ export default explorer({
       if (everything) {
         const d = outlinesOf(list, k, shape, crossing, stage.width);
         const thin = { fill: "none", stroke: LOOKS[k].colour, "stroke-width": 0.6 };
-        stage.put("everything", "path", { d, ...thin, opacity: clamp(15 / Math.sqrt(map.count), 0.2, 0.8) });
+        stage.put("everything", "path", { d, ...thin, opacity: clamp(6.5 / Math.sqrt(map.count), 0.06, 0.8) });
       }
       const pale = { fill: "none", stroke: QUIET, "stroke-width": 0.7, opacity: 0.8 };
       stage.put("grid", "path", { d: gridOf(list, k, side, stage.width), ...pale });

@@ -9,7 +9,9 @@ from ssd_tutorial.widgets.crop import CropExplorer
 from ssd_tutorial.widgets.iou import IoUExplorer
 from ssd_tutorial.widgets.loss import LossExplorer
 from ssd_tutorial.widgets.matching import MatchingExplorer
+from ssd_tutorial.widgets.mining import MiningExplorer
 from ssd_tutorial.widgets.nms import NMSExplorer
+from ssd_tutorial.widgets.precision_recall import PrecisionRecallExplorer
 from ssd_tutorial.widgets.priors import PriorExplorer
 from ssd_tutorial.widgets.scales import ScalesExplorer
 
@@ -19,7 +21,9 @@ __all__ = [
     "IoUExplorer",
     "LossExplorer",
     "MatchingExplorer",
+    "MiningExplorer",
     "NMSExplorer",
+    "PrecisionRecallExplorer",
     "PriorExplorer",
     "ScalesExplorer",
 ]

@@ -43,32 +43,37 @@
       return hash;
     },
 
-    /** A place of the window from which a pointer drags something, and which way there is room. */
-    grip(n) {
+    /** Places of the window from which a pointer may drag something, and which way there is room. */
+    grips(n) {
       root(n).scrollIntoView({ block: "center", behavior: "instant" });
       const centre = (box) => [box.x + box.width / 2, box.y + box.height / 2];
+      const found = [];
       for (const handle of root(n).querySelectorAll(".ssd-knob .ssd-hit, .ssd-body, .ssd-corner")) {
         const box = handle.getBoundingClientRect();
         const paper = centre(handle.closest("svg").getBoundingClientRect());
-        for (let i = 1; i < 36; i++) {
+        for (let i = 0; i < 36; i++) {
           const x = box.x + (box.width * (((i * 5) % 6) + 0.5)) / 6;
           const y = box.y + (box.height * (Math.floor(i / 6) + 0.5)) / 6;
           if (!handle.contains(document.elementFromPoint(x, y))) continue;
-          return { x, y, dx: Math.sign(paper[0] - x) || 1, dy: Math.sign(paper[1] - y) || 1 };
+          const [dx, dy] = [Math.sign(paper[0] - x) || 1, Math.sign(paper[1] - y) || 1];
+          found.push({ x, y, dx, dy, on: handle.getAttribute("class") });
+          break;
         }
       }
-      const range = root(n).querySelector("input[type=range]");
-      if (!range) return null;
-      range.scrollIntoView({ block: "center", behavior: "instant" });
-      const box = range.getBoundingClientRect();
-      const part = (range.value - range.min) / (range.max - range.min);
-      const dx = part < 0.5 ? 1 : -1;
-      return { x: box.x + 8 + part * (box.width - 16), y: centre(box)[1], dx, dy: 0 };
+      for (const range of root(n).querySelectorAll("input[type=range]")) {
+        const box = range.getBoundingClientRect();
+        if (box.top < 60 || box.bottom > innerHeight) continue;
+        const part = (range.value - range.min) / (range.max - range.min);
+        const [x, y] = [box.x + 8 + part * (box.width - 16), centre(box)[1]];
+        found.push({ x, y, dx: part < 0.5 ? 1 : -1, dy: 0, on: "slider" });
+      }
+      return found;
     },
 
     /** Give the focus to what arrow keys move; what it is. */
     focusMover(n) {
       const mover = root(n).querySelector(".ssd-box, .ssd-knob, input[type=range]");
+      root(n).scrollIntoView({ block: "center", behavior: "instant" });
       mover?.focus({ preventScroll: true });
       return mover?.matches("input") ? "slider" : mover ? "handle" : null;
     },

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from ssd_tutorial import widgets
 from ssd_tutorial.boxes import cxcywh_to_xyxy, encode, iou
 from ssd_tutorial.presets import get_preset
+from ssd_tutorial.priors import locate, make_priors, num_priors
 from ssd_tutorial.scales import extra_scale, scales
 
 TRUTHS: dict[str, Callable[[], list[str]]] = {}
@@ -112,3 +113,24 @@ def _crop():
     width, height = drawn["size"]
     boxes = torch.tensor(drawn["boxes"]) / torch.tensor([width, height, width, height])
     return [f"Trial {number}", f"IoU {best_iou(boxes, crop):.2f}"]
+
+
+@truth("priors")
+def _priors():
+    explorer = widgets.PriorExplorer()
+    preset, indices = get_preset(explorer.preset), explorer.indices
+    boxes = cxcywh_to_xyxy(make_priors(preset)[list(indices)])
+    crossing = int(((boxes < 0) | (boxes > 1)).any(dim=-1).sum())
+    place = locate(preset, indices[0])
+    return [
+        f"row {place.row}, column {place.column}",
+        f"priors {indices[0]} to {indices[-1]} of {num_priors(preset)}",
+        f"{crossing} of its {len(boxes)} boxes",
+    ]
+
+
+@truth("mining")
+def _mining():
+    explorer = widgets.MiningExplorer()
+    positives, negatives = int(explorer.positive().sum()), int(explorer.negatives().sum())
+    return [f"{positives} positives", f"{negatives} of {8732 - positives} negatives"]

@@ -22,6 +22,9 @@ STATES = re.compile(r'<script [^>]*id="explorer-states">(.*?)</script>', re.S)
 ALIVE_MS, FRAME_MS, WEIGHT_KB, SHIFT = 1000, 20, 250, 0.1
 
 GALLERY = "book/explorers.html"
+MOST_GRIPS = (
+    6  # things to take hold of, tried until one moves: a box as large as the picture cannot
+)
 
 Findings = dict[str, "str | None"]
 
@@ -233,43 +236,53 @@ class Reader:
 
     def drags(self) -> Findings:
         """By mouse; also what is said meanwhile, and how long a frame takes."""
-        if not (grip := self.ask("grip")):
-            return {"drag": "there is nothing to drag"}
         said = self.heard("")
-        quickest = float("inf")
-        changed = False
+        moves = (i for i, g in enumerate(self.grips()) if self.drag_by_mouse(g))
+        if (works := next(moves, None)) is None:
+            return {"drag": "nothing that looks so can be dragged"}
+        then = self.heard(said or "")
+        self.frame_ms = float("inf")
         for _ in range(3):  # on a busy machine one measurement says little
-            self.page.evaluate("explorerTimes.length = 0")
-            changed |= self.drag_by_mouse(grip)
+            self.drag_by_mouse(self.grips()[works])
             frames = sorted(ms for _, ms in self.page.evaluate("explorerTimes"))
             if frames:
-                quickest = min(quickest, frames[int(0.95 * (len(frames) - 1))])
-            if quickest <= FRAME_MS:
+                self.frame_ms = min(self.frame_ms, frames[int(0.95 * (len(frames) - 1))])
+            if self.frame_ms <= FRAME_MS:
                 break
-            grip = self.ask("grip")
-        self.frame_ms = quickest
-        then = self.heard(said or "")
         return {
-            "drag": None if changed else "a drag changes nothing",
-            "frame": too_much(quickest, FRAME_MS, "ms a frame, p95,"),
+            "drag": None,
+            "frame": too_much(self.frame_ms, FRAME_MS, "ms a frame, p95,"),
             "live region": None if said and then else f"said {said!r}, after a drag {then!r}",
         }
 
+    def grips(self) -> list[dict]:
+        return self.ask("grips")[:MOST_GRIPS]
+
     def drag_by_mouse(self, grip) -> bool:
         before, mouse = self.look(), self.page.mouse
+        self.page.evaluate("explorerTimes.length = 0")
         mouse.move(grip["x"], grip["y"])
         mouse.down()
         for step in range(1, 31):
             mouse.move(grip["x"] + 2 * step * grip["dx"], grip["y"] + step * grip["dy"])
         mouse.up()
-        return self.look() != before
+        # a frame or two may only mark what is held
+        return self.look() != before and self.page.evaluate("explorerTimes.length") > 3
 
     def touches(self) -> Findings:
         """By finger: the explorer follows, and the page stays where it is."""
-        if not (grip := self.ask("grip")):
-            return {"touch": "there is nothing to drag"}
-        before, place = self.look(), self.place()
         session = self.page.context.new_cdp_session(self.page)
+        grips = self.grips()
+        place = self.place()
+        moved = any(self.drag_by_finger(session, grip) for grip in grips)
+        session.detach()
+        return {
+            "touch": None if moved else f"a finger moves none of {len(grips)}",
+            "touch scrolls": None if self.place() == place else "the page scrolls under the finger",
+        }
+
+    def drag_by_finger(self, session, grip) -> bool:
+        before = self.look()
 
         def send(kind, *points):
             at = [{"x": x, "y": y} for x, y in points]
@@ -280,11 +293,7 @@ class Reader:
             x, y = grip["x"] + 3 * step * grip["dx"], grip["y"] + 5 * step * grip["dy"]
             send("touchMove", (x, y))
         send("touchEnd")
-        session.detach()
-        return {
-            "touch": None if self.look() != before else "a finger moves nothing",
-            "touch scrolls": None if self.place() == place else "the page scrolls under the finger",
-        }
+        return self.look() != before
 
     def types(self) -> Findings:
         """By keys: they move what has the focus and nothing else; Tab comes in and goes out."""

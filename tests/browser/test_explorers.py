@@ -166,7 +166,7 @@ DESKTOP = {  # file, change, finding
     "pale words": (STYLE, add(".ssd-words { color: #ccc !important }"), "axe, light"),
 }
 PHONE = {
-    "a finger scrolls": (STYLE, swap("touch-action: none", "touch-action: auto"), "touch scrolls"),
+    "a finger scrolls": (SCRIPT, swap('\\"touchstart\\"', '\\"x\\"'), "touch scrolls"),
     "too wide": (STYLE, add(".ssd-explorer { width: 700px }"), "320 px"),
 }
 SILENT = {"no words": (PAGE, swap("<img alt=", "<img data-alt="), "alternative text")}

@@ -76,8 +76,11 @@ def test_a_forgotten_label_becomes_the_hardest_negative():
     explorer = MiningExplorer(scene="balloon and fish")
     hardest = int(explorer.background_loss().argmax())
     assert explorer.positive()[hardest]
+    first = explorer.background_loss().argsort(descending=True, stable=True)[:9]
+    assert explorer.positive()[first].all()
     explorer.forget = True
     assert explorer.negatives()[hardest]
+    assert explorer.negatives()[first].tolist() == 8 * [True] + [False]  # as chapter 10 says
     alone = MiningExplorer(forget=True)
     assert not alone.positive().any()
     assert not alone.negatives().any()

@@ -144,7 +144,7 @@ export default explorer({
         const overlap = nearest(i);
         const kind = positive[i] ? "a positive" : chosen.has(i) ? "a negative that counts" : "a negative left out";
         const p = Math.exp(-losses[i]);
-        const chance = p < 0.001 ? "below 0.001" : p.toFixed(p > 0.99 ? 3 : 2);
+        const chance = p < 0.01 ? p.toFixed(4) : p.toFixed(p > 0.99 ? 3 : 2);
         return `place ${frame.get("shown") + 1}, ${kind}, on ${LOOKS[map].name}, ` +
           `p(background) ${chance}, IoU ${overlap.toFixed(2)} with its nearest label`;
       }

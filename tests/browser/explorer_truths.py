@@ -134,3 +134,19 @@ def _mining():
     explorer = widgets.MiningExplorer()
     positives, negatives = int(explorer.positive().sum()), int(explorer.negatives().sum())
     return [f"{positives} positives", f"{negatives} of {8732 - positives} negatives"]
+
+
+@truth("precision_recall")
+def _precision_recall():
+    explorer = widgets.PrecisionRecallExplorer()
+    judged = explorer.judged()
+    shown = [kind for one in judged for kind in one.kinds]
+    right, missed = shown.count("right"), sum(len(one.missed) for one in judged)
+    so_far, whole = (explorer.evaluation(whole=whole).mean_ap for whole in (False, True))
+    return [
+        f"{len(shown)} boxes",
+        f"{right} of them are right",
+        f"{right} of {right + missed} objects",
+        f"{so_far:.2f}",
+        f"{whole:.2f}",
+    ]

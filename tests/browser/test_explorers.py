@@ -79,12 +79,12 @@ def test_a_reader_finds_no_fault(see, page, how, number):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_all_are_alive_within_a_second(see, browser, html, base, page):
-    """On a busy machine the quickest of three visits counts."""
+def test_all_are_alive_soon(see, browser, html, base, page):
+    """The quickest of three visits counts."""
     took = max(see(page, "desktop").alive_ms)
     for _ in range(2):
         if took > ev.ALIVE_MS:
-            took = min(took, ev.time_to_life(browser, base, page))
+            took = min(took, max(ev.times_to_life(browser, base, page)))
     assert took <= ev.ALIVE_MS
 
 
@@ -145,7 +145,7 @@ def add(more):
 
 
 FROM = "const from = performance.now();"
-SLOW = f"{FROM} while (performance.now() < from + 30);"
+SLOW = f"{FROM} while (performance.now() < from + 80);"
 FIDGET = ";setInterval(() => document.querySelector('.ssd-words').append('.'), 50)"
 ARROWS = "if (ARROWS[event.key])"
 SCRIPT, STYLE, PAGE = "explorers.js", "explorers.css", ".html"

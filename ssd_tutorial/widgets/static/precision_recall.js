@@ -84,10 +84,12 @@ export default explorer({
       const single = all.length === 1;
       const look = { "stroke-width": single ? 2.5 : 1.6 };
       stage.picture(frame.get("picture"), 0.3);
+      const scenes = Array.from({ length: rows * columns }, (_, image) => ({ image, box: [0, 0, 1, 1] }));
+      stage.rects("scenes", scenes.map(place), { stroke: "#fff", "stroke-width": 3 });
       stage.rects("rim", [...groups.hit, ...groups.false].map(place), { stroke: "#fff", "stroke-width": 4 });
       stage.rects("missed", groups.missed.map(place), { ...MISSED, "stroke-width": 3 });
-      stage.rects("false", groups.false.map(place), { ...FALSE, ...look });
       stage.rects("hit", groups.hit.map(place), { ...HIT, ...look });
+      stage.rects("false", groups.false.map(place), { ...FALSE, ...look }); // on top: duplicates show
       if (single) writeScores(stage, counted, place);
       legend([
         [HIT, `hit: ${groups.hit.length}`],

@@ -255,13 +255,13 @@ class Reader:
     def drags(self) -> Findings:
         """By mouse; also what is said meanwhile, and how long a frame takes."""
         said = self.heard("")
-        moves = (i for i, g in enumerate(self.grips()) if self.drag_by_mouse(g))
+        moves = (i for i in range(MOST_GRIPS) if self.drag_by_mouse(i))
         if (works := next(moves, None)) is None:
-            return {"drag": "nothing that looks so can be dragged"}
+            return {"drag": "no drag changes what it says"}
         then = self.heard(said or "")
         self.frame_ms = float("inf")
         for _ in range(3):  # on a busy machine one measurement says little
-            self.drag_by_mouse(self.grips()[works])
+            self.drag_by_mouse(works)
             frames = sorted(ms for _, ms in self.page.evaluate("explorerTimes"))
             if frames:
                 self.frame_ms = min(self.frame_ms, frames[int(0.95 * (len(frames) - 1))])
@@ -273,34 +273,38 @@ class Reader:
             "live region": None if said and then else f"said {said!r}, after a drag {then!r}",
         }
 
-    def grips(self) -> list[dict]:
-        return self.ask("grips")[:MOST_GRIPS]
-
-    def drag_by_mouse(self, grip) -> bool:
-        before, mouse = self.look(), self.page.mouse
+    def drag_by_mouse(self, number: int) -> bool:
+        """Whether grip `number` moved with the mouse, and the words with it."""
+        grips = self.ask("grips")
+        if number >= len(grips):
+            return False
+        grip = grips[number]
+        look, words, mouse = self.look(), self.words(), self.page.mouse
         self.page.evaluate("explorerTimes.length = 0")
         mouse.move(grip["x"], grip["y"])
         mouse.down()
         for step in range(1, 31):
             mouse.move(grip["x"] + 2 * step * grip["dx"], grip["y"] + step * grip["dy"])
         mouse.up()
-        # a frame or two may only mark what is held
-        return self.look() != before and self.page.evaluate("explorerTimes.length") > 3
+        return self.look() != look and self.words() != words
 
     def touches(self) -> Findings:
         """By finger: the explorer follows, and the page stays where it is."""
         session = self.page.context.new_cdp_session(self.page)
-        grips = self.grips()
+        self.ask("grips")  # which scrolls to it
         place = self.place()
-        moved = any(self.drag_by_finger(session, grip) for grip in grips)
+        moved = any(self.drag_by_finger(session, number) for number in range(MOST_GRIPS))
         session.detach()
         return {
-            "touch": None if moved else f"a finger moves none of {len(grips)}",
+            "touch": None if moved else "a finger moves nothing",
             "touch scrolls": None if self.place() == place else "the page scrolls under the finger",
         }
 
-    def drag_by_finger(self, session, grip) -> bool:
-        before = self.look()
+    def drag_by_finger(self, session, number: int) -> bool:
+        grips = self.ask("grips")
+        if number >= len(grips):
+            return False
+        grip, before = grips[number], self.look()
 
         def send(kind, *points):
             at = [{"x": x, "y": y} for x, y in points]

@@ -184,7 +184,7 @@ EXERCISES = (
         "A label goes missing",
         "how many of the ten hardest negatives lie on the object, a whole number",
         (
-            is_number("The answer is a number from 0 to 10.", 0, 10),
+            is_number("The answer is a count, at most of all that you look at.", 0, 10),
             equals(
                 "It counts the boxes, among those of the ten hardest negatives, that have an IoU of"
                 " at least 0.5 with the forgotten object.",
@@ -192,7 +192,7 @@ EXERCISES = (
                 (
                     "Match again, without the object's box and without its label. Who was positive"
                     " for it is a negative now.",
-                    "`masked_fill` the losses of the positives, then `topk(10)`. `decode` turns"
+                    "`masked_fill` the losses of the positives, then `topk`. `decode` turns"
                     " the offsets of those ten into boxes.",
                 ),
             ),

@@ -355,14 +355,18 @@ def eleven(recall, precision, points=range(11), unit=10, envelope=True):
     return total / len(points)
 
 
-def first_that_fails(scores, hits, wanted):
-    right, best = 0, None
-    for n, (score, hit) in enumerate(zip(scores, hits, strict=True), start=1):
-        right += hit
-        if right / n < wanted:
-            return best
-        best = score
-    return best
+def coco_verdicts(overlap, threshold, free=True, pick=max, takes=True):
+    taken, hits = set(), []
+    for row in overlap.tolist():
+        places = [g for g in range(len(row)) if not (free and g in taken)]
+        if pick is min:  # the first that fits
+            places = [g for g in places if row[g] >= threshold][:1]
+        best = max(places, key=lambda g: row[g], default=None)
+        hit = best is not None and row[best] >= threshold and best not in taken
+        if hit and takes:
+            taken.add(best)
+        hits.append(hit)
+    return hits
 
 
 PLANTED = {
@@ -714,12 +718,14 @@ PLANTED = {
         ([True] * 28, "figure with the staircase"),
     ],
     "14.4": [
-        (first_that_fails, "You stop where the precision first falls below"),
-        (lambda scores, hits, wanted: scores[-1], "After n boxes of which k are right"),
+        (lambda o, t: coco_verdicts(o, t, free=False), "This is VOC's rule"),
+        (lambda o, t: coco_verdicts(o, t, pick=min), "first free object that overlaps enough"),
+        (lambda o, t: coco_verdicts(o, t, takes=False), "An object can be found once"),
+        (lambda o, t: [False] * len(o), "leave out the objects that are taken"),
     ],
     "14.5": [
-        (14, "divides by the union"),
-        (15, "shifted down as well"),
+        (15, "divides by the union"),
+        (14, "shifted down as well"),
         (2 / 0.25, "they cover together"),
     ],
     "15.1": [

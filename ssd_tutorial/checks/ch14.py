@@ -1,5 +1,7 @@
 """Exercises of chapter 14: from detections to a number, and what the number leaves open."""
 
+from dataclasses import replace
+
 from ssd_tutorial.checks import ch14_truth as truth
 from ssd_tutorial.checks.engine import Exercise, Mistake, Property
 from ssd_tutorial.checks.properties import agrees, behaves_like, equals, gives, is_number
@@ -10,15 +12,18 @@ EXERCISES = (
         "A stricter eye",
         "a number between 0 and 1: the AP of the five detections at an IoU threshold of 0.8",
         (
-            is_number("The answer is a number between 0 and 1.", 0, 1),
+            replace(  # whose own hint gives a quarter as an example
+                is_number("The answer is a number between 0 and 1.", 0, 1),
+                hints=("A number such as 0.7, or an expression that gives one.",),
+            ),
             equals(
                 "It is the area below the envelope, with a hit from an IoU of 0.8 on.",
                 truth.five,
                 (
                     "Write the table again: verdict, hits so far, precision, recall. The IoUs of A"
                     " to E are 0.75, 0.80, 0.40, 0.80 and 0.60.",
-                    "There are two hits. At recall 1/4 the best precision at this recall or a"
-                    " higher one is that of a hit further down.",
+                    "There are two hits. At the first of them, the best precision at this recall or"
+                    " a higher one is the other's.",
                 ),
             ),
         ),

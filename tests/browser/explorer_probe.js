@@ -45,10 +45,12 @@
 
     /** Places of the window from which a pointer may drag something, and which way there is room. */
     grips(n) {
-      root(n).scrollIntoView({ block: "center", behavior: "instant" });
+      const handles = [...root(n).querySelectorAll(".ssd-knob .ssd-hit, .ssd-body, .ssd-corner")];
+      const first = handles[0]?.closest("svg") ?? root(n).querySelector("input[type=range]");
+      first?.scrollIntoView({ block: "center", behavior: "instant" });
       const centre = (box) => [box.x + box.width / 2, box.y + box.height / 2];
       const found = [];
-      for (const handle of root(n).querySelectorAll(".ssd-knob .ssd-hit, .ssd-body, .ssd-corner")) {
+      for (const handle of handles) {
         const box = handle.getBoundingClientRect();
         const paper = centre(handle.closest("svg").getBoundingClientRect());
         for (let i = 0; i < 36; i++) {
@@ -73,7 +75,7 @@
     /** Give the focus to what arrow keys move; what it is. */
     focusMover(n) {
       const mover = root(n).querySelector(".ssd-box, .ssd-knob, input[type=range]");
-      root(n).scrollIntoView({ block: "center", behavior: "instant" });
+      mover?.scrollIntoView({ block: "center", behavior: "instant" });
       mover?.focus({ preventScroll: true });
       return mover?.matches("input") ? "slider" : mover ? "handle" : null;
     },

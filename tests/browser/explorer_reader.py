@@ -1,0 +1,200 @@
+"""Somebody who tries one explorer of a page, with mouse, finger and keys.
+
+Each thing tried has a name and a finding: None, or a sentence that says what is wrong.
+"""
+
+from pathlib import Path
+
+from playwright.sync_api import TimeoutError
+
+PROBE = Path(__file__).with_name("explorer_probe.js").read_text(encoding="utf-8")
+FRAME_MS = 20
+MOST_GRIPS = (
+    6  # things to take hold of, tried until one moves: a box as large as the picture cannot
+)
+
+Findings = dict[str, "str | None"]
+
+
+def listed(things: list[str]) -> str | None:
+    return ", ".join(things) or None
+
+
+def too_much(value: float, bound: float, what: str) -> str | None:
+    return f"{what} {value:.3g}, at most {bound}" if value > bound else None
+
+
+class Reader:
+    """Somebody who tries one explorer; each method tries something and says what was wrong."""
+
+    def __init__(self, page, number: int, module: str):
+        self.page, self.number, self.module = page, number, module
+        self.first = self.look()
+        self.frame_ms = 0.0
+
+    def ask(self, call: str):
+        return self.page.evaluate(f"probe.{call}({self.number})")
+
+    def look(self) -> int:
+        self.page.evaluate("probe.drawn()")
+        return self.ask("look")
+
+    def words(self) -> str:
+        return self.ask("words")
+
+    def place(self):
+        return self.page.evaluate("[location.href, scrollY]")
+
+    def heard(self, other_than: str) -> str | None:
+        """What a screen reader says, once it is something else."""
+        changed = "([n, old]) => ![old, ''].includes(probe.live(n))"
+        try:
+            self.page.wait_for_function(changed, arg=[self.number, other_than], timeout=5000)
+        except TimeoutError:
+            return None
+        return self.ask("live")
+
+    def drags(self) -> Findings:
+        """By mouse; also what is said meanwhile, and how long a frame takes."""
+        said = self.heard("")
+        moves = (i for i in range(MOST_GRIPS) if self.drag_by_mouse(i))
+        if (works := next(moves, None)) is None:
+            return {"drag": "no drag changes what it says"}
+        then = self.heard(said or "")
+        self.frame_ms = float("inf")
+        for _ in range(3):  # on a busy machine one measurement says little
+            self.drag_by_mouse(works)
+            frames = sorted(ms for _, ms in self.page.evaluate("explorerTimes"))
+            if frames:
+                self.frame_ms = min(self.frame_ms, frames[int(0.95 * (len(frames) - 1))])
+            if self.frame_ms <= FRAME_MS:
+                break
+        return {
+            "drag": None,
+            "frame": too_much(self.frame_ms, FRAME_MS, "ms a frame, p95,"),
+            "live region": None if said and then else f"said {said!r}, after a drag {then!r}",
+        }
+
+    def drag_by_mouse(self, number: int) -> bool:
+        """Whether grip `number` moved with the mouse, and the words with it."""
+        grips = self.ask("grips")
+        if number >= len(grips):
+            return False
+        grip = grips[number]
+        look, words, mouse = self.look(), self.words(), self.page.mouse
+        self.page.evaluate("explorerTimes.length = 0")
+        mouse.move(grip["x"], grip["y"])
+        mouse.down()
+        for step in range(1, 31):
+            mouse.move(grip["x"] + 2 * step * grip["dx"], grip["y"] + step * grip["dy"])
+        mouse.up()
+        return self.look() != look and self.words() != words
+
+    def touches(self) -> Findings:
+        """By finger: the explorer follows, and the page stays where it is."""
+        session = self.page.context.new_cdp_session(self.page)
+        self.ask("grips")  # which scrolls to it
+        place = self.place()
+        moved = any(self.drag_by_finger(session, number) for number in range(MOST_GRIPS))
+        session.detach()
+        return {
+            "touch": None if moved else "a finger moves nothing",
+            "touch scrolls": None if self.place() == place else "the page scrolls under the finger",
+        }
+
+    def drag_by_finger(self, session, number: int) -> bool:
+        grips = self.ask("grips")
+        if number >= len(grips):
+            return False
+        grip, before = grips[number], self.look()
+
+        def send(kind, *points):
+            at = [{"x": x, "y": y} for x, y in points]
+            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": at})
+
+        send("touchStart", (grip["x"], grip["y"]))
+        for step in range(1, 13):
+            x, y = grip["x"] + 3 * step * grip["dx"], grip["y"] + 5 * step * grip["dy"]
+            send("touchMove", (x, y))
+        send("touchEnd")
+        return self.look() != before
+
+    def types(self) -> Findings:
+        """By keys: they move what has the focus and nothing else; Tab comes in and goes out."""
+        keyboard, found = self.page.keyboard, {}
+        mover = self.ask("focusMover")
+        before, place = self.look(), self.place()
+        for key in ("ArrowRight", "ArrowUp", "ArrowLeft", "ArrowDown"):
+            keyboard.press(key)
+            if self.look() != before:
+                break
+        else:
+            found["keys"] = f"arrow keys move nothing ({mover} has the focus)"
+        keyboard.press("ArrowDown")  # which scrolls a page
+        keyboard.press("/")  # with which a page of Sphinx may open its search, or turn over
+        if leaked := listed(self.page.evaluate("probe.leaked()")):
+            found["page's keys"] = f"keys reach the page: {leaked}"
+        self.page.wait_for_timeout(200)  # pages scroll smoothly
+        if self.place() != place:
+            found["page stays"] = f"the page went from {place} to {self.place()}"
+        self.ask("fence")
+        stops = 0
+        for _ in range(150):
+            keyboard.press("Tab")
+            stops += self.ask("inside")
+            if self.page.evaluate("document.activeElement.id") == "fence-after":
+                break
+        else:
+            found["trap"] = "Tab does not leave it"
+        if not stops:
+            found["tab"] = "Tab does not reach it"
+        self.page.evaluate("probe.unfence()")
+        return dict.fromkeys(("keys", "page's keys", "page stays", "trap", "tab")) | found
+
+    def plays(self) -> Findings:
+        """Nothing moves by itself; Play does."""
+        resting = self.look()
+        self.page.wait_for_timeout(300)
+        found = {"rests": None if self.look() == resting else "it moves by itself"}
+        for play in self.player():
+            before = self.look()
+            play.click()
+            words = play.inner_text()
+            self.page.wait_for_timeout(1800)
+            found["plays"] = None if self.look() != before else f"Play ({words}) moves nothing"
+            if play.inner_text() == "Pause":
+                play.click()
+        return found
+
+    def sees_no_motion(self) -> Findings:
+        """With prefers-reduced-motion, Play jumps to the end."""
+        found: Findings = {}
+        for play in self.player():
+            play.click()
+            jumped = self.look()
+            self.page.wait_for_timeout(900)
+            still = self.look() == jumped and play.inner_text() == "Play"
+            found["reduced motion"] = None if still else "Play moves step by step"
+        return found
+
+    def player(self) -> list:
+        root = self.page.locator(f"#explorer-{self.number}")
+        return root.get_by_role("button", name="Play", exact=True).all()
+
+    def narrows(self) -> Findings:
+        """320 px: nothing reaches out of the window."""
+        self.page.set_viewport_size({"width": 320, "height": 900})
+        self.page.evaluate("probe.drawn()")
+        wide = self.ask("wide")
+        page = self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        self.page.set_viewport_size({"width": 360, "height": 900})
+        self.page.evaluate("probe.drawn()")
+        return {
+            "320 px": listed(wide[:4]),
+            "320 px, page": f"the page is {page} px too wide" if page > 0 else None,
+        }
+
+    def resets(self) -> Findings:
+        self.page.locator(f"#explorer-{self.number} .ssd-reset").click()
+        back = self.look() == self.first
+        return {"reset": None if back else "after Reset it is not as it was at first"}

@@ -10,13 +10,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ssd_tutorial import plots
-from ssd_tutorial.data_files import data_path
 from ssd_tutorial.datasets import open_dataset
 from ssd_tutorial.matching import Matches, match
 from ssd_tutorial.mining import hard_negatives
 from ssd_tutorial.targets import Targets, make_targets
-from ssd_tutorial.weights import Detector, load_weights
 from ssd_tutorial.widgets.explorer import Explorer, picture_uri, preset_state
+from ssd_tutorial.widgets.trained import scenes_detector
 from ssd_tutorial.widgets.traits import Number
 
 SCENES = {"one cat": 5, "balloon and fish": 10}
@@ -60,7 +59,7 @@ class MiningExplorer(Explorer, module="mining"):
 
     @traitlets.default("preset")
     def _preset(self) -> dict:
-        return preset_state(_detector().network.model.priors)
+        return preset_state(scenes_detector().network.model.priors)
 
     def background_loss(self) -> Tensor:
         """-log p(background) of the scene's priors, ``[P]``, as the page gets them."""
@@ -82,7 +81,7 @@ class MiningExplorer(Explorer, module="mining"):
         """The scene with the negatives that count, and the curve of all losses."""
         figure.set_size_inches(5.2, 6.8)
         axes, curve = figure.subplots(2, 1, height_ratios=[2.4, 1])
-        preset = _detector().network.model.priors
+        preset = scenes_detector().network.model.priors
         image, boxes, names, _ = _scene(self.scene)
         chosen, positive, losses = self.negatives(), self.positive(), self.background_loss()
         plots.show_image(axes, image, fade=0.35)
@@ -113,22 +112,22 @@ class _Measured(NamedTuple):
 
 
 @functools.cache
-def _detector() -> Detector:
-    return load_weights(data_path("weights/scenes_slim300.safetensors"))
-
-
-@functools.cache
 def _scene(name: str) -> tuple[Tensor, Tensor, list[str], Tensor]:
     """Picture, boxes in fractions of it, names and labels."""
     image, target = open_dataset("scenes", "val")[SCENES[name]]
     boxes = target["boxes"].as_subclass(Tensor) / image.shape[-1]
-    return image, boxes, [_detector().classes[k - 1] for k in target["labels"]], target["labels"]
+    return (
+        image,
+        boxes,
+        [scenes_detector().classes[k - 1] for k in target["labels"]],
+        target["labels"],
+    )
 
 
 @functools.cache
 def _measured(name: str) -> _Measured:
     with torch.inference_mode():
-        logits = _detector().network.eval()(_scene(name)[0][None])[0][0]
+        logits = scenes_detector().network(_scene(name)[0][None])[0][0]
     exact = (logits.logsumexp(dim=-1) - logits[:, 0]).numpy()
     small = float(exact[exact.astype(np.float16) < EXACT].sum())
     losses = exact.astype(np.float16)
@@ -141,7 +140,7 @@ def _measured(name: str) -> _Measured:
 @functools.cache
 def _matches(name: str, forget: bool) -> tuple[Targets, Matches]:
     _, boxes, _, labels = _scene(name)
-    network = _detector().network
+    network = scenes_detector().network
     targets = make_targets([boxes[forget:]], [labels[forget:]], network.num_classes)
     return targets, match(network.priors, targets)
 

@@ -7,11 +7,10 @@ import traitlets
 
 from ssd_tutorial import plots
 from ssd_tutorial.boxes import iou
-from ssd_tutorial.data_files import data_path
 from ssd_tutorial.datasets import open_dataset
 from ssd_tutorial.detect import postprocess
-from ssd_tutorial.weights import load_weights
 from ssd_tutorial.widgets.explorer import Explorer, picture_uri
+from ssd_tutorial.widgets.trained import scenes_detector
 from ssd_tutorial.widgets.traits import Number
 
 _SCENE = 36  # of the validation split: three cars close together, a kite, a lighthouse
@@ -107,8 +106,8 @@ def _image():
 @cache
 def _raw() -> tuple[tuple[str, ...], list[list[float]]]:
     """Classes, and what the detector says of the scene before NMS."""
-    detector = load_weights(data_path("weights/scenes_slim300.safetensors"))
-    network = detector.network.eval()
+    detector = scenes_detector()
+    network = detector.network
     with torch.inference_mode():
         output = network(_image()[None])
     (found,) = postprocess(  # no IoU is above 1: nothing is suppressed

@@ -8,13 +8,13 @@ import traitlets
 from torch import Tensor
 
 from ssd_tutorial import plots
-from ssd_tutorial.data_files import data_path
 from ssd_tutorial.datasets import open_dataset
 from ssd_tutorial.detect import Detections
 from ssd_tutorial.error_kinds import Judged, judge
 from ssd_tutorial.evaluate import Evaluation, GroundTruth, voc_ap
-from ssd_tutorial.inference import detect_dataset, load_detector
+from ssd_tutorial.inference import detect_dataset
 from ssd_tutorial.widgets.explorer import Explorer, picture_uri
+from ssd_tutorial.widgets.trained import scenes_detector
 from ssd_tutorial.widgets.traits import Number
 
 _SCENES = (283, 173, 46, 244, 43, 68)  # of the validation split; the trains have everything
@@ -148,7 +148,7 @@ def _strip() -> Tensor:
 @cache
 def _found() -> tuple[list[str], list[list[float]], list[list[float]]]:
     """Classes, detections and objects, as the traits have them."""
-    detector = load_detector(data_path("weights/scenes_slim300.safetensors"))
+    detector = scenes_detector()
     found, truths = detect_dataset(detector.network, _pictures(), progress=False)
     size = _pictures()[0][0].shape[-1]
     labels = sorted({int(label) for truth in truths for label in truth.labels})

@@ -2,12 +2,11 @@
 
 import { centreInside, iou, toCxcywh } from "./geometry.js";
 import { INK, LOOKS, QUIET, clamp } from "./paper.js";
-import { explorer } from "./ui.js";
+import { explorer, listed } from "./ui.js";
 
 const TRIAL = { stroke: LOOKS[0].colour, "stroke-width": 3, "stroke-dasharray": "9 4" };
 const WHITE = "#ffffff";
 const BOLD = { "font-weight": 600, "font-size": 16 };
-const listed = (names) => names.join(", ").replace(/, ([^,]*)$/, " and $1");
 const scaled = (box, size) => box.map((x, i) => x * size[i % 2]);
 const fractions = (box, size) => box.map((x, i) => x / size[i % 2]);
 

@@ -2,11 +2,10 @@
 
 import { area, iou, makePriors, match, numPriors, priorXyxy, priorsPerMap } from "./geometry.js";
 import { INK, LOOKS, mapLook } from "./paper.js";
-import { explorer, html } from "./ui.js";
+import { explorer, html, listed } from "./ui.js";
 
 const MOST = 8; // ground truths
 const LOST = "#b3001b"; // no map has this red
-const list = (names) => names.join(", ").replace(/, ([^,]*)$/, " and $1");
 
 /** What matching makes of each ground truth, and its priors map by map. */
 function survey(preset, priors, boxes, threshold, rule) {
@@ -177,12 +176,12 @@ function words(truths, total, threshold, rule) {
   const said = [
     `${count} of ${total} priors are positive, the other ${total - count} must say “background”.`,
   ];
-  if (untouched.length) said.push(`No prior touches ${list(untouched)}.`);
+  if (untouched.length) said.push(`No prior touches ${listed(untouched)}.`);
   for (const { name, taker } of lost) {
     said.push(`${name} is lost: G${taker} took its favourite prior, and no other prior looks for ${name}.`);
   }
   if (alone.length) {
-    said.push(`No prior reaches ${threshold.toFixed(2)} with ${list(alone)}: step one alone gives a prior.`);
+    said.push(`No prior reaches ${threshold.toFixed(2)} with ${listed(alone)}: step one alone gives a prior.`);
   }
   for (const { name, taker, best, own } of robbed) {
     said.push(`G${taker} has the favourite of ${name} (${best.toFixed(2)}): the best it gets is ${own.toFixed(2)}.`);

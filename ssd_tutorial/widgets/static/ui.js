@@ -9,6 +9,9 @@ export function html(tag, attributes = {}, ...children) {
   return node;
 }
 
+/** Names as in a sentence: "a, b and c". */
+export const listed = (names) => names.join(", ").replace(/, ([^,]*)$/, " and $1");
+
 const firstStates = new WeakMap(); // of each model, what reset goes back to
 // Radio buttons of one name are one group in the whole page, and each explorer has its own copy of
 // this module, so that a count alone would name several groups the same.

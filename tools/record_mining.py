@@ -22,7 +22,7 @@ import sys
 from pathlib import Path
 
 import torch
-from record_run import ROOT, copy_log, hardware
+from record_run import ROOT, copy_log, hardware, rounded
 
 from ssd_tutorial.datasets import open_dataset
 from ssd_tutorial.detect import postprocess
@@ -134,8 +134,8 @@ def _write_record(arguments) -> None:
         variants[variant] = {
             "seeds": list(folders),
             "map50": [round(result["map50"], 4) for result in results],
-            "map50_by_size": [_rounded(result["map50_by_size"]) for result in results],
-            "ap50": [_rounded(result["ap50"]) for result in results],
+            "map50_by_size": [rounded(result["map50_by_size"]) for result in results],
+            "ap50": [rounded(result["ap50"]) for result in results],
             "minutes": [_minutes(folder) for folder in folders.values()],
         } | _scores_of(list(folders.values()))
     seeds = [str(seed) for seed in arguments.seeds]
@@ -161,10 +161,6 @@ def _write_record(arguments) -> None:
 def _scores_of(folders: list[Path]) -> dict[str, list]:
     each = [json.loads((folder / "scores.json").read_text()) for folder in folders]
     return {key: [one[key] for one in each] for key in each[0]}
-
-
-def _rounded(numbers: dict[str, float]) -> dict[str, float]:
-    return {key: round(value, 4) for key, value in numbers.items()}
 
 
 def _minutes(folder: Path) -> float:

@@ -126,8 +126,8 @@ def _write_record(arguments, passed_on: list[str], folders: list[Path]) -> None:
         "map50_spread": round(max(maps) - min(maps), 4),
         "map50_11_points": [round(r["map50_11_points"], 4) for r in results],
         "map50_95_coco": [round(r["map50_95_coco"], 4) for r in results],
-        "map50_by_size": [_rounded(r["map50_by_size"]) for r in results],
-        "ap50": [_rounded(r["ap50"]) for r in results],
+        "map50_by_size": [rounded(r["map50_by_size"]) for r in results],
+        "ap50": [rounded(r["ap50"]) for r in results],
         "objects": results[0]["objects"],
         "minutes": [one["minutes"] for one in all_facts],
         "hardware": hardware(arguments.threads),
@@ -157,7 +157,7 @@ def _recipe(facts: dict) -> dict:
     return {key: value for key, value in facts["settings"].items() if key != "seed"}
 
 
-def _rounded(numbers: dict[str, float | None]) -> dict[str, float | None]:
+def rounded(numbers: dict[str, float | None]) -> dict[str, float | None]:
     return {key: None if value is None else round(value, 4) for key, value in numbers.items()}
 
 

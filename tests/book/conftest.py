@@ -1,5 +1,7 @@
 """A small book with the real configuration, that tests change and build."""
 
+import functools
+import importlib.util
 import os
 import re
 import shutil
@@ -114,3 +116,17 @@ def figure():
 def make_book(tmp_path_factory):
     """Makes a small book that several tests share."""
     return lambda: SmallBook(tmp_path_factory.mktemp("book"))
+
+
+@pytest.fixture(scope="session")
+def extension():
+    """Loads a module of book/_ext, which is no package, by its name."""
+
+    @functools.cache
+    def load(name):
+        spec = importlib.util.spec_from_file_location(name, ROOT / "book" / "_ext" / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load

@@ -1,6 +1,5 @@
 """A small book with the real configuration: what the Sphinx extension promises of every page."""
 
-import importlib.util
 import re
 from pathlib import Path
 
@@ -9,14 +8,6 @@ import pytest
 pytestmark = pytest.mark.timeout(400)  # builds books, on a machine that may be busy
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def extension():
-    file = ROOT / "book" / "_ext" / "ssd_book.py"
-    spec = importlib.util.spec_from_file_location("ssd_book", file)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +65,8 @@ def test_an_edit_of_the_package_executes_chapters_again_and_nothing_else_does(bo
 
 
 @pytest.mark.parametrize("folder", ["ssd_tutorial", "data"])
-def test_the_digest_sees_contents_and_names(book, folder):
-    digest = extension().digest_of_sources
+def test_the_digest_sees_contents_and_names(book, folder, extension):
+    digest = extension("ssd_book").digest_of_sources
     before, file = digest(book.root), book.root / folder / "a.bin"
     file.write_bytes(b"a")
     added = digest(book.root)

@@ -1,7 +1,5 @@
 """A small book with explorers: what stands on its pages, and which widgets are refused."""
 
-import functools
-import importlib.util
 import json
 import re
 from pathlib import Path
@@ -168,21 +166,14 @@ def test_a_widget_that_would_be_dead_fails_the_build(book):
     assert "08_matching" in said
 
 
-def test_a_stored_view_without_its_state_is_refused():
+def test_a_stored_view_without_its_state_is_refused(extension):
     view = "application/vnd.jupyter.widget-view+json"
-    assert "run tools/execute.py" in extension().fault(None, {view: None, "image/png": None})
+    assert "run tools/execute.py" in extension("live_explorers").fault(
+        None, {view: None, "image/png": None}
+    )
 
 
 # --- packing --------------------------------------------------------------------------------------
-@functools.cache
-def extension():
-    file = ROOT / "book" / "_ext" / "live_explorers.py"
-    spec = importlib.util.spec_from_file_location("live_explorers", file)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 LEAVES = st.sampled_from([None, True, 0, 0.5, "short", "long " * 50, "other " * 50, [1] * 90])
 VALUES = st.recursive(
     LEAVES,
@@ -193,15 +184,15 @@ VALUES = st.recursive(
 )
 
 
-@given(VALUES)
-def test_packed_values_come_back_as_they_were(value):
-    packed, shared = extension().pack(value)
+@given(value=VALUES)
+def test_packed_values_come_back_as_they_were(extension, value):
+    packed, shared = extension("live_explorers").pack(value)
     assert unpacked(packed, shared) == value
     written = json.dumps([packed, shared])
     assert all(written.count(text) <= 1 for text in ("long " * 50, "other " * 50))
     assert len(written) <= len(json.dumps([value, []]))
 
 
-def test_a_key_that_would_be_misread_is_refused():
+def test_a_key_that_would_be_misread_is_refused(extension):
     with pytest.raises(ValueError, match=r"\$shared"):
-        extension().pack({"$shared": 1})
+        extension("live_explorers").pack({"$shared": 1})

@@ -48,7 +48,7 @@ $(STAMP): pyproject.toml requirements-lock.txt
 
 .PHONY: check
 check: $(STAMP) ## say what this environment can do, and how to mend what is missing
-	@$(RUN) ssd_tutorial.check_env
+	@$(RUN) ssd_tutorial.cli.check_env
 
 .PHONY: lock
 lock: $(STAMP) ## renew requirements-lock.txt with the newest releases that fit pyproject.toml
@@ -115,7 +115,7 @@ $(AXE): tests/browser/package-lock.json
 
 .PHONY: kills
 kills: $(STAMP) ## kill a training twenty times and compare it with an undisturbed one (`make test`: four times)
-	@$(BIN)/python tests/test_faults.py --kills 20
+	@$(BIN)/python tests/training/test_faults.py --kills 20
 
 .PHONY: parity
 parity: $(STAMP) ## compare the explorers' JavaScript with the package: 10 000 cases each (`make test`: a sample)

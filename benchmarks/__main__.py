@@ -17,7 +17,7 @@ import torch
 import torchvision
 
 from benchmarks.steps import STEPS, Step
-from ssd_tutorial.run_facts import processor
+from ssd_tutorial.training.provenance import processor
 
 
 def take_turns(step: Step, seconds: float, least: int) -> tuple[list[float], list[float]]:

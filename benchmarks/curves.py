@@ -17,13 +17,13 @@ import torch
 from torch.utils.data import Dataset
 
 from benchmarks.throughput import RUNS
+from ssd_tutorial._files import written_whole
 from ssd_tutorial.datasets import Scenes
-from ssd_tutorial.recipes import RECIPES, Recipe
-from ssd_tutorial.run_facts import processor
-from ssd_tutorial.run_log import Step
-from ssd_tutorial.samples import Resized
-from ssd_tutorial.train import train
-from ssd_tutorial.whole_files import written_whole
+from ssd_tutorial.training.loader import Resized
+from ssd_tutorial.training.log import Step
+from ssd_tutorial.training.loop import train
+from ssd_tutorial.training.provenance import processor
+from ssd_tutorial.training.recipes import RECIPES, Recipe
 
 SIZE = 300
 FIELDS = ("samples", "total", "confidence", "localization", "positives")

@@ -27,12 +27,12 @@ from torchvision.transforms import v2
 from tqdm.auto import tqdm
 
 from benchmarks.throughput import RUNS
+from ssd_tutorial._files import written_whole
 from ssd_tutorial.augment import training_transform
 from ssd_tutorial.datasets import Scenes, VOCFolder, write_voc
-from ssd_tutorial.recipes import RECIPES, Recipe
-from ssd_tutorial.run_facts import processor
-from ssd_tutorial.samples import Samples, load_batches
-from ssd_tutorial.whole_files import written_whole
+from ssd_tutorial.training.loader import Samples, load_batches
+from ssd_tutorial.training.provenance import processor
+from ssd_tutorial.training.recipes import RECIPES, Recipe
 
 WIDTH, HEIGHT = 500, 375  # of most pictures of PASCAL VOC
 

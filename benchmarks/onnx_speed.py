@@ -18,12 +18,12 @@ import onnxruntime
 import torch
 
 from benchmarks.__main__ import quartiles
-from ssd_tutorial.data_files import data_path
+from ssd_tutorial._files import data_path
 from ssd_tutorial.datasets import Scenes
+from ssd_tutorial.deploy.inference import load_detector
+from ssd_tutorial.deploy.onnx_file import export_onnx
 from ssd_tutorial.detect import postprocess
-from ssd_tutorial.export import export_onnx
-from ssd_tutorial.inference import load_detector
-from ssd_tutorial.run_facts import processor
+from ssd_tutorial.training.provenance import processor
 
 
 def take_turns(calls: dict, rounds: int) -> dict[str, list[float]]:

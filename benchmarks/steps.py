@@ -9,13 +9,13 @@ from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
 from torchvision.models.detection.image_list import ImageList
 
 from ssd_tutorial.boxes import cxcywh_to_xyxy
-from ssd_tutorial.convert import from_torchvision_ssd300
 from ssd_tutorial.detect import postprocess
 from ssd_tutorial.loss import multibox_loss
 from ssd_tutorial.matching import match
 from ssd_tutorial.network import SSD
 from ssd_tutorial.presets import SSD300, get_preset
 from ssd_tutorial.priors import make_priors
+from ssd_tutorial.weights.convert import from_torchvision_ssd300
 from tests.parity import reference
 
 PRESET = get_preset("torchvision300_coco")

@@ -17,11 +17,11 @@ from pathlib import Path
 import torch
 from tqdm.auto import tqdm
 
-from ssd_tutorial.costs import images_per_second
+from ssd_tutorial._files import written_whole
+from ssd_tutorial.deploy.costs import images_per_second
 from ssd_tutorial.network import SSD
 from ssd_tutorial.presets import MODELS, get_model
-from ssd_tutorial.run_facts import processor
-from ssd_tutorial.whole_files import written_whole
+from ssd_tutorial.training.provenance import processor
 
 RUNS = Path(__file__).parent.parent / "data" / "runs"
 CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}

@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 
 import tyro
 
-from ssd_tutorial.commands.data import data_command
-from ssd_tutorial.commands.detect import detect_command
-from ssd_tutorial.commands.doctor import doctor_command
-from ssd_tutorial.commands.eval import eval_command
-from ssd_tutorial.commands.export import export_command
-from ssd_tutorial.commands.train import train_command_of
+from ssd_tutorial.cli.data_command import data_command
+from ssd_tutorial.cli.detect_command import detect_command
+from ssd_tutorial.cli.doctor_command import doctor_command
+from ssd_tutorial.cli.eval_command import eval_command
+from ssd_tutorial.cli.export_command import export_command
+from ssd_tutorial.cli.train_command import train_command_of
 
 
 def _commands(words: Sequence[str]) -> dict[str, Callable]:

@@ -12,7 +12,7 @@ import yaml
 from readme import map_of_the_book, pages, renewed, source_of
 
 import ssd_tutorial
-from ssd_tutorial.check_env import as_numbers
+from ssd_tutorial.cli.check_env import as_numbers
 
 try:
     import tomllib
@@ -209,7 +209,7 @@ def test_climbing_imports_are_seen():
 
 
 def test_core_loads_neither_matplotlib_nor_ipywidgets():
-    below = layers()[: next(i for i, line in enumerate(layers()) if "plots" in line)]
+    below = layers()[: next(i for i, line in enumerate(layers()) if "figures" in line)]
     core = [name for name in import_graph() if name.partition(".")[0] in set().union(*below)]
     assert {"boxes", "loss", "datasets.voc"} <= set(core)
     program = (

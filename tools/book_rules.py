@@ -276,7 +276,7 @@ def self_contained(notebook):
                 continue
             if isinstance(first, ast.Constant) and isinstance(first.value, str):
                 what = f"{called}({first.value!r}) reads by a path"
-                yield Fault(number, "relative", what, "ssd_tutorial.data_files.data_path(name)")
+                yield Fault(number, "relative", what, "ssd_tutorial._files.data_path(name)")
 
 
 RULES = (

@@ -14,12 +14,12 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from notebooks import ROOT
 from PIL import Image
+from ssd_book.overview import draw_overview
 
-from ssd_tutorial import plots
-from ssd_tutorial.data_files import data_path
+from ssd_tutorial._files import data_path
 from ssd_tutorial.datasets import open_dataset
-from ssd_tutorial.overview import draw_overview
-from ssd_tutorial.weights import load_weights
+from ssd_tutorial.figures import plots
+from ssd_tutorial.weights.file import load_weights
 
 PICTURE = ROOT / "book" / "_static" / "preview.png"
 SCENE = 1  # of the split "val"

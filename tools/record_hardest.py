@@ -26,7 +26,7 @@ from ssd_tutorial.boxes import decode, iou  # noqa: E402
 from ssd_tutorial.datasets import open_dataset  # noqa: E402
 from ssd_tutorial.matching import match  # noqa: E402
 from ssd_tutorial.targets import make_targets  # noqa: E402
-from ssd_tutorial.weights import Detector, load_weights  # noqa: E402
+from ssd_tutorial.weights.file import Detector, load_weights  # noqa: E402
 
 
 def main(words: list[str] | None = None) -> None:

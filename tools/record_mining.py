@@ -25,16 +25,16 @@ import torch
 from record_run import ROOT, copy_log, hardware, rounded
 
 from ssd_tutorial.datasets import open_dataset
+from ssd_tutorial.deploy.inference import ground_truth
 from ssd_tutorial.detect import postprocess
 from ssd_tutorial.evaluate import GroundTruth, voc_ap
-from ssd_tutorial.inference import ground_truth
 from ssd_tutorial.loss import multibox_loss
 from ssd_tutorial.matching import match
 from ssd_tutorial.mining import all_negatives, random_negatives
-from ssd_tutorial.recipes import Recipe
 from ssd_tutorial.targets import make_targets
-from ssd_tutorial.train import train
-from ssd_tutorial.weights import load_weights, save_weights
+from ssd_tutorial.training.loop import train
+from ssd_tutorial.training.recipes import Recipe
+from ssd_tutorial.weights.file import load_weights, save_weights
 
 MINERS = {"random": random_negatives, "all": all_negatives}
 HARD = "scenes_slim300"

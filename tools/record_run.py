@@ -29,9 +29,9 @@ import torch
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from ssd_tutorial.recipes import Recipe  # noqa: E402
-from ssd_tutorial.run_facts import processor  # noqa: E402
-from ssd_tutorial.weights import read_header  # noqa: E402
+from ssd_tutorial.training.provenance import processor  # noqa: E402
+from ssd_tutorial.training.recipes import Recipe  # noqa: E402
+from ssd_tutorial.weights.file import read_header  # noqa: E402
 
 
 def main(words: list[str] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Sphinx extension: explorers (`ssd_tutorial.widgets`) that live in the built page, with no kernel.
+"""Sphinx extension: explorers (`ssd_book.explorers`) that live in the built page, with no kernel.
 
 1. myst-nb puts the state of a page's widgets into it, each with all of its JavaScript. Here the
    state of the explorers is taken out of its hands, made small, and set at the end of the page.
@@ -131,7 +131,7 @@ def fault(model: dict | None, kinds: dict) -> str | None:
 
 # --- 2. scripts -----------------------------------------------------------------------------------
 def modules():
-    from ssd_tutorial.widgets import modules  # here, since it brings PyTorch along
+    from ssd_book.explorers import modules  # here, since it brings PyTorch along
 
     return modules
 

@@ -19,8 +19,8 @@ from requests.exceptions import RequestException
 from tqdm.auto import tqdm
 
 from ssd_tutorial import __version__
+from ssd_tutorial._files import written_whole
 from ssd_tutorial.datasets.registry import Archive
-from ssd_tutorial.whole_files import written_whole
 
 CHUNK = 1 << 16
 PASSING = (408, 425, 429, 500, 502, 503, 504)

@@ -7,7 +7,7 @@ They are a folder in VOC's layout: `VOCFolder(data_path("photographs"), "all")` 
 import functools
 import json
 
-from ssd_tutorial.data_files import data_path
+from ssd_tutorial._files import data_path
 from ssd_tutorial.datasets.voc import VOCFolder
 
 PHOTOGRAPH_CLASSES = (

@@ -12,7 +12,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from ssd_tutorial.data_files import data_path
+from ssd_tutorial._files import data_path
 from ssd_tutorial.datasets.faults import near
 
 ROOT_VARIABLE = "SSD_TUTORIAL_DATA"

@@ -11,12 +11,12 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from ssd_tutorial._files import written_whole
 from ssd_tutorial.datasets.coco import coco_splits
 from ssd_tutorial.datasets.folder import AnnotatedFolder, short_names
 from ssd_tutorial.datasets.layouts import find_layout, open_folder
 from ssd_tutorial.datasets.voc import ALL, voc_splits
 from ssd_tutorial.datasets.yolo_files import yolo_splits
-from ssd_tutorial.whole_files import written_whole
 
 PARTS = ("train", "val")
 

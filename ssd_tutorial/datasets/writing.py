@@ -12,7 +12,7 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
-from ssd_tutorial.whole_files import written_whole
+from ssd_tutorial._files import written_whole
 
 
 class Item(NamedTuple):

@@ -11,18 +11,18 @@ from torch.utils.data import Dataset
 
 from ssd_tutorial.datasets import open_dataset
 from ssd_tutorial.datasets.layouts import find_layout
-from ssd_tutorial.doctor.boxes import NEAR, check_boxes
+from ssd_tutorial.doctor.box_rules import NEAR, check_boxes
 from ssd_tutorial.doctor.faults import SEVERITIES, Fault
 from ssd_tutorial.doctor.from_coco import read_coco
 from ssd_tutorial.doctor.from_items import read_items
 from ssd_tutorial.doctor.from_voc import read_voc
 from ssd_tutorial.doctor.from_yolo import read_yolo
-from ssd_tutorial.doctor.labels import check_labels, count_classes
-from ssd_tutorial.doctor.pictures import PictureFacts, check_pictures, read_pictures
-from ssd_tutorial.doctor.priors import all_reaches, check_reach, collect_objects
+from ssd_tutorial.doctor.label_rules import check_labels, count_classes
+from ssd_tutorial.doctor.picture_rules import PictureFacts, check_pictures, read_pictures
+from ssd_tutorial.doctor.reach import all_reaches, check_reach, collect_objects
 from ssd_tutorial.doctor.records import Records
 from ssd_tutorial.doctor.report import Report
-from ssd_tutorial.doctor.splits import check_splits
+from ssd_tutorial.doctor.split_rules import check_splits
 from ssd_tutorial.doctor.twins import check_twins
 
 SCENES = "scenes"

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from ssd_tutorial.doctor.pictures import PictureFacts, facts_of
+from ssd_tutorial.doctor.picture_rules import PictureFacts, facts_of
 from ssd_tutorial.doctor.progress import follow
 from ssd_tutorial.doctor.records import RawObject, RawPicture, Records
 

@@ -13,7 +13,7 @@ from ssd_tutorial.datasets.yolo_files import (
     lost_labels,
     yolo_splits,
 )
-from ssd_tutorial.doctor.boxes import at
+from ssd_tutorial.doctor.box_rules import at
 from ssd_tutorial.doctor.faults import Fault
 from ssd_tutorial.doctor.from_coco import UNKNOWN
 from ssd_tutorial.doctor.progress import follow

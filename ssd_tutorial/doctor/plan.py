@@ -11,12 +11,12 @@ from typing import NamedTuple
 import torch
 
 from ssd_tutorial.boxes import iou
-from ssd_tutorial.doctor.boxes import check_one, inside
-from ssd_tutorial.doctor.labels import is_background
-from ssd_tutorial.doctor.pictures import PictureFacts
+from ssd_tutorial.doctor.box_rules import check_one, inside
+from ssd_tutorial.doctor.label_rules import is_background
+from ssd_tutorial.doctor.picture_rules import PictureFacts
 from ssd_tutorial.doctor.records import Box, RawObject, RawPicture, Records
 from ssd_tutorial.doctor.report import Report
-from ssd_tutorial.doctor.splits import (
+from ssd_tutorial.doctor.split_rules import (
     base_splits,
     home_splits,
     rank,

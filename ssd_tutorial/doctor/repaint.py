@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from ssd_tutorial.doctor.pictures import ORIENTATION
+from ssd_tutorial.doctor.picture_rules import ORIENTATION
 from ssd_tutorial.doctor.plan import IGNORE_EXIF, RGB, UPRIGHT
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from ssd_tutorial.doctor.boxes import TINY
+from ssd_tutorial.doctor.box_rules import TINY
 from ssd_tutorial.doctor.faults import RULES, SEVERITIES, Fault
-from ssd_tutorial.doctor.labels import ClassCount
-from ssd_tutorial.doctor.pictures import PictureFacts
-from ssd_tutorial.doctor.priors import REACHED, Objects, Reach
+from ssd_tutorial.doctor.label_rules import ClassCount
+from ssd_tutorial.doctor.picture_rules import PictureFacts
+from ssd_tutorial.doctor.reach import REACHED, Objects, Reach
 from ssd_tutorial.doctor.records import Records
-from ssd_tutorial.tables import Table
+from ssd_tutorial.figures.tables import Table
 
 SHOWN = 12
 """How many faults of one rule are shown as text; JSON has them all."""

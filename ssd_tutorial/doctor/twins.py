@@ -20,7 +20,7 @@ from PIL import Image
 
 from ssd_tutorial.doctor.faults import Fault
 from ssd_tutorial.doctor.records import Records
-from ssd_tutorial.doctor.splits import home_splits, judge_pair
+from ssd_tutorial.doctor.split_rules import home_splits, judge_pair
 
 BITS = 10
 CORRELATION = 0.97

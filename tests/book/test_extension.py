@@ -66,7 +66,7 @@ def test_an_edit_of_the_package_executes_chapters_again_and_nothing_else_does(bo
 
 @pytest.mark.parametrize("folder", ["ssd_tutorial", "data"])
 def test_the_digest_sees_contents_and_names(book, folder, extension):
-    digest = extension("ssd_book").digest_of_sources
+    digest = extension("book_pages").digest_of_sources
     before, file = digest(book.root), book.root / folder / "a.bin"
     file.write_bytes(b"a")
     added = digest(book.root)

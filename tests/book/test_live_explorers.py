@@ -13,7 +13,7 @@ pytestmark = pytest.mark.timeout(400)  # builds books, on a machine that may be 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST = """\
 import traitlets
-from ssd_tutorial.widgets import IoUExplorer
+from ssd_book.explorers import IoUExplorer
 
 class Noted(IoUExplorer, module="iou"):
     note = traitlets.Unicode("</script><script>alert(1)</script><!--").tag(sync=True)
@@ -37,7 +37,7 @@ mystnb:
   figure: {name: fig-index, caption: Two boxes.}
   image: {alt: Two boxes that overlap.}
 ---
-from ssd_tutorial.widgets import IoUExplorer
+from ssd_book.explorers import IoUExplorer
 IoUExplorer()
 ```
 
@@ -144,7 +144,7 @@ REFUSED = {
         "shows a AnyModel, which needs a running kernel",
     ),
     "an explorer without a picture": (
-        "from ssd_tutorial.widgets import IoUExplorer\n"
+        "from ssd_book.explorers import IoUExplorer\n"
         "class Bare(IoUExplorer, module='iou'):\n"
         "    def _repr_mimebundle_(self, **kwargs):\n"
         "        data, metadata = super()._repr_mimebundle_(**kwargs)\n"

@@ -96,7 +96,7 @@ def test_strip_keeps_results_and_drops_what_varies():
 
 
 EXPLORER = """\
-from ssd_tutorial.widgets import IoUExplorer
+from ssd_book.explorers import IoUExplorer
 IoUExplorer()"""
 
 

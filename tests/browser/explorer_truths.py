@@ -8,9 +8,9 @@ import re
 from collections.abc import Callable
 
 import torch
+from ssd_book import explorers as widgets
 from torch.nn import functional as F
 
-from ssd_tutorial import widgets
 from ssd_tutorial.boxes import cxcywh_to_xyxy, encode, iou
 from ssd_tutorial.presets import get_preset
 from ssd_tutorial.priors import locate, make_priors, num_priors

@@ -18,8 +18,8 @@ import torch
 sys.path.insert(0, "tools")  # as pytest does
 
 import built_site
+from ssd_book.explorers import modules
 
-from ssd_tutorial.widgets import modules
 from tests.browser import explorer_visits as ev
 from tests.parity import javascript
 from tests.parity.quantities import QUANTITIES

@@ -8,8 +8,8 @@ import re
 
 import built_site
 import pytest
+from ssd_book.explorers import modules
 
-from ssd_tutorial.widgets import modules
 from tests.browser import explorer_visits as ev
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]

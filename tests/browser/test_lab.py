@@ -20,15 +20,15 @@ import nbformat
 import notebooks
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
+from ssd_book import explorers as widgets
 
-from ssd_tutorial import widgets
 from tests.browser import explorer_visits as ev
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 
 NAMES = widgets.__all__
 START = """\
-from ssd_tutorial import widgets
+from ssd_book import explorers as widgets
 explorers, heard = {}, {}
 
 def keep(name):
@@ -40,7 +40,7 @@ def keep(name):
 # what Python sets, to see the drawing move: any other value that the trait takes
 SET = """\
 import traitlets
-from ssd_tutorial.widgets.explorer import Explorer
+from ssd_book.explorers.explorer import Explorer
 
 def move(name):
     explorer = explorers[name]

@@ -10,8 +10,8 @@ import sys
 import pytest
 import torch
 
-from ssd_tutorial import data_files
-from ssd_tutorial.data_files import data_path
+from ssd_tutorial import _files as data_files
+from ssd_tutorial._files import data_path
 from ssd_tutorial.datasets import (
     PHOTOGRAPH_CLASSES,
     VOCFolder,

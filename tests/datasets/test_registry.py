@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import tyro
 
-from ssd_tutorial.commands.data import data_command
-from ssd_tutorial.data_files import data_path
+from ssd_tutorial._files import data_path
+from ssd_tutorial.cli.data_command import data_command
 from ssd_tutorial.datasets import (
     SCENE_CLASSES,
     Scenes,

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from torchvision import tv_tensors
 
 from ssd_tutorial.datasets.scenes import SCENE_CLASSES, Scenes, draw_scene
-from ssd_tutorial.datasets.scenes_compose import (
+from ssd_tutorial.datasets.scenes.compose import (
     DIFFICULT_BELOW,
     MAX_IOU,
     MIN_SIDE,

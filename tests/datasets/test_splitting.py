@@ -5,7 +5,7 @@ import shutil
 import pytest
 import tyro
 
-from ssd_tutorial.commands.data import data_command
+from ssd_tutorial.cli.data_command import data_command
 from ssd_tutorial.datasets import VOCFolder, open_dataset, write_coco, write_voc, write_yolo
 from ssd_tutorial.datasets.splitting import split_folder
 

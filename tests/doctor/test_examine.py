@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ssd_tutorial.datasets import Scenes, VOCFolder
 from ssd_tutorial.datasets.voc_xml import box_edges
 from ssd_tutorial.doctor import RULES, examine
-from ssd_tutorial.doctor.boxes import check_one
+from ssd_tutorial.doctor.box_rules import check_one
 from ssd_tutorial.doctor.faults import SEVERITIES
 from ssd_tutorial.doctor.records import RawObject, RawPicture, Records
 

@@ -5,7 +5,7 @@ import torch
 
 from ssd_tutorial.boxes import cxcywh_to_xyxy, iou
 from ssd_tutorial.doctor.faults import RULES
-from ssd_tutorial.doctor.priors import (
+from ssd_tutorial.doctor.reach import (
     Objects,
     best_priors,
     check_reach,

@@ -10,7 +10,7 @@ import pytest
 
 from ssd_tutorial.__main__ import main
 from ssd_tutorial.doctor import RULES, examine
-from ssd_tutorial.doctor.figures import figure
+from ssd_tutorial.doctor.drawing import figure
 from ssd_tutorial.presets import PRESETS
 
 BCCD = os.environ.get("SSD_TUTORIAL_BCCD")

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from ssd_tutorial.data_files import data_path
+from ssd_tutorial._files import data_path
 from ssd_tutorial.datasets import Scenes
 from ssd_tutorial.doctor import twins
-from ssd_tutorial.doctor.pictures import look_at
+from ssd_tutorial.doctor.picture_rules import look_at
 from ssd_tutorial.doctor.twins import find_twins, look_of
 
 PHOTOGRAPHS = sorted(data_path("photographs/JPEGImages").iterdir())

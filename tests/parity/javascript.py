@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from ssd_book.explorers.modules import STATIC
 
-from ssd_tutorial.widgets.modules import STATIC
 from tests.parity.cases import TABLES, Case
 from tests.parity.quantities import QUANTITIES, Answer, Quantity, table
 

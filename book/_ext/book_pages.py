@@ -1,0 +1,183 @@
+"""Sphinx extension of this book: what jupyter-book leaves open, in six small parts.
+
+1. Nothing comes from another origin. MathJax is copied out of the PyPI package
+   sphinx-mathjax-offline; the theme's fonts and icons are its own static files.
+2. The execution cache depends on the package. jupyter-cache compares the cells of a notebook only,
+   so an edit in `ssd_tutorial/`, `book/ssd_book/` or `data/` would leave old figures on the pages.
+   The cache's path holds a hash of all three, and of the versions of the libraries that chapters
+   compute with.
+3. A chapter keeps the number of its file: `book/08_matching` is chapter 8, with Figure 8.1 and
+   equation (8.1), however many chapters come before it.
+4. A figure without alternative text or caption is a warning, and `-W` makes it an error.
+5. Names that myst-nb and the theme give to screen readers agree with what is to be seen.
+6. Launch buttons stand on notebooks only, not on the index.
+
+Files of `book/_static` are added here, one by one: jupyter-book itself would add every script that
+it finds below a folder `_static` to every page.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import re
+import shutil
+import zlib
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.util import logging
+from sphinx.util.fileutil import copy_asset
+from sphinx_external_toc.collectors import TocTreeCollectorWithStyles as TocCollector
+
+logger = logging.getLogger(__name__)
+
+STATIC = Path(__file__).parent.parent / "_static"
+COMPUTES_WITH = ("torch", "torchvision", "numpy", "matplotlib")
+CHAPTER = re.compile(r"(?:^|/)(\d\d)_\w+$")
+
+
+# --- 1. mathematics -------------------------------------------------------------------------------
+def copy_mathjax(app):
+    """Copy the parts of MathJax that our pages can ask for, about 2 MB of its 10."""
+    if app.builder.format != "html":
+        return
+    package = Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent
+    source, target = package / "static" / "mathjax", Path(app.outdir) / "_static" / "mathjax"
+    copy_asset(str(source / "tex-chtml.js"), str(target))
+    for part in ("output/chtml/fonts", "input/tex/extensions", "a11y"):
+        copy_asset(str(source / part), str(target / part))
+
+
+# --- 2. execution cache ---------------------------------------------------------------------------
+def digest_of_sources(root: Path) -> str:
+    """Hash of everything outside the notebooks that decides what a chapter computes."""
+    digest = hashlib.sha256()
+    for name in COMPUTES_WITH:
+        digest.update(f"{name} {importlib.metadata.version(name)}\n".encode())
+    for folder in ("ssd_tutorial", "book/ssd_book", "data"):
+        for file in sorted((root / folder).rglob("*")):
+            if file.is_file() and "__pycache__" not in file.parts and file.suffix != ".md":
+                digest.update(file.relative_to(root).as_posix().encode() + b"\0")
+                digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def cache_by_sources(app, config):
+    caches = Path(app.outdir).parent / ".jupyter_cache"
+    config.nb_execution_cache_path = str(caches / digest_of_sources(Path(app.srcdir)))
+
+
+def quiet_kernel(app):
+    """Run kernels with settings of the book's own: not the reader's startup files or backend."""
+    profile = Path(app.outdir).parent / "ipython" / "profile_default"
+    profile.mkdir(parents=True, exist_ok=True)
+    (profile / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 40\n")
+    os.environ["IPYTHONDIR"] = str(profile.parent)
+    os.environ.pop("MPLBACKEND", None)  # with Agg, no figure would reach the page
+
+
+def drop_old_caches(app, exception):
+    """After a build that worked, keep only the cache that it used."""
+    current = Path(app.config.nb_execution_cache_path)
+    if exception is None and current.parent.is_dir():
+        for folder in current.parent.iterdir():
+            if folder.is_dir() and folder != current:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+# --- 3. chapter numbers ---------------------------------------------------------------------------
+def number_chapters_by_file(assign):
+    """Wrap Sphinx's `assign_section_numbers`: the first number becomes that of the file."""
+
+    def assign_section_numbers(self, env):
+        before = env.toc_secnumbers
+        assign(self, env)
+        for doc, numbers in env.toc_secnumbers.items():
+            if not (match := CHAPTER.search(doc)):
+                continue
+            chapter = int(match[1])
+            for anchor, number in numbers.items():
+                numbers[anchor] = number and (chapter, *number[1:])
+            for node in (env.titles[doc], *env.tocs[doc].findall(nodes.reference)):
+                if node.get("secnumber"):
+                    node["secnumber"] = [chapter, *node["secnumber"][1:]]
+        return [doc for doc, numbers in env.toc_secnumbers.items() if numbers != before.get(doc)]
+
+    return assign_section_numbers
+
+
+# --- 4. figures -----------------------------------------------------------------------------------
+def check_figures(app, doctree):
+    """Warn of a picture without alternative text, number or caption."""
+    for image in doctree.findall(nodes.image):
+        figure = image.parent
+        while figure is not None and not isinstance(figure, nodes.figure):
+            figure = figure.parent
+        if not image.get("alt", "").strip():
+            logger.warning(
+                "picture without alternative text: say what it shows in the cell's metadata, "
+                'mystnb: {"image": {"alt": "..."}}, or as :alt: of the directive',
+                location=figure or image,
+            )
+        if figure is None and "hidden-picture" not in image.get("classes", []):
+            logger.warning(
+                "picture without number and caption: give the cell the metadata "
+                'mystnb: {"figure": {"name": "fig-...", "caption": "..."}}',
+                location=image,
+            )
+
+
+# --- 5. screen readers ----------------------------------------------------------------------------
+WRONG_NAMES = {
+    re.compile(r' aria-label="Toggle hidden content"'): "",  # where it says "Show the solution"
+    re.compile(r'(search-button-field[^>]*?) aria-label="Search"'): r"\1",  # it says the keys too
+    re.compile(r'(class="theme-switch [^>]*?) +title="[^"]*"'): r"\1",  # the button has a name
+    re.compile(r' role="list" (?=class="citation-list")'): " ",  # a list without list items
+    re.compile(r' role="doc-biblioentry"'): "",  # withdrawn by the standard
+}
+
+
+def mend_names(app, exception):
+    """Drop names and roles that say something else than the page."""
+    if exception is not None or app.builder.format != "html":
+        return
+    for file in Path(app.outdir).rglob("*.html"):
+        text = mended = file.read_text(encoding="utf-8")
+        for wrong, right in WRONG_NAMES.items():
+            mended = wrong.sub(right, mended)
+        if mended != text:
+            file.write_text(mended, encoding="utf-8")
+
+
+# --- 6. launch buttons ----------------------------------------------------------------------------
+def launch_notebooks_only(app, pagename, templatename, context, doctree):
+    """Drop the launch buttons of a page that is text with code: Colab opens notebooks only."""
+    if pagename in app.env.all_docs and not str(app.env.doc2path(pagename)).endswith(".ipynb"):
+        buttons = context.get("header_buttons", [])
+        buttons[:] = [button for button in buttons if button.get("label") != "launch-buttons"]
+
+
+def setup(app):
+    app.config.mathjax_path = "mathjax/tex-chtml.js"
+    TocCollector.assign_section_numbers = number_chapters_by_file(
+        TocCollector.assign_section_numbers
+    )
+    app.connect("config-inited", cache_by_sources)
+    app.connect("builder-inited", quiet_kernel)
+    app.connect("builder-inited", copy_mathjax)
+    app.connect("doctree-read", check_figures)
+    app.connect("build-finished", drop_old_caches)
+    app.connect("builder-inited", lambda app: app.config.html_static_path.append(str(STATIC)))
+    app.connect("build-finished", mend_names)
+    app.connect("html-page-context", launch_notebooks_only, priority=900)
+    app.add_css_file("book.css")
+    return {
+        "version": "1",
+        # an edit of this file builds every page anew
+        "env_version": zlib.crc32(Path(__file__).read_bytes()),
+        "parallel_read_safe": True,
+        "parallel_write_safe": True,
+    }

@@ -1,0 +1,1 @@
+"""What only the pages need: live explorers, checks of the exercises, the book's first picture."""

@@ -1,0 +1,33 @@
+"""Instant checks for the exercises of the book.
+
+A chapter ends its exercise cells with ``check("08.2", answer)``. It prints what must hold, the
+reader's value and the next hint, and never raises. Tests call `require`, which does.
+"""
+
+from ssd_book.checks.engine import (
+    CheckFailed,
+    Exercise,
+    Mistake,
+    Property,
+    Verdict,
+    all_exercises,
+    check,
+    examine,
+    find,
+    forget,
+    require,
+)
+
+__all__ = [
+    "CheckFailed",
+    "Exercise",
+    "Mistake",
+    "Property",
+    "Verdict",
+    "all_exercises",
+    "check",
+    "examine",
+    "find",
+    "forget",
+    "require",
+]

@@ -1,0 +1,186 @@
+"""Exercises of chapter 4: IoU, and the offsets between a box and a prior."""
+
+from ssd_book.checks import ch04_truth as truth
+from ssd_book.checks.engine import Exercise, Property
+from ssd_book.checks.properties import agrees, behaves_like, equals, gives, is_number, returns
+from ssd_tutorial.boxes import iou
+
+EXERCISES = (
+    Exercise(
+        "04.1",
+        "An IoU by hand",
+        "the IoU of the two boxes, as a number or as a fraction of two",
+        (
+            is_number("The answer is a number between 0 and 1.", 0, 1),
+            equals(
+                "It is the overlap of the two boxes divided by their union.",
+                lambda: float(iou(truth.TWO_BOXES[:1], truth.TWO_BOXES[1:])),
+                (
+                    "The overlap is a box too: from the larger xmin to the smaller xmax, and the"
+                    " same for y. What is its area?",
+                    "The union is one area plus the other, less what was counted twice.",
+                ),
+                tolerance=0.005,
+            ),
+        ),
+        (
+            gives(
+                lambda: truth.parts()[0] / (truth.parts()[1] + truth.parts()[2]),
+                "Your union counts the overlap twice: it lies in both boxes.",
+                tolerance=0.001,
+            ),
+            gives(
+                lambda: truth.parts()[0] / truth.parts()[1],
+                "You divide by the area of one box. This says how much of that box is covered; a"
+                " huge box would cover everything. Divide by the union.",
+                tolerance=0.001,
+            ),
+            gives(
+                lambda: truth.parts()[0],
+                "This is the overlap. It is the upper half of the fraction.",
+                tolerance=0.001,
+            ),
+        ),
+    ),
+    Exercise(
+        "04.2",
+        "All IoUs at once",
+        "a function of boxes [N, 4] and boxes [M, 4], both xyxy, that returns their IoUs [N, M]",
+        (
+            returns(
+                "N boxes and M boxes give N rows and M columns.",
+                truth.iou_cases,
+                lambda a, b: (len(a), len(b)),
+                (
+                    "A dimension of size 1 is repeated as often as needed: make the first [N, 1, 4]"
+                    " and leave the second [M, 4].",
+                ),
+            ),
+            Property(
+                "Two boxes that don't touch have IoU 0.",
+                truth.apart,
+                (
+                    "How wide is the overlap of two boxes that don't touch? Compute it as you do.",
+                    "A negative width times a negative height is a positive area.",
+                ),
+            ),
+            agrees(
+                "Every entry is the overlap divided by the union.",
+                iou,
+                truth.iou_cases,
+                (
+                    "Larger of the low corners, smaller of the high ones: `torch.maximum` and"
+                    " `torch.minimum` broadcast.",
+                    "Check your union on a box and itself: the IoU must be 1.",
+                ),
+            ),
+        ),
+        (
+            behaves_like(
+                lambda a, b: truth.wrong_iou(a, b, clamp=False),
+                truth.iou_cases,
+                "A side of the overlap can come out negative. It must count as 0 (`clamp`).",
+            ),
+            behaves_like(
+                lambda a, b: truth.wrong_iou(a, b, once=False),
+                truth.iou_cases,
+                "Your union counts the overlap twice: take it off once.",
+            ),
+            behaves_like(
+                lambda a, b: truth.wrong_iou(a, b, pixel=1.0),
+                truth.iou_cases,
+                "You add 1 to widths and heights, as old code with inclusive pixels does. Here a"
+                " width is xmax - xmin.",
+            ),
+        ),
+        function=True,
+    ),
+    Exercise(
+        "04.3",
+        "From a prior to its box",
+        "a function of a box [4] and a prior [4], both cxcywh, that returns the four offsets [4]",
+        (
+            returns(
+                "It returns four numbers.", truth.encode_cases, lambda box, prior: (4,), ("[4].",)
+            ),
+            agrees(
+                "The first two offsets are the way from the prior's centre to the box's, in widths"
+                " and heights of the prior, divided by the variance 0.1.",
+                truth.offsets,
+                truth.encode_cases,
+                (
+                    "If the box lies one whole width of the prior to its right, the way is 1.",
+                    "Then the variance divides: the network gets to see 10.",
+                ),
+                part=slice(0, 2),
+            ),
+            agrees(
+                "The last two offsets say how much larger the box is, as a logarithm, divided by"
+                " the variance 0.2.",
+                truth.offsets,
+                truth.encode_cases,
+                (
+                    "A box as large as its prior has offset 0, twice and half as large have"
+                    " offsets that differ in sign only: which function does that?",
+                    "The natural logarithm, of the box's side over the prior's.",
+                ),
+                part=slice(2, 4),
+            ),
+        ),
+        (
+            behaves_like(
+                lambda box, prior: truth.wrong_offsets(box, prior, power=0),
+                truth.encode_cases,
+                "All that is missing is the division by the variances.",
+            ),
+            behaves_like(
+                lambda box, prior: truth.wrong_offsets(box, prior, power=1),
+                truth.encode_cases,
+                "You multiply by the variances. `decode` does that; encoding divides.",
+            ),
+            behaves_like(
+                lambda box, prior: truth.wrong_offsets(box, prior, unit=box),
+                truth.encode_cases,
+                "You measure the way in sizes of the box. When the network is used, the box is"
+                " not known: the prior is.",
+            ),
+            behaves_like(
+                lambda box, prior: truth.wrong_offsets(box, prior, log=lambda x: x),
+                truth.encode_cases,
+                "A ratio of sizes is 1 where nothing changes, and never negative. Its logarithm"
+                " is 0 there, and has both signs.",
+            ),
+        ),
+        function=True,
+    ),
+    Exercise(
+        "04.4",
+        "How far a box may slip",
+        "a number between 0 and 1: the shift, in widths of the box, at which the IoU is 0.5",
+        (
+            is_number("The answer is a share of the width.", 0, 1),
+            equals(
+                "A box, moved sideways by this share of its width, has IoU 0.5 with where it was.",
+                truth.half_iou_shift,
+                (
+                    "Compute the IoU for shifts from 0 to 1 in small steps. Where does it pass"
+                    " one half?",
+                    "On paper: after a shift d the overlap is 1 - d and the union is 1 + d.",
+                ),
+                tolerance=0.005,
+            ),
+        ),
+        (
+            gives(
+                lambda: 0.5,
+                "At this shift half of the box is still covered. IoU divides by the union, which"
+                " has grown: compute it.",
+            ),
+            gives(
+                lambda: 1 - truth.half_iou_shift(),
+                "This is the share of the box that is still covered. Asked is the way it moved.",
+                tolerance=0.005,
+            ),
+        ),
+    ),
+)

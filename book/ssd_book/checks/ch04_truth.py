@@ -1,0 +1,79 @@
+"""What is true in the exercises of chapter 4, and the ways to tell an answer that is not."""
+
+import torch
+from torch import Tensor
+
+from ssd_book.checks.reader import describe
+from ssd_tutorial.boxes import VARIANCES, area, cxcywh_to_xyxy, encode, iou
+
+# Exercise 4.1, xyxy.
+TWO_BOXES = torch.tensor([[0.1, 0.1, 0.5, 0.5], [0.3, 0.3, 0.7, 0.7]])
+
+
+def parts() -> tuple[float, float, float]:
+    """Overlap, and area of each of the two boxes."""
+    a, b = TWO_BOXES
+    overlap = area(torch.cat([torch.maximum(a, b)[:2], torch.minimum(a, b)[2:]]))
+    return float(overlap), float(area(a)), float(area(b))
+
+
+def random_boxes(count: int, seed: int) -> Tensor:
+    """Random boxes ``[count, 4]`` cxcywh, of positive size."""
+    random = torch.rand(count, 4, generator=torch.Generator().manual_seed(seed))
+    return random * torch.tensor([0.6, 0.6, 0.4, 0.4]) + torch.tensor([0.2, 0.2, 0.1, 0.1])
+
+
+def iou_cases() -> list[tuple[Tensor, Tensor]]:
+    """Boxes to compare: by hand, apart, random, and large."""
+    a, b = cxcywh_to_xyxy(random_boxes(3, 1)), cxcywh_to_xyxy(random_boxes(5, 2))
+    diagonal = torch.tensor([[0.0, 0.0, 0.2, 0.2], [0.5, 0.5, 0.9, 0.8]])
+    return [(TWO_BOXES[:1], TWO_BOXES), (diagonal[:1], diagonal), (a, b), (300 * b, 300 * a)]
+
+
+def apart(function) -> str | None:
+    """Evidence that boxes which don't touch overlap."""
+    for first, second in (([0, 0, 0.2, 0.2], [0.5, 0.5, 0.9, 0.8]), ([0, 0, 1, 1], [2, 0, 3, 1])):
+        a, b = torch.tensor([first]).float(), torch.tensor([second]).float()
+        if float(given := function(a, b)) != 0:
+            return f"for {describe(a)} and {describe(b)} your function gives {describe(given)}"
+    return None
+
+
+def wrong_iou(a: Tensor, b: Tensor, *, clamp=True, once=True, pixel=0.0) -> Tensor:
+    """IoU with one of three mistakes: negative sides, overlap counted twice, inclusive pixels."""
+    low, high = torch.maximum(a[:, None], b)[..., :2], torch.minimum(a[:, None], b)[..., 2:]
+    sides = high - low + pixel
+    overlap = (sides.clamp(min=0) if clamp else sides).prod(-1)
+    areas = [(box[:, 2:] - box[:, :2] + pixel).prod(-1) for box in (a, b)]
+    return overlap / (areas[0][:, None] + areas[1] - once * overlap)
+
+
+def encode_cases() -> list[tuple[Tensor, Tensor]]:
+    """Pairs of a box and a prior; in the first they are equal."""
+    prior = torch.tensor([0.5, 0.5, 0.2, 0.4])
+    moved = torch.tensor([0.52, 0.46, 0.3, 0.3])
+    boxes, priors = random_boxes(8, 3), random_boxes(8, 4)
+    return [(prior, prior), (moved, prior), *zip(boxes, priors, strict=True)]
+
+
+def offsets(box: Tensor, prior: Tensor) -> Tensor:
+    """What exercise 4.3 asks for."""
+    return encode(cxcywh_to_xyxy(box), prior)
+
+
+def wrong_offsets(box: Tensor, prior: Tensor, *, unit=None, log=torch.log, power=-1) -> Tensor:
+    """Offsets with one of three mistakes: the unit, the logarithm, the variances' power."""
+    unit = prior if unit is None else unit
+    shift = (box[:2] - prior[:2]) / unit[2:]
+    growth = log(box[2:] / prior[2:])
+    return torch.cat([shift, growth]) * torch.tensor(VARIANCES) ** power
+
+
+def half_iou_shift() -> float:
+    """Shift, in widths, at which a square has IoU .5 with itself: by halving an interval."""
+    low, high, square = 0.0, 1.0, torch.tensor([[0.0, 0.0, 1.0, 1.0]], dtype=torch.float64)
+    for _ in range(40):
+        shift = (low + high) / 2
+        moved = square + torch.tensor([shift, 0, shift, 0])
+        low, high = (shift, high) if float(iou(square, moved)) > 0.5 else (low, shift)
+    return low

@@ -1,0 +1,157 @@
+"""Exercises of chapter 5: how large the boxes of each feature map are."""
+
+from ssd_book.checks import ch05_truth as truth
+from ssd_book.checks.engine import Exercise, Mistake, Property
+from ssd_book.checks.properties import agrees, behaves_like, equals, gives, is_number
+from ssd_tutorial.presets import get_preset
+from ssd_tutorial.scales import scales
+
+EXERCISES = (
+    Exercise(
+        "05.1",
+        "One scale on paper",
+        "the scale of conv8_2, a fraction of the image",
+        (
+            is_number("The answer is a fraction of the image.", 0, 1),
+            equals(
+                "It is the second of five scales, equally spaced from 0.2 to 0.9.",
+                lambda: scales(get_preset("paper"))[2],
+                (
+                    "conv4_3 stands outside the formula. If conv7 has k = 1, which k has conv8_2?",
+                    "Five scales have four steps between them. How long is one?",
+                ),
+            ),
+        ),
+        (
+            gives(
+                lambda: scales(get_preset("naive_m6"))[1],
+                "You spread the scales over six maps. The paper sets conv4_3 by hand, and the"
+                " formula covers the five maps after it.",
+            ),
+            gives(
+                lambda: scales(get_preset("caffe300_voc"))[2],
+                "This is what Caffe computes: it rounds the step down to a whole percent. The"
+                " paper's formula doesn't round.",
+            ),
+            gives(
+                lambda: scales(get_preset("paper"))[3],
+                "One too far: conv7 is the first map of the formula, with k = 1.",
+            ),
+        ),
+    ),
+    Exercise(
+        "05.2",
+        "Caffe's sizes",
+        "a function of the image size, first, low and high (whole percents) and the number of"
+        " maps, that returns the size of each map's small square, in pixels",
+        (
+            Property(
+                "It returns a list with one size for each map.",
+                truth.no_list,
+                ("The first map has its own percent; the others start at `low`.",),
+            ),
+            agrees(
+                "The sizes are those of Caffe's scripts: the step between two maps is a whole"
+                " percent.",
+                truth.sizes,
+                truth.size_cases,
+                (
+                    "How many maps does the formula cover, and how many steps lie between them?",
+                    "The step is rounded down. For VOC and 300 pixels, 70 percent over four steps"
+                    " is 17.",
+                    "Then count up from `low` by that step, and take so many percent of the image.",
+                ),
+                tolerance=1e-3,
+            ),
+        ),
+        (
+            behaves_like(
+                lambda *case: truth.wrong_sizes(*case, whole=float),
+                truth.size_cases,
+                "You use the exact step. Caffe's scripts round it down to a whole percent.",
+            ),
+            behaves_like(
+                lambda *case: truth.wrong_sizes(*case, gaps=-1),
+                truth.size_cases,
+                "Your step is too short by one map: the first map stands outside the formula, so"
+                " there is one step less.",
+            ),
+            behaves_like(
+                lambda *case: [s / case[0] for s in truth.sizes(*case)],
+                truth.size_cases,
+                "These are fractions of the image. Asked are pixels.",
+            ),
+            behaves_like(
+                lambda *case: [s / case[0] * 100 for s in truth.sizes(*case)],
+                truth.size_cases,
+                "These are percents. Asked are pixels: that share of the image size.",
+            ),
+        ),
+        function=True,
+    ),
+    Exercise(
+        "05.3",
+        "Whose scales these are",
+        "the name of a preset, as text in quotes",
+        (
+            Property(
+                "The answer is the name of a preset.",
+                truth.no_preset,
+                ("`list(PRESETS)` of `ssd_tutorial.presets` has the names.",),
+            ),
+            Property(
+                "The preset has these scales, map by map.",
+                truth.not_that_preset,
+                (
+                    "What is the step from one scale to the next, from the second on?",
+                    "A step that is a whole percent, where an exact one would not be: who rounds?",
+                ),
+            ),
+        ),
+        (
+            Mistake(
+                lambda name: name == "paper",
+                "Close, but look at the third scale: the exact step would be 0.175.",
+            ),
+            Mistake(
+                lambda name: name == "naive_m6",
+                "There the formula covers all six maps, so the first scale would be 0.2.",
+            ),
+            Mistake(
+                lambda name: "coco" in name,
+                "COCO's objects are smaller, and so is the first scale of its presets.",
+            ),
+        ),
+    ),
+    Exercise(
+        "05.4",
+        "Whole pixels",
+        "a number between 0 and 1: the lowest IoU of a prior with its twin of whole-pixel size",
+        (
+            is_number("The answer is an IoU.", 0, 1),
+            equals(
+                "Over all priors of caffe512_voc, none has a lower IoU with its twin.",
+                lambda: truth.whole_pixel_iou("caffe512_voc"),
+                (
+                    "`get_preset(...).vary(integer_sizes=True)` makes the twin, and the priors come"
+                    " in the same order.",
+                    "Two boxes with one centre, one inside the other: their IoU is the ratio of"
+                    " their areas. Where is it smallest?",
+                ),
+                tolerance=0.002,
+            ),
+        ),
+        (
+            gives(
+                lambda: truth.whole_pixel_iou("caffe512_voc") ** 0.5,
+                "This is the ratio of two sides. IoU compares areas.",
+                tolerance=0.002,
+            ),
+            gives(
+                lambda: truth.whole_pixel_iou("caffe300_voc"),
+                "Nothing changes for SSD300: its sizes are whole pixels anyway. Take SSD512.",
+                tolerance=1e-4,
+            ),
+        ),
+    ),
+)

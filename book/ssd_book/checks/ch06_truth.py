@@ -1,0 +1,94 @@
+"""What is true in the exercises of chapter 6, and the ways to tell an answer that is not."""
+
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from ssd_book.checks.data import scene_boxes
+from ssd_book.checks.reader import describe
+from ssd_tutorial.boxes import cxcywh_to_xyxy, iou
+from ssd_tutorial.presets import FeatureMap, ScaleRule, get_preset
+from ssd_tutorial.priors import cell_shapes
+from ssd_tutorial.scales import scales
+
+SCENES, TALL = 30, 1.5  # exercise 6.4: pictures, and from which h / w on an object is tall
+SHARES = (1.0, 1 / 2, 1 / 3)  # its aspect ratios
+
+
+def shapes_of(s: float, s_next: float, ratios: tuple, order: str = "caffe") -> Tensor:
+    """`cell_shapes` of a preset whose first map has scale s and these ratios."""
+    feature_map = FeatureMap("map", 1, 1, tuple(ratios))
+    rule = ScaleRule(s, s_next)
+    base = get_preset("caffe300_voc")
+    return cell_shapes(base.vary(maps=(feature_map,) * 2, rule=rule, order=order), 0)
+
+
+def wide_box() -> Tensor:
+    """Exercise 6.1: width and height at scale .2 and ratio 2."""
+    return shapes_of(0.2, 0.2, (2.0,))[2]
+
+
+def shape_cases() -> list[tuple[float, float, tuple]]:
+    """Scales and ratios of the maps of SSD300, and some of our own."""
+    preset = get_preset("caffe300_voc")
+    s = scales(preset)
+    cases = [(s[k], s[k + 1], m.ratios) for k, m in enumerate(preset.maps)]
+    return [*cases, (0.3, 0.45, (1.5, 2.0, 4.0))]
+
+
+def no_root(s: float, s_next: float, ratios: tuple) -> Tensor:
+    """A mistake in 6.2: sides stretched by the whole ratio."""
+    squares = shapes_of(s, s_next, ())
+    both = [r for ratio in ratios for r in (ratio, 1 / ratio)]
+    return torch.cat([squares, torch.tensor([[s * r, s / r] for r in both])])
+
+
+def large(s: float, s_next: float, ratios: tuple, side: float) -> Tensor:
+    """A mistake in 6.2: a large square of another side."""
+    shapes = shapes_of(s, s_next, ratios)
+    shapes[1] = side
+    return shapes
+
+
+def other_area(function) -> str | None:
+    """Evidence that a ratio's box has another area than the small square."""
+    for s, s_next, ratios in shape_cases():
+        shapes = function(s, s_next, ratios)
+        others = torch.cat([shapes[:1], shapes[2:]])
+        areas = others.prod(dim=-1)
+        if ((areas - areas[0]).abs() > 1e-5).any():
+            return f"for s = {describe(s)}, ratios {ratios} your areas are {describe(areas)}"
+    return None
+
+
+def ratio_unlike(function) -> str | None:
+    """Evidence that a width over a height is no ratio asked for."""
+    for s, s_next, ratios in shape_cases():
+        given = function(s, s_next, ratios)
+        is_ratio = (given[:, 0] / given[:, 1]).tolist()
+        wanted = sorted([1, 1, *ratios, *(1 / r for r in ratios)])
+        if max(abs(a - b) for a, b in zip(sorted(is_ratio), wanted, strict=True)) > 1e-4:
+            return f"for ratios {ratios} your w / h are {describe(is_ratio)}"
+    return None
+
+
+@cache
+def mean_iou_of_tall() -> dict[float, float]:
+    """For each ratio: mean IoU of tall objects with a box of their own centre and area."""
+    boxes = torch.cat(scene_boxes(SCENES))
+    sides = boxes[:, 2:] - boxes[:, :2]
+    sides = sides[sides[:, 1] >= TALL * sides[:, 0]]
+    objects = cxcywh_to_xyxy(torch.cat([torch.zeros_like(sides), sides], dim=1))
+    found = {}
+    for ratio in SHARES:
+        shape = sides.prod(1, keepdim=True).sqrt() * torch.tensor([ratio**0.5, ratio**-0.5])
+        priors = cxcywh_to_xyxy(torch.cat([torch.zeros_like(sides), shape], dim=1))
+        found[ratio] = float(iou(objects[:, None], priors[:, None]).mean())
+    return found
+
+
+def best_ratio() -> float:
+    """What exercise 6.4 asks for."""
+    mean = mean_iou_of_tall()
+    return max(mean, key=mean.get)

@@ -1,0 +1,195 @@
+"""Exercises of chapter 7: the grid of priors, counted and built."""
+
+from ssd_book.checks import ch07_truth as truth
+from ssd_book.checks.engine import Exercise, Mistake, Property
+from ssd_book.checks.properties import agrees, behaves_like, equals, gives, is_number, returns
+from ssd_tutorial.presets import get_preset
+from ssd_tutorial.priors import boxes_per_cell, make_priors, num_priors
+
+EXERCISES = (
+    Exercise(
+        "07.1",
+        "How many priors SSD512 has",
+        "a whole number, or an expression that gives one",
+        (
+            is_number("The answer is a whole number.", 1),
+            equals(
+                "It is the number of priors of caffe512_voc: cells times boxes a cell, summed.",
+                lambda: num_priors(get_preset("caffe512_voc")),
+                (
+                    "Seven maps, of 64, 32, 16, 8, 4, 2 and 1 cells along a side. Square each.",
+                    "Only the first map and the last two have 4 boxes a cell; the others have 6.",
+                ),
+            ),
+        ),
+        (
+            gives(
+                lambda: num_priors(get_preset("caffe300_voc")),
+                "This is SSD300. SSD512 has seven maps, from 64 cells a side down.",
+            ),
+            gives(
+                lambda: truth.num_boxes([6] * 7, "caffe512_voc"),
+                "Not every map has 6 boxes a cell.",
+            ),
+            gives(
+                lambda: truth.num_boxes([4, 6, 6, 6, 4, 4, 4], "caffe512_voc"),
+                "You keep SSD300's pattern. SSD512 has one more map with all the ratios.",
+            ),
+            gives(
+                lambda: truth.num_boxes(
+                    [n - 1 for n in boxes_per_cell(get_preset("caffe512_voc"))], "caffe512_voc"
+                ),
+                "A box is missing in every cell: there are two squares.",
+            ),
+        ),
+    ),
+    Exercise(
+        "07.2",
+        "The grid of one map",
+        "a function of cells, spacing and shapes [n, 2] that returns priors [cells * cells * n, 4],"
+        " cxcywh",
+        (
+            returns(
+                "Each of cells x cells cells has n boxes of four numbers.",
+                truth.grid_cases,
+                lambda cells, spacing, shapes: (cells * cells * len(shapes), 4),
+                ("Build [cells, cells, n, 4] and flatten it at the end.",),
+            ),
+            Property(
+                "The first box sits half a spacing from the left and from the top.",
+                truth.first_centre,
+                ("A cell's centre is in its middle: (i + 0.5) times the spacing.",),
+            ),
+            Property(
+                "The boxes of one cell stand together: the first n share a centre.",
+                truth.shapes_apart,
+                ("Of rows, columns and boxes, the boxes must change fastest.",),
+            ),
+            agrees(
+                "Rows change slowest, then columns, then boxes; the last two numbers are shapes.",
+                truth.grid_of,
+                truth.grid_cases,
+                (
+                    "The second cell lies to the right of the first: its cx grows, its cy stays.",
+                    '`torch.meshgrid(..., indexing="ij")` gives rows first; which of its two'
+                    " results is cy?",
+                ),
+            ),
+        ),
+        (
+            behaves_like(
+                truth.columns_first,
+                truth.grid_cases,
+                "You walk down the columns. A feature map is stored row by row: after the first"
+                " cell comes its right neighbour, whose cx is larger.",
+            ),
+            behaves_like(
+                truth.boxes_first,
+                truth.grid_cases,
+                "All cells for the first shape, then all for the second: but the boxes of a cell"
+                " must stand together, as the head's channels do.",
+            ),
+            behaves_like(
+                truth.no_half,
+                truth.grid_cases,
+                "Your boxes are centred on the cells' corners. The middle is half a cell further.",
+            ),
+        ),
+        function=True,
+    ),
+    Exercise(
+        "07.3",
+        "Centres outside the picture",
+        "a whole number",
+        (
+            is_number("The answer is a whole number.", 0),
+            equals(
+                "It is the number of boxes of conv8_2 whose centre lies outside the picture, with"
+                " centres by step.",
+                lambda: int(truth.centre_outside(truth.priors_of("conv8_2")).sum()),
+                (
+                    "conv8_2 has 10 cells a side and a step of 32 pixels; the picture has 300.",
+                    "Where is the centre of the last column? All its cells are outside, and all of"
+                    " the last row. Don't count the corner twice.",
+                ),
+            ),
+        ),
+        (
+            gives(
+                lambda: int(truth.centre_outside(truth.priors_of("conv8_2")).sum()) // 6,
+                "This many cells. Each has several boxes.",
+            ),
+            gives(
+                lambda: 2 * 10 * 6,
+                "You count the corner cell twice: it is in the last row and in the last column.",
+            ),
+            gives(
+                lambda: 10 * 6,
+                "This is one side of the picture. Columns and rows stick out alike.",
+            ),
+            gives(
+                lambda: int(truth.centre_outside(truth.priors_of("conv8_2", "paper")).sum()),
+                "So it is when centres are (i + 0.5) / cells. Caffe steps by 32 pixels.",
+            ),
+        ),
+    ),
+    Exercise(
+        "07.4",
+        "Four wrong counts, explained",
+        "for each count a list of six numbers, the boxes a cell of each map that would give it",
+        (
+            Property(
+                "Each count has a list of six numbers from 3 to 6, one a map.",
+                truth.no_four_lists,
+                ("The right list is 4, 6, 6, 6, 4, 4. Change a few entries.",),
+            ),
+            Property(
+                "Each list sums to its count: boxes a cell times cells.",
+                truth.other_sum,
+                (
+                    "How far is the count from 8732? One box more a cell adds 1444 on conv4_3, 361"
+                    " on conv7, 100, 25, 9, and 1 on the last map.",
+                    "8750 needs 18 more: two boxes in each of nine cells. 7308 is far below, so it"
+                    " must lack boxes on the largest map.",
+                    "Only the last map can make a difference of a single box.",
+                ),
+            ),
+        ),
+        (
+            Mistake(
+                truth.all_right_count,
+                "These lists all give 8732, the right count. What must change for the wrong ones?",
+            ),
+        ),
+    ),
+    Exercise(
+        "07.5",
+        "Priors that cross the border",
+        "a whole number",
+        (
+            is_number("The answer is a whole number.", 0),
+            equals(
+                "It is the number of priors of caffe300_voc with a corner outside the picture.",
+                truth.crossing,
+                (
+                    "`make_priors` gives cxcywh; what crosses the border is easier seen in xyxy.",
+                    "A box crosses if any of its four numbers is below 0 or above 1: `any(dim=1)`.",
+                ),
+            ),
+        ),
+        (
+            gives(
+                lambda: int(truth.centre_outside(make_priors(get_preset("caffe300_voc"))).sum()),
+                "These are the boxes with their centre outside. Many more have a corner outside.",
+            ),
+            gives(
+                lambda: num_priors(get_preset("caffe300_voc")) - truth.crossing(),
+                "So many stay inside. Asked are the others.",
+            ),
+            gives(
+                lambda: int((make_priors(get_preset("caffe300_voc")) > 1).any(1).sum()),
+                "You compare centres and sizes with 1. Corners are asked: `cxcywh_to_xyxy`.",
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,121 @@
+"""What is true in the exercises of chapter 7, and the ways to tell an answer that is not."""
+
+import torch
+from torch import Tensor
+
+from ssd_book.checks.reader import as_tensor, describe
+from ssd_tutorial.boxes import cxcywh_to_xyxy
+from ssd_tutorial.presets import get_preset
+from ssd_tutorial.priors import cell_shapes, make_priors, num_priors, priors_per_map
+
+CLAIMED_COUNTS = (8750, 8752, 7308, 8731)  # exercise 7.4: met in explanations of SSD300
+
+
+def cells_of(preset_name: str) -> list[int]:
+    """Cells along a side of each map."""
+    return [m.cells for m in get_preset(preset_name).maps]
+
+
+def num_boxes(per_cell: list[int], preset_name: str = "caffe300_voc") -> int:
+    """Priors of a detector with so many boxes a cell."""
+    return sum(n * c * c for n, c in zip(per_cell, cells_of(preset_name), strict=True))
+
+
+def priors_of(layer: str, preset_name: str = "caffe300_voc") -> Tensor:
+    """The priors of one map."""
+    preset = get_preset(preset_name)
+    k = [m.name for m in preset.maps].index(layer)
+    return make_priors(preset).split(priors_per_map(preset))[k]
+
+
+def centre_outside(priors: Tensor) -> Tensor:
+    """``[P]``: whether a centre lies beyond the right or the lower border."""
+    return (priors[:, :2] > 1).any(dim=1)
+
+
+def grid_cases() -> list[tuple[int, float, Tensor]]:
+    """Small maps first, so that what fails can be read."""
+    found = []
+    for name in ("caffe300_voc", "caffe512_voc"):
+        preset = get_preset(name)
+        for k, m in enumerate(preset.maps):
+            if m.cells in (2, 3, 4, 10):
+                found.append((m.cells, m.step_px / preset.image_size, cell_shapes(preset, k)))
+    return sorted(found, key=lambda case: case[0])
+
+
+def grid_of(cells: int, spacing: float, shapes: Tensor) -> Tensor:
+    """The priors of the map that has so many cells, from `make_priors`."""
+    for name in ("caffe300_voc", "caffe512_voc"):
+        for m in get_preset(name).maps:
+            if m.cells == cells:
+                return priors_of(m.name, name)
+    raise ValueError(f"no map has {cells} cells")
+
+
+def columns_first(cells: int, spacing: float, shapes: Tensor) -> Tensor:
+    """A mistake in 7.2: columns change slowest."""
+    grid = grid_of(cells, spacing, shapes).reshape(cells, cells, -1, 4)
+    return grid.transpose(0, 1).reshape(-1, 4)
+
+
+def boxes_first(cells: int, spacing: float, shapes: Tensor) -> Tensor:
+    """A mistake in 7.2: boxes change slowest."""
+    grid = grid_of(cells, spacing, shapes).reshape(cells * cells, -1, 4)
+    return grid.transpose(0, 1).reshape(-1, 4)
+
+
+def no_half(cells: int, spacing: float, shapes: Tensor) -> Tensor:
+    """A mistake in 7.2: centres on the cells' corners."""
+    return grid_of(cells, spacing, shapes) - torch.tensor([spacing / 2, spacing / 2, 0, 0])
+
+
+def first_centre(function) -> str | None:
+    """Evidence that the first centre is not in the middle of its cell."""
+    for cells, spacing, shapes in grid_cases():
+        first = function(cells, spacing, shapes)[0, :2]
+        if ((first - spacing / 2).abs() > 1e-5).any():
+            return f"with spacing {describe(spacing)} your first centre is {describe(first)}"
+    return None
+
+
+def shapes_apart(function) -> str | None:
+    """Evidence that a cell's boxes don't stand together."""
+    for cells, spacing, shapes in grid_cases():
+        given = function(cells, spacing, shapes)
+        if len(given[: len(shapes), :2].unique(dim=0)) > 1:
+            centres = describe(given[: len(shapes), :2])
+            return f"with {len(shapes)} boxes a cell your first {len(shapes)} centres are {centres}"
+    return None
+
+
+def no_four_lists(answer) -> str | None:
+    """Evidence that an answer is not one list of boxes a cell for each count."""
+    if not isinstance(answer, dict) or set(answer) != set(CLAIMED_COUNTS):
+        return f"you give {describe(answer)}"
+    for count, per_cell in answer.items():
+        boxes = as_tensor(per_cell)
+        if boxes.shape != (6,) or not set(boxes.tolist()) <= {3, 4, 5, 6}:
+            return f"for {count} you give {describe(per_cell)}"
+    return None
+
+
+def other_sum(answer) -> str | None:
+    """Evidence that a list of boxes a cell makes another number of priors."""
+    for count, per_cell in answer.items():
+        if (total := num_boxes(as_tensor(per_cell).int().tolist())) != count:
+            return f"for {count} you give {describe(per_cell)}, which makes {total} boxes"
+    return None
+
+
+def all_right_count(answer) -> bool:
+    """Whether every list makes the right count, 8732: a mistake in 7.4."""
+    lists = [] if no_four_lists(answer) else [as_tensor(n).int().tolist() for n in answer.values()]
+    right = num_priors(get_preset("caffe300_voc"))
+    return bool(lists) and all(num_boxes(per_cell) == right for per_cell in lists)
+
+
+def crossing() -> int:
+    """What exercise 7.5 asks for."""
+    corners = cxcywh_to_xyxy(make_priors(get_preset("caffe300_voc")))
+    return int(((corners < 0) | (corners > 1)).any(dim=1).sum())

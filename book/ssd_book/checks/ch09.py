@@ -1,0 +1,267 @@
+"""Exercises of chapter 9: how much one prior costs, and how much a batch."""
+
+from ssd_book.checks import ch09_truth as truth
+from ssd_book.checks.engine import Exercise, Property
+from ssd_book.checks.properties import (
+    agrees,
+    behaves_like,
+    equals,
+    gives,
+    is_number,
+    returns,
+)
+
+EXERCISES = (
+    Exercise(
+        "09.1",
+        "One positive by hand",
+        "a number: what this prior adds to the sum, before it is divided by N",
+        (
+            is_number("The answer is a number above 0.", 0),
+            equals(
+                "It is the smooth L1 of the four differences and the cross-entropy, added.",
+                truth.positive_by_hand,
+                (
+                    "Ask of each difference: is it below 1 in size? Below, half of its square;"
+                    " from 1 on, its size less a half.",
+                    "The class costs the natural logarithm of 1 over the probability.",
+                ),
+                tolerance=0.005,
+            ),
+        ),
+        (
+            gives(
+                lambda: truth.positive_by_hand(offsets=truth.DIFFERENCES.abs().sum()),
+                "These are plain sizes (L1). Below 1 the curve is a parabola, above it a line"
+                " that starts lower.",
+            ),
+            gives(
+                lambda: truth.positive_by_hand(offsets=(truth.DIFFERENCES**2).sum() / 2),
+                "Half of the square, also for the difference of -3: that one lies past the bend.",
+            ),
+            gives(
+                lambda: truth.positive_by_hand(
+                    offsets=truth.smooth_l1(truth.DIFFERENCES).sum() / 4
+                ),
+                "You take the mean of the four offsets. SSD adds them up.",
+            ),
+            gives(
+                lambda: truth.positive_by_hand(classes=-truth.PROBABILITY.log10()),
+                "The class is right in kind, but with the logarithm to base 10: take the natural"
+                " one.",
+            ),
+            gives(
+                lambda: truth.positive_by_hand(classes=0),
+                "The boxes are right. What does the class cost?",
+            ),
+        ),
+    ),
+    Exercise(
+        "09.2",
+        "Smooth L1",
+        "a function of a tensor of differences that returns the loss of each, in the same shape",
+        (
+            returns(
+                "It returns one number for each difference.",
+                truth.difference_cases,
+                lambda differences: differences.shape,
+                ("No sum and no mean here: each difference keeps its place.",),
+            ),
+            Property(
+                "The parabola and the line meet at 1 and at -1.",
+                truth.jumps_at_the_bend,
+                (
+                    "What does the parabola give at 1? The line must give the same there.",
+                    "The line is the size of the difference, less what makes them meet.",
+                ),
+            ),
+            agrees(
+                "It is half of the square below 1, and the size less a half from 1 on.",
+                truth.smooth_l1,
+                truth.difference_cases,
+                (
+                    "`abs` first, then nothing depends on the sign.",
+                    "`torch.where` takes a condition and two tensors.",
+                ),
+            ),
+        ),
+        (
+            behaves_like(
+                lambda d: d.abs(),
+                truth.difference_cases,
+                "This is L1: it has a corner at 0, where the smooth one is round.",
+            ),
+            behaves_like(
+                lambda d: d**2 / 2,
+                truth.difference_cases,
+                "This is L2 everywhere: from 1 on it must go on as a line.",
+            ),
+            behaves_like(
+                truth.squared_then_halved,
+                truth.difference_cases,
+                "You square first and ask afterwards. The question is whether the difference"
+                " itself is below 1, and the line belongs to the difference too.",
+            ),
+            behaves_like(
+                lambda d: d.where(d < 1, d - 0.5).where(d >= 1, d**2 / 2),
+                truth.difference_cases,
+                "A difference of -3 is as far away as one of 3: compare its size with 1.",
+            ),
+        ),
+        function=True,
+    ),
+    Exercise(
+        "09.3",
+        "A cross-entropy that survives large scores",
+        "a function of scores [N, C] and labels [N] that returns the cross-entropy of each row [N]",
+        (
+            returns(
+                "It returns one number for each row: shape [N].",
+                truth.modest_scores,
+                lambda scores, labels: labels.shape,
+                (
+                    "`scores[torch.arange(len(scores)), labels]` is the score of the right class,"
+                    " one a row.",
+                ),
+            ),
+            agrees(
+                "It is the negative logarithm of the probability of the right class.",
+                truth.cross_entropy,
+                truth.modest_scores,
+                (
+                    "Softmax: e to the power of each score, divided by the sum of its row.",
+                    "The logarithm of a fraction is a difference: the logarithm of the row's sum"
+                    " less the score of the right class.",
+                ),
+                tolerance=1e-4,
+            ),
+            Property(
+                "Scores of 1000 and of -1000 give finite numbers, and the right ones.",
+                truth.overflows,
+                (
+                    "e to the power of 1000 is infinite in a computer. Adding the same number to"
+                    " all scores of a row changes no probability.",
+                    "Take the largest score of a row away from the whole row before the powers.",
+                    "Then don't take the logarithm of a probability, which may be 0:"
+                    " use the difference.",
+                ),
+            ),
+        ),
+        (
+            behaves_like(
+                lambda s, y: -truth.cross_entropy(s, y),
+                truth.modest_scores,
+                "The logarithm of a probability is negative. The loss is its opposite.",
+                tolerance=1e-4,
+            ),
+            behaves_like(
+                lambda s, y: (-truth.cross_entropy(s, y)).exp(),
+                truth.modest_scores,
+                "This is the probability. The loss is its negative logarithm.",
+                tolerance=1e-4,
+            ),
+        ),
+        function=True,
+    ),
+    Exercise(
+        "09.4",
+        "The whole loss",
+        "a function of scores [B, P, C], offsets [B, P, 4], wanted [B, P, 4], labels [B, P],"
+        " counted [B, P] and alpha, that returns one number",
+        (
+            returns(
+                "It returns one number, as a tensor without dimensions.",
+                lambda: truth.whole_cases(empty=False),
+                lambda *case: (),
+                ("Sums all the way: `sum()` without `dim`.",),
+            ),
+            agrees(
+                "It is the cross-entropy of the priors that count, plus alpha times the smooth L1"
+                " of the positives, divided by the number of positives in the batch.",
+                truth.loss,
+                lambda: truth.whole_cases(empty=False),
+                (
+                    "The positives are those with a label above 0. They count, and so do the"
+                    " negatives that mining chose; `counted` holds both.",
+                    'Both losses of torch take `reduction="sum"`, and `scores[counted]` is [n, C].',
+                    "One N for the whole batch, and for both parts.",
+                ),
+                tolerance=1e-4,
+            ),
+            Property(
+                "A batch in which nothing matched costs 0.",
+                truth.nan_without_objects,
+                ("What is 0 divided by 0? `clamp(min=1)` on N is enough: the sums are 0.",),
+            ),
+        ),
+        (
+            *(
+                behaves_like(
+                    lambda *case, kind=kind: truth.wrong_loss(case, kind),
+                    lambda: truth.whole_cases(empty=False),
+                    hint,
+                    tolerance=1e-4,
+                )
+                for kind, hint in (
+                    (
+                        "mean of images",
+                        "You divide each image by its own positives and take the mean. N counts"
+                        " the positives of the whole batch.",
+                    ),
+                    (
+                        "by counted",
+                        "You divide by all priors that count. N is the number of positives alone.",
+                    ),
+                    (
+                        "all priors",
+                        "You sum the classes of all priors. Only those that count belong in it.",
+                    ),
+                    (
+                        "offsets of negatives",
+                        "Your negatives pay for their offsets. A negative has no box to find.",
+                    ),
+                    ("loc not divided", "Only one of your two parts is divided by N."),
+                )
+            ),
+        ),
+        function=True,
+    ),
+    Exercise(
+        "09.5",
+        "One wrong annotation",
+        "a number: the offset at which the sum of the five smooth L1 losses is least",
+        (
+            is_number("The answer is a number between 0 and 10.", 0, 10),
+            equals(
+                "At this offset the sum of the five smooth L1 losses is least.",
+                truth.best_wish,
+                (
+                    "Compute the sum for each of the tries, and see where it is least.",
+                    '`F.smooth_l1_loss` with `reduction="none"` on [1001, 5]: broadcast, then'
+                    " sum over the five.",
+                    "On paper: at the best place the slopes add up to 0. The wrong one pulls with"
+                    " 1, the four others with their differences.",
+                ),
+                tolerance=0.02,
+            ),
+        ),
+        (
+            gives(
+                lambda: truth.best_wish("l2"),
+                "This is the mean, where L2 is least: the wrong annotation drags it far off.",
+                tolerance=0.02,
+            ),
+            gives(
+                lambda: truth.best_wish("l1"),
+                "This is the median, where L1 is least. Smooth L1 lies a little beside it.",
+                tolerance=0.02,
+            ),
+            gives(
+                lambda: float(truth.WISHES[:-1].mean()),
+                "This is the mean of the four right ones. Smooth L1 does not know which is wrong:"
+                " the fifth still pulls, with 1.",
+                tolerance=0.02,
+            ),
+        ),
+    ),
+)

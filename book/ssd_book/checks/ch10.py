@@ -1,0 +1,207 @@
+"""Exercises of chapter 10: which negatives count."""
+
+from ssd_book.checks import ch10_truth as truth
+from ssd_book.checks.engine import Exercise, Property
+from ssd_book.checks.properties import (
+    agrees,
+    behaves_like,
+    equals,
+    gives,
+    is_number,
+    is_numbers,
+    returns,
+)
+
+EXERCISES = (
+    Exercise(
+        "10.1",
+        "Whose loss is it?",
+        "two shares between 0 and 1: without mining, and with it",
+        (
+            is_numbers("There are two numbers, one for each case.", 2),
+            equals(
+                "They are the positives' shares of the confidence loss, if every prior that counts"
+                " costs the same.",
+                truth.shares,
+                (
+                    "If everyone costs the same, a share of the loss is a share of the priors.",
+                    "How many priors count without mining, and how many with it? The positives are"
+                    " among them in both cases.",
+                ),
+                tolerance=2e-4,
+            ),
+        ),
+        (
+            gives(
+                lambda: [truth.POSITIVES / truth.PRIORS, 1 / truth.RATIO],
+                "In the second you divide by the negatives. A share is a part of the whole: the"
+                " positives count too.",
+                tolerance=2e-4,
+            ),
+            gives(
+                lambda: [100 * share for share in truth.shares()],
+                "Right in kind, but these are per cent: give shares between 0 and 1.",
+                tolerance=0.1,
+            ),
+        ),
+    ),
+    Exercise(
+        "10.2",
+        "Mine one picture",
+        "a function of background_loss [P], positive [P] and ratio that returns [P] Booleans: True"
+        " for a negative that counts",
+        (
+            Property(
+                "It returns one Boolean for each prior.",
+                truth.not_a_mask,
+                ("Start from `torch.zeros_like(positive)`, and set some entries to True.",),
+            ),
+            Property(
+                "No positive is taken for a negative.",
+                truth.takes_positives,
+                (
+                    "A positive may have a huge background loss: it should. Keep it out of the"
+                    " ranking.",
+                    "A loss of minus infinity puts a prior last. Is last enough, if more are"
+                    " wanted than there are negatives?",
+                ),
+            ),
+            Property(
+                "It takes `ratio` negatives for each positive, or all there are if they are fewer.",
+                truth.wrong_count,
+                (
+                    "Two numbers limit the count. The smaller one wins.",
+                    "How many negatives has a picture of P priors? And how many does a picture"
+                    " without a positive get?",
+                ),
+            ),
+            agrees(
+                "They are the ones that look least like background: it gives what `hard_negatives`"
+                " gives.",
+                truth.mined,
+                truth.images,
+                ("The largest losses first: `topk` gives their places.",),
+            ),
+        ),
+        (
+            behaves_like(
+                truth.without_a_mask,
+                truth.images,
+                "The positives take part in your ranking, and use up places. Nobody stands there"
+                " in the end, so too few negatives count.",
+            ),
+            behaves_like(
+                truth.letting_positives_in,
+                truth.images,
+                "Where more negatives are wanted than there are, you go on with positives. This is"
+                " what torchvision does.",
+            ),
+            behaves_like(
+                truth.at_random,
+                truth.images,
+                "You take the negatives with the smallest losses: the easiest ones.",
+            ),
+        ),
+        function=True,
+    ),
+    Exercise(
+        "10.3",
+        "Counted twice",
+        "three counts, one for each number of positives",
+        (
+            is_numbers("There are three numbers.", 3),
+            equals(
+                "Each is how many of the positives torchvision's loss counts a second time.",
+                truth.counted_twice,
+                (
+                    "For each case: how many negatives are wanted, and how many are there?",
+                    "The places that no negative fills go to positives. A positive can fill one"
+                    " place only.",
+                ),
+            ),
+        ),
+        (
+            gives(
+                lambda: [max(0, truth.RATIO * p - (truth.FEW - p)) for p in truth.CASES],
+                "You count the places that stay empty. In the last case there are fewer positives"
+                " than that.",
+            ),
+            gives(
+                lambda: [max(0, truth.RATIO * p - truth.FEW) for p in truth.CASES],
+                "You compare what is wanted with all priors. Negatives are fewer than that.",
+            ),
+        ),
+    ),
+    Exercise(
+        "10.4",
+        "The focal loss",
+        "a function of logits [N, C], labels [N] and gamma that returns [N] losses",
+        (
+            returns(
+                "It returns one number for each prior: shape [N].",
+                truth.scores,
+                lambda logits, labels, gamma: labels.shape,
+                ("No mean and no sum: `reduction='none'`.",),
+            ),
+            Property(
+                "With gamma 0 it is the cross-entropy.",
+                truth.plain_gamma,
+                (
+                    "Any number to the power of 0 is 1. Which loss does that weight leave?",
+                    "The cross-entropy is -log p of the *label's* class.",
+                ),
+            ),
+            agrees(
+                "Each loss is weighed by (1 - p) to the power of gamma.",
+                truth.focal,
+                truth.scores,
+                (
+                    "p is the probability of the prior's own label. The loss knows it: p is"
+                    " exp(-loss).",
+                    "Who is nearly right has a p near 1. Is the weight near 0 then?",
+                ),
+                tolerance=1e-4,
+            ),
+        ),
+        (
+            behaves_like(
+                truth.weighed_by_p,
+                truth.scores,
+                "Your weight is p to the power of gamma. It keeps the easy priors and drops the"
+                " hard ones.",
+            ),
+            behaves_like(
+                truth.of_the_background,
+                truth.scores,
+                "You take p of the background for every prior. A positive is judged by its own"
+                " class.",
+            ),
+        ),
+        function=True,
+    ),
+    Exercise(
+        "10.5",
+        "A label goes missing",
+        "how many of the ten hardest negatives lie on the object, a whole number",
+        (
+            is_number("The answer is a count, at most of all that you look at.", 0, 10),
+            equals(
+                "It counts the boxes, among those of the ten hardest negatives, that have an IoU of"
+                " at least 0.5 with the forgotten object.",
+                truth.on_the_forgotten,
+                (
+                    "Match again, without the object's box and without its label. Who was positive"
+                    " for it is a negative now.",
+                    "`masked_fill` the losses of the positives, then `topk`. `decode` turns"
+                    " the offsets of those ten into boxes.",
+                ),
+            ),
+        ),
+        (
+            gives(
+                lambda: truth.on_the_forgotten(labels_kept=True),
+                "This is the count with all labels in place. Match without the first object.",
+            ),
+        ),
+    ),
+)

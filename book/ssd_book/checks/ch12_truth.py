@@ -1,0 +1,115 @@
+"""What is true in the exercises of chapter 12, and the ways to tell an answer that is not."""
+
+import math
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from ssd_book.checks.data import scene_targets
+from ssd_book.checks.reader import describe
+from ssd_tutorial.datasets.scenes import SCENE_CLASSES
+from ssd_tutorial.loss import multibox_loss
+from ssd_tutorial.network import SSD
+from ssd_tutorial.presets import SLIM300, get_preset
+from ssd_tutorial.priors import make_priors, num_priors
+from ssd_tutorial.training import loop as train
+from ssd_tutorial.training.recipes import Recipe
+
+NUM_CLASSES = len(SCENE_CLASSES) + 1
+SAMPLES, BATCH, PICTURES = 10_000, 16, 500  # exercise 12.2
+
+
+@cache
+def first_confidence() -> float:
+    """The confidence loss of a network that knows nothing: every class is as likely."""
+    priors, targets = make_priors(get_preset("caffe300_voc")), scene_targets(2)
+    nothing = torch.zeros(2, num_priors(get_preset("caffe300_voc")), NUM_CLASSES)
+    return float(multibox_loss(nothing, torch.zeros(2, len(priors), 4), targets, priors).confidence)
+
+
+def budget() -> list[float]:
+    """Steps, and how often each picture is seen, in exercise 12.2."""
+    return [math.ceil(SAMPLES / BATCH), SAMPLES / PICTURES]
+
+
+def rate_cases() -> list[tuple[int, int, float, float]]:
+    """Step, steps in all, highest rate and share of warm-up: both ends, the peak, the middle."""
+    short = [(step, 100, 3e-3, 0.1) for step in (0, 4, 9, 10, 55, 99)]
+    return short + [(step, 1250, 1e-2, 0.2) for step in (0, 249, 250, 700, 1249)]
+
+
+def learning_rate(step: int, total: int, highest: float, warmup: float) -> float:
+    """What exercise 12.3 asks for, by the package."""
+    return train.learning_rate(step, total, Recipe(lr=highest, warmup=warmup))
+
+
+def wrong_rate(step, total, highest, warmup, *, from_zero=False, turns=0.5, late=True) -> float:
+    """A rate with one of three mistakes: the first step's, the cosine's length or its start."""
+    warm = round(warmup * total)
+    if step < warm:
+        return highest * (step + (not from_zero)) / warm
+    done = (step - warm) / (total - warm) if late else step / total
+    return highest * 0.5 * (1 + math.cos(2 * turns * math.pi * done))
+
+
+def linear_rate(step, total, highest, warmup) -> float:
+    """A mistake in 12.3: a straight line down."""
+    warm = round(warmup * total)
+    if step < warm:
+        return learning_rate(step, total, highest, warmup)
+    return highest * (total - step) / (total - warm)
+
+
+def below_zero_or_above(function) -> str | None:
+    """Evidence that a rate leaves the range from 0 to the highest."""
+    for case in rate_cases():
+        given = float(function(*case))
+        if not 0 <= given <= case[2] * (1 + 1e-6):
+            return f"at step {case[0]} of {case[1]}, highest {case[2]}, you give {describe(given)}"
+    return None
+
+
+def detection_cases() -> list[tuple[Tensor, Tensor, int]]:
+    """Scores, whether each detection is right, and the number of objects; the first is sorted."""
+    by_hand = (
+        torch.tensor([0.55, 0.5, 0.45, 0.35, 0.2, 0.1]),
+        torch.tensor([True, True, False, True, False, False]),
+        4,
+    )
+    random = torch.Generator().manual_seed(12)
+    scores = torch.rand(60, generator=random)
+    correct = torch.rand(60, generator=random) < scores
+    return [by_hand, (by_hand[0].flip(0), by_hand[1].flip(0), 4), (scores / 2, correct, 40)]
+
+
+def f1(scores: Tensor, correct: Tensor, num_objects: int, threshold: float) -> float:
+    """Harmonic mean of precision and recall of the detections from `threshold` on."""
+    keep = scores >= threshold
+    return 2 * int(correct[keep].sum()) / (int(keep.sum()) + num_objects)
+
+
+def no_threshold(function) -> str | None:
+    """Evidence that a function gives no number between 0 and 1."""
+    for case in detection_cases():
+        if not 0 <= float(given := function(*case)) <= 1:
+            return f"for {len(case[0])} detections your function gives {describe(given)}"
+    return None
+
+
+def not_the_best_f1(function) -> str | None:
+    """Evidence that another threshold has a higher F1."""
+    for case in detection_cases():
+        given = float(function(*case))
+        if f1(*case, given - 1e-6) < max(f1(*case, float(t)) for t in case[0]) - 1e-9:
+            about = f"for {len(case[0])} detections of {case[2]} objects"
+            return f"{about} you give {given:.3g}, where F1 is {f1(*case, given - 1e-6):.3f}"
+    return None
+
+
+@cache
+def parameters_of_a_class(heads: str = "class_heads.", kind: str = "") -> int:
+    """Parameters that one more class adds to slim300; with `kind`, only weights or biases."""
+    one, more = (SSD(SLIM300, NUM_CLASSES + extra).state_dict() for extra in (0, 1))
+    names = [name for name in one if name.startswith(heads) and name.endswith(kind)]
+    return sum(more[name].numel() - one[name].numel() for name in names)

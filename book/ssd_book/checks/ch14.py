@@ -1,0 +1,185 @@
+"""Exercises of chapter 14: from detections to a number, and what the number leaves open."""
+
+from dataclasses import replace
+
+from ssd_book.checks import ch14_truth as truth
+from ssd_book.checks.engine import Exercise, Mistake, Property
+from ssd_book.checks.properties import agrees, behaves_like, equals, gives, is_number
+
+EXERCISES = (
+    Exercise(
+        "14.1",
+        "A stricter eye",
+        "a number between 0 and 1: the AP of the five detections at an IoU threshold of 0.8",
+        (
+            replace(  # whose own hint gives a quarter as an example
+                is_number("The answer is a number between 0 and 1.", 0, 1),
+                hints=("A number such as 0.7, or an expression that gives one.",),
+            ),
+            equals(
+                "It is the area below the envelope, with a hit from an IoU of 0.8 on.",
+                truth.five,
+                (
+                    "Write the table again: verdict, hits so far, precision, recall. The IoUs of A"
+                    " to E are 0.75, 0.80, 0.40, 0.80 and 0.60.",
+                    "There are two hits. At the first of them, the best precision at this recall or"
+                    " a higher one is the other's.",
+                ),
+            ),
+        ),
+        (
+            gives(lambda: truth.five(0.5), "This is the AP at 0.5, the chapter's own."),
+            gives(
+                lambda: truth.five(interpolation="11 points"),
+                "This is the rule of eleven points. Asked is the area.",
+            ),
+            gives(
+                truth.five_if_taken,
+                "You call B a duplicate. A has an IoU of 0.75, which is no hit now: does a false"
+                " box take an object?",
+            ),
+            gives(
+                truth.five_of_the_found,
+                "Recall is divided by all objects that there are, also those that nobody finds.",
+            ),
+        ),
+    ),
+    Exercise(
+        "14.2",
+        "Eleven points",
+        "a function of recall and precision, two lists of the same length, that returns a number",
+        (
+            agrees(
+                "It gives what `voc_ap` gives by eleven points, also where three of ten objects are"
+                " found, and where nothing is.",
+                truth.eleven_points,
+                truth.curves,
+                (
+                    "For each of the eleven recalls: which entries have at least this recall? The"
+                    " largest of their precisions counts.",
+                    "No such entry: 0. `max(…, default=0.0)` takes care of it. In the end divide"
+                    " by 11.",
+                ),
+            ),
+        ),
+        (
+            behaves_like(
+                truth.eleven_without_envelope,
+                truth.curves,
+                "You read the precision where the recall is first reached. A later line can have a"
+                " better one, at a higher recall: take the best.",
+            ),
+            behaves_like(
+                truth.ten_points,
+                truth.curves,
+                "You leave out recall 0. It counts too: the best precision anywhere.",
+            ),
+            behaves_like(
+                truth.eleven_of_floats,
+                truth.curves,
+                "Three of ten objects have recall 0.3, but 0.1 * 3 is 0.30000000000000004. Write"
+                " the recalls as k / 10.",
+            ),
+        ),
+        function=True,
+    ),
+    Exercise(
+        "14.3",
+        "Two rules, one list",
+        f"a list of True and False, best score first, with at most {truth.THINGS} True",
+        (
+            Property(
+                f"It is a list of True and False; at most {truth.THINGS} are True.",
+                truth.not_a_list_of_hits,
+                ("For example [True, True, False]: two hits, then a false box.",),
+            ),
+            Property(
+                f"Eleven points give at least {truth.LEAST_LOSS} less than the area.",
+                truth.too_little_less,
+                (
+                    "Look at the right end of the figure with the staircase.",
+                    "The eleventh point is all or nothing. How much does the area lose if one"
+                    f" object of {truth.THINGS} is never found?",
+                ),
+            ),
+        ),
+        (
+            Mistake(
+                lambda hits: all(hits) and len(hits) == truth.THINGS,
+                "All objects found and no false box: both rules give 1.",
+            ),
+            Mistake(
+                lambda hits: truth.eleven_points_minus_area(hits) > 1e-9,
+                "Here the eleven points gain: the point at recall 0 comes for free. They lose at"
+                " the other end.",
+            ),
+        ),
+    ),
+    Exercise(
+        "14.4",
+        "COCO's rule",
+        "a function of an IoU table [D, G] and a threshold that returns D times True or False",
+        (
+            agrees(
+                "It gives what `coco_ap` decides, also where two objects overlap and where an IoU"
+                " lies on the threshold.",
+                truth.coco_verdicts,
+                truth.tables,
+                (
+                    "Before you look for the largest IoU of a row, leave out the objects that are"
+                    " taken.",
+                    "A list of the free objects whose IoU is at least the threshold: if it is"
+                    " empty, the box is false; else its best one is taken.",
+                ),
+            ),
+        ),
+        (
+            behaves_like(
+                truth.voc_verdicts,
+                truth.tables,
+                "This is VOC's rule: a box whose favourite is taken is false. For COCO it may take"
+                " another object that it overlaps enough.",
+            ),
+            behaves_like(
+                truth.first_that_fits,
+                truth.tables,
+                "You take the first free object that overlaps enough. Take the best one: a later"
+                " box may need the other.",
+            ),
+            behaves_like(
+                truth.nobody_takes,
+                truth.tables,
+                "Every box that overlaps an object enough is a hit here. An object can be found"
+                " once: note who is taken.",
+            ),
+        ),
+        function=True,
+    ),
+    Exercise(
+        "14.5",
+        "Two pixels",
+        "a whole number of pixels",
+        (
+            is_number("The answer is a number of pixels above 2.", truth.SHIFT),
+            equals(
+                "It is the least whole side for which the shifted square has an IoU of 0.75.",
+                truth.smallest_side,
+                (
+                    "The two squares share a square of side s - 2. What do they cover together?",
+                    "Twice the area, less what they share. Try sides from 20 on.",
+                ),
+            ),
+        ),
+        (
+            gives(
+                truth.smallest_side_by_share,
+                "You ask that three quarters of the object are covered. IoU divides by the union,"
+                " which is larger than the object.",
+            ),
+            gives(
+                lambda: truth.smallest_side(diagonal=False),
+                "The box is shifted down as well, not to the right only.",
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,175 @@
+"""What is true in the exercises of chapter 14, and the ways to tell an answer that is not."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ssd_book.checks.reader import describe
+from ssd_tutorial.boxes import iou
+from ssd_tutorial.detect import Detections
+from ssd_tutorial.evaluate import (
+    GroundTruth,
+    _area_under,
+    _coco_match,
+    _eleven_points,
+    _voc_match,
+    voc_ap,
+)
+
+# The chapter's five detections and four objects: picture, box; detections by falling score.
+OBJECTS = ((0, [2, 1, 6, 5]), (0, [7, 6, 9, 9]), (1, [1, 5, 4, 9]), (1, [5, 1, 9, 6]))
+FOUND = (
+    (0.95, 0, [2, 2, 6, 5]),
+    (0.85, 0, [1, 1, 6, 5]),
+    (0.70, 1, [5, 1, 9, 3]),
+    (0.60, 1, [1, 4, 4, 9]),
+    (0.40, 1, [5, 3, 9, 6]),
+)
+STRICT = 0.8  # exercise 14.1
+THINGS, LEAST_LOSS = 30, 0.05  # exercise 14.3
+SHIFT, PASSES = 2, 0.75  # exercise 14.5
+
+
+def five(threshold: float = STRICT, interpolation: str = "area") -> float:
+    """AP of the five detections, by the package."""
+    detections, truths = [], []
+    for picture in (0, 1):
+        rows = [(score, box) for score, place, box in FOUND if place == picture]
+        boxes = [box for place, box in OBJECTS if place == picture]
+        scores = torch.tensor([score for score, _ in rows])
+        found = torch.tensor([box for _, box in rows]).double()
+        detections.append(Detections(found, scores, torch.ones(len(rows), dtype=torch.int64)))
+        labels, none = torch.ones(len(boxes), dtype=torch.int64), torch.zeros(len(boxes))
+        truths.append(GroundTruth(torch.tensor(boxes).double(), labels, none.bool()))
+    return voc_ap(
+        detections, truths, ["thing"], iou_threshold=threshold, interpolation=interpolation
+    ).mean_ap
+
+
+def five_if_taken() -> float:
+    """The mistake of calling B a duplicate although A, at 0.75, takes nothing."""
+    recall, precision = curve([False, False, False, True, False], len(OBJECTS))
+    return _area_under(recall, precision)
+
+
+def five_of_the_found() -> float:
+    """The mistake of dividing by the objects that are found."""
+    return _area_under(*curve([False, True, False, True, False], 2))
+
+
+def curve(hits: Sequence[bool], objects: int) -> tuple[np.ndarray, np.ndarray]:
+    """Recall and precision after each detection."""
+    so_far = np.cumsum(np.asarray(hits, dtype=bool))
+    return so_far / objects, so_far / np.arange(1, len(so_far) + 1)
+
+
+def eleven_points(recall: Sequence[float], precision: Sequence[float]) -> float:
+    """What exercise 14.2 asks for, by the package."""
+    return _eleven_points(np.asarray(recall), np.asarray(precision))
+
+
+def eleven_without_envelope(recall, precision) -> float:
+    """The mistake of reading the first precision at each recall, and no later, better one."""
+    first = [next((p for r, p in zip(recall, precision, strict=True) if r >= k / 10), 0)
+             for k in range(11)]  # fmt: skip
+    return sum(first) / 11
+
+
+def ten_points(recall, precision) -> float:
+    """The mistake of leaving out recall 0."""
+    recall, precision = np.asarray(recall), np.asarray(precision)
+    best = [precision[recall >= k / 10].max(initial=0) for k in range(1, 11)]
+    return float(np.mean(best))
+
+
+def eleven_of_floats(recall, precision) -> float:
+    """The mistake of comparing with 0.1 * 3, which is a little more than 0.3."""
+    recall, precision = np.asarray(recall), np.asarray(precision)
+    return float(np.mean([precision[recall >= 0.1 * k].max(initial=0) for k in range(11)]))
+
+
+def curves() -> list[tuple[list[float], list[float]]]:
+    """Curves as lists: the chapter's, random ones, one that ends at .3, one of a single miss."""
+    random = np.random.default_rng(14)
+    rows = [([1, 0, 0, 1, 1], 4), *((random.random(n) < 0.6, n) for n in (7, 25)), ([1] * 3, 10)]
+    pairs = [curve(hits, objects) for hits, objects in [*rows, ([0], 3)]]
+    return [(recall.tolist(), precision.tolist()) for recall, precision in pairs]
+
+
+def not_a_list_of_hits(hits) -> str | None:
+    """Evidence that an answer is no list of at most `THINGS` hits."""
+    if not isinstance(hits, list | tuple) or not all(isinstance(hit, bool) for hit in hits):
+        return f"you give {describe(hits)}"
+    if sum(hits) > THINGS:
+        return f"your list has {sum(hits)} hits, and there are {THINGS} objects"
+    return None if hits else "your list is empty"
+
+
+def eleven_points_minus_area(hits) -> float:
+    """What the rule of VOC 2007 gives more than the area."""
+    recall, precision = curve(hits, THINGS)
+    return _eleven_points(recall, precision) - _area_under(recall, precision)
+
+
+def too_little_less(hits) -> str | None:
+    """Evidence that the rule of VOC 2007 gives nearly as much as the area, or more."""
+    gained = eleven_points_minus_area(hits)
+    if gained <= -LEAST_LOSS + 1e-9:
+        return None
+    return f"for your list, eleven points give {abs(gained):.3f} {'more' if gained > 0 else 'less'}"
+
+
+def coco_verdicts(overlap: Tensor, threshold: float) -> list[bool]:
+    """What exercise 14.4 asks for, by the package."""
+    nothing_difficult = np.zeros(overlap.shape[1], dtype=bool)
+    matched = _coco_match(overlap.numpy(), nothing_difficult, np.array([threshold]))
+    return (matched[0] >= 0).tolist()
+
+
+def voc_verdicts(overlap: Tensor, threshold: float) -> list[bool]:
+    """The mistake of keeping to VOC's rule."""
+    nothing_difficult = np.zeros(overlap.shape[1], dtype=bool)
+    matched = _voc_match(overlap.numpy(), nothing_difficult, np.array([threshold]))
+    return (matched[0] >= 0).tolist()
+
+
+def first_that_fits(overlap: Tensor, threshold: float) -> list[bool]:
+    """The mistake of taking the first free object that overlaps enough, not the best."""
+    taken, hits = set(), []
+    for row in overlap.tolist():
+        fits = [g for g, value in enumerate(row) if value >= threshold and g not in taken]
+        taken |= set(fits[:1])
+        hits.append(bool(fits))
+    return hits
+
+
+def nobody_takes(overlap: Tensor, threshold: float) -> list[bool]:
+    """The mistake of crossing nothing out."""
+    return (overlap >= threshold).any(dim=1).tolist()
+
+
+def tables() -> list[tuple[Tensor, float]]:
+    """IoUs ``[D, G]`` without ties, and thresholds; in the last, one IoU lies on its threshold."""
+    random = torch.Generator().manual_seed(14)
+    neighbours = torch.tensor([[0.9, 0.6], [0.8, 0.55], [0.7, 0.2]]).double()
+    choice = torch.tensor([[0.6, 0.9], [0.3, 0.8], [0.7, 0.4]]).double()
+    large = torch.rand(12, 5, generator=random).double()
+    edge = torch.tensor([[0.5, 0.1], [0.25, 0.4]]).double()
+    return [(neighbours, 0.5), (choice, 0.5), (large, 0.5), (large, 0.85), (edge, 0.5)]
+
+
+def smallest_side(diagonal: bool = True) -> int:
+    """The least side in exercise 14.5; not `diagonal`: shifted to the right only."""
+    for side in range(SHIFT + 1, 1000):
+        box = torch.tensor([[0, 0, side, side]]).double()
+        moved = box + torch.tensor([SHIFT, SHIFT if diagonal else 0] * 2)
+        if iou(box, moved).item() >= PASSES:
+            return side
+    raise AssertionError("no side passes")
+
+
+def smallest_side_by_share() -> int:
+    """The mistake of asking for three quarters of the object, without the union."""
+    return next(s for s in range(SHIFT + 1, 1000) if (1 - SHIFT / s) ** 2 >= PASSES)

@@ -1,0 +1,218 @@
+"""Exercises of chapter 16: your own pictures."""
+
+from ssd_book.checks import ch16_truth as truth
+from ssd_book.checks.engine import Exercise, Mistake, Property
+from ssd_book.checks.properties import agrees, behaves_like, equals, gives, is_numbers
+
+EXERCISES = (
+    Exercise(
+        "16.1",
+        "From YOLO to VOC",
+        "four numbers: xmin, ymin, xmax, ymax",
+        (
+            is_numbers("There are four numbers.", 4),
+            equals(
+                "They are what a VOC file has for this box: pixels, counted from 1, the last one"
+                " included.",
+                truth.voc_numbers,
+                (
+                    "The four fractions are centre and size. How far does the box reach to either"
+                    " side of its centre?",
+                    "Multiply x by the width of the picture and y by its height. That gives edges:"
+                    " the left edge of the first pixel is 0.",
+                    "In VOC the first pixel is number 1. A box over 10 pixels from the left border"
+                    " has edges 0 and 10, and is written as 1 to 10.",
+                ),
+                tolerance=0.01,
+            ),
+        ),
+        (
+            gives(
+                lambda: truth.voc_numbers(shift=(0, 0, 0, 0)),
+                "These are the edges. VOC counts pixels, and its first pixel has a number other"
+                " than 0.",
+                tolerance=0.01,
+            ),
+            gives(
+                lambda: truth.voc_numbers(shift=(1, 1, 1, 1)),
+                "You move all four numbers. Try it on a box over the whole picture: VOC writes"
+                " that as 1 to the picture's width.",
+                tolerance=0.01,
+            ),
+            gives(
+                lambda: truth.voc_numbers(corner=True),
+                "You take the first two numbers for a corner. In YOLO they are the centre.",
+                tolerance=0.01,
+            ),
+            gives(
+                truth.voc_as_coco,
+                "You give a corner and a size: that is how COCO writes a box.",
+                tolerance=0.01,
+            ),
+            gives(
+                lambda: truth.voc_numbers(size=truth.PICTURE[::-1]),
+                "You multiply x by the height and y by the width.",
+                tolerance=0.01,
+            ),
+        ),
+    ),
+    Exercise(
+        "16.2",
+        "The smallest object",
+        "two numbers: width and height in pixels of the photograph",
+        (
+            is_numbers("There are two numbers.", 2),
+            equals(
+                "An object that has become a square of the input, and that is any smaller, is"
+                " overlapped by half by no prior of caffe300_voc.",
+                truth.smallest_side,
+                (
+                    "The least area that a prior of this preset has is that of a square of side"
+                    " 0.1. Let the object lie inside of it: what is the IoU then?",
+                    "Inside, the IoU is the object's area, divided by the prior's.",
+                    "A side is a fraction of the picture's width or of its height: the photograph"
+                    " is stretched, so the two come out different.",
+                ),
+                tolerance=1.0,
+            ),
+        ),
+        (
+            gives(
+                lambda: truth.smallest_side(1.0),
+                "That is the size of the prior. What overlaps it by half may be smaller.",
+                tolerance=1.0,
+            ),
+            gives(
+                lambda: truth.smallest_side(0.5),
+                "Half the side is a quarter of the area.",
+                tolerance=1.0,
+            ),
+            gives(
+                lambda: truth.smallest_side()[::-1],
+                "Right numbers, in the other order.",
+                tolerance=1.0,
+            ),
+            gives(
+                truth.smallest_side_of_the_input,
+                "So many pixels of the network's input. How many pixels of the photograph become"
+                " one of those?",
+                tolerance=1.0,
+            ),
+        ),
+    ),
+    Exercise(
+        "16.3",
+        "Large, and not reached",
+        "a tensor [4]: xmin, ymin, xmax, ymax in fractions of the picture",
+        (
+            Property(
+                "The answer is one box [4] of positive size inside the picture.",
+                truth.not_a_box,
+                ("A float tensor of four numbers between 0 and 1, such as the corners of a car.",),
+            ),
+            Property(
+                f"It covers at least {100 * truth.LARGE:.0f} % of the picture.",
+                truth.not_large,
+                ("Width times height, both as fractions.",),
+            ),
+            Property(
+                "No prior of caffe300_voc has an IoU of 0.5 with it.",
+                truth.is_reached,
+                (
+                    "The priors go to ratios of 3 and 1/3. What has another shape?",
+                    "Think of a lamp post, or of a train from the side.",
+                ),
+            ),
+        ),
+        (
+            Mistake(
+                lambda box: float(box.max()) > 1.5,
+                "These look like pixels: divide by the size of the picture.",
+            ),
+            Mistake(
+                truth.is_square_like,
+                "At this size there are priors of every ratio up to 3. Change the shape, not the"
+                " place.",
+            ),
+        ),
+    ),
+    Exercise(
+        "16.4",
+        "Labelled twice",
+        "a function of boxes [N, 4], labels [N] and a threshold that returns pairs [M, 2]",
+        (
+            agrees(
+                "It returns the pairs of boxes of one class that overlap by the threshold or more:"
+                " each pair once, the lower index first, in order.",
+                truth.near_pairs,
+                truth.near_cases,
+                (
+                    "`iou(boxes, boxes)` is a table [N, N]. Which of its entries are pairs?",
+                    "`labels[:, None] == labels` is a table of the same shape.",
+                    "`nonzero()` turns a table of True and False into index pairs, in order;"
+                    " without any it is [0, 2].",
+                ),
+            ),
+        ),
+        (
+            behaves_like(
+                lambda *case: truth.wrong_pairs(*case, own=True),
+                truth.near_cases,
+                "Every box overlaps itself: keep only pairs of two.",
+            ),
+            behaves_like(
+                lambda *case: truth.wrong_pairs(*case, both=True),
+                truth.near_cases,
+                "You have each pair twice, as i, j and as j, i. Keep what is above the diagonal.",
+            ),
+            behaves_like(
+                lambda *case: truth.wrong_pairs(*case, any_class=True),
+                truth.near_cases,
+                "You never look at the labels: a rider and a horse may share a box.",
+            ),
+        ),
+        function=True,
+    ),
+    Exercise(
+        "16.5",
+        "Nine of ten must be right",
+        "a function of scores [N], right [N] and the least precision that returns a score",
+        (
+            Property(
+                "It returns a score between 0 and 1.",
+                truth.no_score,
+                ("One of the scores will do.",),
+            ),
+            Property(
+                "Of the detections with at least that score, the share that is right is the least"
+                " precision or more; in whatever order they come.",
+                truth.not_precise,
+                ("`right[scores >= t]` are the detections that t keeps. What is their mean?",),
+            ),
+            Property(
+                "No lower score is precise enough: as few objects as possible are lost.",
+                truth.not_the_lowest,
+                ("Try every score as a threshold, and take the lowest that will do.",),
+            ),
+        ),
+        (
+            behaves_like(
+                truth.first_fall,
+                truth.score_cases,
+                "You stop where the precision first falls short. Further down it may be high"
+                " enough again.",
+            ),
+            behaves_like(
+                truth.highest_precise,
+                truth.score_cases,
+                "You take the highest score that is precise enough, and lose nearly all objects.",
+            ),
+            behaves_like(
+                lambda scores, right, least: least,
+                truth.score_cases,
+                "A score of 0.9 is no promise that nine of ten are right: let the detections say.",
+            ),
+        ),
+        function=True,
+    ),
+)

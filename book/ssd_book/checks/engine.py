@@ -1,0 +1,227 @@
+"""The engine of the exercise checks: properties tried in order, hints that come one at a time.
+
+An `Exercise` is a list of `Property`: a sentence that must hold, a way to find out, and hints from
+gentle to plain. A `Mistake` recognises one wrong answer and has a hint of its own, given first.
+The first property that fails is told, with the reader's value; asked again, the next hint follows.
+"""
+
+import textwrap
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any, Literal
+
+from ssd_book.checks.reader import Blank, Raised, ReaderFunction, describe, is_blank
+
+WIDTH = 76  # characters of a line: what a page of the book shows without scrolling
+
+
+@dataclass(frozen=True)
+class Property:
+    """One thing that must hold."""
+
+    says: str
+    """What must hold, as a sentence: "two boxes that don't touch have IoU 0"."""
+    fails: Callable[[Any], str | None]
+    """None if it holds; otherwise what the reader's answer does instead. Never the right answer."""
+    hints: tuple[str, ...]
+    """The first is given at the first wrong try, the last from then on."""
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A wrong answer that many give."""
+
+    seen: Callable[[Any], bool]
+    """Whether an answer that failed is this mistake."""
+    hint: str
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """An exercise's check. Its text and its solution stand in the chapter."""
+
+    id: str
+    """Chapter and number: "08.2"."""
+    title: str
+    wants: str
+    """What to hand in, completing "Wanted: ": "a function of two boxes that returns …"."""
+    properties: tuple[Property, ...]
+    mistakes: tuple[Mistake, ...] = ()
+    function: bool = False
+    """Whether the answer is a function."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the check found, and the lines that say it."""
+
+    status: Literal["passed", "failed", "unsolved"]
+    text: str
+    cause: str = ""
+    """The sentence of the property that failed, or the mistake's hint: hints are counted by it."""
+
+
+class CheckFailed(AssertionError):
+    """Raised by `require`; its message is the text that a reader would see."""
+
+
+def examine(exercise: Exercise, answer, tries: Callable[[str], int] = lambda cause: 0) -> Verdict:
+    """Try an answer. `tries(cause)` is how often this cause has been told before.
+
+    Whatever the answer does, no exception leaves this function.
+    """
+    try:
+        return _examine(exercise, answer, tries)
+    except Exception as error:  # such as a list that holds itself
+        evidence = f"looking at your answer raises {type(error).__name__}"
+        return _failed(exercise, "The answer can be looked at.", evidence, (exercise.wants,), 0)
+
+
+def _examine(exercise: Exercise, answer, tries) -> Verdict:
+    if is_blank(answer):
+        return _unsolved(exercise)
+    if callable(answer) != exercise.function:
+        cause = "It asks for a function." if exercise.function else "It asks for a value."
+        hint = "Hand in the function itself, without calling it: its name, with no brackets."
+        if not exercise.function:
+            hint = "Hand in what the function returns: call it."
+        return _failed(exercise, cause, f"you hand in {describe(answer)}", (hint,), tries(cause))
+    if exercise.function:
+        answer = ReaderFunction(answer)
+    for prop in exercise.properties:
+        try:
+            evidence = prop.fails(answer)
+        except Blank:
+            return _unsolved(exercise)
+        except Raised as error:
+            hints = ("Call the function yourself on these arguments, and print as you go.",)
+            return _failed(exercise, prop.says, str(error), hints, tries(prop.says))
+        except Exception as error:  # an answer of a kind that the property did not expect
+            evidence = f"your answer can't be compared ({type(error).__name__}: {error})"
+            if not exercise.function:
+                evidence = f"you give {describe(answer)}; {evidence}"
+        if evidence is not None:
+            hints, cause = prop.hints, prop.says
+            for mistake in exercise.mistakes:
+                if _is_seen(mistake, answer):
+                    hints, cause = (mistake.hint, *hints), mistake.hint
+                    break
+            return _failed(exercise, prop.says, evidence, hints, tries(cause), cause)
+    lines = [f"✓ {exercise.id} {exercise.title}: right."]
+    lines += [_line("✓", prop.says) for prop in exercise.properties]
+    return Verdict("passed", "\n".join(lines))
+
+
+def _is_seen(mistake: Mistake, answer) -> bool:
+    try:
+        return bool(mistake.seen(answer))
+    except Exception:  # the answer is too far from the mistake to be compared with it
+        return False
+
+
+def _failed(exercise, says, evidence, hints, tries, cause=None) -> Verdict:
+    given = min(tries, len(hints) - 1)
+    lines = [
+        f"✗ {exercise.id} {exercise.title}: not yet.",
+        _line("Must hold:", says),
+        _line("Yours:", evidence),
+        _line(f"Hint {given + 1} of {len(hints)}:", hints[given]),
+    ]
+    if given + 1 < len(hints):
+        lines.append("  Run the cell again for the next hint.")
+    return Verdict("failed", "\n".join(lines), cause or says)
+
+
+def _unsolved(exercise: Exercise) -> Verdict:
+    lines = [
+        f"○ {exercise.id} {exercise.title}: no answer yet.",
+        _line("Wanted:", exercise.wants),
+        "  Put it in place of each ... above, and run the cell."
+        + (" Does the function return?" if exercise.function else ""),
+    ]
+    return Verdict("unsolved", "\n".join(lines))
+
+
+def _line(label: str, text: str) -> str:
+    return textwrap.fill(
+        f"{label} {text}",
+        WIDTH,
+        initial_indent="  ",
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+# How often each (exercise, cause) was told in this kernel: it picks the next hint.
+_told: Counter = Counter()
+
+
+def check(id: str, answer) -> None:
+    """Print whether `answer` solves exercise `id`; if not, what fails and the next hint.
+
+    Never raises: an unsolved exercise stops neither the reader nor the build of the book.
+    """
+    try:
+        exercise = find(id)
+    except KeyError as error:
+        print(error.args[0])
+        return
+    verdict = examine(exercise, answer, tries=lambda cause: _told[id, cause])
+    if verdict.status == "failed":
+        _told[id, verdict.cause] += 1
+    else:
+        forget(id)
+    print(verdict.text + "\n", end="")  # in one write, or a notebook may store it as two outputs
+
+
+def forget(id: str) -> None:
+    """Start again with the first hints of exercise `id`."""
+    for key in [key for key in _told if key[0] == id]:
+        del _told[key]
+
+
+def require(id: str, answer) -> None:
+    """As `check`, but raises `CheckFailed` unless the answer passes, and prints nothing.
+
+    Raises `KeyError` if there is no such exercise.
+    """
+    verdict = examine(find(id), answer)
+    if verdict.status != "passed":
+        raise CheckFailed(verdict.text)
+
+
+def find(id: str) -> Exercise:
+    """The exercise called `id`; its chapter's module is loaded now.
+
+    Raises `KeyError`, with the ids there are, if there is none.
+    """
+    chapter, known = str(id).split(".")[0], []
+    if chapter in _chapters():
+        known = _exercises_of(chapter)
+        for exercise in known:
+            if exercise.id == id:
+                return exercise
+    there = [e.id for e in known] or [f"chapters {', '.join(_chapters())}"]
+    raise KeyError(f"There is no exercise {id!r}; there are {', '.join(there)}.")
+
+
+def all_exercises() -> list[Exercise]:
+    """Every exercise of the book, in order."""
+    return [exercise for chapter in _chapters() for exercise in _exercises_of(chapter)]
+
+
+@cache
+def _chapters() -> list[str]:
+    path = import_module("ssd_book.checks").__path__
+    return sorted(
+        m.name[2:] for m in iter_modules(path) if m.name[:2] == "ch" and m.name[2:].isdigit()
+    )
+
+
+def _exercises_of(chapter: str) -> tuple[Exercise, ...]:
+    return import_module(f"ssd_book.checks.ch{chapter}").EXERCISES

@@ -1,0 +1,145 @@
+"""Properties that many exercises share: a number, a choice, a function that agrees with ours.
+
+What is true is given as a function, called when the check runs: importing a chapter's checks
+computes nothing. No evidence says the true value.
+"""
+
+from collections.abc import Callable, Sequence
+from numbers import Real
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ssd_book.checks.engine import Mistake, Property
+from ssd_book.checks.reader import as_tensor, describe
+
+TOLERANCE = 1e-5
+
+
+def close(a, b, tolerance: float = TOLERANCE) -> bool:
+    """Same shape (for one number, any), and no entry further away than `tolerance`."""
+    a, b = as_tensor(a), as_tensor(b)
+    if a.numel() == b.numel() == 1:
+        a, b = a.reshape(()), b.reshape(())
+    return a.shape == b.shape and bool(((a - b).abs() <= tolerance).all())
+
+
+def is_number(what: str = "The answer is a number.", low=None, high=None) -> Property:
+    """One real number, within bounds where they are given."""
+
+    def fails(answer):
+        if isinstance(answer, Tensor) and answer.numel() == 1:
+            answer = answer.item()
+        if isinstance(answer, bool) or not isinstance(answer, Real):
+            return f"you give {describe(answer)}"
+        if (
+            answer != answer
+            or not (low is None or low <= answer)
+            or not (high is None or answer <= high)
+        ):
+            return f"you give {describe(answer)}"
+        return None
+
+    return Property(what, fails, ("A number such as 3 or 0.25, or an expression that gives one.",))
+
+
+def is_numbers(what: str, count: int) -> Property:
+    """A list, tuple or tensor of `count` numbers."""
+
+    def fails(answer):
+        return None if as_tensor(answer).shape == (count,) else f"you give {describe(answer)}"
+
+    return Property(what, fails, (f"A list of {count} numbers.",))
+
+
+def equals(says: str, truth: Callable[[], Any], hints: Sequence[str], tolerance=1e-3) -> Property:
+    """The number, or list of numbers, that `truth()` gives."""
+
+    def fails(answer):
+        return None if close(answer, truth(), tolerance) else f"you give {describe(answer)}"
+
+    return Property(says, fails, tuple(hints))
+
+
+def gives(wrong: Callable[[], Any], hint: str, tolerance=1e-3) -> Mistake:
+    """The mistake of answering with the number, or list of numbers, `wrong()`."""
+    return Mistake(lambda answer: close(answer, wrong(), tolerance), hint)
+
+
+def returns(
+    says: str,
+    cases: Callable[[], Sequence[tuple]],
+    shape: Callable[..., tuple],
+    hints: Sequence[str],
+    integers: bool = False,
+) -> Property:
+    """A tensor of `shape(*case)` for each case, of integers if asked, and with no NaN in it."""
+
+    def fails(function):
+        for case in cases():
+            result, expected = function(*case), torch.Size(shape(*case))
+            if not isinstance(result, Tensor):
+                return f"{_call(case)} gives {describe(result)}, which is no tensor"
+            if result.shape != expected:
+                return f"{_call(case)} gives shape {list(result.shape)}"
+            if integers and (result.is_floating_point() or result.dtype == torch.bool):
+                return f"{_call(case)} gives {describe(result)}, of {result.dtype}"
+            if result.isnan().any():
+                return f"{_call(case)} gives NaN in {int(result.isnan().sum())} places"
+        return None
+
+    return Property(says, fails, tuple(hints))
+
+
+def agrees(
+    says: str,
+    truth: Callable,
+    cases: Callable[[], Sequence[tuple]],
+    hints: Sequence[str],
+    tolerance=TOLERANCE,
+    part: slice = slice(None),
+) -> Property:
+    """The function gives what `truth` gives, on each case; the first other result is told.
+
+    With `part`, only those entries of the last dimension are compared.
+    """
+
+    def fails(function):
+        for case in cases():
+            result, expected = function(*case), as_tensor(truth(*case))
+            given = as_tensor(result)
+            if expected.ndim and given.ndim:
+                expected, given = expected[..., part], given[..., part]
+            if given.shape != expected.shape:
+                return f"{_call(case)} gives {describe(result)}, of shape {list(given.shape)}"
+            wrong = ~((given - expected).abs() <= tolerance)  # ~ so that NaN counts as wrong
+            if wrong.any():
+                return f"{_call(case)} gives {_first(result, given, wrong)}"
+        return None
+
+    return Property(says, fails, tuple(hints))
+
+
+def behaves_like(
+    wrong: Callable, cases: Callable[[], Sequence[tuple]], hint: str, tolerance=TOLERANCE
+) -> Mistake:
+    """The mistake of writing `wrong`: the reader's function agrees with it on every case."""
+
+    def seen(function):
+        return all(close(function(*case), wrong(*case), tolerance) for case in cases())
+
+    return Mistake(seen, hint)
+
+
+def _call(case: tuple) -> str:
+    return f"for {', '.join(describe(arg) for arg in case)} your function"
+
+
+def _first(result, given: Tensor, wrong: Tensor) -> str:
+    """The reader's result; of a large one, the first entry that is wrong."""
+    if given.numel() <= 12:
+        return describe(result)
+    index = tuple(wrong.nonzero()[0].tolist())
+    place = ", ".join(map(str, index))
+    return f"{given[index].item():.4g} at [{place}]; {int(wrong.sum())} of {wrong.numel()} differ"

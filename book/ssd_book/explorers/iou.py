@@ -1,0 +1,35 @@
+"""Two boxes to drag, and how much they overlap (chapter 4)."""
+
+import torch
+import traitlets
+
+from ssd_book.explorers.explorer import Explorer, picture_uri, square
+from ssd_book.explorers.traits import Boxes
+from ssd_tutorial.boxes import iou
+from ssd_tutorial.datasets import load_photograph
+from ssd_tutorial.figures import plots
+
+
+class IoUExplorer(Explorer, module="iou"):
+    """Two boxes, their intersection, union and IoU, in both formats."""
+
+    alt = "A cat in two overlapping boxes, A and B; the part that they share is shaded."
+    boxes = Boxes([[0.22, 0.2, 0.72, 0.8], [0.4, 0.32, 0.9, 0.92]], fewest=2, most=2)
+    boxes.tag(sync=True)
+    """Boxes A and B, xyxy in fractions of the picture."""
+    picture = traitlets.Unicode(read_only=True).tag(sync=True)
+
+    @traitlets.default("picture")
+    def _picture(self) -> str:
+        return picture_uri(square(load_photograph("cat")[0]))
+
+    def draw(self, figure) -> None:
+        """Both boxes over the picture, the shared part shaded, the IoU as title."""
+        axes = figure.subplots()
+        a, b = torch.tensor(self.boxes)
+        plots.show_image(axes, square(load_photograph("cat")[0]), fade=0.25)
+        for box, name, k in ((a, "A", 0), (b, "B", 1)):
+            look = plots.map_look(k)
+            plots.draw_boxes(axes, box, [name], colour=look.colour, line=look.line, width=3)
+        plots.shade_overlap(axes, a, b)
+        axes.set_title(f"IoU = {iou(a[None], b[None]).item():.2f}")

@@ -1,0 +1,119 @@
+"""Non-maximum suppression on a trained detector's own boxes, round by round (chapter 13)."""
+
+from functools import cache
+
+import torch
+import traitlets
+
+from ssd_book.explorers.explorer import Explorer, picture_uri
+from ssd_book.explorers.trained import scenes_detector
+from ssd_book.explorers.traits import Number
+from ssd_tutorial.boxes import iou
+from ssd_tutorial.datasets import open_dataset
+from ssd_tutorial.detect import postprocess
+from ssd_tutorial.figures import plots
+
+_SCENE = 36  # of the validation split: three cars close together, a kite, a lighthouse
+EACH, AS_ONE = "each class", "all as one"
+"""Groups of several classes: one NMS for each of them, or one for all boxes."""
+
+
+class NMSExplorer(Explorer, module="nms"):
+    """All boxes with a score above 0.01, and who removes whom."""
+
+    alt = "A scene with a kite, three cars and a lighthouse. One box on a car is thick; many dashed boxes around it fall to it, others wait."  # noqa: E501
+    detections = traitlets.List(read_only=True).tag(sync=True)
+    """Before NMS, best first: ``[class, score, xmin, ymin, xmax, ymax]``, class from 0."""
+    classes = traitlets.List(read_only=True).tag(sync=True)
+    """Their names."""
+    picture = traitlets.Unicode(read_only=True).tag(sync=True)
+    group = traitlets.Unicode("car").tag(sync=True)
+    """A class, "each class", or "all as one"."""
+    score_threshold = Number(0.01, min=0.01, max=1).tag(sync=True)
+    iou_threshold = Number(0.45, min=0, max=1).tag(sync=True)
+    step = traitlets.Int(1, min=0).tag(sync=True)
+    """Rounds played: 0 is before the first; one more than there are rounds is the end."""
+
+    @traitlets.default("detections")
+    def _detections(self) -> list[list[float]]:
+        return _raw()[1]
+
+    @traitlets.default("classes")
+    def _classes(self) -> list[str]:
+        return list(_raw()[0])
+
+    @traitlets.default("picture")
+    def _picture(self) -> str:
+        return picture_uri(_image())
+
+    @traitlets.validate("group")
+    def _known_group(self, proposal) -> str:
+        names = [*self.classes, EACH, AS_ONE]
+        if proposal["value"] not in names:
+            raise traitlets.TraitError(
+                f"NMSExplorer.group must be one of {', '.join(names)}, not {proposal['value']!r}"
+            )
+        return proposal["value"]
+
+    def rounds(self) -> list[tuple[int, list[int]]]:
+        """For each round who stays and who falls to it, as indices of `detections`."""
+        several = self.group in (EACH, AS_ONE)
+        left = [
+            i
+            for i, (k, score, *_) in enumerate(self.detections)
+            if score > self.score_threshold and (several or self.classes[k] == self.group)
+        ]
+        boxes = torch.tensor([box for _, _, *box in self.detections], dtype=torch.float64)
+        played = []
+        while left:
+            best, *others = left
+            rivals = [i for i in others if self._rivals(best, i)]
+            overlap = iou(boxes[[best]], boxes[rivals])[0].tolist()
+            fallen = [i for i, o in zip(rivals, overlap, strict=True) if o > self.iou_threshold]
+            played.append((best, fallen))
+            left = [i for i in others if i not in fallen]
+        return played
+
+    def _rivals(self, a: int, b: int) -> bool:
+        return self.group == AS_ONE or self.detections[a][0] == self.detections[b][0]
+
+    def draw(self, figure) -> None:
+        """The boxes after `step`: who stays, who falls now, and who is left."""
+        axes = figure.subplots()
+        boxes = torch.tensor([box for _, _, *box in self.detections])
+        played = self.rounds()
+        step = min(self.step, len(played) + 1)
+        plots.show_image(axes, _image(), fade=0.45)
+        waiting = boxes[[i for best, fallen in played[step:] for i in (best, *fallen)]]
+        for x0, y0, x1, y1 in waiting.tolist():  # without the rims of draw_boxes: many, and thin
+            axes.plot([x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0], color=plots.QUIET, linewidth=0.6)
+        if 1 <= step <= len(played):
+            best, fallen = played[step - 1]
+            orange = plots.map_look(1)
+            plots.draw_boxes(axes, boxes[fallen], colour=orange.colour, line="--", width=0.8)
+            axes.set_title(f"round {step}: {len(fallen)} fall")
+        for best, _ in played[:step]:
+            now = step <= len(played) and best == played[step - 1][0]
+            blue = plots.map_look(0).colour
+            plots.draw_boxes(axes, boxes[best], colour=blue, width=3.2 if now else 1.6)
+
+
+@cache
+def _image():
+    return open_dataset("scenes", "val")[_SCENE][0]
+
+
+@cache
+def _raw() -> tuple[tuple[str, ...], list[list[float]]]:
+    """Classes, and what the detector says of the scene before NMS."""
+    detector = scenes_detector()
+    network = detector.network
+    with torch.inference_mode():
+        output = network(_image()[None])
+    (found,) = postprocess(  # no IoU is above 1: nothing is suppressed
+        *output, network.priors, iou_threshold=1.0, detections_per_image=network.priors.numel()
+    )
+    rows = zip(found.labels.tolist(), found.scores.tolist(), found.boxes.tolist(), strict=True)
+    return detector.classes, [
+        [label - 1, round(score, 5), *(round(x, 4) for x in box)] for label, score, box in rows
+    ]

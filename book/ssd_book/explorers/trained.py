@@ -1,0 +1,14 @@
+"""The trained detector that several explorers show at work: loaded once for all of them."""
+
+from functools import cache
+
+from ssd_tutorial._files import data_path
+from ssd_tutorial.weights.file import Detector, load_weights
+
+
+@cache
+def scenes_detector() -> Detector:
+    """The book's detector of drawn scenes, for looking at: nobody may train or change it."""
+    detector = load_weights(data_path("weights/scenes_slim300.safetensors"))
+    detector.network.eval()
+    return detector

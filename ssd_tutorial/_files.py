@@ -1,0 +1,129 @@
+"""Files of the package: where `data/` is, and files that appear complete or not at all.
+
+A wheel carries a copy of the top-level folder `data` as ``ssd_tutorial/_data``, so that a chapter
+opened outside the checkout finds the same photographs, weights and recorded runs.
+"""
+
+import errno
+import glob
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+_UNFINISHED = ".unfinished"
+
+
+def data_path(name: str) -> Path:
+    """The path of a file or folder of ``data``, such as ``"photographs"``.
+
+    Args:
+        name: relative to ``data``, with forward slashes.
+
+    Raises:
+        FileNotFoundError: there is no such file; the message says what lies beside it.
+        ValueError: ``name`` is absolute or leads out of ``data``.
+    """
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise ValueError(f"data_path takes a name below data, and was given {name!r}")
+    root = _root()
+    path = root / name
+    if not path.exists():
+        parent = next(p for p in path.parents if p.is_dir())
+        beside = ", ".join(sorted(p.name for p in parent.iterdir())) or "nothing"
+        raise FileNotFoundError(f"there is no {name} in {root}: {parent} holds {beside}.")
+    return path
+
+
+def _root() -> Path:
+    packaged, checkout = PACKAGE / "_data", PACKAGE.parent
+    if packaged.is_dir():
+        return packaged
+    # An installed package also has a folder beside it that might be called data, of another
+    # package: only beside a pyproject.toml is it ours.
+    if (checkout / "data").is_dir() and (checkout / "pyproject.toml").is_file():
+        return checkout / "data"
+    raise FileNotFoundError(
+        f"ssd_tutorial was installed without its data: neither {packaged} nor {checkout / 'data'} "
+        f"is there. Install it anew from a checkout or a wheel that holds them."
+    )
+
+
+@contextmanager
+def written_whole(path: str | Path, durable: bool = False) -> Iterator[Path]:
+    """Yield a path to write to; what is there afterwards takes the place of `path` in one step.
+
+    If the block raises, `path` is as it was before and nothing is left beside it. A process that is
+    killed meanwhile leaves a hidden folder behind: see `remove_unfinished`. The folder of `path` is
+    made where it is missing.
+
+    Args:
+        path: the file to be.
+        durable: wait until the disk has it. For what must outlive a power cut, such as a
+            checkpoint that takes the place of an older one; it costs milliseconds a file.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # a folder of its own, because some libraries write to a file of their own beside the one named
+    beside = tempfile.mkdtemp(prefix=f".{path.name}.", suffix=_UNFINISHED, dir=path.parent)
+    try:
+        unfinished = Path(beside, path.name)
+        yield unfinished
+        if durable:
+            _wait_for_disk(unfinished, os.O_RDWR)
+        os.replace(unfinished, path)
+        if durable and os.name == "posix":  # elsewhere a folder cannot be opened
+            _wait_for_disk(path.parent, os.O_RDONLY)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def remove_unfinished(path: str | Path) -> None:
+    """Remove what killed processes left of tries to write `path`; nobody may be writing it."""
+    path = Path(path)
+    random = "?" * 8  # what mkdtemp puts there
+    for beside in path.parent.glob(f".{glob.escape(path.name)}.{random}{_UNFINISHED}"):
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def refuse_unwritable(folder: str | Path) -> None:
+    """Try to write a file in a folder, or where it would be made; leave nothing behind.
+
+    Raises:
+        OSError: it cannot be written to, in one sentence that says why.
+    """
+    there = next(parent for parent in (Path(folder), *Path(folder).parents) if parent.exists())
+    try:
+        with tempfile.TemporaryFile(dir=there) as file:
+            file.write(b"a try")
+    except OSError as error:
+        raise reworded(
+            error, f"{folder} cannot be written to ({reason(error)}): give another folder"
+        ) from error
+
+
+def reworded(error: OSError, sentence: str) -> OSError:
+    """An error of the same kind and number, in words that say what to do."""
+    clear = type(error)(sentence)
+    clear.errno = error.errno
+    return clear
+
+
+def reason(error: OSError) -> str:
+    """What the system says, without number and path: "No space left on device"."""
+    return os.strerror(error.errno) if error.errno else str(error)
+
+
+def _wait_for_disk(path: Path, flags: int) -> None:
+    number = os.open(path, flags)
+    try:
+        os.fsync(number)
+    except OSError as error:
+        # mounted storage (Colab's Drive, some network folders) may not know how to wait
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):
+            raise
+    finally:
+        os.close(number)

@@ -1,0 +1,1 @@
+"""The command line, ``python -m ssd_tutorial COMMAND``: one module for each command."""

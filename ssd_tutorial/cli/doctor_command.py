@@ -1,0 +1,86 @@
+"""``python -m ssd_tutorial doctor``: what is wrong with a dataset (chapter 16)."""
+
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from ssd_tutorial._files import written_whole
+from ssd_tutorial.doctor import RULES, Change, Report, examine
+from ssd_tutorial.doctor import fix as write_fixed
+
+
+def doctor_command(
+    data: Annotated[Path, tyro.conf.Positional],
+    out: Path | None = None,
+    fix: Path | None = None,
+    splits: tuple[str, ...] = (),
+    pictures: bool = True,
+    near: float = 0.8,
+    shown: int = 12,
+    workers: int = 0,
+) -> int:
+    """Examine a dataset: boxes, pictures, splits, classes, and the priors that fit its objects.
+
+    Nothing in the folder is changed. Ends with exit code 1 if there are errors, which stop training
+    or make its score wrong; with 0 if there are only warnings and notes.
+
+    Args:
+        data: a folder in the layout of PASCAL VOC, COCO or YOLO; or "scenes".
+        out: folder for report.json, with everything that was found, and report.png, a figure.
+        fix: folder for a corrected copy, missing or empty: see what is done with each kind of
+            fault at its FIX. The copy is examined too, and the exit code is then the copy's.
+        splits: look at these splits only; by default at all.
+        pictures: decode every picture: finds those that cannot be read, are turned by EXIF, have
+            another size than their annotation says, or are there twice. --no-pictures is fast.
+        near: the IoU above which two boxes of one class are one object labelled twice; 1 for none.
+        shown: how many findings of one kind are printed; report.json has all of them.
+        workers: what decodes pictures in parallel; 0 takes one a processor.
+    """
+    if shown < 0:
+        raise ValueError(f"--shown must be 0 or more, not {shown}")
+    report = examine(data, splits=splits, pictures=pictures, near=near, workers=workers)
+    print(f"{report.to_text(shown)}, found in {report.seconds:.1f} s")
+    if out is not None:
+        print(f"written to {write_report(report, out)} and report.png beside it")
+    if fix is not None:
+        report = _fix(report, fix, near, shown, workers)
+    return 1 if report.count("error") else 0
+
+
+def write_report(report: Report, out: Path) -> Path:
+    """Write report.json and report.png into a folder; returns the path of the first."""
+    # Here, so that the other commands do not wait for matplotlib.
+    from ssd_tutorial.doctor.drawing import figure
+
+    with written_whole(out / "report.png") as file:
+        figure(report).savefig(file, format="png")
+    with written_whole(out / "report.json") as file:
+        text = json.dumps(report.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
+        file.write_text(text + "\n", encoding="utf-8")
+    return out / "report.json"
+
+
+def _fix(report: Report, out: Path, near: float, shown: int, workers: int) -> Report:
+    """Write the corrected copy, say what was done and what is left, and examine it."""
+    by_code: dict[str, list[Change]] = defaultdict(list)
+    for change in write_fixed(report, out):
+        by_code[change.code].append(change)
+    print(f"\nFIXED in {out} ({sum(map(len, by_code.values()))} changes, listed in changes.json)")
+    for code, changes in by_code.items():
+        print(f"\n[{code}] {len(changes)}")
+        for change in changes[:shown]:
+            print(f"    {change}")
+        if len(changes) > shown:
+            print(f"    … and {len(changes) - shown} more")
+    again = examine(out, near=near, workers=workers)
+    left = {code: n for code, n in again.codes.items() if RULES[code].severity != "note"}
+    if left:
+        print("\nLEFT in the copy, for you to decide:")
+        for code, count in left.items():
+            rule = RULES[code]
+            print(f"    {rule.severity} [{code}] {count} x {rule.title}: {rule.fix}.")
+    print(f"\n{out}: {again.count('error')} errors, {again.count('warning')} warnings")
+    return again

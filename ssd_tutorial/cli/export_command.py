@@ -1,0 +1,90 @@
+"""``python -m ssd_tutorial export``: a detector as one file in ONNX (chapter 16)."""
+
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import tyro
+from torch import Tensor
+from torchvision.transforms.v2 import functional as F
+
+from ssd_tutorial._files import data_path
+from ssd_tutorial.datasets import read_picture
+from ssd_tutorial.deploy.annotate import find_pictures
+from ssd_tutorial.deploy.inference import load_detector
+from ssd_tutorial.deploy.onnx_file import export_onnx
+
+_BATCHES = (1, 2, 5)  # the file must take any number of pictures
+
+
+def export_command(
+    weights: Annotated[Path, tyro.conf.Positional],
+    out: Path | None = None,
+    postprocessing: bool = False,
+    score: float | None = None,
+    iou: float | None = None,
+    candidates: int | None = None,
+    detections: int | None = None,
+    opset: int = 18,
+    check: bool = True,
+) -> None:
+    """Write a detector as one ONNX file, and compare it with torch before it is kept.
+
+    The file takes uint8 pictures [B, 3, S, S], RGB, any B, stretched to S x S. It gives logits
+    [B, P, C], offsets [B, P, 4] and priors [P, 4]; with --postprocessing boxes [N, 4] in fractions
+    of the picture, scores [N], labels [N] from 1, and image [N], the picture each belongs to. Its
+    metadata name the classes. `detect` and `eval` take it in place of the weights.
+
+    Args:
+        weights: a file that `train` wrote, or "coco" for torchvision's SSD300 (a download).
+        out: the file to write; by default the weights' name with .onnx.
+        postprocessing: put softmax, decoding, thresholds and non-maximum suppression inside, with
+            the four limits below. Without it, they stay the reader's to choose.
+        score: least score of a detection (.01).
+        iou: overlap from which the better of two boxes of a class suppresses the other (.45).
+        candidates: boxes of each class that come to the suppression (400).
+        detections: most detections of a picture (200).
+        opset: version of the ONNX operators.
+        check: compare with torch on batches of 1, 2 and 5 pictures; needs onnxruntime.
+    """
+    out = out or weights.with_suffix(".onnx")
+    if out.suffix.lower() != ".onnx":
+        raise ValueError(f"--out must end in .onnx, or nothing will know it again: {out} does not")
+    if weights.suffix.lower() == ".onnx":
+        raise ValueError(f"{weights} is in ONNX already: export the weights it was made from")
+    detector = load_detector(weights)
+    limits = {
+        "score_threshold": score,
+        "iou_threshold": iou,
+        "candidates_per_class": candidates,
+        "detections_per_image": detections,
+    }
+    limits = {name: value for name, value in limits.items() if value is not None}
+    agreement = export_onnx(
+        detector,
+        out,
+        postprocessing=postprocessing,
+        opset=opset,
+        check=_pictures(detector.network.image_size) if check else (),
+        **limits,
+    )
+    inside = "with its post-processing" if postprocessing else "raw outputs"
+    print(
+        f"{out}: {out.stat().st_size / 1e6:.1f} MB, {detector.network.model.name},"
+        f" {len(detector.classes)} classes, {inside}"
+    )
+    if agreement is None:
+        print("not compared with torch")
+    else:
+        print(f"against torch, batches of {', '.join(map(str, _BATCHES))}: {agreement}")
+
+
+def _pictures(size: int) -> list[Tensor]:
+    """Batches of photographs and noise, uint8 ``[B, 3, size, size]``."""
+    files = find_pictures([data_path("photographs/JPEGImages")])
+    chance = torch.Generator().manual_seed(0)
+    count = sum(_BATCHES)
+    noise = torch.randint(0, 256, (count, 3, size, size), generator=chance, dtype=torch.uint8)
+    pictures = [F.resize(read_picture(files[i % len(files)]), [size, size]) for i in range(count)]
+    mixed = [pictures[i] if i % 2 else noise[i] for i in range(count)]
+    return list(torch.stack(mixed).split(_BATCHES))

@@ -1,0 +1,170 @@
+"""``python -m ssd_tutorial train``: train a detector (chapters 12, 15 and 16)."""
+
+import contextlib
+import functools
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import tyro
+from torch.utils.data import Dataset
+
+from ssd_tutorial._files import written_whole
+from ssd_tutorial.cli.options import (
+    OnBad,
+    find_device,
+    print_dropped,
+    print_log,
+    use_threads,
+)
+from ssd_tutorial.datasets import open_dataset
+from ssd_tutorial.training.distributed import Devices
+from ssd_tutorial.training.loader import Resized
+from ssd_tutorial.training.log import Step, read_log
+from ssd_tutorial.training.loop import train
+from ssd_tutorial.training.recipes import RECIPES, Recipe, get_recipe
+from ssd_tutorial.training.run_folder import LOG, check_run_folder
+from ssd_tutorial.weights.file import save_weights
+
+WEIGHTS = "weights.safetensors"
+CURVES = "curves.png"
+
+
+def train_command(
+    out: Path,
+    data: str = "scenes",
+    split: str = "train",
+    recipe: Annotated[str, tyro.conf.arg(metavar="|".join(RECIPES))] = "laptop",
+    settings: tyro.conf.OmitArgPrefixes[Recipe] = RECIPES["laptop"],
+    on_bad: OnBad = "raise",
+    in_memory: bool = True,
+    workers: int = 0,
+    threads: int = 0,
+    device: str = "",
+    compile: bool = False,
+    checkpoint_every: int = 2_000,
+    log_every: int = 50,
+) -> None:
+    """Train a detector.
+
+    Writes OUT/weights.safetensors, and beside it what the run was: settings.json,
+    environment.json, run.csv, curves.png, tensorboard/ and two checkpoints. Given a folder with an
+    unfinished run of the same settings, it goes on from the last checkpoint.
+
+    On several GPUs: torchrun --nproc-per-node 4 -m ssd_tutorial train ...
+
+    Args:
+        out: folder of the run. On Colab, one in the mounted drive outlives a disconnection.
+        data: "scenes" (drawn, nothing is downloaded); a folder in the layout of PASCAL VOC, COCO
+            or YOLO; or "voc0712", "coco" or "bccd", once "data get" has fetched it.
+        split: which list of pictures to train on.
+        recipe: the settings to begin with: laptop (from random weights on a CPU, in minutes),
+            voc0712 (77.2 mAP on VOC), voc0712_first (the paper's first schedule, 74.3), coco. The
+            settings below have its values; train --recipe coco --help shows another one's.
+        settings: how to train.
+        on_bad: impossible boxes and unreadable files in the data: stop, or leave them out and say
+            which.
+        in_memory: decode and resize every picture once and keep it (270 KB each at 300 px).
+        workers: processes that load pictures beside the training.
+        threads: processor threads for the arithmetic; 0 lets torch decide.
+        device: "cpu", "cuda", "cuda:1", …; empty takes a GPU if there is one.
+        compile: translate the network with torch.compile first. It pays in long runs on a GPU.
+        checkpoint_every: samples between two checkpoints.
+        log_every: steps between two lines of losses.
+    """
+    use_threads(threads)
+    devices = Devices(find_device(device), settings.precision)
+    with contextlib.ExitStack() as stack:
+        stack.callback(devices.close)
+        if not devices.first:  # what every process would say, the first one says
+            nowhere = stack.enter_context(open(os.devnull, "w"))
+            stack.enter_context(contextlib.redirect_stdout(nowhere))
+        print_log(stack, sys.stdout if devices.first else sys.stderr)
+        dataset = open_dataset(data, split, on_bad=on_bad)
+        classes = ", ".join(dataset.classes)
+        print(f"{data}, split {split}: {len(dataset)} pictures, classes {classes}")
+        print_dropped(dataset)
+        step = check_run_folder(out, asdict(settings), dataset.classes)
+        if step * settings.batch_size >= settings.samples and (out / WEIGHTS).is_file():
+            print(f"this run is complete; weights in {out / WEIGHTS}")
+            return
+        if in_memory:
+            dataset = _kept_in_memory(dataset, settings, workers, on_bad)
+        if devices.first:
+            stack.push(lambda *error: _draw_curves(out, error[1]))
+        network, history = train(
+            dataset,
+            settings,
+            out=out,
+            devices=devices,
+            workers=workers,
+            on_bad=on_bad,
+            compiled=compile,
+            checkpoint_every=checkpoint_every,
+            log_every=log_every,
+            report=_print_step,
+        )
+        if devices.first:
+            facts = {
+                "data": Path(data).resolve().name,
+                "split": split,
+                "pictures": len(dataset),
+                "settings": asdict(settings),
+                "minutes": round(history[-1].s / 60, 1),
+                "torch": torch.__version__,
+            }
+            save_weights(out / WEIGHTS, network, dataset.classes, facts)
+            print(f"trained in {facts['minutes']} minutes; weights in {out / WEIGHTS}")
+
+
+def train_command_of(recipe: str) -> Callable[..., None]:
+    """`train_command` with a recipe's settings, and what goes with a recipe, as its defaults."""
+    if recipe == "laptop":
+        return train_command
+    return functools.partial(
+        train_command,
+        recipe=recipe,
+        settings=get_recipe(recipe),
+        in_memory=False,  # crops are cut out of the pictures as they are
+        workers=os.cpu_count() or 1,
+        checkpoint_every=32_000,
+    )
+
+
+def _kept_in_memory(dataset: Dataset, settings: Recipe, workers: int, on_bad: OnBad) -> Resized:
+    size = settings.model_preset().priors.image_size
+    kept = Resized(dataset, size, workers=max(workers, (os.cpu_count() or 2) // 2), on_bad=on_bad)
+    for reason in kept.dropped:
+        print(f"left out: {reason}")
+    return kept
+
+
+def _draw_curves(out: Path, error: BaseException | None) -> None:
+    """Draw the run's log, as far as it has come. After an error that error is the news."""
+    if not (out / LOG).is_file() or isinstance(error, Exception):
+        return
+    history = read_log(out / LOG)
+    if not history:
+        return
+    from matplotlib.figure import Figure  # here, so that the other commands do not wait for it
+
+    from ssd_tutorial.figures import plots
+
+    figure = Figure(figsize=(7, 5), layout="constrained")
+    losses, rate = figure.subplots(2, sharex=True, height_ratios=(3, 1))
+    plots.draw_run(losses, rate, history)
+    with written_whole(out / CURVES) as file:
+        figure.savefig(file, format="png", dpi=120)
+
+
+def _print_step(step: Step) -> None:
+    print(
+        f"step {step.step:6d}  samples {step.samples:8d}  loss {step.total:6.3f}"
+        f"  (confidence {step.confidence:.3f}, localization {step.localization:.3f})"
+        f"  lr {step.lr:.1e}  {step.samples / max(step.s, 1e-9):5.1f} pictures/s",
+        flush=True,
+    )

@@ -1,0 +1,159 @@
+"""A detector as one file in ONNX.
+
+Input ``images``: uint8 ``[B, 3, S, S]``, RGB, 0 .. 255, any B. Bytes, because that is what a
+decoded picture is: the normalisation is inside the file, so nobody can get it wrong outside.
+Stretching to S x S stays outside (`ssd_tutorial.deploy.inference.detect`: bilinear with antialias,
+as Pillow's).
+
+Outputs, either raw:
+
+* ``logits`` ``[B, P, C]`` before softmax, background first; ``offsets`` ``[B, P, 4]``;
+* ``priors`` ``[P, 4]`` cxcywh in fractions: the same for every picture, so that the file is enough.
+
+or with the post-processing inside, for all N detections of the batch, picture by picture and best
+first:
+
+* ``boxes`` ``[N, 4]`` xyxy in fractions, ``scores`` ``[N]``, ``labels`` ``[N]`` from 1, and
+  ``image`` ``[N]``, which picture of the batch.
+
+The metadata name the classes, the model, its priors, image size and variances.
+"""
+
+import inspect
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ssd_tutorial._files import written_whole
+from ssd_tutorial.deploy.agreement import Agreement, measure_agreement
+from ssd_tutorial.deploy.graphs import Raw, WithPostprocessing, survivors, survivors_in_onnx
+from ssd_tutorial.deploy.inference import ONNX_FORMAT
+from ssd_tutorial.detect import postprocess
+from ssd_tutorial.network import SSD
+from ssd_tutorial.weights.file import Detector
+
+_OPSETS = range(18, 22)  # what the exporter writes without converting
+
+
+def export_onnx(
+    detector: Detector,
+    path: str | Path,
+    *,
+    postprocessing: bool = False,
+    opset: int = 18,
+    check: Iterable[Tensor] = (),
+    **limits: float,
+) -> Agreement | None:
+    """Write a detector to one ONNX file, atomically; see the module for its inputs and outputs.
+
+    Args:
+        detector: its network is an `SSD`.
+        postprocessing: put decoding, thresholds and NMS inside.
+        opset: version of the ONNX operators; 18 is what most runtimes know.
+        check: batches of pictures, uint8 ``[B, 3, S, S]``, on which the new file must agree with
+            torch before it takes its place.
+        limits: of `ssd_tutorial.detect.postprocess`, fixed inside the file.
+
+    Returns:
+        How far the file is from torch on `check`; None without any.
+
+    Raises:
+        ValueError: limits without post-processing or out of bounds, an unknown opset, a detector
+            that is a file in ONNX already, or one that differs from torch by more than `TOLERANCE`.
+        ImportError: onnx and onnxscript (or, for `check`, onnxruntime) are missing, or torch is too
+            old.
+    """
+    fixed = _limits(limits) if postprocessing else None
+    if limits and not postprocessing:
+        raise ValueError(
+            f"{', '.join(limits)}: limits belong to the post-processing: ask for it too"
+        )
+    if opset not in _OPSETS:
+        raise ValueError(f"opset must be {_OPSETS[0]} to {_OPSETS[-1]}, not {opset}")
+    if not isinstance(detector.network, SSD):
+        raise ValueError("this detector is in ONNX already: export the weights it was made from")
+    _check_installed()
+    model = _to_model(detector, fixed, opset)
+    with written_whole(path) as file:
+        file.write_bytes(model.SerializeToString())
+        agreement = measure_agreement(detector, file, check)
+        if agreement is not None and not agreement.holds:
+            raise ValueError(f"{path} was not written: its results are not torch's: {agreement}")
+    return agreement
+
+
+def _to_model(detector: Detector, limits: dict | None, opset: int):
+    """The network as an ``onnx.ModelProto`` with its metadata."""
+    network = detector.network
+    graph = Raw(network) if limits is None else WithPostprocessing(network, limits)
+    translations = {}
+    if limits is not None:
+        survivors()
+        translations[torch.ops.ssd_tutorial.survivors.default] = survivors_in_onnx
+    size = network.image_size
+    images = torch.zeros(2, 3, size, size, dtype=torch.uint8, device=network.priors.device)
+    was_training = network.training
+    try:
+        program = torch.onnx.export(
+            graph.eval(),
+            (images,),
+            input_names=["images"],
+            output_names=graph.names,
+            dynamic_shapes={"images": {0: torch.export.Dim("batch", min=1)}},
+            opset_version=opset,
+            custom_translation_table=translations,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+    finally:
+        network.train(was_training)
+    model = program.model_proto
+    model.doc_string = inspect.cleandoc(__doc__)
+    priors = network.model.priors
+    for key, value in {
+        "ssd_tutorial.format": ONNX_FORMAT,
+        "model": network.model.name,
+        "priors": priors.name,
+        "image_size": str(size),
+        "variances": json.dumps(priors.variances),
+        "classes": json.dumps(detector.classes),
+        "limits": json.dumps(limits),
+        "facts": json.dumps(detector.facts),
+    }.items():
+        model.metadata_props.add(key=key, value=value)
+    if limits is not None:
+        for output in model.graph.output:
+            output.type.tensor_type.shape.dim[0].dim_param = "detections"
+    return model
+
+
+def _limits(given: dict) -> dict:
+    """All limits of `postprocess`: those given, and its own."""
+    known = inspect.signature(postprocess).parameters.values()
+    limits = {
+        p.name: p.default for p in known if p.kind is p.KEYWORD_ONLY and p.name != "variances"
+    }
+    if unknown := set(given) - set(limits):
+        raise TypeError(f"there is no limit {', '.join(sorted(unknown))}, but {', '.join(limits)}")
+    limits |= given
+    for name, value in limits.items():
+        low, high = (0, 1) if name.endswith("threshold") else (1, float("inf"))
+        if not low <= value <= high:
+            raise ValueError(f"{name} must be {low} to {high}, not {value}")
+    return limits
+
+
+def _check_installed() -> None:
+    if "custom_translation_table" not in inspect.signature(torch.onnx.export).parameters:
+        raise ImportError(f"export needs torch 2.6 or newer, and this is {torch.__version__}")
+    try:
+        import onnx  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            f"export needs {error.name}, which is not installed: pip install {error.name}"
+        ) from error

@@ -1,0 +1,113 @@
+"""The figure of a report: sizes of the boxes against the priors, classes, best IoU by preset."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ssd_tutorial.boxes import xyxy_to_cxcywh
+from ssd_tutorial.doctor.reach import REACHED
+from ssd_tutorial.doctor.report import Report
+from ssd_tutorial.figures import plots
+from ssd_tutorial.presets import get_preset
+from ssd_tutorial.priors import cell_shapes
+
+PRESET = "caffe300_voc"
+_SHOWN = ("caffe300_voc", "caffe300_coco", "caffe512_voc", "caffe512_coco")
+_MOST_DOTS = 5000
+_MOST_CLASSES = 25
+
+
+def figure(report: Report, preset: str = PRESET) -> Figure:
+    """Four panels: box sizes and prior shapes; classes; best IoU; objects that are missed.
+
+    Args:
+        report: from `examine`.
+        preset: whose prior shapes stand behind the sizes of the boxes.
+
+    Raises:
+        ValueError: no preset is called so.
+    """
+    classes = min(len(report.classes), _MOST_CLASSES)
+    with plt.style.context(plots.STYLE):
+        fig, axes = plt.subplots(2, 2, figsize=(10.5, 7.6 + max(0, classes - 12) * 0.2))
+        draw_sizes(axes[0, 0], report, preset)
+        draw_classes(axes[0, 1], report)
+        draw_best(axes[1, 0], report)
+        draw_missed(axes[1, 1], report)
+    return fig
+
+
+def draw_sizes(ax: Axes, report: Report, preset: str = PRESET) -> None:
+    """Width and height of every object, a dot each, and of the shapes of the priors."""
+    sizes = xyxy_to_cxcywh(report.objects.boxes)[:, 2:]
+    if len(sizes) > _MOST_DOTS:  # the same dots every time
+        order = torch.randperm(len(sizes), generator=torch.Generator().manual_seed(0))
+        sizes = sizes[order[:_MOST_DOTS]]
+    ax.scatter(*sizes.T.numpy(), s=5, c=plots.QUIET, alpha=0.5, linewidths=0, label="object")
+    chosen = get_preset(preset)
+    for k in range(len(chosen.maps)):
+        look, shapes = plots.map_look(k), cell_shapes(chosen, k)
+        ax.scatter(
+            *shapes.T.numpy(),
+            s=38,
+            marker=look.marker,
+            c=look.colour,
+            edgecolors="white",
+            linewidths=0.7,
+            label=look.name,
+            zorder=3,
+        )
+    ticks = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1]
+    low = min(0.04, 0.8 * float(sizes.min().clamp(min=1e-3))) if len(sizes) else 0.04
+    ax.set(xscale="log", yscale="log", xlim=(low, 1.9), ylim=(low, 1.9))
+    ax.set(xlabel="width / width of the picture", ylabel="height / height of the picture")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_ticks([t for t in ticks if t >= low], [f"{t:g}" for t in ticks if t >= low])
+        axis.set_ticks([], minor=True)
+    ax.legend(fontsize=9, handletextpad=0.1, loc="upper left", markerscale=1.0)
+    ax.set_title(f"Objects and the shapes of {preset}")
+
+
+def draw_classes(ax: Axes, report: Report) -> None:
+    """Objects of each class, a bar each; the most frequent on top."""
+    counts = sorted(report.classes.items(), key=lambda item: -item[1].objects)[:_MOST_CLASSES]
+    names = [name for name, _ in counts]
+    values = [count.objects for _, count in counts]
+    bars = ax.barh(range(len(names)), values, color="#0072b2", height=0.7)
+    ax.bar_label(bars, padding=3, fontsize=10)
+    ax.set_yticks(range(len(names)), names)
+    ax.set(xlabel="objects", xlim=(0, 1.15 * max([*values, 1])))
+    ax.invert_yaxis()
+    ax.grid(axis="y", visible=False)
+    left = len(report.classes) - len(counts)
+    ax.set_title("Classes" + (f" (and {left} rarer)" if left else ""))
+
+
+def draw_best(ax: Axes, report: Report) -> None:
+    """How many objects have which IoU with their best prior, a line a preset."""
+    shown = [reach for reach in report.reaches if reach.preset in _SHOWN]
+    edges = torch.linspace(0, 1, 21).tolist()
+    ax.axvspan(0, REACHED, color=plots.QUIET, alpha=0.15, linewidth=0)
+    ax.text(0.02, 0.96, "not reached", transform=ax.get_xaxis_transform(), va="top", fontsize=10)
+    for k, reach in enumerate(shown):
+        look = plots.LOOKS[k]
+        share = [count / max(reach.objects, 1) for count in reach.histogram]
+        ax.stairs(share, edges, color=look.colour, linestyle=look.line, label=reach.preset, lw=1.8)
+    ax.set(xlabel="IoU with the best prior", ylabel="share of the objects", xlim=(0, 1))
+    ax.legend(fontsize=9, loc="center left")
+    ax.set_title("Best IoU of each object")
+
+
+def draw_missed(ax: Axes, report: Report) -> None:
+    """The share of objects under .5 of every preset, a bar each."""
+    shares = [100 * reach.unreached_share for reach in report.reaches]
+    bars = ax.barh(range(len(shares)), shares, color="#e06c00", height=0.7)
+    ax.bar_label(bars, fmt="%.1f %%", padding=3, fontsize=10)
+    ax.set_yticks(range(len(shares)), [reach.preset for reach in report.reaches])
+    ax.set(xlabel="objects not reached, in %", xlim=(0, 1.2 * max([*shares, 1])))
+    ax.invert_yaxis()
+    ax.grid(axis="y", visible=False)
+    ax.set_title("Objects without a prior at IoU .5")

@@ -1,0 +1,129 @@
+"""Classes: how many objects each has, how it is spelled, and pictures where one seems forgotten."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from typing import NamedTuple
+
+from ssd_tutorial.datasets.faults import BACKGROUND
+from ssd_tutorial.doctor.box_rules import at
+from ssd_tutorial.doctor.faults import Fault
+from ssd_tutorial.doctor.records import Records
+from ssd_tutorial.doctor.split_rules import base_splits
+
+RARE = 20
+"""A class with fewer objects than this is called rare."""
+NEARLY_EVERY = 0.9
+"""A class in at least this share of the pictures with objects is expected in all of them."""
+ENOUGH = 20
+"""Fewer pictures than this say nothing about what is expected."""
+
+
+class ClassCount(NamedTuple):
+    """How often a class occurs."""
+
+    objects: int
+    pictures: int
+    by_split: dict[str, int]
+    """Objects in each split."""
+
+
+def count_classes(records: Records) -> dict[str, ClassCount]:
+    """Objects and pictures of every class, sorted by name."""
+    objects, pictures = Counter(), Counter()
+    in_split: dict[str, Counter] = defaultdict(Counter)
+    splits_of = records.splits_of()
+    for name, picture in records.pictures.items():
+        counts = Counter(entry.name for entry in picture.objects if entry.name)
+        objects.update(counts)
+        pictures.update(counts.keys())
+        for split in splits_of.get(name, ()):
+            in_split[split].update(counts)
+    # Some lists of classes begin with the background, of which there are no objects.
+    listed = [name for name in records.classes if not is_background(name)]
+    return {
+        name: ClassCount(
+            objects[name], pictures[name], {s: in_split[s][name] for s in records.splits}
+        )
+        for name in sorted({*objects, *listed})
+    }
+
+
+def check_labels(records: Records, counts: dict[str, ClassCount]) -> list[Fault]:
+    """Judge classes, and pictures by the classes they lack."""
+    return [
+        *_check_names(records, counts),
+        *_check_counts(records, counts),
+        *_check_missing(records, counts),
+        *_check_empty(records),
+    ]
+
+
+def is_background(name: str) -> bool:
+    """Whether a class is the background by its name."""
+    return name.strip().lower() in BACKGROUND
+
+
+def _check_names(records: Records, counts: dict[str, ClassCount]) -> list[Fault]:
+    faults = []
+    alike = defaultdict(list)
+    for name in counts:
+        alike[re.sub(r"[\s_-]+", "", name).lower()].append(name)
+    for names in alike.values():
+        if len(names) > 1:
+            shown = ", ".join(f"{name!r} ({counts[name].objects} objects)" for name in names)
+            faults.append(Fault("class-spelling", "classes", shown))
+    for picture in records.pictures.values():
+        for entry in picture.objects:
+            if is_background(entry.name):
+                faults.append(at("class-background", picture, entry, f"its class is {entry.name}"))
+    return faults
+
+
+def _check_counts(records: Records, counts: dict[str, ClassCount]) -> list[Fault]:
+    faults = []
+    base = [split for split in base_splits(records) if records.splits[split]]
+    for name, count in counts.items():
+        if count.objects < RARE:
+            what = f"{name}: {_many(count.objects, 'object')} in {_many(count.pictures, 'picture')}"
+            faults.append(Fault("class-rare", "classes", what))
+        lacking = [split for split in base if not count.by_split[split]]
+        if count.objects and len(lacking) < len(base):
+            faults += [
+                Fault("class-absent", records.shown_split(s), f"it has no {name}") for s in lacking
+            ]
+    return faults
+
+
+def _check_missing(records: Records, counts: dict[str, ClassCount]) -> list[Fault]:
+    """Pictures that show something, but none of what nearly every other picture shows."""
+    labelled = [picture for picture in records.pictures.values() if picture.objects]
+    if len(labelled) < ENOUGH:
+        return []
+    expected = {
+        name: count.pictures
+        for name, count in counts.items()
+        if NEARLY_EVERY * len(labelled) <= count.pictures < len(labelled)
+    }
+    faults = []
+    for name, pictures in expected.items():
+        for picture in labelled:
+            if all(entry.name != name for entry in picture.objects):
+                here = Counter(entry.name for entry in picture.objects)
+                shown = ", ".join(f"{count} {other}" for other, count in here.most_common())
+                what = f"no {name}, which {pictures} of {len(labelled)} pictures have ({shown})"
+                faults.append(Fault("labels-missing", picture.annotation, what, name=name))
+    return faults
+
+
+def _check_empty(records: Records) -> list[Fault]:
+    return [
+        Fault("picture-empty", picture.annotation, "its annotation has no object")
+        for picture in records.pictures.values()
+        if picture.annotation and not picture.objects and not picture.unread
+    ]
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

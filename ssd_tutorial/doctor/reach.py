@@ -1,0 +1,242 @@
+"""Objects against the priors of each preset: which are reached, and what would reach the others.
+
+An object is *reached* if a prior overlaps it with an IoU of at least .5: then every such prior
+learns it. One that is not reached is still given its best prior (chapter 8), and learns from that
+one alone. All boxes here are fractions of the picture, because a picture is stretched to the
+square input: its shape does not matter.
+
+All priors of one shape on one map differ in their centre alone, and the nearer their centre is to
+an object's, the more they share with it, in x and in y apart. So an object needs to be compared
+with one prior a shape and map, not with all 8732: that is 300 times faster, and exact.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ssd_tutorial.boxes import area, cxcywh_to_xyxy, iou, xyxy_to_cxcywh
+from ssd_tutorial.doctor.box_rules import inside, is_possible
+from ssd_tutorial.doctor.faults import Fault
+from ssd_tutorial.doctor.records import RawObject, Records
+from ssd_tutorial.presets import PRESETS, Preset
+from ssd_tutorial.priors import boxes_per_cell, cell_centres, cell_shapes, make_priors
+from ssd_tutorial.priors import priors_per_map as counts_of
+
+REACHED = 0.5
+_SCALES = tuple(0.02 * 2 ** (step / 4) for step in range(23))  # .02 to .905, four an octave
+_RATIOS = (1.0, 2.0, 1 / 2, 3.0, 1 / 3, 5.0, 1 / 5)
+_WORTH = 0.002  # an extra box that reaches a smaller share of the objects is not worth its cost
+_CHUNK = 4096
+
+
+class Objects(NamedTuple):
+    """All possible boxes of a dataset, N of them."""
+
+    boxes: Tensor
+    """``[N, 4]`` xyxy, fractions of the picture."""
+    picture: Tensor
+    """``[N]``: index of the picture."""
+    where: list[tuple[str, RawObject]]
+    """N pairs: the annotation's file, the object in it."""
+
+
+class Best(NamedTuple):
+    """Each object's best prior."""
+
+    iou: Tensor
+    """``[N]``."""
+    prior: Tensor
+    """``[N]``: index into the priors of the preset."""
+
+
+class Extra(NamedTuple):
+    """One more box in every cell of a map, and what it would bring."""
+
+    map: str
+    scale: float
+    ratio: float
+    """w / h."""
+    gain: int
+    """How many more objects are reached."""
+    priors: int
+    """How many more priors there are."""
+
+    @property
+    def shape(self) -> tuple[float, float]:
+        """Width and height, fractions of the picture."""
+        return self.scale * self.ratio**0.5, self.scale / self.ratio**0.5
+
+    def __str__(self) -> str:
+        r = f"{self.ratio:g}" if self.ratio >= 1 else f"1/{1 / self.ratio:g}"
+        return f"scale {self.scale:.3f} with ratio {r} on {self.map}"
+
+
+class Reach(NamedTuple):
+    """How a preset's priors meet the objects of a dataset."""
+
+    preset: str
+    objects: int
+    mean_iou: float
+    """Mean of the objects' best IoU."""
+    unreached: tuple[int, ...]
+    """Indices of the objects under .5."""
+    sharing: int
+    """Objects whose best prior is also the best of another object of the same picture."""
+    histogram: tuple[int, ...]
+    """Counts of the best IoU in 20 bins from 0 to 1."""
+    extras: tuple[Extra, ...]
+    """The boxes that would reach most of the others, each given those before it."""
+
+    @property
+    def unreached_share(self) -> float:
+        """Share of the objects under .5."""
+        return len(self.unreached) / max(self.objects, 1)
+
+
+def collect_objects(records: Records) -> Objects:
+    """The boxes of all objects that can be learned, as the network will see them."""
+    boxes, owners, where = [], [], []
+    for index, picture in enumerate(records.pictures.values()):
+        if picture.size is None:
+            continue
+        width, height = picture.size
+        for entry in picture.objects:
+            if is_possible(records, picture, entry):
+                x1, y1, x2, y2 = inside(records.edges(entry), picture.size)
+                boxes.append((x1 / width, y1 / height, x2 / width, y2 / height))
+                owners.append(index)
+                where.append((picture.annotation, entry))
+    return Objects(torch.tensor(boxes).reshape(-1, 4), torch.tensor(owners), where)
+
+
+def reach_of(preset: Preset, objects: Objects) -> Reach:
+    """Compare all objects with all priors of a preset."""
+    best = best_priors(preset, objects.boxes)
+    unreached = (best.iou < REACHED).nonzero()[:, 0]
+    pairs = Counter(zip(objects.picture.tolist(), best.prior.tolist(), strict=True))
+    return Reach(
+        preset.name,
+        len(best.iou),
+        float(best.iou.double().mean()) if len(best.iou) else 0.0,
+        tuple(unreached.tolist()),
+        sum(count for count in pairs.values() if count > 1),
+        tuple(int(n) for n in torch.histc(best.iou, bins=20, min=0, max=1)),
+        suggest_extras(preset, objects.boxes[unreached], len(best.iou)),
+    )
+
+
+def best_priors(preset: Preset, boxes_xyxy: Tensor) -> Best:
+    """The best prior of each box ``[N, 4]`` xyxy, among all of `make_priors`.
+
+    Where several are equally good, as inside a large object, it is the one nearest to the centre.
+    """
+    if preset.clip not in ("none", "wh"):  # clipped corners: shapes differ from cell to cell
+        return _best_of_all(make_priors(preset), boxes_xyxy)
+    value = torch.full((len(boxes_xyxy),), -1.0)
+    index = torch.zeros(len(boxes_xyxy), dtype=torch.int64)
+    first = 0
+    for k, per_map in enumerate(counts_of(preset)):
+        shapes = cell_shapes(preset, k)
+        if preset.clip == "wh":
+            shapes = shapes.clamp(0, 1)
+        cell, overlap = overlap_shapes(preset, k, shapes, boxes_xyxy)
+        best, box = overlap.max(dim=1)
+        better = best > value
+        value = best.where(better, value)
+        index = (first + cell * boxes_per_cell(preset)[k] + box).where(better, index)
+        first += per_map
+    return Best(value, index)
+
+
+def overlap_shapes(
+    preset: Preset, k: int, shapes: Tensor, boxes_xyxy: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Boxes against shapes ``[S, 2]`` (width, height) in the nearest cell of map `k`.
+
+    Returns:
+        The cell ``[N]``, counted row by row, and the IoU ``[N, S]``.
+    """
+    centres = cell_centres(preset, k)
+    centre = xyxy_to_cxcywh(boxes_xyxy)[:, :2]
+    nearest = (centre[:, :, None] - centres).abs().argmin(dim=2)  # [N, 2]: column, row
+    at = centres[nearest]  # [N, 2]
+    low = torch.maximum(boxes_xyxy[:, None, :2], at[:, None] - shapes / 2)  # [N, S, 2]
+    high = torch.minimum(boxes_xyxy[:, None, 2:], at[:, None] + shapes / 2)
+    shared = (high - low).clamp(min=0).prod(dim=2)
+    union = area(boxes_xyxy)[:, None] + shapes.prod(dim=1) - shared
+    return nearest[:, 1] * len(centres) + nearest[:, 0], shared / union
+
+
+def suggest_extras(
+    preset: Preset, unreached_xyxy: Tensor, objects: int, at_most: int = 3
+) -> tuple[Extra, ...]:
+    """The extra boxes that reach most of the unreached, one after the other.
+
+    Tries every map with 23 scales and 7 ratios, and takes the box that reaches most; then the
+    next, given that one. Stops where a box reaches fewer than two objects of a thousand.
+
+    Args:
+        preset: the priors there are.
+        unreached_xyxy: ``[U, 4]``, the objects under .5.
+        objects: how many objects there are in all.
+        at_most: how many boxes to suggest.
+    """
+    scale, ratio = (t.reshape(-1) for t in torch.meshgrid(
+        torch.tensor(_SCALES), torch.tensor(_RATIOS), indexing="ij"))  # fmt: skip
+    shapes = torch.stack([scale * ratio.sqrt(), scale / ratio.sqrt()], dim=1)
+    left, extras = unreached_xyxy, []
+    while len(extras) < at_most and len(left):
+        gains = torch.stack([_reached(preset, k, shapes, left) for k in range(len(preset.maps))])
+        gain = int(gains.max())
+        if gain < max(2, _WORTH * objects):
+            break
+        # Of equal gains the last map's: it has the fewest cells.
+        k, s = (int(n) for n in (gains == gain).nonzero()[-1])
+        feature_map = preset.maps[k]
+        extras.append(
+            Extra(feature_map.name, float(scale[s]), float(ratio[s]), gain, feature_map.cells**2)
+        )
+        left = left[overlap_shapes(preset, k, shapes[s : s + 1], left)[1][:, 0] < REACHED]
+    return tuple(extras)
+
+
+def _reached(preset: Preset, k: int, shapes: Tensor, boxes_xyxy: Tensor) -> Tensor:
+    """How many boxes each shape ``[S, 2]`` reaches on map `k`."""
+    counts = torch.zeros(len(shapes), dtype=torch.int64)
+    for part in boxes_xyxy.split(_CHUNK):
+        counts += (overlap_shapes(preset, k, shapes, part)[1] >= REACHED).sum(dim=0)
+    return counts
+
+
+def _best_of_all(priors_cxcywh: Tensor, boxes_xyxy: Tensor) -> Best:
+    corners = cxcywh_to_xyxy(priors_cxcywh)
+    found = [iou(part, corners).max(dim=1) for part in boxes_xyxy.split(256)]
+    empty = torch.zeros(0)
+    return Best(
+        torch.cat([empty, *(f.values for f in found)]),
+        torch.cat([empty.long(), *(f.indices for f in found)]),
+    )
+
+
+def check_reach(objects: Objects, reaches: Sequence[Reach]) -> list[Fault]:
+    """The objects that the priors of no preset reach."""
+    if not reaches:
+        return []
+    lost = set.intersection(*(set(reach.unreached) for reach in reaches))
+    faults = []
+    for index in sorted(lost):
+        file, entry = objects.where[index]
+        x1, y1, x2, y2 = objects.boxes[index].tolist()
+        what = f"{x2 - x1:.3f} of the picture wide and {y2 - y1:.3f} high, reached by no preset"
+        faults.append(Fault("prior-unreached", file, what, entry.number, entry.name, entry.written))
+    return faults
+
+
+def all_reaches(objects: Objects) -> tuple[Reach, ...]:
+    """`reach_of` for every preset there is."""
+    return tuple(reach_of(preset, objects) for preset in PRESETS.values())

@@ -1,0 +1,1 @@
+"""Figures: one style for all, plots, and tables that follow the theme of the page."""

@@ -1,0 +1,276 @@
+"""Figures with matplotlib: one look for all chapters, put together from small functions.
+
+Every function draws on the `Axes` that it is given and returns what it drew. A chapter makes the
+figure, calls a few of these, and ends the cell with ``plt.show()``::
+
+    plt.style.use(plots.STYLE)
+    fig, ax = plt.subplots(figsize=(5.2, 5.2))
+    plots.show_image(ax, image)
+    plots.draw_boxes(ax, boxes, ["cat", "eye"])
+
+Boxes are drawn in the units of the axes: `show_image` and `show_canvas` make them fractions of the
+image, as everywhere in the package. A feature map has one colour in the whole book, and with it a
+line style and a marker: colour is never the only sign.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
+from matplotlib.colors import to_rgba
+from matplotlib.image import AxesImage
+from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch, Rectangle
+from matplotlib.patheffects import withStroke
+from torch import Tensor
+
+from ssd_tutorial.boxes import cxcywh_to_xyxy
+from ssd_tutorial.figures.style import INK, LOOKS, MAP_COLOURS, QUIET, STYLE, MapLook, map_look
+from ssd_tutorial.presets import Preset
+from ssd_tutorial.priors import (
+    boxes_per_cell,
+    cell_centres,
+    cell_shapes,
+    locate,
+    make_priors,
+    priors_per_map,
+)
+from ssd_tutorial.scales import scales
+from ssd_tutorial.training.log import Step
+
+__all__ = [
+    "INK",
+    "LOOKS",
+    "MAP_COLOURS",
+    "QUIET",
+    "STYLE",
+    "MapLook",
+    "cell_indices",
+    "draw_boxes",
+    "draw_centres",
+    "draw_detections",
+    "draw_heat_map",
+    "draw_priors",
+    "draw_scales",
+    "draw_shapes",
+    "map_legend",
+    "map_look",
+    "plot_curves",
+    "shade_overlap",
+    "show_canvas",
+    "show_image",
+    "swatch",
+]
+
+
+def show_image(ax: Axes, image: Tensor, fade: float = 0.0) -> Axes:
+    """Show an image ``[3, H, W]`` (uint8, or float in 0 .. 1), with axes in fractions of it.
+
+    Args:
+        ax: where.
+        image: RGB.
+        fade: how far it is mixed with white, 0 .. 1, so that thin lines can be seen on it.
+    """
+    if image.ndim != 3 or image.shape[0] != 3:
+        raise ValueError(f"an image must be [3, H, W], not {list(image.shape)}")
+    pixels = torch.as_tensor(image)
+    pixels = pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels.float()
+    pixels = pixels + (1 - pixels) * fade
+    ax.imshow(pixels.permute(1, 2, 0).numpy(), extent=(0, 1, 1, 0), interpolation="antialiased")
+    height, width = image.shape[1:]
+    return show_canvas(ax, margin=0, aspect=height / width)
+
+
+def show_canvas(ax: Axes, margin: float = 0.05, aspect: float = 1.0) -> Axes:
+    """Axes in fractions of an image, y downwards, without ticks; the image's border is drawn.
+
+    `margin` is kept free around it, for boxes that reach outside; `aspect` is height over width.
+    """
+    ax.set(xlim=(-margin, 1 + margin), ylim=(1 + margin, -margin), aspect=aspect, xticks=[])
+    ax.set_yticks([])
+    ax.spines[:].set_visible(False)
+    ax.grid(False)
+    ax.add_patch(Rectangle((0, 0), 1, 1, fill=False, edgecolor=QUIET, linewidth=1, zorder=0.5))
+    return ax
+
+
+def draw_boxes(
+    ax: Axes,
+    boxes_xyxy: Tensor,
+    labels: Sequence[str] | None = None,
+    *,
+    colour: str = INK,
+    line: str | tuple = "-",
+    width: float = 2.2,
+    label_at: str = "top",
+    **style,
+) -> list[Rectangle]:
+    """Draw boxes ``[N, 4]`` xyxy, in the units of the axes, and return their patches.
+
+    A white rim keeps the lines apart from any picture. A label stands inside its box's ``"top"``
+    left or ``"bottom"`` right corner. `style` goes to `matplotlib.patches.Rectangle`.
+    """
+    boxes = torch.as_tensor(boxes_xyxy).reshape(-1, 4).tolist()
+    if labels is not None and len(labels) != len(boxes):
+        raise ValueError(f"{len(labels)} labels for {len(boxes)} boxes")
+    style = {"fill": False, "edgecolor": colour, "linestyle": line, "linewidth": width} | style
+    rim = [withStroke(linewidth=width + 1.4, foreground="white")]
+    patches = []
+    for i, (x0, y0, x1, y1) in enumerate(boxes):
+        patch = Rectangle((x0, y0), x1 - x0, y1 - y0, path_effects=rim, **style)
+        patches.append(ax.add_patch(patch))
+        if labels is not None:
+            at_top = label_at == "top"
+            ax.text(
+                x0 if at_top else x1,
+                y0 if at_top else y1,
+                f" {labels[i]} ",
+                ha="left" if at_top else "right",
+                va="top" if at_top else "bottom",
+                color="white",
+                fontsize=10.5,
+                clip_on=True,
+                bbox={"facecolor": colour, "edgecolor": "none", "pad": 1.5},
+            )
+    return patches
+
+
+def draw_priors(
+    ax: Axes, preset: Preset, indices: Sequence[int] | Tensor, width: float = 1.8, **style
+) -> list[Rectangle]:
+    """Draw the priors with these indices, each in the look of its map, as `draw_boxes` does."""
+    indices = torch.as_tensor(indices, dtype=torch.int64).reshape(-1)
+    boxes = cxcywh_to_xyxy(make_priors(preset)[indices])
+    patches = []
+    for index, box in zip(indices.tolist(), boxes, strict=True):
+        look = map_look(locate(preset, index).map)
+        patches += draw_boxes(ax, box, colour=look.colour, line=look.line, width=width, **style)
+    return patches
+
+
+def cell_indices(preset: Preset, k: int, row: int, column: int) -> range:
+    """The indices of the priors of one cell of map `k` (from 0): the inverse of `locate`."""
+    cells, n = preset.maps[k].cells, boxes_per_cell(preset)[k]
+    if not (0 <= row < cells and 0 <= column < cells):
+        raise IndexError(
+            f"{preset.maps[k].name} has {cells} x {cells} cells, not ({row}, {column})"
+        )
+    first = sum(priors_per_map(preset)[:k]) + (row * cells + column) * n
+    return range(first, first + n)
+
+
+def draw_shapes(
+    ax: Axes, preset: Preset, k: int, centre: tuple[float, float] = (0.5, 0.5), **style
+) -> list[Rectangle]:
+    """The shapes of one cell's boxes on map `k` (from 0), around any point."""
+    shapes = cell_shapes(preset, k)
+    boxes = cxcywh_to_xyxy(torch.cat([torch.tensor(centre).expand_as(shapes), shapes], dim=1))
+    look = map_look(k)
+    return draw_boxes(ax, boxes, **{"colour": look.colour, "line": look.line} | style)
+
+
+def draw_scales(ax: Axes, preset: Preset, **style) -> list[Rectangle]:
+    """The small square of every map around the middle of the image, one in the other."""
+    patches = []
+    for k, s in enumerate(scales(preset)[:-1]):
+        look, box = map_look(k), torch.tensor([0.5 - s / 2, 0.5 - s / 2, 0.5 + s / 2, 0.5 + s / 2])
+        patches += draw_boxes(ax, box, **{"colour": look.colour, "line": look.line} | style)
+    return patches
+
+
+def draw_centres(ax: Axes, preset: Preset, k: int, size: float = 14) -> PathCollection:
+    """The centres of all cells of map `k` (from 0), as markers of area `size`, in points²."""
+    centres, look = cell_centres(preset, k), map_look(k)
+    y, x = torch.meshgrid(centres, centres, indexing="ij")
+    style = {"c": look.colour, "marker": look.marker, "edgecolors": "white", "linewidths": 0.5}
+    return ax.scatter(x.reshape(-1), y.reshape(-1), s=size, zorder=3, clip_on=False, **style)
+
+
+def shade_overlap(ax: Axes, a_xyxy: Tensor, b_xyxy: Tensor, colour: str = INK) -> Rectangle:
+    """Shade what two boxes ``[4]`` share, with a hatch, and return the patch (no area if none)."""
+    low, high = torch.maximum(a_xyxy[:2], b_xyxy[:2]), torch.minimum(a_xyxy[2:], b_xyxy[2:])
+    width, height = (high - low).clamp(min=0).tolist()
+    patch = Rectangle(tuple(low.tolist()), width, height, hatch="///", linewidth=0, zorder=0.9)
+    patch.set(facecolor=to_rgba(colour, 0.18), edgecolor=to_rgba(colour, 0.6))
+    return ax.add_patch(patch)
+
+
+def map_legend(
+    ax: Axes, preset: Preset, maps: Sequence[int] | None = None, extra=(), **where
+) -> Legend:
+    """A legend: the handles in `extra`, then the line of each map (all, or those in `maps`)."""
+    looks = [map_look(k) for k in (range(len(preset.maps)) if maps is None else maps)]
+    lines = [Line2D([], [], color=x.colour, linestyle=x.line, label=x.name) for x in looks]
+    return ax.legend(handles=[*extra, *lines], **{"handlelength": 2.6} | where)
+
+
+def swatch(label: str, colour: str = INK, **style) -> Patch:
+    """A legend handle for filled areas and outlines: ``swatch("ground truth", fill=False)``."""
+    return Patch(label=label, **{"facecolor": colour, "edgecolor": colour} | style)
+
+
+def draw_heat_map(
+    ax: Axes,
+    values: Tensor,
+    extent: tuple[float, float, float, float],
+    label: str,
+    contours: Sequence[float] = (),
+    **style,
+) -> AxesImage:
+    """Values ``[rows, columns]``, row 0 at the bottom, over (left, right, bottom, top).
+
+    `contours` draws lines at these values and writes the value on them; a colour bar carries
+    `label`. `style` goes to `Axes.imshow`.
+    """
+    values = torch.as_tensor(values).numpy()
+    image = ax.imshow(values, extent=extent, origin="lower", aspect="auto", **style)
+    if contours:
+        lines = ax.contour(
+            values, levels=sorted(contours), extent=extent, colors="white", linewidths=1.8
+        )
+        ax.clabel(lines, fontsize=10.5)
+    ax.figure.colorbar(image, ax=ax, label=label)
+    ax.grid(False)
+    return image
+
+
+def plot_curves(
+    ax: Axes, x: Sequence[float], curves: Mapping[str, Sequence[float]]
+) -> list[Line2D]:
+    """Curves over the same `x`, each with its own colour, line style and name at its end."""
+    lines = []
+    for k, (name, y) in enumerate(curves.items()):
+        look = LOOKS[k % len(LOOKS)]
+        (line,) = ax.plot(x, y, color=look.colour, linestyle=look.line, label=name)
+        ax.annotate(f" {name}", (x[-1], y[-1]), color=look.colour, va="center", fontsize=11)
+        lines.append(line)
+    return lines
+
+
+def draw_run(losses: Axes, rate: Axes, history: Sequence[Step]) -> list[Line2D]:
+    """A training's losses over the samples seen, and below them its learning rate."""
+    samples = [step.samples for step in history]
+    parts = ("total", "confidence", "localization")
+    lines = plot_curves(
+        losses, samples, {part: [getattr(step, part) for step in history] for part in parts}
+    )
+    lines += rate.plot(samples, [step.lr for step in history], color=INK)
+    losses.set(ylabel="loss", ylim=(0, None))
+    rate.set(xlabel="samples seen", ylabel="learning rate", ylim=(0, None))
+    return lines
+
+
+def draw_detections(
+    ax: Axes, detections, classes: Sequence[str], score_threshold: float = 0.5
+) -> list[Rectangle]:
+    """Boxes, classes and scores of one image's `Detections` that score at least the threshold."""
+    keep = detections.scores >= score_threshold
+    labels = [
+        f"{classes[label - 1]} {score:.2f}"
+        for label, score in zip(
+            detections.labels[keep].tolist(), detections.scores[keep].tolist(), strict=True
+        )
+    ]
+    return draw_boxes(ax, detections.boxes[keep], labels, colour="#0072b2")

@@ -1,0 +1,225 @@
+"""Training, in one loop for a laptop and for many GPUs (chapters 12 and 15).
+
+A run is a pure function of its recipe and its data: sample number i of a run is the same picture,
+augmented in the same way, however many processes load it and wherever the run was interrupted.
+"""
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import nn
+from torch.utils.data import Dataset
+from tqdm.auto import tqdm
+
+from ssd_tutorial.augment import Transform, training_transform
+from ssd_tutorial.loss import MultiBoxLoss, multibox_loss
+from ssd_tutorial.network import SSD
+from ssd_tutorial.training.distributed import Devices
+from ssd_tutorial.training.loader import Batch, Samples, load_batches
+from ssd_tutorial.training.log import Step
+from ssd_tutorial.training.recipes import Recipe
+from ssd_tutorial.training.run_folder import RunFolder
+from ssd_tutorial.weights.pretrained import load_start
+
+_log = logging.getLogger(__name__)
+
+
+def train(
+    dataset: Dataset,
+    recipe: Recipe,
+    *,
+    out: str | Path | None = None,
+    devices: Devices | None = None,
+    workers: int = 0,
+    on_bad: Literal["raise", "drop"] = "raise",
+    compiled: bool = False,
+    loss_function: Callable[..., MultiBoxLoss] = multibox_loss,
+    checkpoint_every: int = 2_000,
+    log_every: int = 50,
+    report: Callable[[Step], None] | None = None,
+    progress: bool | None = None,
+) -> tuple[SSD, list[Step]]:
+    """Train a detector.
+
+    Seeds torch's global random numbers with ``recipe.seed``, for the initial weights; nothing
+    that comes after draws on them.
+
+    Args:
+        dataset: items of `ssd_tutorial.datasets`, with ``classes``.
+        recipe: see `ssd_tutorial.training.recipes`.
+        out: a folder for log and checkpoints, see `RunFolder`. If it holds a checkpoint of the
+            same recipe, training goes on from there; of another one, it refuses.
+        devices: where to compute; None takes CUDA if there is one, and the recipe's precision.
+        workers: processes that load pictures; 0 loads them between the steps.
+        on_bad: a picture that cannot be decoded ends the training, or is replaced by the next one
+            of its epoch and named in the log.
+        compiled: translate the network with ``torch.compile`` first.
+        loss_function: what to make small; `multibox_loss`, or one that is called as it is.
+        checkpoint_every: samples between two checkpoints.
+        log_every: steps between two reports; losses are means over them.
+        report: called with every report, such as ``print``.
+        progress: show a bar; None shows it where standard error is a terminal.
+
+    Returns:
+        The network, and the reports.
+
+    Raises:
+        ValueError: an impossible box or label, with the picture's name; an empty dataset; a folder
+            of another run (its recipe, classes or number of pictures), or not the same for all
+            processes; a batch size that they cannot share equally.
+        FloatingPointError: the loss is not finite; the message names the batch's pictures, and
+            the folder keeps the list.
+    """
+    if log_every < 1 or checkpoint_every < 1:
+        raise ValueError("log_every and checkpoint_every must be 1 or more")
+    devices = devices or Devices(precision=recipe.precision)
+    torch.manual_seed(recipe.seed)
+    network = SSD(recipe.model_preset(), len(dataset.classes) + 1)
+    network = devices.place(network).train()
+    optimizer = make_optimizer(network, recipe)
+    run = RunFolder(out, asdict(recipe), dataset, writes=devices.first)
+    first = run.resume(network, optimizer, devices.scaler)
+    if not devices.all_equal(first):
+        raise ValueError(f"{out} is not the same folder for all processes: put it where all see it")
+    if first == 0 and devices.first:  # the other processes are given the first one's weights
+        _log.info(load_start(network, recipe.start, dataset.classes))
+
+    total_steps = math.ceil(recipe.samples / recipe.batch_size)
+    samples = Samples(dataset, _transform(recipe, network), recipe.samples, recipe.seed, on_bad)
+    share, pinned = (devices.number, devices.count), devices.device.type == "cuda"
+    batches = load_batches(
+        samples, recipe.batch_size, network.num_classes, first, workers, share, pinned
+    )
+    steps = range(first, total_steps)
+    hide = not devices.first or (None if progress is None else not progress)
+    bar = tqdm(steps, initial=first, total=total_steps, desc="training", unit="step", disable=hide)
+    forward = devices.joined(network, compiled=compiled)
+    mean, named = _Mean(run.pending, devices), set()
+    history, started = run.history, time.perf_counter() - run.seconds
+    with closing(run):
+        for step, batch in zip(bar, batches, strict=True):
+            for reason in set(batch.dropped) - named:
+                _log.warning("left out: %s", reason)
+            named.update(batch.dropped)
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(step, total_steps, recipe) * group["factor"]
+            batch = batch.to(devices.device)
+            loss = _loss(loss_function, forward, network, batch, devices)
+            if not loss.total.isfinite():
+                raise run.not_finite(step, loss.total.item(), batch.names)
+            optimizer.zero_grad()
+            devices.scaler.scale(loss.total * devices.count).backward()  # joined: a mean
+            devices.scaler.unscale_(optimizer)
+            if recipe.clip:
+                nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
+            devices.scaler.step(optimizer)
+            devices.scaler.update()
+
+            mean.add(loss)
+            seen = min((step + 1) * recipe.batch_size, recipe.samples)
+            if (step + 1) % log_every == 0 or step + 1 == total_steps:
+                lr = learning_rate(step, total_steps, recipe)
+                line = Step(step + 1, seen, lr, *mean.take(), time.perf_counter() - started)
+                history.append(line)
+                bar.set_postfix(loss=f"{line.total:.3f}")
+                if report is not None and devices.first:
+                    report(line)
+            due = seen // checkpoint_every > (seen - recipe.batch_size) // checkpoint_every
+            if due or step + 1 == total_steps:
+                seconds = time.perf_counter() - started
+                run.save(network, optimizer, step + 1, seconds, mean.pending(), devices.scaler)
+    return network.eval(), history
+
+
+def learning_rate(step: int, total_steps: int, recipe: Recipe) -> float:
+    """Linear warm-up from 0 to ``recipe.lr``; then half a cosine back to 0, or steps of a tenth."""
+    warm = max(1, round(recipe.warmup * total_steps))
+    if step < warm:
+        return recipe.lr * (step + 1) / warm
+    if recipe.schedule == "steps":
+        passed = sum(step >= round(share * total_steps) for share in recipe.milestones)
+        return recipe.lr * 0.1**passed
+    return recipe.lr * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, total_steps - warm)))
+
+
+def make_optimizer(network: SSD, recipe: Recipe) -> torch.optim.Optimizer:
+    """The recipe's optimizer. Only weights of convolutions decay; biases learn at `bias_lr`.
+
+    Each group has a ``factor``: its learning rate as a multiple of the recipe's.
+    """
+    named = list(network.named_parameters())
+    weights = [p for _, p in named if p.ndim > 1]
+    norms = [p for name, p in named if p.ndim == 1 and not name.endswith("bias")]
+    biases = [p for name, p in named if p.ndim == 1 and name.endswith("bias")]
+    groups = [
+        {"params": weights, "weight_decay": recipe.weight_decay, "factor": 1.0},
+        {"params": norms, "weight_decay": 0.0, "factor": 1.0},
+        {"params": biases, "weight_decay": 0.0, "factor": recipe.bias_lr},
+    ]
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(groups, recipe.lr, recipe.momentum)
+    return torch.optim.AdamW(groups, recipe.lr, (recipe.momentum, 0.999))
+
+
+def _transform(recipe: Recipe, network: SSD) -> Transform:
+    return training_transform(
+        network.image_size,
+        distort=recipe.distort,
+        expand=recipe.expand,
+        crop=recipe.crop,
+        crop_share=recipe.crop_share,
+        interpolation=recipe.interpolation,
+        mirror=recipe.mirror,
+        turn_over=recipe.turn_over,
+    )
+
+
+def _loss(
+    function: Callable[..., MultiBoxLoss],
+    forward: nn.Module,
+    network: SSD,
+    batch: Batch,
+    devices: Devices,
+) -> MultiBoxLoss:
+    """The loss of a batch; of several processes, this one's part of it.
+
+    The parts are divided by the N of all processes, not by their own, so that they add up to what
+    one process would have computed.
+    """
+    with devices.autocast():
+        logits, offsets = forward(batch.images)
+    variances = network.model.priors.variances
+    loss = function(logits, offsets, batch.targets, network.priors, variances=variances)
+    if devices.count == 1:
+        return loss
+    everywhere = devices.sum(loss.num_positives)
+    share = loss.num_positives.clamp(min=1) / everywhere.clamp(min=1)
+    return MultiBoxLoss(*(part * share for part in loss[:3]), loss.num_positives)
+
+
+class _Mean:
+    """Means of a few steps' losses; kept as tensors, since reading a number waits for a GPU."""
+
+    def __init__(self, pending: list[list[float]], devices: Devices):
+        self._devices = devices
+        self._losses = [torch.tensor(values, device=devices.device) for values in pending]
+
+    def pending(self) -> list[list[float]]:
+        """The losses since the last `take`, for a checkpoint."""
+        return [values.tolist() for values in self._losses]
+
+    def add(self, part: MultiBoxLoss) -> None:
+        """Note a step's loss, the sum of all processes' parts."""
+        self._losses.append(self._devices.sum(torch.stack([v.detach().float() for v in part])))
+
+    def take(self) -> tuple[float, float, float, int]:
+        *losses, positives = torch.stack(self._losses).mean(dim=0).tolist()
+        self._losses.clear()
+        return (*losses, round(positives))

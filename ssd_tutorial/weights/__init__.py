@@ -1,0 +1,26 @@
+"""Weights: their file, those of other programs by name, and where a run starts (chapter 12)."""
+
+from ssd_tutorial.weights.convert import from_torchvision_ssd300, from_torchvision_vgg16
+from ssd_tutorial.weights.file import (
+    DamagedWeights,
+    Detector,
+    Header,
+    load_weights,
+    read_header,
+    save_weights,
+)
+from ssd_tutorial.weights.pretrained import COCO_CLASSES, load_coco, load_start
+
+__all__ = [
+    "COCO_CLASSES",
+    "DamagedWeights",
+    "Detector",
+    "Header",
+    "from_torchvision_ssd300",
+    "from_torchvision_vgg16",
+    "load_coco",
+    "load_start",
+    "load_weights",
+    "read_header",
+    "save_weights",
+]

@@ -1,0 +1,864 @@
+"""Every exercise recognises the mistakes that its hints speak of, planted as readers make them.
+
+A planted mistake is an answer and words from the hint that it must get first. Every `Mistake` of
+every exercise must be met by one of them.
+"""
+
+import math
+from functools import cache, partial
+
+import pytest
+import torch
+from ssd_book.checks import all_exercises, examine, find
+
+from ssd_tutorial.boxes import cxcywh_to_xyxy, iou
+from ssd_tutorial.datasets.scenes import Scenes
+from ssd_tutorial.matching import match
+from ssd_tutorial.presets import get_preset
+from ssd_tutorial.priors import make_priors
+from ssd_tutorial.targets import make_targets
+
+PRIORS = make_priors(get_preset("caffe300_voc"))
+
+
+class Later:
+    """A wrong answer that takes a while to compute."""
+
+    def __init__(self, make):
+        self.make = make
+
+
+# Chapter 4
+
+
+def iou_without_clamp(a, b):
+    low = torch.maximum(a[:, None, :2], b[:, :2])
+    high = torch.minimum(a[:, None, 2:], b[:, 2:])
+    overlap = (high - low).prod(-1)
+    area_a, area_b = ((x[:, 2:] - x[:, :2]).prod(-1) for x in (a, b))
+    return overlap / (area_a[:, None] + area_b - overlap)
+
+
+def iou_without_subtraction(a, b):
+    low = torch.maximum(a[:, None, :2], b[:, :2])
+    high = torch.minimum(a[:, None, 2:], b[:, 2:])
+    overlap = (high - low).clamp(min=0).prod(-1)
+    area_a, area_b = ((x[:, 2:] - x[:, :2]).prod(-1) for x in (a, b))
+    return overlap / (area_a[:, None] + area_b)
+
+
+def iou_of_inclusive_pixels(a, b):
+    low = torch.maximum(a[:, None, :2], b[:, :2])
+    high = torch.minimum(a[:, None, 2:], b[:, 2:])
+    overlap = (high - low + 1).clamp(min=0).prod(-1)
+    area_a, area_b = ((x[:, 2:] - x[:, :2] + 1).prod(-1) for x in (a, b))
+    return overlap / (area_a[:, None] + area_b - overlap)
+
+
+def offsets(box, prior, unit=None, log=torch.log, variances=(0.1, 0.1, 0.2, 0.2)):
+    unit = prior if unit is None else unit
+    shift, growth = (box[:2] - prior[:2]) / unit[2:], log(box[2:] / prior[2:])
+    return torch.cat([shift, growth]) / torch.tensor(variances)
+
+
+# Chapter 5
+
+
+def caffe_sizes(image_size, first, low, high, maps, gaps=2, whole=True, unit=None):
+    step = (high - low) // (maps - gaps) if whole else (high - low) / (maps - gaps)
+    percents = [first] + [low + step * k for k in range(maps - 1)]
+    return [(image_size if unit is None else unit) * percent / 100 for percent in percents]
+
+
+# Chapter 6
+
+
+def shapes(s, s_next, ratios, root=math.sqrt, large=None):
+    large = math.sqrt(s * s_next) if large is None else large
+    found = [(s, s), (large, large)]
+    for r in ratios:
+        found += [(s * root(r), s / root(r)), (s / root(r), s * root(r))]
+    return torch.tensor(found)
+
+
+def shapes_of_another_port(s, s_next, ratios):
+    rows = shapes(s, s_next, ratios)
+    return torch.cat([rows[:2], rows[2::2], rows[3::2]])
+
+
+# Chapter 7
+
+
+def grid(cells, spacing, shapes, half=0.5, indexing="ij"):
+    at = (torch.arange(cells) + half) * spacing
+    cy, cx = torch.meshgrid(at, at, indexing=indexing)
+    boxes = [(x, y, *s) for y, x in zip(cy.ravel(), cx.ravel(), strict=True) for s in shapes]
+    return torch.tensor(boxes)
+
+
+def grid_shape_by_shape(cells, spacing, shapes):
+    return torch.cat([grid(cells, spacing, shape[None]) for shape in shapes])
+
+
+COUNTS = (8750, 8752, 7308, 8731)
+
+
+# Chapter 8
+
+
+def greedy_row_by_row(overlap):
+    prior = []
+    for row in overlap:
+        order = [p for p in row.argsort(descending=True).tolist() if p not in prior]
+        prior.append(order[0] if order and row[order[0]] > 0 else -1)
+    return torch.tensor(prior)
+
+
+def fill_up(overlap, taken, threshold, strict=False, keep=True):
+    value, best = overlap.max(0)
+    enough = value > threshold if strict else value >= threshold
+    best = torch.where(enough, best, -1)
+    return torch.where(taken >= 0, taken, best) if keep else best
+
+
+@cache
+def scenes():
+    scenes = Scenes(20)
+    targets = [scenes[i][1] for i in range(20)]
+    return make_targets([t["boxes"] / 300 for t in targets], [t["labels"] for t in targets], 13)
+
+
+def positives(threshold):
+    return int(match(PRIORS, scenes(), threshold).positive.sum())
+
+
+def above(threshold):
+    overlap = iou(cxcywh_to_xyxy(PRIORS), scenes().boxes)  # [B, P, G]
+    return int((overlap.amax(-1) >= threshold).sum())
+
+
+FLAT = cxcywh_to_xyxy(
+    torch.tensor([[148, 148, 32, 10], [148, 148, 42, 21]]) / 300
+)  # one vanishes under argmax
+FRIENDS = torch.tensor([[0.1, 0.1, 0.5, 0.5], [0.5, 0.5, 0.9, 0.9]])
+
+# Chapter 10
+
+
+def mine(loss, positive, ratio, keep_out=True, cap=True, easiest=False):
+    ranked = (
+        loss.masked_fill(positive, -math.inf if not easiest else math.inf) if keep_out else loss
+    )
+    wanted = int(ratio * positive.sum())
+    if cap:
+        wanted = min(wanted, int((~positive).sum()))
+    chosen = torch.zeros_like(positive)
+    chosen[ranked.argsort(descending=not easiest)[:wanted]] = True
+    return chosen if keep_out else chosen & ~positive
+
+
+def focal(logits, labels, gamma, easy=False, label=None):
+    p = logits.softmax(1)
+    p = p[:, label] if label is not None else p[torch.arange(len(labels)), labels]
+    return -((p if easy else 1 - p) ** gamma) * p.log()
+
+
+@cache
+def on_the_first_car_with_its_label():
+    from ssd_tutorial._files import data_path
+    from ssd_tutorial.boxes import decode
+    from ssd_tutorial.datasets import open_dataset
+    from ssd_tutorial.weights.file import load_weights
+
+    network = load_weights(data_path("weights/scenes_slim300.safetensors")).network.eval()
+    image, target = open_dataset("scenes", "val")[0]
+    boxes = target["boxes"].as_subclass(torch.Tensor) / 300
+    positive = match(PRIORS, make_targets([boxes], [target["labels"]], 13)).positive[0]
+    with torch.inference_mode():
+        logits, offsets = network(image[None])
+    background = logits[0].softmax(-1)[:, 0].masked_fill(positive, 2)
+    ten = background.topk(10, largest=False).indices
+    return int((iou(boxes[:1], decode(offsets[0, ten], PRIORS[ten])) >= 0.5).sum())
+
+
+# Chapter 11
+
+
+def sides(scale, aspect, root=math.sqrt, fit=lambda a, s: min(max(a, s * s), 1 / s / s)):
+    aspect = fit(aspect, scale)
+    return scale * root(aspect), scale / root(aspect)
+
+
+def sides_cut(scale, aspect):
+    return tuple(min(1.0, side) for side in sides(scale, aspect, fit=lambda a, s: a))
+
+
+def cropped(boxes, crop, keep=None, cut=True, moved=True):
+    middle = (boxes[:, :2] + boxes[:, 2:]) / 2
+    inside = ((middle > crop[:2]) & (middle < crop[2:])).all(1) if keep is None else keep
+    rows = []
+    for x0, y0, x1, y1 in boxes[inside].tolist():
+        left, top, right, bottom = crop.tolist()
+        if cut:
+            x0, y0, x1, y1 = max(x0, left), max(y0, top), min(x1, right), min(y1, bottom)
+        rows.append([x0 - left, y0 - top, x1 - left, y1 - top] if moved else [x0, y0, x1, y1])
+    return torch.tensor(rows).reshape(-1, 4)
+
+
+def touching(boxes, crop):
+    return ((boxes[:, :2] < crop[2:]) & (boxes[:, 2:] > crop[:2])).all(1)
+
+
+def inside(boxes, crop):
+    return ((boxes[:, :2] >= crop[:2]) & (boxes[:, 2:] <= crop[2:])).all(1)
+
+
+SHOWS_HALF, SHOWS_ALL = [0.3, 0.4, 0.52, 0.6], [0.1, 0.3, 0.9, 0.8]
+
+
+# Chapter 12
+
+
+def rate(step, total, highest, warmup, first=1, turn=math.pi, cosine_from=None):
+    warm = round(warmup * total)
+    if step < warm:
+        return highest * (step + first) / warm
+    start = warm if cosine_from is None else cosine_from
+    return highest * (1 + math.cos(turn * (step - start) / (total - start))) / 2
+
+
+def rate_on_lines(step, total, highest, warmup):
+    warm = round(warmup * total)
+    return highest * ((step + 1) / warm if step < warm else (total - step) / (total - warm))
+
+
+def best_threshold_of_sorted(scores, correct, num_objects):
+    kept = torch.arange(1, len(scores) + 1)
+    return scores[(2 * correct.cumsum(0) / (kept + num_objects)).argmax()]
+
+
+# Chapter 16
+
+
+def pairs_of(boxes, labels, threshold, *, diagonal=1, same=True):
+    near = iou(boxes, boxes) >= threshold
+    if same:
+        near = near & (labels[:, None] == labels)
+    return near.triu(diagonal).nonzero()
+
+
+def both_ways(boxes, labels, threshold):
+    near = (iou(boxes, boxes) >= threshold) & (labels[:, None] == labels)
+    return (near & ~torch.eye(len(boxes), dtype=torch.bool)).nonzero()
+
+
+def precision_at(scores, right, threshold):
+    return right[scores >= threshold].double().mean()
+
+
+def down_to_the_first_fall(scores, right, least):
+    kept = 1.0
+    for score in sorted(scores.tolist(), reverse=True):
+        if precision_at(scores, right, score) < least:
+            return kept
+        kept = score
+    return kept
+
+
+def precise_ones(scores, right, least):
+    return sorted(s for s in scores.tolist() if precision_at(scores, right, s) >= least)
+
+
+# Chapter 15
+
+
+def stairs(iteration, highest, milestones, warmup, late=False, once=False, first=1):
+    passed = sum(iteration > m if late else iteration >= m for m in milestones)
+    if iteration < warmup:
+        return highest * (iteration + first) / warmup
+    return highest / 10 ** (min(1, passed) if once else passed)
+
+
+# Chapter 9
+
+
+def bent(d, at=1.0, less=0.5):
+    return torch.where(d.abs() < at, d**2 / 2, d.abs() - less)
+
+
+def entropy(scores, labels, top=0.0):
+    powers = (scores - top).exp()
+    right = powers[torch.arange(len(labels)), labels]
+    return -(right / powers.sum(dim=1)).log()
+
+
+def whole_loss(*case, kind="", alpha=None, least=1):
+    """By hand, with one thing done wrong."""
+    scores, offsets, wanted, labels, counted, given = case
+    alpha, positive = given if alpha is None else alpha, labels > 0
+    classes = scores.logsumexp(2) - scores.gather(2, labels[..., None])[..., 0]
+    boxes = bent(offsets - wanted).sum(2)
+    n = positive.sum().clamp(min=least)
+    if kind == "images":
+        each = (classes * counted + alpha * boxes * positive).sum(1)
+        return (each / positive.sum(1)).mean()
+    n = counted.sum() if kind == "counted" else n
+    classes = classes.sum() if kind == "all" else classes[counted].sum()
+    boxes = boxes[counted if kind == "negatives" else positive].sum()
+    return classes / n + alpha * (boxes if kind == "boxes" else boxes / n)
+
+
+# Chapter 13
+
+
+def keep(boxes, scores, threshold):
+    """Greedy suppression, as a mask in the order of the boxes."""
+    alive = torch.zeros(len(scores), dtype=torch.bool)
+    for i in scores.argsort(descending=True).tolist():
+        alive[i] = not (iou(boxes[[i]], boxes[alive]) > threshold).any()
+    return alive
+
+
+def moved_apart(step):
+    def one_call(boxes, scores, labels, threshold):
+        return keep(boxes + labels[:, None] * step(boxes), scores, threshold)
+
+    return one_call
+
+
+def in_order_of_score(boxes, scores, labels, threshold):
+    order = scores.argsort(descending=True)
+    far = 2 * boxes.abs().max() + 1
+    return keep((boxes + labels[:, None] * far)[order], scores[order], threshold)
+
+
+def faded(boxes, scores, threshold, fade, again=True):
+    new, left = scores.clone(), list(range(len(scores)))
+    while left:
+        best = max(left, key=lambda i: (new if again else scores)[i].item())
+        left.remove(best)
+        for i in left:
+            overlap = iou(boxes[[best]], boxes[[i]]).item()
+            new[i] *= fade(overlap) if overlap > threshold else 1
+    return new
+
+
+# Chapter 14
+
+
+def eleven(recall, precision, points=range(11), unit=10, envelope=True):
+    total = 0
+    for k in points:
+        at = k / unit if unit else k * 0.1
+        reached = [p for r, p in zip(recall, precision, strict=True) if r >= at]
+        total += (max(reached) if envelope else reached[0]) if reached else 0
+    return total / len(points)
+
+
+def coco_verdicts(overlap, threshold, free=True, pick=max, takes=True):
+    taken, hits = set(), []
+    for row in overlap.tolist():
+        places = [g for g in range(len(row)) if not (free and g in taken)]
+        if pick is min:  # the first that fits
+            places = [g for g in places if row[g] >= threshold][:1]
+        best = max(places, key=lambda g: row[g], default=None)
+        hit = best is not None and row[best] >= threshold and best not in taken
+        if hit and takes:
+            taken.add(best)
+        hits.append(hit)
+    return hits
+
+
+PLANTED = {
+    "04.1": [
+        (0.04 / 0.32, "counts the overlap twice"),
+        (0.04 / 0.16, "area of one box"),
+        (0.04, "the upper half"),
+        (0.5, "from the larger xmin"),
+    ],
+    "04.2": [
+        (iou_without_clamp, "come out negative"),
+        (iou_without_subtraction, "take it off once"),
+        (iou_of_inclusive_pixels, "You add 1"),
+        (lambda a, b: iou(a, b).diagonal(), "[N, 1, 4]"),
+    ],
+    "04.3": [
+        (lambda b, p: offsets(b, p, variances=(1, 1, 1, 1)), "division by the variances"),
+        (lambda b, p: offsets(b, p, variances=(10, 10, 5, 5)), "You multiply by the variances"),
+        (lambda b, p: offsets(b, p, unit=b), "in sizes of the box"),
+        (lambda b, p: offsets(b, p, log=lambda x: x), "Its logarithm"),
+        (lambda b, p: offsets(b, p, log=torch.log2), "which function does that"),
+        (lambda b, p: (b - p) / p[2], "If the box lies one whole width"),
+    ],
+    "04.4": [
+        (0.5, "half of the box is still covered"),
+        (0.667, "still covered. Asked is the way"),
+        (0.2, "in small steps"),
+    ],
+    "05.1": [
+        (0.34, "over six maps"),
+        (0.37, "rounds the step"),
+        (0.55, "One too far"),
+        (0.5, "Which k".lower()),
+    ],
+    "05.2": [
+        (lambda *case: caffe_sizes(*case, whole=False), "You use the exact step"),
+        (lambda *case: caffe_sizes(*case, gaps=1), "too short by one map"),
+        (lambda *case: caffe_sizes(*case, unit=1), "These are fractions"),
+        (lambda *case: caffe_sizes(*case, unit=100), "These are percents"),
+        (lambda *case: caffe_sizes(*case)[1:], "start at `low`"),
+    ],
+    "05.3": [
+        ("paper", "the exact step"),
+        ("naive_m6", "covers all six maps"),
+        ("caffe300_coco", "COCO's objects"),
+        ("caffe", "has the names"),
+        ("caffe512_voc", "What is the step"),
+    ],
+    "05.4": [
+        (0.9766, "ratio of two sides"),
+        (1.0, "Nothing changes for SSD300"),
+        (0.5, "makes the twin"),
+    ],
+    "06.1": [
+        ((0.1414, 0.2828), "This box is high"),
+        ((0.4, 0.2), "twice the area"),
+        ((0.4, 0.1), "four times as wide"),
+        ((0.2, 0.2), "Two conditions"),
+    ],
+    "06.2": [
+        (shapes_of_another_port, "the order of another port"),
+        (lambda *case: shapes(*case, root=lambda r: r), "take the root"),
+        (lambda s, t, r: shapes(s, t, r, large=(s + t) / 2), "ordinary mean"),
+        (lambda s, t, r: shapes(s, t, r, large=t), "stands on the next map"),
+        (lambda s, t, r: torch.cat([shapes(s, t, r)[:1], shapes(s, t, r)[2:]]), "its inverse: a"),
+        (lambda s, t, r: shapes(s, t, r) * torch.tensor([1, 1.1]), "Divide your widths"),
+        (lambda s, t, r: shapes(s, t, r).flip(0), "Keep it"),
+    ],
+    "06.3": [
+        (1, "no ratio to blame"),
+        (6, "There are six shapes"),
+        (3, "area of the small square"),
+    ],
+    "06.4": [
+        (2, "below 1"),
+        (1 / 3, "A lighthouse is that slim"),
+        (1, "Measure it"),
+        (0.7, "for each of the three ratios"),
+    ],
+    "07.1": [
+        (8732, "This is SSD300"),
+        (32766, "Not every map has 6"),
+        (24532, "pattern"),
+        (24564 - 5461, "A box is missing"),
+        (100, "Square each"),
+    ],
+    "07.2": [
+        (lambda *case: grid(*case, indexing="xy"), "walk down the columns"),
+        (grid_shape_by_shape, "All cells for the first shape"),
+        (lambda *case: grid(*case, half=0), "on the cells' corners"),
+        (lambda *case: 300 * grid(*case), "in its middle"),
+        (lambda c, s, shapes: grid(c, s, shapes[:1]), "[cells, cells, n, 4]"),
+        (lambda c, s, shapes: grid(c, s, shapes.flip(1)), "The second cell"),
+    ],
+    "07.3": [
+        (19, "This many cells"),
+        (120, "You count the corner cell twice"),
+        (60, "one side of the picture"),
+        (0, "Caffe steps by 32"),
+        (7, "10 cells a side"),
+    ],
+    "07.4": [
+        ({count: [4, 6, 6, 6, 4, 4] for count in COUNTS}, "all give 8732"),
+        ({count: [4, 6, 6, 6, 6, 4] for count in COUNTS}, "How far is the count"),
+        ({count: [9, 9, 9, 9, 9, 9] for count in COUNTS}, "Change a few entries"),
+        (dict.fromkeys(COUNTS, "six"), "Change a few entries"),
+        ({8750: [4, 6, 6, 6, 4, 4]}, "Change a few entries"),
+    ],
+    "07.5": [
+        (114, "with their centre outside"),
+        (8732 - 2869, "So many stay inside"),
+        (Later(lambda: int((PRIORS > 1).any(1).sum())), "You compare centres and sizes"),
+        (4000, "easier seen in xyxy"),
+    ],
+    "08.1": [
+        ([1, -1, 1, -1, -1], "Ground truth 0 has no prior at all"),
+        ([0, -1, 1, -1, -1], "You serve ground truth 0 first"),
+        ([1, 0, -1, -1, -1], "The first step is right"),
+        ([2, 1, 2, 0, 0], "count ground truths from 0"),
+        ([1, 0, 1], "A list of 5"),
+        ([0, 0, 0, 0, 0], "cross out its row"),
+    ],
+    "08.2": [
+        (lambda overlap: overlap.argmax(1), "this is the argmax rule"),
+        (greedy_row_by_row, "in their order in the file"),
+        (lambda overlap: overlap.argmax(0), "Start from G times -1"),
+        (lambda overlap: overlap.max(1).values, "Start from G times -1"),
+        (lambda overlap: torch.full((len(overlap),), -1), "not one row after the other"),
+    ],
+    "08.3": [
+        (lambda *case: fill_up(*case, strict=True), "at least, not above"),
+        (lambda o, taken, t: fill_up(o, taken, 0), "Where is the threshold?"),
+        (lambda *case: fill_up(*case, keep=False), "You never look at `taken`"),
+        (lambda o, taken, t: fill_up(o, taken, 2), "`max` over a dimension"),
+        (lambda o, taken, t: taken + 1, "it is the answer"),
+        (lambda o, taken, t: o.argmax(1), "its own column"),
+    ],
+    "08.4": [
+        (FLAT * 300, "These look like pixels"),
+        (FLAT.flip(0), "in the other order"),
+        (FLAT[:1], "two rows xmin"),
+        (FLAT[[0, 0]], "Make one clearly smaller"),
+        (FRIENDS, "the same favourite"),
+        (FLAT.flip(1), "two rows xmin"),
+    ],
+    "08.5": [
+        (Later(lambda: 1 - positives(0.6) / positives(0.5)), "the share that is lost"),
+        (Later(lambda: above(0.6) / above(0.5)), "let `match` count"),
+        (Later(lambda: positives(0.5) / positives(0.6)), "A number such as"),
+        (0.999, "`match` takes the threshold"),
+    ],
+    "09.1": [
+        (4.4 + math.log(4), "These are plain sizes"),
+        (0.08 + 4.5 + 0.5 + math.log(4), "past the bend"),
+        (3.08 / 4 + math.log(4), "the mean of the four"),
+        (3.08 + math.log10(4), "base 10"),
+        (3.08, "What does the class cost"),
+        (5, "Ask of each difference"),
+        (-1, "A number such as"),
+    ],
+    "09.2": [
+        (lambda d: d.abs(), "This is L1"),
+        (lambda d: d**2 / 2, "This is L2"),
+        (lambda d: bent(d**2), "You square first"),
+        (lambda d: torch.where(d < 1, d**2 / 2, d - 0.5), "compare its size with 1"),
+        (lambda d: bent(d, less=0), "What does the parabola give at 1"),
+        (lambda d: bent(d).sum(), "keeps its place"),
+        (lambda d: 2 * bent(d), "`abs` first"),
+    ],
+    "09.3": [
+        (lambda s, y: -entropy(s, y), "is its opposite"),
+        (lambda s, y: (-entropy(s, y)).exp(), "This is the probability"),
+        (lambda s, y: entropy(s, y), "Adding the same number"),
+        (lambda s, y: entropy(s, y, top=s.max()), "Adding the same number"),
+        (lambda s, y: entropy(s, y, top=s.amax(1, keepdim=True)), "Adding the same number"),
+        (lambda s, y: entropy(s, y) / math.log(2), "Softmax: e to the power"),
+        (lambda s, y: entropy(s, y).mean(), "one a row"),
+    ],
+    "09.4": [
+        (lambda *case: whole_loss(*case, kind="images"), "positives of the whole batch"),
+        (lambda *case: whole_loss(*case, kind="counted"), "all priors that count"),
+        (lambda *case: whole_loss(*case, kind="all"), "Only those that count"),
+        (lambda *case: whole_loss(*case, kind="negatives"), "has no box to find"),
+        (lambda *case: whole_loss(*case, kind="boxes"), "Only one of your two parts"),
+        (lambda *case: whole_loss(*case, least=0), "What is 0 divided by 0"),
+        (lambda *case: whole_loss(*case, alpha=1), "with a label above 0"),
+        (lambda *case: case[0].mean(0), "without `dim`"),
+    ],
+    "09.5": [
+        (2.64, "drags it far off"),
+        (1.1, "This is the median"),
+        (1.05, "the fifth still pulls"),
+        (9, "for each of the tries"),
+    ],
+    "10.1": [
+        ([20 / 8732, 1 / 3], "divide by the negatives"),
+        ([100 * 20 / 8732, 25], "these are per cent"),
+        ([0.5, 0.5], "a share of the loss is a share of the priors"),
+        (0.25, "A list of 2 numbers"),
+    ],
+    "10.2": [
+        (partial(mine, keep_out=False, cap=False), "take part in your ranking"),
+        (partial(mine, cap=False), "what torchvision does"),
+        (partial(mine, easiest=True), "the easiest ones"),
+        (lambda loss, positive, ratio: loss, "Start from `torch.zeros_like"),
+        (lambda loss, positive, ratio: positive, "Keep it out of the ranking"),
+        (lambda loss, positive, ratio: ~positive, "Two numbers limit the count"),
+    ],
+    "10.3": [
+        ([0, 2, 6], "fewer positives"),
+        ([0, 0, 2], "wanted with all priors"),
+        ([1, 1, 1], "how many negatives are wanted"),
+        (2, "A list of 3 numbers"),
+    ],
+    "10.4": [
+        (partial(focal, easy=True), "keeps the easy priors"),
+        (partial(focal, label=0), "judged by its own class"),
+        (lambda logits, labels, gamma: logits.sum(), "No mean and no sum"),
+        (lambda logits, labels, gamma: 0.5 * focal(logits, labels, gamma), "power of 0"),
+        (lambda logits, labels, gamma: focal(logits, labels, 2 * gamma), "p is exp"),
+    ],
+    "10.5": [
+        (Later(on_the_first_car_with_its_label), "all labels in place"),
+        (5, "Match again"),
+        (12, "A number such as"),
+    ],
+    "11.1": [
+        (2 / 3, "a quotient of sides"),
+        (0.4, "the paper's smallest area"),
+        (0.04, "the IoU with the whole picture"),
+        (0.5, "Which crop is best?"),
+        (1.5, "A number such as"),
+    ],
+    "11.2": [
+        ([SHOWS_ALL, SHOWS_HALF], "in the other order"),
+        ([SHOWS_HALF], "two lists xmin"),
+        ([[30, 40, 52, 60], [10, 30, 90, 80]], "two lists xmin"),
+        ([SHOWS_ALL, SHOWS_ALL], "lies inside the object"),
+        ([SHOWS_HALF, SHOWS_HALF], "lies inside the crop"),
+    ],
+    "11.3": [
+        (lambda s, a: sides(s, a, root=lambda x: x), "a root is missing"),
+        (lambda s, a: sides(s, a, fit=lambda a, s: a), "larger than the picture"),
+        (sides_cut, "and the area shrinks with it"),
+        (lambda s, a: sides(math.sqrt(s), a), "take the scale for the area"),
+        (lambda s, a: (s, s), "Without bending"),
+    ],
+    "11.4": [
+        (lambda b, c: cropped(b, c, touching(b, c)), "no more than an ear"),
+        (lambda b, c: cropped(b, c, inside(b, c)), "A centre is enough"),
+        (lambda b, c: cropped(b, c, cut=False), "reach outside the crop"),
+        (lambda b, c: cropped(b, c, moved=False), "count from the corner of the whole"),
+        (lambda b, c: b, "The centre is the mean"),
+        (lambda b, c: 2 * cropped(b, c), "Cut first"),
+    ],
+    "11.5": [
+        (1 / 4, "What about the other half?"),
+        (0.5 + 0.5 / 2.5**2, "You squared the mean ratio"),
+        (0.5 + math.log(4) / 6, "An area has two"),
+        (0.9, "a picture fills 1 / r²"),
+        (16, "A number such as"),
+    ],
+    "12.1": [
+        (math.log(13), "This is the cross-entropy of one prior"),
+        (3 * math.log(13), "The positive itself"),
+        (4 * math.log(12), "The background is a class"),
+        (4 * math.log2(13), "to base 2"),
+        (1.0, "what is the cross-entropy"),
+    ],
+    "12.2": [
+        ((20, 625), "in the other order"),
+        ((10_000, 20), "One step is one batch"),
+        ((625, 1.25), "You divide the steps"),
+        ((625, 0), "A sample is one picture"),
+    ],
+    "12.3": [
+        (lambda *case: rate(*case, first=0), "moves nothing"),
+        (lambda *case: rate(*case, turn=2 * math.pi), "a whole turn"),
+        (lambda *case: rate(*case, cosine_from=0), "starts with the run"),
+        (rate_on_lines, "a straight line. Asked"),
+        (lambda step, total, highest, warmup: highest, "How many steps has the warm-up"),
+        (lambda step, total, highest, warmup: 2 * highest, "Print it for every step"),
+    ],
+    "12.4": [
+        (lambda scores, correct, n: scores.min(), "You keep everything"),
+        (lambda scores, correct, n: scores.max(), "You keep one detection"),
+        (lambda scores, correct, n: 0.5, "a habit"),
+        (best_threshold_of_sorted, "Compute it with each score"),
+        (lambda scores, correct, n: 50, "One of the scores will do"),
+    ],
+    "12.5": [
+        (4 * 9 * 64 + 26 * 9 * 128, "has a bias too"),
+        (30, "Each has 3 x 3 weights"),
+        (1_000_000, "Build"),
+    ],
+    "16.1": [
+        ([256, 120, 384, 264], "These are the edges"),
+        ([257, 121, 385, 265], "You move all four"),
+        ([321, 193, 448, 336], "for a corner"),
+        ([257, 121, 128, 144], "how COCO writes"),
+        ([193, 161, 288, 352], "You multiply x by the height"),
+        ([0.4, 0.25, 0.6, 0.55], "centre and size"),
+    ],
+    "16.2": [
+        ([192, 108], "the size of the prior"),
+        ([96, 54], "a quarter of the area"),
+        ([76.4, 135.8], "in the other order"),
+        ([21.2, 21.2], "one of those?"),
+        ([30, 30], "Let the object lie inside"),
+    ],
+    "16.3": [
+        (torch.tensor([10.0, 140.0, 290.0, 160.0]), "These look like pixels"),
+        (torch.tensor([0.2, 0.2, 0.7, 0.6]), "Change the shape"),
+        (torch.tensor([0.1, 0.1, 0.12, 0.9]), "Width times height"),
+        (torch.tensor([0.1, 0.4, 0.9, 0.6]), "What has another shape"),
+        (torch.tensor([0.9, 0.4, 0.1, 0.6]), "four numbers between"),
+    ],
+    "16.4": [
+        (lambda *case: pairs_of(*case, diagonal=0), "Every box overlaps itself"),
+        (both_ways, "You have each pair twice"),
+        (lambda *case: pairs_of(*case, same=False), "never look at the labels"),
+        (lambda boxes, labels, t: iou(boxes, boxes) >= t, "is a table [N, N]"),
+    ],
+    "16.5": [
+        (down_to_the_first_fall, "You stop where"),
+        (lambda *case: precise_ones(*case)[-1], "You take the highest"),
+        (lambda scores, right, least: least, "no promise"),
+        (lambda scores, right, least: scores.min(), "What is their mean?"),
+        (lambda scores, right, least: 90, "One of the scores will do"),
+        (lambda *case: precise_ones(*case)[-2], "Try every score"),
+    ],
+    "14.1": [
+        (0.55, "the chapter's own"),
+        (3 / 11, "rule of eleven points"),
+        (1 / 16, "You call B a duplicate"),
+        (0.5, "all objects that there are"),
+        (0.3, "Write the table again"),
+    ],
+    "14.2": [
+        (lambda r, p: eleven(r, p, envelope=False), "better one, at a higher recall"),
+        (lambda r, p: eleven(r, p, range(1, 11)), "You leave out recall 0"),
+        (lambda r, p: eleven(r, p, unit=None), "0.1 * 3 is 0.30000000000000004"),
+        (lambda r, p: sum(p) / len(p), "which entries have at least this recall"),
+    ],
+    "14.3": [
+        ([True] * 30, "both rules give 1"),
+        ([True] * 4, "point at recall 0 comes for free"),
+        ([True] * 31, "two hits, then a false box"),
+        ([True] * 28, "figure with the staircase"),
+    ],
+    "14.4": [
+        (lambda o, t: coco_verdicts(o, t, free=False), "This is VOC's rule"),
+        (lambda o, t: coco_verdicts(o, t, pick=min), "first free object that overlaps enough"),
+        (lambda o, t: coco_verdicts(o, t, takes=False), "An object can be found once"),
+        (lambda o, t: [False] * len(o), "leave out the objects that are taken"),
+    ],
+    "14.5": [
+        (15, "divides by the union"),
+        (14, "shifted down as well"),
+        (2 / 0.25, "they cover together"),
+    ],
+    "15.1": [
+        (120_000 / 16_551, "An iteration is a whole batch"),
+        (60_000 * 32 / 16_551, "the paper's first schedule"),
+        (16_551 / 3_840_000, "You divide the other way round"),
+        (1000, "How many pictures does one iteration take"),
+    ],
+    "15.2": [
+        (2 * 19 * 19 * 1024 * 9 * 512, "is both at once"),
+        (19 * 19 * 1024 * 13 * 13 * 512, "looks at nine of them"),
+        (19 * 19 * 1024 * 512, "at more than one pixel"),
+        (19 * 19 * 1024 * 9, "at all channels of its input"),
+        (1_000_000, "How many numbers does the layer put out"),
+    ],
+    "15.3": [
+        (lambda *case: stairs(*case, late=True), "one iteration late"),
+        (lambda *case: stairs(*case, once=True), "Each milestone divides again"),
+        (lambda *case: stairs(*case, first=0), "moves nothing"),
+        (lambda i, highest, milestones, warmup: highest, "How many milestones"),
+        (lambda i, highest, milestones, warmup: 2 * highest, "Print it for the first"),
+    ],
+    "15.4": [
+        (lambda ns: [n / max(1, sum(ns)) for n in ns], "divides by their number too"),
+        (lambda ns: [1.0] * len(ns), "where positives are few"),
+        (lambda ns: [max(1, sum(ns)) / max(1, n) for n in ns], "The other way round"),
+        (lambda ns: [2.0] * len(ns), "A process has divided its sum"),
+    ],
+    "15.5": [
+        (20, "You count the activations alone"),
+        (32, "This is for bfloat16"),
+        (3, "is in bytes"),
+    ],
+    "13.1": [
+        ([8732 * 81, 400 * 81, 200], "count the background"),
+        ([8732 * 80, 400, 200], "for each class by itself"),
+        ([8732, 32000, 200], "one score for every class"),
+    ],
+    "13.2": [
+        ([1, 0, 0, 1, 1], "as they are listed"),
+        ([0, 1, 0, 1, 1], "falls to a box that has fallen"),
+        ([0, 1, 1, 1, 0], "not more than the threshold"),
+        ([1, 1, 1, 1, 1], "Whom does that box cross out"),
+    ],
+    "13.3": [
+        (lambda b, s, c, t: keep(b, s, t), "the labels have no effect"),
+        (moved_apart(lambda boxes: 1), "in pixels"),
+        (moved_apart(lambda boxes: boxes.max() + 1), "negative coordinates"),
+        (in_order_of_score, "in the order of the list"),
+        (lambda b, s, c, t: keep(b, s, t).nonzero()[:, 0], "N times False"),
+        (lambda b, s, c, t: torch.ones_like(c), "take the classes apart"),
+    ],
+    "13.4": [
+        (torch.tensor([[60.0, 60, 190, 180], [98, 60, 228, 180]]), "look like pixels"),
+        (torch.tensor([[0.2, 0.2, 0.6, 0.6], [0.21, 0.2, 0.61, 0.6]]), "on the same object"),
+        (torch.tensor([[0.2, 0.2, 0.6, 0.6], [0.5, 0.2, 0.9, 0.6]]), "move the boxes a little"),
+        (torch.tensor([[0.2, 0.2, 0.6, 0.6], [0.36, 0.2, 0.76, 0.6]]), "need not lie exactly"),
+        ([0.2, 0.6], "two rows"),
+    ],
+    "13.5": [
+        (lambda b, s, t: faded(b, s, t, lambda overlap: 0), "as it was"),
+        (lambda b, s, t: faded(b, s, t, lambda o: 1 - o, again=False), "order of the old scores"),
+        (lambda b, s, t: faded(b, s, t, lambda overlap: overlap), "keeps more of it"),
+        (lambda b, s, t: faded(b, s, 0.0, lambda o: 1 - o), "has its turn, and leaves"),
+        (lambda b, s, t: s[:1], "scores.clone()"),
+    ],
+}
+
+
+def _first_hint(id: str, answer) -> str:
+    answer = answer.make() if isinstance(answer, Later) else answer
+    verdict = examine(find(id), answer)
+    assert verdict.status == "failed", verdict.text
+    assert "Must hold: " in verdict.text
+    assert "Yours: " in verdict.text
+    return " ".join(verdict.text.split()).split("Hint 1 of ")[1]
+
+
+@pytest.mark.parametrize(
+    ("id", "answer", "words"),
+    [
+        pytest.param(id, answer, words, id=f"{id}-{words}")
+        for id, planted in PLANTED.items()
+        for answer, words in planted
+    ],
+)
+def test_a_planted_mistake_gets_its_own_hint(id, answer, words):
+    assert words in _first_hint(id, answer)
+
+
+@pytest.mark.parametrize("exercise", all_exercises(), ids=lambda exercise: exercise.id)
+def test_every_mistake_that_an_exercise_knows_is_planted(exercise):
+    hints = [_first_hint(exercise.id, answer) for answer, _ in PLANTED[exercise.id]]
+    for mistake in exercise.mistakes:
+        assert any(mistake.hint in hint for hint in hints), f"nobody makes it: {mistake.hint}"
+
+
+class Unspeakable:
+    def __repr__(self):
+        raise RuntimeError
+
+
+class UnspeakableError(Exception):
+    def __str__(self):
+        raise RuntimeError
+
+
+def raises_it(*args):
+    raise UnspeakableError
+
+
+ENDLESS = []
+ENDLESS.append(ENDLESS)
+VALUES = [
+    "text", b"", 1j, float("nan"), float("inf"), -(10**400), [], {}, {1: 2}, set(), [[1], [2, 3]],
+    torch.empty(0), torch.full((2, 4), float("nan")), torch.ones(5, dtype=torch.bool),
+    torch.eye(3).to_sparse(), object(), Unspeakable(), ENDLESS, ValueError(), int,
+]  # fmt: skip
+FUNCTIONS = [lambda value=value: value for value in VALUES] + [
+    lambda *args: "text",
+    lambda *args: torch.tensor(float("nan")),
+    lambda *args: torch.zeros(1, 1, 1, 1),
+    lambda *args: args,
+    lambda *args: args[0],
+    lambda *args: Unspeakable(),
+    lambda *args: ENDLESS,
+    raises_it,
+]
+
+
+@pytest.mark.parametrize("exercise", all_exercises(), ids=lambda exercise: exercise.id)
+def test_no_answer_whatever_raises_or_passes(exercise):
+    for answer in VALUES + FUNCTIONS:
+        verdict = examine(exercise, answer)
+        assert verdict.status != "passed"
+        assert exercise.id in verdict.text

@@ -1,0 +1,177 @@
+"""The environment report: what it finds missing, how to mend it, and what it must not tell."""
+
+import importlib.metadata
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from ssd_tutorial import _files as data_files
+from ssd_tutorial import datasets
+from ssd_tutorial.cli import check_env
+
+
+def run(**environment):
+    """The command as a reader types it; (exit code, what it printed)."""
+    done = subprocess.run(
+        [sys.executable, "-m", "ssd_tutorial.cli.check_env"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+    )
+    assert done.stderr == ""
+    return done.returncode, done.stdout
+
+
+def plant(folder: Path, name: str, source: str) -> str:
+    """A package that shadows the installed one; the PYTHONPATH that puts it first."""
+    (folder / f"{name}.py").write_text(source)
+    return str(folder)
+
+
+def test_whole_environment_passes_and_names_every_requirement():
+    code, text = run(SSD_TUTORIAL_BCCD="")
+    assert code == 0
+    assert "Everything that a chapter needs is here." in text
+    for name in check_env.requirements():
+        assert f" {name} " in text
+        assert importlib.metadata.version(name) in text
+    for line in (
+        "Python 3.",
+        "processor",
+        "bfloat16",
+        "GPU",
+        "live figures",
+        "disk",
+        "weights",
+        "BCCD",
+    ):
+        assert line in text
+    assert "!" not in text
+
+
+def test_missing_module_is_told_with_its_command_and_without_names(tmp_path):
+    home = tmp_path / "zelda"
+    home.mkdir()
+    source = f"raise ImportError({str(home / 'lib' / 'broken.so')!r} + ' (built by zelda)')"
+    code, text = run(PYTHONPATH=plant(tmp_path, "tyro", source), HOME=str(home), LOGNAME="zelda")
+    assert code == 1
+    assert "! tyro" in text
+    assert "~/lib/broken.so (built by USER)" in text
+    assert 'tyro: pip install --upgrade "tyro>=' in text
+    assert "To mend (1):" in text
+    assert "zelda" not in text
+
+
+def test_report_survives_a_broken_torch(tmp_path):
+    """torchvision built for another torch raises RuntimeError on import, not ImportError."""
+    planted = plant(tmp_path, "torch", "raise RuntimeError('operator does not exist')")
+    code, text = run(PYTHONPATH=planted)
+    assert code == 1
+    assert "operator does not exist" in text
+    assert 'torch: pip install --upgrade "torch>=' in text
+    assert "processor" in text
+
+
+def test_package_that_is_not_installed():
+    finding = check_env.check_package("surely-not-a-package", "1.2")
+    assert finding.text == "not installed"
+    assert finding.fix == 'pip install --upgrade "surely-not-a-package>=1.2"'
+
+
+def test_optional_package_needs_no_mending():
+    finding = check_env.check_package("surely-not-a-package", "1.2", "to build the book")
+    assert finding.text == "not installed (needed only to build the book)"
+    assert finding.fix == ""
+
+
+def test_old_package_is_told(monkeypatch):
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "4.9.1")
+    finding = check_env.check_package("tqdm", "4.66")
+    assert "4.9.1, older than 4.66" in finding.text
+    assert finding.fix == 'pip install --upgrade "tqdm>=4.66"'
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [("4.9", "4.66"), ("2.2.0", "2.15.0+cpu"), ("1.0.4", "1.0.4.post1"), ("0.9", "1")],
+)
+def test_versions_compare_as_numbers(older, newer):
+    assert check_env.as_numbers(older) <= check_env.as_numbers(newer)
+    if older != "1.0.4":
+        assert not check_env.as_numbers(newer) <= check_env.as_numbers(older)
+
+
+def test_requirements_come_from_the_package_and_keep_groups_apart():
+    assert "torch" in check_env.requirements()
+    assert "jupyter-book" not in check_env.requirements()
+    assert check_env.requirements("book")["jupyter-book"] == "1.0.4"  # ">=1.0.4,<2"
+    assert "torch" not in check_env.requirements("book")
+
+
+def test_wrong_bccd_folder_is_told(monkeypatch, tmp_path):
+    (tmp_path / "Annotations").mkdir()
+    monkeypatch.setenv("SSD_TUTORIAL_BCCD", str(tmp_path))
+    finding = list(check_env.check_data())[-1]
+    assert finding.text == "the folder that SSD_TUTORIAL_BCCD names has no ImageSets/Main"
+    assert finding.fix.startswith("unset SSD_TUTORIAL_BCCD, or let it name a folder with")
+
+
+def test_bccd_pictures_are_counted(monkeypatch, tmp_path):
+    for part in ("Annotations", "ImageSets/Main", "JPEGImages"):
+        (tmp_path / part).mkdir(parents=True)
+    for number in range(3):
+        (tmp_path / "JPEGImages" / f"{number}.jpg").touch()
+    monkeypatch.setenv("SSD_TUTORIAL_BCCD", str(tmp_path))
+    assert list(check_env.check_data())[-1] == check_env.Finding("BCCD", "3 pictures")
+
+
+def test_full_disk_is_told(monkeypatch, tmp_path):
+    full = SimpleNamespace(total=1e12, used=1e12 - 2e8, free=2e8)
+    monkeypatch.setattr(check_env.shutil, "disk_usage", lambda _: full)
+    finding = check_env.check_disk(tmp_path)
+    assert finding.text == "0.2 GB free"
+    assert finding.fix
+
+
+def test_lab_without_its_halves_in_javascript_is_told(monkeypatch, tmp_path):
+    import jupyter_core.paths
+
+    monkeypatch.setattr(jupyter_core.paths, "jupyter_path", lambda *_: [str(tmp_path)])
+    (tmp_path / "anywidget").mkdir()
+    finding = check_env.check_widgets()
+    assert finding.text == "JupyterLab lacks @jupyter-widgets/jupyterlab-manager"
+    assert "jupyterlab_widgets" in finding.fix
+
+
+def test_unreadable_photographs_are_told(monkeypatch):
+    def lost(name):
+        raise FileNotFoundError("photographs/cat.jpg")
+
+    monkeypatch.setattr(datasets, "load_photograph", lost)
+    monkeypatch.delenv("SSD_TUTORIAL_BCCD", raising=False)
+    finding = next(f for f in check_env.check_data() if f.name == "photographs")
+    assert "photographs/cat.jpg" in finding.text
+    assert finding.fix
+
+
+def test_lost_and_damaged_weights_are_told(monkeypatch, tmp_path):
+    monkeypatch.setattr(data_files, "data_path", lambda name: tmp_path)
+    lost = next(f for f in check_env.check_data() if f.name == "weights")
+    assert "no file of weights is there" in lost.text
+    assert lost.fix
+    (tmp_path / "cut.safetensors").write_bytes(b"not a header")
+    damaged = next(f for f in check_env.check_data() if f.name == "weights")
+    assert "cannot be read" in damaged.text
+    assert "cut.safetensors" in damaged.text
+    assert damaged.fix
+
+
+def test_help_says_what_the_exit_code_means(capsys):
+    with pytest.raises(SystemExit) as done:
+        check_env.main(["--help"])
+    assert done.value.code == 0
+    assert "exit code" in " ".join(capsys.readouterr().out.split())

@@ -1,0 +1,218 @@
+"""Figures are tested by their geometry: where the patches lie, not how the pixels look."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from matplotlib.colors import to_rgb
+
+from ssd_tutorial.boxes import cxcywh_to_xyxy
+from ssd_tutorial.datasets import load_photograph
+from ssd_tutorial.detect import Detections
+from ssd_tutorial.figures import plots
+from ssd_tutorial.presets import PRESETS, get_preset
+from ssd_tutorial.priors import locate, make_priors
+from ssd_tutorial.scales import scales
+from ssd_tutorial.training.log import Step
+
+PRESET = get_preset("caffe300_voc")
+
+
+@pytest.fixture
+def ax():
+    with plt.style.context([plots.STYLE, {"figure.dpi": 40}]):  # small, so that it draws fast
+        figure, axes = plt.subplots()
+        yield axes
+        figure.canvas.draw()  # whatever was drawn can be rendered, without a warning
+        plt.close(figure)
+
+
+def corners(patches):
+    return np.array([[*p.get_xy(), p.get_x() + p.get_width(), p.get_y() + p.get_height()]
+                     for p in patches])  # fmt: skip
+
+
+def test_every_map_of_every_preset_has_its_own_look():
+    for preset in PRESETS.values():
+        names = [feature_map.name for feature_map in preset.maps]
+        assert list(plots.MAP_COLOURS)[: len(names)] == names
+    for sign in ("colour", "line", "marker"):
+        assert len({getattr(look, sign) for look in plots.LOOKS}) == len(plots.LOOKS)
+
+
+def test_a_look_is_found_by_index_and_by_name():
+    assert plots.map_look(2) == plots.map_look("conv8_2")
+    assert plots.map_look("conv8_2").colour == plots.MAP_COLOURS["conv8_2"]
+    for wrong in ("conv4_1", 7, -1):
+        with pytest.raises(ValueError, match="no feature map is called"):
+            plots.map_look(wrong)
+
+
+def linear(colour):
+    c = np.array(to_rgb(colour))
+    return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+
+
+# Machado, Oliveira, Fernandes (2009): full deutan, protan and tritan vision, in linear RGB.
+VISION = {
+    "all cones": np.eye(3),
+    "deutan": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
+               [-0.011820, 0.042940, 0.968881]],
+    "protan": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
+               [-0.003882, -0.048116, 1.051998]],
+    "tritan": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602],
+               [0.004733, 0.691367, 0.303900]],
+}  # fmt: skip
+TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+
+
+@pytest.mark.parametrize("vision", VISION)
+def test_colours_of_maps_can_be_told_apart_by_every_eye(vision):
+    seen = np.array([linear(c) for c in plots.MAP_COLOURS.values()]) @ np.array(VISION[vision]).T
+    xyz = seen.clip(0, 1) @ TO_XYZ.T / (TO_XYZ @ np.ones(3))
+    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    lab = np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], 1)
+    distance = np.linalg.norm(lab[:, None] - lab[None], axis=-1)
+    assert distance[np.triu_indices(len(lab), 1)].min() > 14  # CIE76; 2.3 can barely be told
+
+
+@pytest.mark.parametrize("colour", plots.MAP_COLOURS.values())
+def test_colours_of_maps_stand_out_from_white(colour):
+    luminance = linear(colour) @ [0.2126, 0.7152, 0.0722]
+    assert 1.05 / (luminance + 0.05) >= 3  # WCAG 2.1, 1.4.11: graphical objects
+
+
+def test_an_image_spans_the_unit_square_with_y_downwards(ax):
+    image, _ = load_photograph("cat")
+    plots.show_image(ax, image)
+    assert list(ax.images[0].get_extent()) == [0, 1, 1, 0]
+    assert ax.get_xlim() == (0, 1)
+    assert ax.get_ylim() == (1, 0)
+    height, width = image.shape[1:]
+    assert ax.get_aspect() == height / width
+    shown = image.permute(1, 2, 0).numpy() / 255.0
+    np.testing.assert_allclose(ax.images[0].get_array(), shown, atol=1e-6)
+
+
+def test_fading_mixes_with_white(ax):
+    image = torch.tensor([0.0, 0.5, 1.0]).reshape(3, 1, 1).expand(3, 4, 4)
+    plots.show_image(ax, image, fade=0.5)
+    np.testing.assert_allclose(ax.images[0].get_array()[0, 0], [0.5, 0.75, 1.0])
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (1, 4, 4), (4, 4, 3)])
+def test_an_image_of_another_shape_is_refused(ax, shape):
+    with pytest.raises(ValueError, match=r"\[3, H, W\]"):
+        plots.show_image(ax, torch.zeros(shape))
+
+
+def test_patches_lie_where_the_boxes_are(ax):
+    boxes = torch.tensor([[0.1, 0.2, 0.5, 0.4], [-0.1, 0.0, 1.2, 0.9]])
+    patches = plots.draw_boxes(ax, boxes, ["a", "b"], colour="#0072b2", line="--")
+    np.testing.assert_allclose(corners(patches), boxes, atol=1e-6)
+    assert [text.get_text().strip() for text in ax.texts] == ["a", "b"]
+    np.testing.assert_allclose(ax.texts[0].get_position(), (0.1, 0.2), atol=1e-6)
+    assert patches[0].get_linestyle() == "--"
+
+
+def test_a_label_can_stand_at_the_bottom(ax):
+    plots.draw_boxes(ax, torch.tensor([0.1, 0.2, 0.5, 0.4]), ["a"], label_at="bottom")
+    np.testing.assert_allclose(ax.texts[0].get_position(), (0.5, 0.4), atol=1e-6)
+
+
+def test_labels_that_do_not_fit_the_boxes_are_refused(ax):
+    with pytest.raises(ValueError, match="2 labels for 1 boxes"):
+        plots.draw_boxes(ax, torch.tensor([[0, 0, 1, 1]]), ["a", "b"])
+    assert plots.draw_boxes(ax, torch.zeros(0, 4), []) == []
+
+
+def test_priors_are_drawn_in_the_colours_of_their_maps(ax):
+    indices = [0, 5776, 8731]
+    patches = plots.draw_priors(ax, PRESET, indices)
+    expected = cxcywh_to_xyxy(make_priors(PRESET)[indices])
+    np.testing.assert_allclose(corners(patches), expected, atol=1e-6)
+    colours = [to_rgb(patch.get_edgecolor()) for patch in patches]
+    assert colours == [to_rgb(plots.MAP_COLOURS[n]) for n in ("conv4_3", "conv7", "conv11_2")]
+
+
+def test_indices_of_a_cell_agree_with_locate():
+    for k, row, column in ((0, 0, 0), (1, 18, 3), (3, 2, 4), (5, 0, 0)):
+        places = [locate(PRESET, i) for i in plots.cell_indices(PRESET, k, row, column)]
+        assert [tuple(p) for p in places] == [
+            (k, row, column, box) for box in range(PRESET.maps[k].boxes_per_cell)
+        ]
+    with pytest.raises(IndexError, match="conv9_2 has 5 x 5 cells"):
+        plots.cell_indices(PRESET, 3, 5, 0)
+
+
+def test_shapes_are_those_of_a_cell_around_the_point(ax):
+    patches = plots.draw_shapes(ax, PRESET, 3, centre=(0.5, 0.5))
+    cell = plots.cell_indices(PRESET, 3, 2, 2)
+    boxes = make_priors(PRESET)[list(cell)]
+    boxes[:, :2] = 0.5
+    np.testing.assert_allclose(corners(patches), cxcywh_to_xyxy(boxes), atol=1e-6)
+
+
+def test_scales_are_squares_one_in_the_other(ax):
+    drawn = corners(plots.draw_scales(ax, PRESET))
+    np.testing.assert_allclose(drawn[:, 2] - drawn[:, 0], scales(PRESET)[:-1], atol=1e-6)
+    np.testing.assert_allclose(drawn[:, :2] + drawn[:, 2:], 1, atol=1e-6)
+
+
+def test_centres_are_the_priors_centres(ax):
+    points = plots.draw_centres(ax, PRESET, 2).get_offsets()
+    first = 5776 + 2166
+    expected = make_priors(PRESET)[first : first + 600 : 6, :2]
+    np.testing.assert_allclose(points, expected, atol=1e-6)
+
+
+def test_the_shaded_part_is_what_two_boxes_share(ax):
+    a, b = torch.tensor([0.1, 0.1, 0.5, 0.6]), torch.tensor([0.3, 0.0, 0.9, 0.4])
+    np.testing.assert_allclose(
+        corners([plots.shade_overlap(ax, a, b)])[0], [0.3, 0.1, 0.5, 0.4], atol=1e-6
+    )
+    apart = plots.shade_overlap(ax, a, torch.tensor([0.7, 0.7, 0.9, 0.9]))
+    assert apart.get_width() * apart.get_height() == 0
+
+
+def test_a_legend_names_the_maps(ax):
+    legend = plots.map_legend(ax, PRESET, [0, 5], [plots.swatch("ground truth", fill=False)])
+    names = [text.get_text() for text in legend.get_texts()]
+    assert names == ["ground truth", "conv4_3", "conv11_2"]
+    assert len(plots.map_legend(ax, PRESET).get_texts()) == 6
+
+
+def test_a_heat_map_keeps_its_values_and_draws_contours(ax):
+    values = torch.linspace(0, 1, 20).reshape(4, 5)
+    image = plots.draw_heat_map(ax, values, (0, 5, 0, 4), "IoU", contours=[0.5])
+    np.testing.assert_array_equal(image.get_array(), values)
+    assert list(image.get_extent()) == [0, 5, 0, 4]
+    assert len(ax.figure.axes) == 2  # the map and its colour bar
+    assert ax.figure.axes[1].get_ylabel() == "IoU"
+
+
+def test_curves_carry_their_names(ax):
+    lines = plots.plot_curves(ax, [0, 1, 2], {"train": [3, 2, 1], "test": [4, 3, 3]})
+    assert [line.get_label() for line in lines] == ["train", "test"]
+    np.testing.assert_array_equal(lines[1].get_xydata(), [[0, 4], [1, 3], [2, 3]])
+    assert lines[0].get_linestyle() != lines[1].get_linestyle()
+    assert [text.get_text().strip() for text in ax.texts] == ["train", "test"]
+    assert ax.texts[1].xy == (2, 3)
+
+
+def test_a_run_is_drawn_over_the_samples_it_has_seen(ax):
+    steps = [Step(k, 16 * k, 0.1 * k, 5 - k, 3 - k / 2, 2 - k / 2, 9, 1.0 * k) for k in (1, 2, 3)]
+    rate = ax.figure.add_subplot()
+    lines = plots.draw_run(ax, rate, steps)
+    assert [line.get_label() for line in lines[:3]] == ["total", "confidence", "localization"]
+    np.testing.assert_allclose(lines[0].get_xydata(), [[16, 4], [32, 3], [48, 2]])
+    np.testing.assert_allclose(lines[3].get_xydata(), [[16, 0.1], [32, 0.2], [48, 0.3]])
+    assert rate.get_xlabel() == "samples seen"
+
+
+def test_detections_below_the_threshold_are_left_out(ax):
+    boxes = torch.tensor([[0.1, 0.1, 0.3, 0.3], [0.5, 0.5, 0.9, 0.9]])
+    found = Detections(boxes, torch.tensor([0.9, 0.2]), torch.tensor([2, 1]))
+    patches = plots.draw_detections(ax, found, ("car", "cat"))
+    np.testing.assert_allclose(corners(patches), boxes[:1], atol=1e-6)
+    assert ax.texts[0].get_text().strip() == "cat 0.90"

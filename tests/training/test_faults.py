@@ -1,0 +1,538 @@
+"""Faults that a training survives, or ends at with clear words; all through the command line.
+
+    python tests/training/test_faults.py --kills 20 [--seed 0] [--fresh]
+
+kills a training so many times at random moments, goes on each time, compares its end with that of
+an undisturbed one, and says where the kills struck. ``--fresh`` starts ``python -m ssd_tutorial``
+each time; without it a process that has imported the package already is forked, which saves the
+five seconds that importing takes.
+"""
+
+import argparse
+import collections
+import csv
+import json
+import multiprocessing
+import os
+import random
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torchvision import tv_tensors
+
+from ssd_tutorial.__main__ import main
+from ssd_tutorial.datasets import Scenes, write_voc
+from ssd_tutorial.network import SSD
+from ssd_tutorial.weights.file import load_weights, read_header
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL, no limits there"),
+    pytest.mark.timeout(600),  # processes that start, on a machine that may be busy
+]
+
+NEWEST, PREVIOUS = "checkpoint.safetensors", "checkpoint-previous.safetensors"
+# a checkpoint after every second step, a line of losses after every third: they fall apart
+EVERY = ["--batch-size", "2", "--checkpoint-every", "4", "--log-every", "3"]
+EXACT = ["--precision", "fp32", "--threads", "1", "--turn-over", "--crop", "torchvision"]
+
+
+def training(out, data, *more):
+    """The words of a short training."""
+    words = ["train", "--out", out, "--data", data, *EVERY, *EXACT, *more]
+    return [str(word) for word in words]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    root = tmp_path_factory.mktemp("data") / "drawn"
+    write_voc(Scenes(6), root, "train", progress=False)
+    return root
+
+
+@pytest.fixture
+def own_data(data, tmp_path):
+    """A copy to damage."""
+    return shutil.copytree(data, tmp_path / "own")
+
+
+def run(capsys, words):
+    """Exit code, output, and the lines of the complaint, of a command in this process."""
+    code = main(words)
+    captured = capsys.readouterr()
+    complaint = [line for line in captured.err.splitlines() if line.startswith("ssd_tutorial: ")]
+    assert "Traceback" not in captured.err
+    return SimpleNamespace(code=code, out=captured.out, err=captured.err, complaint=complaint)
+
+
+def refused(capsys, words):
+    """The one sentence that a command ends in."""
+    done = run(capsys, words)
+    assert done.code == 1
+    assert len(done.complaint) == 1, done.err
+    return done.complaint[0].removeprefix("ssd_tutorial: ")
+
+
+# --- processes of their own -----------------------------------------------------------------------
+
+
+IN_A_FORK = """
+import multiprocessing, os, sys
+multiprocessing.set_start_method(None, force=True)  # for what loads pictures: the system's own
+number = os.open(said, os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
+os.dup2(number, 1), os.dup2(number, 2)
+if nobody and os.getuid() == 0:
+    import encodings.utf_8_sig  # while root's own Python may still be read
+    os.setgid(65534), os.setuid(65534)  # root may write anywhere
+from ssd_tutorial.__main__ import main
+sys.exit(main(words))
+"""
+
+
+class Started:
+    """A command in a process of its own, whose output goes to a file."""
+
+    def __init__(self, words, said, fresh=False, nobody=False):
+        self.said = Path(said)
+        if fresh:
+            command = [sys.executable, "-m", "ssd_tutorial", *words]
+            with self.said.open("w") as file:
+                self._process = subprocess.Popen(command, stdout=file, stderr=file)
+        else:
+            context = multiprocessing.get_context("forkserver")
+            context.set_forkserver_preload(["ssd_tutorial.__main__", "ssd_tutorial.figures.plots"])
+            arguments = {"words": words, "said": str(said), "nobody": nobody}
+            self._process = context.Process(target=exec, args=(IN_A_FORK, arguments))
+            self._process.start()
+        self.pid = self._process.pid
+
+    def runs(self):
+        if isinstance(self._process, subprocess.Popen):
+            return self._process.poll() is None
+        return self._process.is_alive()
+
+    def end(self, seconds=900):
+        """Wait for its end; its exit code, negative for a signal."""
+        if isinstance(self._process, subprocess.Popen):
+            return self._process.wait(seconds)
+        self._process.join(seconds)
+        return self._process.exitcode
+
+    def kill(self):
+        os.kill(self.pid, signal.SIGKILL)
+        return self.end()
+
+    def wait_for(self, happened, seconds=900):
+        """Wait until something has happened; False if the process ended before."""
+        deadline = time.monotonic() + seconds
+        while not happened():
+            if not self.runs():
+                return False
+            assert time.monotonic() < deadline, self.said.read_text()
+            time.sleep(0.002)
+        return True
+
+
+def changes(path):
+    """A function that says whether a file has changed since now."""
+
+    def stamp():
+        try:
+            return path.stat().st_mtime_ns
+        except FileNotFoundError:
+            return None
+
+    before = stamp()
+    return lambda: stamp() not in (before, None)
+
+
+# --- killed ---------------------------------------------------------------------------------------
+
+
+def place_of(out):
+    """What the process was at when it was killed, by what it has left."""
+    left = sorted(
+        re.sub(r"^\.|\.\w{8}\.unfinished$", "", p.name) for p in out.glob(".*.unfinished")
+    )
+    if left:
+        return f"inside the writing of {left[0]}"
+    if (out / "checkpoint-next.safetensors").exists():
+        return "between the writing of a checkpoint and its renaming"
+    if not (out / NEWEST).exists():
+        return "before the first checkpoint"
+    return "between two checkpoints"
+
+
+def kill_at_random(words, out, said, interval, draw, fresh):
+    """Start a command and kill it at a random moment; where it was, or None if it was done."""
+
+    def being_written():
+        return set(out.glob(".checkpoint-next*.unfinished"))
+
+    left, moment = being_written(), draw.random()
+    process = Started(words, said, fresh)
+    if moment < 0.2:  # from the first instruction on
+        time.sleep(draw.uniform(0, interval))
+    elif moment < 0.6:
+        process.wait_for(changes(out / NEWEST))
+        time.sleep(draw.uniform(0, interval))
+    else:  # while a checkpoint is written
+        process.wait_for(lambda: being_written() - left)
+        time.sleep(draw.uniform(0, min(0.02, interval / 4)))
+    if not process.runs():
+        return None
+    assert process.kill() == -signal.SIGKILL
+    return place_of(out)
+
+
+def killed_again_and_again(folder, data, kills, seed, fresh=False):
+    """An undisturbed run, and one that was killed so many times: their folders; where it struck."""
+    steps = 3 * kills + 6
+    more = ["--samples", str(2 * steps), "--seed", "3"]
+    whole = Started(training(folder / "whole", data, *more), folder / "whole.txt", fresh)
+    assert whole.end() == 0, whole.said.read_text()
+    interval = log_of(folder / "whole", timed=True) / (steps / 2)
+    draw, places = random.Random(seed), []
+    words, said = training(folder / "killed", data, *more), folder / "killed.txt"
+    for _ in range(5 * kills):
+        if len(places) == kills:
+            break
+        place = kill_at_random(words, folder / "killed", said, interval, draw, fresh)
+        if place is None:
+            break
+        places.append(place)
+    last = Started(words, said, fresh)
+    assert last.end() == 0, last.said.read_text()
+    return folder / "whole", folder / "killed", places
+
+
+def log_of(out, timed=False):
+    """The lines of run.csv without their times; or the last time."""
+    with (out / "run.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return float(rows[-1]["s"]) if timed else [{**row, "s": ""} for row in rows]
+
+
+def assert_same_run(one, other):
+    """Weights, optimizer, and losses, bit for bit."""
+    assert log_of(one) == log_of(other)
+    for name in ("weights.safetensors", NEWEST):
+        a, b = load_file(one / name), load_file(other / name)
+        assert a.keys() == b.keys()
+        assert all(torch.equal(a[key], b[key]) for key in a), name
+    facts = [read_header(out / NEWEST).facts for out in (one, other)]
+    for each in facts:
+        del each["seconds"]
+    assert facts[0] == facts[1]
+    assert not list(other.glob(".*.unfinished"))
+
+
+def test_a_run_that_is_killed_again_and_again_ends_like_one_that_was_not(data, tmp_path):
+    whole, killed, places = killed_again_and_again(tmp_path, data, kills=4, seed=1)
+    assert len(places) == 4, places
+    assert_same_run(whole, killed)
+    # every start that came to a checkpoint is on record, also if it was killed while writing it
+    starts = [s["from_step"] for s in json.loads((killed / "environment.json").read_text())]
+    assert starts == sorted(starts)
+    assert 1 < len(starts) <= 5
+
+
+# --- a damaged checkpoint between two runs --------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def finished(data, tmp_path_factory):
+    """An undisturbed run of 6 steps, and what it has left: checkpoints of steps 4 and 6."""
+    out = tmp_path_factory.mktemp("finished") / "run"
+    process = Started(training(out, data, "--samples", "12"), out.with_suffix(".txt"))
+    assert process.end() == 0, process.said.read_text()
+    return out
+
+
+def again(out, data):
+    return training(out, data, "--samples", "12")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[: len(content) // 3],
+        lambda content: b"\0" * len(content),
+        lambda content: content[:-999] + bytes([content[-999] ^ 4]) + content[-998:],
+    ],
+    ids=["truncated", "zeros", "one bit"],
+)
+def test_a_damaged_checkpoint_is_named_and_the_one_before_used(
+    finished, data, tmp_path, capsys, damage
+):
+    out = shutil.copytree(finished, tmp_path / "run")
+    (out / NEWEST).write_bytes(damage((out / NEWEST).read_bytes()))
+    (out / "weights.safetensors").unlink()
+    done = run(capsys, again(out, data))
+    assert done.code == 0
+    (said,) = [line for line in done.err.splitlines() if NEWEST in line]
+    assert str(out / NEWEST) in said
+    assert said.endswith(f"; going on from {PREVIOUS}, step 4")
+    assert_same_run(finished, out)
+
+
+def test_two_damaged_checkpoints_end_in_one_sentence(finished, data, tmp_path, capsys):
+    out = shutil.copytree(finished, tmp_path / "run")
+    for name in (NEWEST, PREVIOUS):
+        (out / name).write_bytes((out / name).read_bytes()[:5000])
+    message = refused(capsys, again(out, data))
+    assert str(out / NEWEST) in message
+    assert str(out / PREVIOUS) in message
+    assert message.endswith("remove both to start anew, or give another folder")
+
+
+# --- a full disk, a read-only folder --------------------------------------------------------------
+
+
+def one_complaint(process):
+    lines = process.said.read_text().splitlines()
+    assert not [line for line in lines if "Traceback" in line or "rror:" in line], lines
+    (complaint,) = [line for line in lines if line.startswith("ssd_tutorial: ")]
+    return complaint
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="Linux can limit a running process")
+def test_a_disk_that_fills_up_keeps_the_last_good_checkpoint(finished, data, tmp_path):
+    """No room for a checkpoint from the second one on; with room again, nothing was lost."""
+    out = tmp_path / "run"
+    process = Started(again(out, data), tmp_path / "said.txt")
+    assert process.wait_for(lambda: (out / NEWEST).exists())
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+    assert process.end() == 1, process.said.read_text()
+    complaint = one_complaint(process)
+    kept = int(re.search(r"the checkpoint of step (\d) is kept", complaint)[1])
+    assert "checkpoint-next.safetensors cannot be written (File too large)" in complaint
+    assert complaint.endswith("mend that, and the same command goes on from there")
+    assert load_weights(out / NEWEST).facts["step"] == kept < 6
+    assert not list(out.glob(".*.unfinished"))
+    process = Started(again(out, data), tmp_path / "said.txt")
+    assert process.end() == 0, process.said.read_text()
+    assert_same_run(finished, out)
+
+
+def test_a_read_only_folder_is_refused_before_the_training(data, tmp_path, open_to_others):
+    parent = tmp_path / "read_only"
+    parent.mkdir()
+    (tmp_path / "said.txt").touch()
+    open_to_others(tmp_path)
+    open_to_others(data)
+    parent.chmod(0o555)
+    process = Started(again(parent / "run", data), tmp_path / "said.txt", nobody=True)
+    assert process.end() == 1, process.said.read_text()
+    assert one_complaint(process) == (
+        f"ssd_tutorial: {parent / 'run'} cannot be written to (Permission denied): give another"
+        f" folder"
+    )
+    assert not list(parent.iterdir())
+
+
+def test_a_file_in_place_of_the_folder_is_refused(data, tmp_path, capsys):
+    (tmp_path / "run").write_text("a file")
+    message = refused(capsys, again(tmp_path / "run", data))
+    assert message.endswith("run cannot be written to (Not a directory): give another folder")
+
+
+# --- pictures and annotations that cannot be read -------------------------------------------------
+
+
+def damaged(root):
+    """Three of six pictures damaged, each in its own way: their names."""
+    names = (root / "ImageSets" / "Main" / "train.txt").read_text().split()
+    undecodable, unparsable, missing = names[1], names[3], names[4]
+    (picture,) = (root / "JPEGImages").glob(f"{undecodable}.*")
+    picture.write_bytes(picture.read_bytes()[:200])
+    (root / "Annotations" / f"{unparsable}.xml").write_text("<annotation><object>")
+    (lost,) = (root / "JPEGImages").glob(f"{missing}.*")
+    lost.unlink()
+    return picture.name, f"{unparsable}.xml", missing
+
+
+@pytest.mark.parametrize("memory", ["--in-memory", "--no-in-memory"])
+def test_what_cannot_be_read_is_named_and_left_out(own_data, tmp_path, capsys, memory):
+    names = damaged(own_data)
+    words = training(tmp_path / "run", own_data, "--samples", "8", "--on-bad", "drop", memory)
+    done = run(capsys, words)
+    assert done.code == 0, done.err
+    for name in names:
+        assert name in done.out + done.err, name
+    assert (tmp_path / "run" / "weights.safetensors").is_file()
+
+
+@pytest.mark.parametrize("which", [0, 1, 2], ids=["undecodable", "unparsable", "missing"])
+def test_what_cannot_be_read_ends_the_training_in_one_sentence(own_data, tmp_path, capsys, which):
+    whole = {p: p.read_bytes() for p in own_data.rglob("*") if p.is_file()}
+    names = damaged(own_data)
+    for path, content in whole.items():
+        if names[which] not in path.name and path.stem != names[which]:
+            path.write_bytes(content)  # mend the other two
+    message = refused(capsys, training(tmp_path / "run", own_data, "--samples", "8"))
+    assert names[which] in message
+    assert not (tmp_path / "run" / "weights.safetensors").exists()
+
+
+# --- a loss that is no number ---------------------------------------------------------------------
+
+
+def test_a_loss_that_is_nan_names_the_batch_and_keeps_the_checkpoint(data, tmp_path, capsys):
+    out = tmp_path / "run"
+    wild = ["--lr", "1e30", "--clip", "0", "--warmup", "0", "--checkpoint-every", "2"]
+    message = refused(capsys, training(out, data, "--samples", "40", *wild))
+    assert re.match(r"the loss is (nan|inf) at step \d+, with \['", message)
+    file = out / "nonfinite-batch.json"
+    assert str(file) in message
+    batch = json.loads(file.read_text())
+    assert len(batch["pictures"]) == 2
+    assert all(name in message for name in batch["pictures"])
+    if batch["step"]:
+        assert load_weights(out / NEWEST).facts["step"] == batch["step"]
+    assert not (out / "weights.safetensors").exists()
+
+
+# --- several processes ----------------------------------------------------------------------------
+
+
+def launched(words, said, processes=2):
+    """The command by torch's launcher, as several processes of this machine."""
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command = [*launcher, f"--nproc-per-node={processes}", "-m", "ssd_tutorial", *words]
+    with Path(said).open("w") as file:
+        return subprocess.Popen(command, stdout=file, stderr=file)
+
+
+def relative_differences(one, other, start):
+    """For each parameter: how far two runs are apart, over how far the first has come."""
+    return {
+        name: ((one[name] - other[name]).norm() / (one[name] - start[name]).norm()).item()
+        for name in one
+        if not torch.equal(one[name], start[name])
+    }
+
+
+class OnePicture(Scenes):
+    """The same pixels again and again, each time with two objects less."""
+
+    def __getitem__(self, i):
+        image, target = super().__getitem__(0)
+        few = slice(0, len(target["boxes"]) - 2 * i)
+        parts = {key: target[key][few] for key in ("labels", "difficult")}
+        boxes = tv_tensors.wrap(target["boxes"][few], like=target["boxes"])
+        return image, {**target, **parts, "boxes": boxes, "name": f"one_{i}"}
+
+
+def test_two_processes_compute_what_one_does(tmp_path):
+    """One step at the same global batch, whose two halves have different numbers of positives.
+
+    The sums run in another order, so parameters agree to rounding: those of the heads within 1e-3
+    of how far they have come (a learning rate of 1 makes that far enough to measure), those of the
+    backbone within 0.05: torch's batch norm in channels_last on a CPU sums so roughly that whole
+    and halves differ by that much in one process, too; in contiguous memory they differ by 1e-5.
+
+    On a CPU each process takes batch norm's statistics from its own half, which is not what one
+    process does; so all pictures here have the same pixels, and any half has the statistics of the
+    whole. (On GPUs they are taken over all processes.)
+    """
+    pictures = OnePicture(3, seed=9)
+    counts = [len(pictures[i][1]["boxes"]) for i in range(3)]
+    assert counts == [8, 6, 4]
+    write_voc(pictures, tmp_path / "data", "train", progress=False)
+    words = ["train", "--data", tmp_path / "data", "--samples", 4, "--batch-size", 4]
+    words += ["--optimizer", "sgd", "--lr", "1", "--clip", "0", "--no-mirror"]
+    words += ["--precision", "fp32", "--threads", "1", "--out"]
+    words, one, two = [str(word) for word in words], tmp_path / "one", tmp_path / "two"
+    assert main([*words, str(one)]) == 0
+    both = launched([*words, str(two)], tmp_path / "two.txt")
+    assert both.wait(500) == 0, (tmp_path / "two.txt").read_text()
+    assert json.loads((two / "environment.json").read_text())[0]["processes"] == 2
+
+    network = load_weights(one / "weights.safetensors").network
+    torch.manual_seed(0)
+    start = dict(SSD(network.model, network.num_classes).named_parameters())
+    others = load_weights(two / "weights.safetensors").network.named_parameters()
+    apart = relative_differences(dict(network.named_parameters()), dict(others), start)
+    assert len(apart) > 30  # no object of this picture is as large as the last maps' boxes
+    heads = {name: value for name, value in apart.items() if "_heads." in name}
+    assert len(heads) >= 12
+    assert max(heads.values()) < 1e-3, heads
+    assert max(apart.values()) < 0.05, apart
+    for a, b in zip(log_of(one), log_of(two), strict=True):
+        for name in ("total", "confidence", "localization", "positives"):
+            assert float(a[name]) == pytest.approx(float(b[name]), rel=1e-4)
+
+
+def children(pid):
+    """Process numbers of a process's children: Linux says them."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return [int(n) for task in tasks for n in (task / "children").read_text().split()]
+
+
+def environ(pid):
+    pairs = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+    return dict(pair.split("=", 1) for pair in pairs if "=" in pair)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="asks Linux for child processes")
+def test_a_process_that_is_killed_ends_the_other_within_30_seconds(data, tmp_path):
+    out, said = tmp_path / "run", tmp_path / "said.txt"
+    launcher = launched(training(out, data, "--samples", "4000"), said)
+    try:
+        deadline = time.monotonic() + 300
+        while not (out / NEWEST).exists():
+            assert launcher.poll() is None, said.read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        ranks = {environ(pid)["RANK"]: pid for pid in children(launcher.pid)}
+        assert sorted(ranks) == ["0", "1"]
+        os.kill(ranks["1"], signal.SIGKILL)
+        started = time.monotonic()
+        while Path(f"/proc/{ranks['0']}").exists():
+            assert time.monotonic() < started + 30, said.read_text()
+            time.sleep(0.05)
+        assert launcher.wait(30) != 0
+    finally:
+        launcher.kill()
+    assert load_weights(out / NEWEST).facts["step"] > 0
+
+
+# --- by hand --------------------------------------------------------------------------------------
+
+
+def count_kills():
+    """The command line of this file."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--fresh", action="store_true")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        write_voc(Scenes(6), root / "drawn", "train", progress=False)
+        whole, killed, places = killed_again_and_again(
+            root, root / "drawn", arguments.kills, arguments.seed, arguments.fresh
+        )
+        assert_same_run(whole, killed)
+        steps = read_header(killed / NEWEST).facts["step"]
+        tensors = len(load_file(killed / NEWEST))
+        starts = [s["from_step"] for s in json.loads((killed / "environment.json").read_text())]
+    print(f"killed {len(places)} times in a training of {steps} steps, gone on from {starts}")
+    for place, count in collections.Counter(places).most_common():
+        print(f"{count:4d} {place}")
+    print(f"losses equal, and {tensors} tensors of network and optimizer, bit for bit")
+
+
+if __name__ == "__main__":
+    count_kills()

@@ -1,0 +1,446 @@
+"""Training: it learns, it is a pure function of its settings, and it goes on where it stopped."""
+
+import csv
+import functools
+import itertools
+import math
+import os
+import pickle
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.utils.data import DataLoader
+from torchvision import tv_tensors
+
+from ssd_tutorial.augment import training_transform
+from ssd_tutorial.datasets import Scenes, UnreadablePicture
+from ssd_tutorial.network import SSD
+from ssd_tutorial.presets import SLIM300
+from ssd_tutorial.training import loader as samples
+from ssd_tutorial.training import loop as train
+from ssd_tutorial.training import run_folder
+from ssd_tutorial.training.loader import Resized, Samples, load_batches
+from ssd_tutorial.training.loop import learning_rate, make_optimizer
+from ssd_tutorial.training.recipes import Recipe
+from ssd_tutorial.weights.file import load_weights, save_weights
+
+QUICK = Recipe(samples=12, batch_size=2, precision="fp32")
+train_quietly = functools.partial(train.train, progress=False)
+
+
+class Pictures(list):
+    """A dataset in a list."""
+
+    classes = ("square", "bar")
+
+
+def picture(name, boxes=((10, 20, 50, 60),), labels=None, size=64):
+    noise = torch.Generator().manual_seed(sum(map(ord, name)))
+    image = torch.randint(0, 256, (3, size, size), dtype=torch.uint8, generator=noise)
+    boxes = torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4)
+    target = {
+        "boxes": tv_tensors.BoundingBoxes(boxes, format="XYXY", canvas_size=(size, size)),
+        "labels": torch.ones(len(boxes)).long() if labels is None else torch.tensor(labels),
+        "difficult": torch.zeros(len(boxes), dtype=torch.bool),
+        "name": name,
+    }
+    return tv_tensors.Image(image), target
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    return Resized(Scenes(5, seed=3), 300, progress=False)
+
+
+def state(network):
+    return {k: v.clone() for k, v in network.state_dict().items()}
+
+
+def equal(one, other):
+    return one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)
+
+
+def timeless(history):
+    return [replace(line, s=0) for line in history]
+
+
+# --- it learns -----------------------------------------------------------------------------------
+
+
+def test_it_learns_two_scenes_by_heart(scenes):
+    two = Pictures([scenes[0], scenes[1]])
+    two.classes = scenes.classes
+    settings = Recipe(samples=40, batch_size=2, mirror=False, precision="fp32")
+    network, history = train_quietly(two, settings, log_every=5)
+    assert [line.step for line in history] == [5, 10, 15, 20]
+    assert history[-1].total < 0.35 * history[0].total
+    for line in history:
+        assert line.total == pytest.approx(line.confidence + line.localization, rel=1e-4)
+        assert line.positives > 0
+    assert not network.training
+    assert all(value.isfinite().all() for value in network.state_dict().values())
+
+
+def test_pictures_without_objects_train(scenes):
+    empty = Pictures([picture("empty", boxes=()), picture("other", boxes=())])
+    network, history = train_quietly(empty, replace(QUICK, samples=4, crop="torchvision"))
+    assert history[-1].total == history[-1].positives == 0
+    assert all(value.isfinite().all() for value in network.state_dict().values())
+
+
+def test_a_last_batch_of_one_picture_trains():
+    few = Pictures([picture("a"), picture("b"), picture("c")])
+    _, history = train_quietly(few, replace(QUICK, samples=3), log_every=1)
+    assert [(line.step, line.samples) for line in history] == [(1, 2), (2, 3)]
+
+
+# --- a pure function of settings and sample number -----------------------------------------------
+
+
+def batches(seed=0, first=0, workers=0, count=11, pictures=None):
+    pictures = pictures or Pictures([picture(name) for name in "abcde"])
+    run = Samples(pictures, training_transform(64, turn_over=True, crop="torchvision"), count, seed)
+    loader = load_batches(run, 4, 13, first, workers)
+    return [(images, *targets, names) for images, targets, names, _ in loader]
+
+
+def same(one, other):
+    return len(one) == len(other) and all(
+        a[3] == b[3] and all(torch.equal(x, y) for x, y in zip(a[:3], b[:3], strict=True))
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+def test_batches_depend_on_neither_workers_nor_start_nor_global_random_numbers():
+    whole = batches()
+    assert [len(names) for *_, names in whole] == [4, 4, 3]
+    assert same(batches(workers=2), whole)
+    assert same(batches(first=1), whole[1:])
+    assert same(batches(first=2, workers=1), whole[2:])
+    assert batches(first=3) == []
+    torch.manual_seed(99)
+    assert same(batches(), whole)
+    assert not same(batches(seed=1), whole)
+
+
+def test_every_epoch_is_another_permutation_with_another_augmentation():
+    whole = batches(count=20)
+    names = [name for *_, names in whole for name in names]
+    epochs = ["".join(names[i : i + 5]) for i in range(0, 20, 5)]
+    assert all(sorted(epoch) == list("abcde") for epoch in epochs)
+    assert len(set(epochs)) > 1
+    images = torch.cat([images for images, *_ in whole])
+    seen = [images[i] for i, name in enumerate(names) if name == "a"]
+    assert any(not torch.equal(seen[0], other) for other in seen[1:])
+
+
+def test_samples_leave_global_random_numbers_alone():
+    run = Samples(Pictures([picture("a")]), training_transform(64, crop="torchvision"), 5, 0)
+    before = torch.random.get_rng_state()
+    run[3]
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_training_seeds_the_global_random_numbers_and_then_needs_them_no_more(scenes):
+    short = replace(QUICK, samples=4)
+    torch.manual_seed(123)
+    first, _ = train_quietly(scenes, short)
+    torch.manual_seed(456)
+
+    def disturb(step):
+        torch.manual_seed(789)
+
+    second, _ = train_quietly(scenes, short, report=disturb, log_every=1)
+    assert equal(state(first), state(second))
+    other, _ = train_quietly(scenes, replace(short, seed=1))
+    assert not equal(state(first), state(other))
+
+
+def test_loading_processes_can_be_spawned(monkeypatch):
+    """On macOS and Windows, and on Linux from Python 3.14, they get everything pickled."""
+    pickled = []
+
+    class Loader(DataLoader):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            pickled.append(pickle.loads(pickle.dumps((self.dataset, self.collate_fn))))
+
+    monkeypatch.setattr(samples, "DataLoader", Loader)
+    assert len(batches(pictures=Resized(Scenes(2, size=64), 64, progress=False))) == 3
+    assert len(pickled) == 2
+
+
+def test_pictures_in_memory_hold_no_file_open():
+    pictures = Pictures([picture(str(i), size=16, boxes=((1, 1, 9, 9),)) for i in range(80)])
+    before = len(os.listdir("/dev/fd"))
+    kept = Resized(pictures, 16, workers=1, progress=False)
+    assert len(os.listdir("/dev/fd")) < before + 40
+    assert [target["name"] for _, target in kept] == [str(i) for i in range(80)]
+    assert torch.equal(kept[7][0], pictures[7][0])
+    assert kept.classes == pictures.classes
+    assert isinstance(kept[7][1]["boxes"], tv_tensors.BoundingBoxes)
+
+
+class Damaged(Pictures):
+    """Pictures of which some cannot be decoded."""
+
+    def __getitem__(self, index):
+        item = super().__getitem__(index)
+        if item[1]["name"] in "bd":
+            raise UnreadablePicture(f"{item[1]['name']} cannot be decoded")
+        return item
+
+
+def test_an_unreadable_picture_ends_the_training_or_gives_its_place_to_the_next():
+    damaged = Damaged([picture(name) for name in "abcde"])
+    for where in (Samples, Resized):
+        more = (64,) if where is Resized else (training_transform(64), 5, 0)
+        with pytest.raises(UnreadablePicture, match="[bd] cannot be decoded"):
+            list(where(damaged, *more))
+    whole = Samples(Pictures(damaged), training_transform(64), 10, 0)
+    order = "".join(whole[i][1]["name"] for i in range(10))
+    run = Samples(damaged, training_transform(64), 10, 0, on_bad="drop")
+    for i in range(10):
+        _, target = run[i]
+        epoch, place = order[i // 5 * 5 :][:5], i % 5
+        rest = epoch[place:] + epoch[:place]
+        good = next(name for name in rest if name not in "bd")
+        assert target["name"] == good
+        skipped = rest[: rest.index(good)]
+        assert target["dropped"] == tuple(f"{name} cannot be decoded" for name in skipped)
+    (batch, *_) = load_batches(run, 10, 13)
+    assert batch.names == [run[i][1]["name"] for i in range(10)]
+    assert set(batch.dropped) == {"b cannot be decoded", "d cannot be decoded"}
+    kept = Resized(damaged, 64, progress=False, on_bad="drop")
+    assert [target["name"] for _, target in kept] == list("ace")
+    assert kept.dropped == ["b cannot be decoded", "d cannot be decoded"]
+
+
+def test_a_set_without_a_readable_picture_is_refused():
+    damaged = Damaged([picture("b"), picture("d")])
+    with pytest.raises(UnreadablePicture, match="none of the 2 pictures can be read"):
+        Samples(damaged, training_transform(64), 2, 0, on_bad="drop")[0]
+
+
+def test_a_replaced_picture_is_named_once(caplog):
+    damaged = Damaged([picture(name) for name in "abc"])
+    train_quietly(damaged, replace(QUICK, samples=6), on_bad="drop")
+    said = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert said == ["left out: b cannot be decoded"]
+
+
+def test_processes_share_every_batch():
+    pictures = Pictures([picture(name) for name in "abcdefgh"])
+    run = Samples(pictures, training_transform(64), 8, 0)
+    whole = list(load_batches(run, 4, 13))
+    parts = [list(load_batches(run, 4, 13, share=(number, 2))) for number in (0, 1)]
+    for batch, one, other in zip(whole, *parts, strict=True):
+        assert sorted(one.names + other.names) == sorted(batch.names)
+        assert len(one.names) == len(other.names) == 2
+    with pytest.raises(ValueError, match="3 processes cannot share batches of 4"):
+        load_batches(run, 4, 13, share=(0, 3))
+    with pytest.raises(ValueError, match="2 processes cannot share .* 7 in all"):
+        load_batches(Samples(pictures, training_transform(64), 7, 0), 4, 13, share=(0, 2))
+
+
+# --- interrupted and continued -------------------------------------------------------------------
+
+
+class PowerCut(Exception):
+    pass
+
+
+def interrupted(dataset, settings, out, at, **options):
+    def cut(step):
+        if step.step == at:
+            raise PowerCut
+
+    with pytest.raises(PowerCut):
+        train_quietly(dataset, settings, out=out, report=cut, **options)
+
+
+def log(folder):
+    with (folder / "run.csv").open(newline="") as file:
+        return [{**row, "s": ""} for row in csv.DictReader(file)]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_run_that_was_interrupted_ends_like_one_that_was_not(tmp_path, scenes, precision):
+    # a checkpoint after steps 3 and 6, between two lines of the log
+    settings = replace(QUICK, precision=precision, crop="torchvision", turn_over=True)
+    options = {"log_every": 2, "checkpoint_every": 6}
+    whole, history = train_quietly(scenes, settings, out=tmp_path / "a", **options)
+    interrupted(scenes, settings, tmp_path / "b", at=4, **options)
+    assert load_weights(tmp_path / "b" / "checkpoint.safetensors").facts["step"] == 3
+    again, resumed = train_quietly(scenes, settings, out=tmp_path / "b", **options)
+    assert equal(state(whole), state(again))
+    assert timeless(resumed) == timeless(history)
+    assert [line.step for line in history] == [2, 4, 6]
+    assert log(tmp_path / "a") == log(tmp_path / "b")
+    assert [row["samples"] for row in log(tmp_path / "a")] == ["4", "8", "12"]
+    alone, _ = train_quietly(scenes, settings)  # and a folder changes nothing
+    assert equal(state(whole), state(alone))
+
+
+def test_a_kill_between_log_and_checkpoint_loses_nothing(tmp_path, scenes, monkeypatch):
+    options = {"log_every": 1, "checkpoint_every": 2}
+    settings = replace(QUICK, samples=6)
+    _, history = train_quietly(scenes, settings, out=tmp_path / "a", **options)
+    saved = itertools.count()
+
+    def killed(*args, **parts):
+        if next(saved) == 1:
+            raise PowerCut
+        save_weights(*args, **parts)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run_folder, "save_weights", killed)
+        with pytest.raises(PowerCut):
+            train_quietly(scenes, settings, out=tmp_path / "b", **options)
+    _, resumed = train_quietly(scenes, settings, out=tmp_path / "b", **options)
+    assert timeless(resumed) == timeless(history)
+    assert log(tmp_path / "a") == log(tmp_path / "b")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, scenes):
+    folder = tmp_path_factory.mktemp("finished")
+    network, history = train_quietly(scenes, replace(QUICK, samples=4), out=folder, log_every=1)
+    return folder, state(network), history
+
+
+def test_a_finished_run_returns_at_once(finished, scenes, monkeypatch):
+    folder, weights, history = finished
+    written = (folder / "checkpoint.safetensors").stat().st_mtime_ns
+    monkeypatch.setattr(SSD, "forward", None)  # no step can be taken
+    network, again = train_quietly(scenes, replace(QUICK, samples=4), out=folder)
+    assert equal(state(network), weights)
+    assert again == history
+    assert not network.training
+    assert (folder / "checkpoint.safetensors").stat().st_mtime_ns == written
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"samples": 5}, r"samples 4 -> 5\)"),
+        ({"lr": 0.1, "seed": 2}, r"lr 0\.003 -> 0\.1; seed 0 -> 2\)"),
+        ({"model": "ssd300"}, r"model slim300 -> ssd300\)"),
+    ],
+)
+def test_a_folder_of_other_settings_is_refused(finished, scenes, change, message):
+    folder, *_ = finished
+    before = (folder / "checkpoint.safetensors").read_bytes()
+    with pytest.raises(ValueError, match=f"holds a run with other settings .*{message}: give anot"):
+        train_quietly(scenes, replace(QUICK, **{"samples": 4, **change}), out=folder)
+    assert (folder / "checkpoint.safetensors").read_bytes() == before
+
+
+def test_a_folder_of_other_data_is_refused(finished, scenes):
+    folder, *_ = finished
+    fewer = Pictures([scenes[0]])
+    fewer.classes = tuple(reversed(scenes.classes))
+    with pytest.raises(ValueError, match=r"pictures 5 -> 1; classes .* -> .*"):
+        train_quietly(fewer, replace(QUICK, samples=4), out=folder)
+
+
+# --- refused -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ({"boxes": ((30, 10, 30, 40),)}, "picture broken_one, box 0 .*xmax above xmin"),
+        ({"boxes": ((5, 5, 9, 9), (0, 0, float("nan"), 9))}, "picture broken_one, box 1 .*finite"),
+        ({"boxes": ((5, 5, 90, 30),)}, r"broken_one\), box 0 .*corners must lie in \[0, 1\]"),
+        ({"labels": [0]}, r"broken_one\), box 0: label 0 is not in 1 \.\. 2"),
+        ({"labels": [3]}, r"broken_one\), box 0: label 3 is not in 1 \.\. 2"),
+    ],
+)
+def test_an_impossible_object_is_named(bad, message, tmp_path):
+    pictures = Pictures([picture("fine"), picture("broken_one", **bad)])
+    with pytest.raises(ValueError, match=message):
+        train_quietly(pictures, replace(QUICK, samples=4), out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_loss_that_is_not_finite_names_step_and_pictures(tmp_path, monkeypatch):
+    forward, calls = SSD.forward, itertools.count()
+
+    def poisoned(self, images):
+        logits, offsets = forward(self, images)
+        return logits * (math.nan if next(calls) == 1 else 1), offsets
+
+    monkeypatch.setattr(SSD, "forward", poisoned)
+    pictures = Pictures([picture("one"), picture("two")])
+    with pytest.raises(
+        FloatingPointError, match=r"loss is nan at step 1, with \['.*', '.*'\]"
+    ) as e:
+        train_quietly(pictures, QUICK, out=tmp_path, checkpoint_every=2)
+    assert "one" in str(e.value)
+    assert "two" in str(e.value)
+    assert load_weights(tmp_path / "checkpoint.safetensors").facts["step"] == 1  # the last good one
+
+
+def test_an_empty_dataset_and_odd_numbers_are_refused():
+    with pytest.raises(ValueError, match="dataset is empty: there is nothing to train on"):
+        train_quietly(Pictures(), QUICK)
+    for options in ({"log_every": 0}, {"checkpoint_every": 0}):
+        with pytest.raises(ValueError, match="must be 1 or more"):
+            train_quietly(Pictures([picture("a")]), QUICK, **options)
+
+
+# --- the pieces ----------------------------------------------------------------------------------
+
+
+def test_learning_rate_climbs_then_falls():
+    settings = Recipe(lr=0.5, warmup=0.1)
+    rates = [learning_rate(step, 200, settings) for step in range(200)]
+    assert rates[:20] == pytest.approx([0.5 * (i + 1) / 20 for i in range(20)])
+    assert max(rates) == rates[19] == rates[20] == 0.5
+    assert rates[20:] == sorted(rates[20:], reverse=True)
+    assert rates[110] == pytest.approx(0.25)  # half way down
+    assert 0 < rates[-1] < 1e-3 * 0.5
+
+
+@pytest.mark.parametrize("warmup", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("total", [1, 2, 7])
+def test_learning_rate_stays_in_bounds(total, warmup):
+    settings = Recipe(lr=2.0, warmup=warmup)
+    rates = [learning_rate(step, total, settings) for step in range(total)]
+    assert all(0 < rate <= 2.0 for rate in rates)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_weights_alone_decay_and_biases_learn_faster(optimizer):
+    network = SSD(SLIM300, 3)
+    recipe = Recipe(optimizer=optimizer, weight_decay=0.25, bias_lr=2.0, momentum=0.8)
+    made = make_optimizer(network, recipe)
+    weights, norms, biases = made.param_groups
+    assert [g["weight_decay"] for g in made.param_groups] == [0.25, 0, 0]
+    assert [g["factor"] for g in made.param_groups] == [1, 1, 2]
+    assert (made.defaults.get("momentum") or made.defaults["betas"][0]) == 0.8
+    names = {id(p): name for name, p in network.named_parameters()}
+    in_groups = [[names[id(p)] for p in group["params"]] for group in made.param_groups]
+    assert sorted(itertools.chain.from_iterable(in_groups)) == sorted(names.values())
+    assert all(p.ndim == 4 for p in weights["params"])
+    assert all(name.endswith(".weight") for name in in_groups[1])
+    assert all(p.ndim == 1 for p in norms["params"])
+    assert {name.rsplit(".")[-1] for name in in_groups[2]} == {"bias"}
+    assert {"class_heads.0.bias", "offset_heads.5.bias"} <= set(in_groups[2])
+    assert biases["lr"] == recipe.lr
+
+
+def test_the_rate_of_each_group_is_set_by_its_factor(scenes):
+    """SGD without momentum: a step is the rate times the gradient, doubled for biases."""
+    recipe = replace(QUICK, optimizer="sgd", momentum=0.0, weight_decay=0.0, clip=0.0, samples=2)
+    recipe = replace(recipe, warmup=0.0, lr=1e-3, mirror=False)
+    torch.manual_seed(recipe.seed)
+    before = state(SSD(SLIM300, 13))
+    plain, _ = train_quietly(scenes, recipe)
+    double, _ = train_quietly(scenes, replace(recipe, bias_lr=2.0))
+    for name, parameter in plain.named_parameters():
+        moved, twice = parameter - before[name], double.get_parameter(name) - before[name]
+        wanted = 2 * moved if name.endswith("bias") else moved
+        torch.testing.assert_close(twice, wanted, rtol=1e-3, atol=1e-7)

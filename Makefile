@@ -34,24 +34,24 @@ help: ## list the targets
 # --- the environment -------------------------------------------------------------------------
 
 .PHONY: env
-env: $(STAMP) ## make .venv and install the package and its tools there
+env: $(STAMP) ## create .venv and install the package and its tools
 
 # Runs again only when a requirement changed: pip takes seconds to say "already satisfied" 150 times.
 $(STAMP): pyproject.toml requirements-lock.txt
-	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 10) or sys.exit(f"Python 3.10 or newer is needed; {sys.executable} is {v.major}.{v.minor}. Name another one: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 10) or sys.exit(f"Python 3.10 or newer is needed; {sys.executable} is {v.major}.{v.minor}. Choose another one: make PYTHON=python3.12 ...")'
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) \
-	    || { echo "$(PYTHON) cannot make a virtual environment. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	    || { echo "$(PYTHON) cannot create a virtual environment. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@echo "Installing into $(VENV): about 6.5 GB on Linux, some minutes the first time ..."
 	@$(RUN) pip install $$(test -t 1 || echo -qq) --requirement requirements-lock.txt
 	@$(RUN) pip install --quiet --no-deps --editable .
 	@touch $@
 
 .PHONY: check
-check: $(STAMP) ## say what this environment can do, and how to mend what is missing
+check: $(STAMP) ## check this environment and report fixes
 	@$(RUN) ssd_tutorial.cli.check_env
 
 .PHONY: lock
-lock: $(STAMP) ## renew requirements-lock.txt with the newest releases that fit pyproject.toml
+lock: $(STAMP) ## update requirements-lock.txt to the newest releases that pyproject.toml allows
 	@$(RUN) pip install --quiet uv
 	@$(RUN) uv pip compile --universal --python-version 3.10 --extra dev --upgrade --quiet \
 	    --annotation-style line --custom-compile-command "make lock" \
@@ -60,7 +60,7 @@ lock: $(STAMP) ## renew requirements-lock.txt with the newest releases that fit 
 
 # --- the book --------------------------------------------------------------------------------
 
-# Sphinx warns about a page only when it reads it, so a failed build must not leave its reading
+# Sphinx warns about a page only when it reads it, so a failed build must not leave its doctrees
 # behind: the next one would pass. The execution cache stays.
 .PHONY: book
 book: $(STAMP) ## execute the chapters and build the pages; unchanged chapters come from the cache
@@ -68,7 +68,7 @@ book: $(STAMP) ## execute the chapters and build the pages; unchanged chapters c
 	@$(BIN)/jupyter-book build . -n -W --keep-going 2> >(tee _build/stderr.log >&2) || { \
 	    rm -rf _build/.doctrees; \
 	    find _build/html/reports -name '*.err.log' -exec sh -c 'echo "== $$1"; cat "$$1"' _ {} \; 2>/dev/null; \
-	    echo "== make book failed. The faults, each with its own words above:"; \
+	    echo "== make book failed. The warnings and errors (details above):"; \
 	    grep -E 'WARNING: |ERROR: |CRITICAL: ' _build/stderr.log; exit 1; } >&2
 	@$(BIN)/python -c 'import pathlib; print("The book is built. Open", pathlib.Path("$(HTML)").resolve().as_uri())'
 
@@ -114,7 +114,7 @@ $(AXE): tests/browser/package-lock.json
 	@touch $@
 
 .PHONY: kills
-kills: $(STAMP) ## kill a training twenty times and compare it with an undisturbed one (`make test`: four times)
+kills: $(STAMP) ## kill a training run 20 times and compare it with an undisturbed one (`make test`: 4)
 	@$(BIN)/python tests/training/test_faults.py --kills 20
 
 .PHONY: parity
@@ -138,6 +138,6 @@ bench: $(STAMP) ## time the package against torchvision
 	@$(RUN) benchmarks
 
 .PHONY: clean
-clean: ## remove what builds and tests left; the environment stays
+clean: ## remove the output of builds and tests; keep the environment
 	@rm -rf _build dist .pytest_cache .ruff_cache .hypothesis tests/browser/node_modules
 	@find . -name .venv -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -type d -print0 | xargs -0 rm -rf

@@ -20,6 +20,16 @@ hypothesis.settings.register_profile("project", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("project")
 
 
+FOLDERS = ("SSD_TUTORIAL_BCCD", "SSD_TUTORIAL_VOC_BOXES", "SSD_TUTORIAL_CASES")
+"""Variables that name folders which are not in the repository; tests on them skip without."""
+
+
+def pytest_configure(config):
+    for name in FOLDERS:
+        if os.environ.get(name) and not Path(os.environ[name]).is_dir():
+            raise pytest.UsageError(f"{name} names a folder that does not exist")
+
+
 def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("timeout") is None:

@@ -4,10 +4,12 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+import size
 import yaml
 from readme import map_of_the_book, pages, renewed, source_of
 
@@ -22,6 +24,7 @@ except ModuleNotFoundError:  # Python 3.10, where pytest brings its twin
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "ssd_tutorial"
 MODULES = sorted(PACKAGE.rglob("*.py"))
+ROOMS = sorted(path.parent for path in PACKAGE.glob("*/__init__.py"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text())
 ADDRESS = CONFIG["repository"]["url"]
@@ -223,9 +226,74 @@ def test_core_loads_neither_matplotlib_nor_ipywidgets():
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
-def test_module_is_read_in_one_sitting(path):
-    assert len(path.read_text().splitlines()) <= 300, "more than 300 lines: two ideas?"
+# --- its size -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("part", size.BUDGETS)
+def test_code_stays_within_its_budget(part):
+    _, lines = size.rooms()[part]
+    assert lines <= size.BUDGETS[part], "delete code, or raise the budget and say why"
+
+
+def test_code_lines_are_neither_blank_nor_comments_nor_docstrings():
+    source = '''\
+"""A module."""
+
+# a comment
+side: int = 1  # and one beside code
+"""What a field means."""
+
+
+def area():
+    """Explain,
+
+    at length.
+    """
+    text = """code,
+    not a docstring"""
+    return (
+        side
+        * side
+    )
+'''
+    assert size.code_lines(source) == 8
+    assert size.code_lines('"""Only words."""\n') == 0
+
+
+def test_table_of_sizes_counts_every_module_once():
+    rooms = size.rooms()
+    files, lines = rooms.pop("ssd_tutorial")
+    assert files == len(MODULES)
+    assert tuple(map(sum, zip(*rooms.values(), strict=True))) == (files, lines)
+    assert {f"{path.parent.name}/" for path in PACKAGE.glob("*/__init__.py")} <= set(rooms)
+
+
+def test_size_is_printed_and_too_much_ends_with_code_1(capsys, monkeypatch):
+    assert size.main([]) == 0
+    printed = capsys.readouterr().out
+    for room, (files, lines) in size.rooms().items():
+        assert re.search(rf"^{re.escape(room)} +{files} +{lines}( |$)", printed, re.M), room
+    monkeypatch.setitem(size.BUDGETS, "ssd_tutorial", 1)
+    assert size.main([]) == 1
+
+
+def test_no_two_modules_have_the_same_name():
+    names = Counter(path.name for path in MODULES if path.name != "__init__.py")
+    twice = {name for name, count in names.items() if count > 1}
+    assert twice <= {"faults.py"}  # the doctor's goes with its readers
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=lambda path: path.name)
+def test_room_says_in_its_first_line_what_it_holds(room):
+    docstring = ast.get_docstring(ast.parse((room / "__init__.py").read_text()))
+    assert docstring, f"{room.name}/__init__.py has no docstring"
+    first = docstring.splitlines()[0]
+    assert re.fullmatch(r"[A-Z].{20,}\.", first), first
+
+
+def test_every_folder_of_the_package_is_a_room():
+    folders = {path.parent for path in MODULES} - {PACKAGE}
+    assert [f for f in sorted(folders) if not (f / "__init__.py").is_file()] == []
 
 
 # --- what no file may hold ------------------------------------------------------------------------

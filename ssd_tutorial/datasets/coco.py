@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from ssd_tutorial._progress import progress_bar
 from ssd_tutorial.datasets.coco_json import COCOFile, read_coco
 from ssd_tutorial.datasets.faults import (
     check_classes,
@@ -32,7 +33,6 @@ from ssd_tutorial.datasets.folder import (
     Annotated,
     AnnotatedFolder,
     OnBad,
-    long_work,
     same_split,
     short_names,
 )
@@ -94,7 +94,7 @@ class COCOFolder(AnnotatedFolder):
     def _annotated(self, content: COCOFile) -> Iterator[Annotated]:
         names = short_names([image["file_name"] for image in content.images])
         pairs = zip(names, content.images, strict=True)
-        for name, image in long_work(pairs, len(names), f"{self.root.name}/{self.split}"):
+        for name, image in progress_bar(pairs, f"{self.root.name}/{self.split}", None, len(names)):
             entries = content.objects.get(image["id"], [])
             one = self._attempt(name, self._with_picture, name, image, entries)
             if one is not None:

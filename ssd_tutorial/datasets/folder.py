@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 from torchvision import tv_tensors
-from tqdm import tqdm
 
 from ssd_tutorial.datasets.faults import (
     GO_ON,
@@ -198,15 +197,6 @@ class AnnotatedFolder(Dataset):
         self._labels = np.array(labels, np.int64)
         self._difficult = np.array(difficult, bool)
         self._first, self._sizes = np.array(first), np.array(sizes)
-
-
-def long_work(what: Iterable[T], total: int, words: str) -> Iterable[T]:
-    """The same, with a bar where standard error is a terminal and the work takes seconds.
-
-    Plain text, also in notebooks: tqdm.auto makes a widget there even of a bar that is never shown,
-    and a page with a widget asks other origins for scripts.
-    """
-    return tqdm(what, desc=words, total=total, unit="", delay=2, disable=None, leave=False)
 
 
 def short_names(files: Sequence[str]) -> list[str]:

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ssd_tutorial._progress import progress_bar
 from ssd_tutorial.datasets.faults import (
     BACKGROUND,
     check_classes,
@@ -26,7 +27,7 @@ from ssd_tutorial.datasets.faults import (
     read_text,
     unknown_class,
 )
-from ssd_tutorial.datasets.folder import Annotated, AnnotatedFolder, OnBad, long_work, same_split
+from ssd_tutorial.datasets.folder import Annotated, AnnotatedFolder, OnBad, same_split
 from ssd_tutorial.datasets.pictures import EXTENSIONS, by_last_part, files_below, picture_size
 from ssd_tutorial.datasets.voc_xml import Annotation, box_edges, read_annotation
 
@@ -75,7 +76,7 @@ class VOCFolder(AnnotatedFolder):
 
     def _read_split(self, lines: list[tuple[str, str]]) -> dict[str, Annotation]:
         read = {}
-        for name, where in long_work(lines, len(lines), f"{self.root.name}/{self.split}"):
+        for name, where in progress_bar(lines, f"{self.root.name}/{self.split}", None, len(lines)):
             annotation = self._attempt(name, self._read_one, name, where)
             if annotation is not None:
                 read[name] = annotation
@@ -92,7 +93,7 @@ class VOCFolder(AnnotatedFolder):
     def _classes_of_all(self, read: dict[str, Annotation]) -> tuple[str, ...]:
         """The class names of the whole folder, sorted."""
         named: dict[str, str] = {}
-        for name, path in long_work(self._files.items(), len(self._files), "classes"):
+        for name, path in progress_bar(self._files.items(), "classes", None, len(self._files)):
             annotation = read.get(name)
             if annotation is None:
                 try:

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
-from tqdm.auto import tqdm
 
 from ssd_tutorial._files import written_whole
+from ssd_tutorial._progress import progress_bar
 
 
 class Item(NamedTuple):
@@ -70,7 +70,7 @@ def write_items(
     names: dict[str, int] = {}
     made: list[Path] = []
     try:
-        bar = tqdm(loader, desc=title, unit="picture", disable=_hide(progress))
+        bar = progress_bar(loader, title, progress, unit="picture")
         for index, (image, target) in enumerate(bar):
             name = _check_item(index, image, target, classes, more_than_px)
             if name in names:
@@ -129,10 +129,6 @@ def check_split(split: str, sign: Path, overwrite: bool) -> None:
 
 def _as_it_is(item: Any) -> Any:
     return item
-
-
-def _hide(progress: bool | None) -> bool | None:
-    return None if progress is None else not progress
 
 
 def _plain(name: object) -> bool:

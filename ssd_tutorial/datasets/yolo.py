@@ -22,6 +22,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ssd_tutorial._progress import progress_bar
 from ssd_tutorial.datasets.faults import (
     BACKGROUND,
     check_classes,
@@ -31,7 +32,7 @@ from ssd_tutorial.datasets.faults import (
     to_numbers,
     unknown_class,
 )
-from ssd_tutorial.datasets.folder import Annotated, AnnotatedFolder, Entry, OnBad, long_work
+from ssd_tutorial.datasets.folder import Annotated, AnnotatedFolder, Entry, OnBad
 from ssd_tutorial.datasets.pictures import picture_size
 from ssd_tutorial.datasets.yolo_files import class_names, find_pictures, label_path, lost_labels
 
@@ -90,7 +91,7 @@ class YOLOFolder(AnnotatedFolder):
     def _read_labels(self, pictures: dict[str, Path]) -> dict[str, list[Entry]]:
         read = {}
         with_file = 0
-        for name, picture in long_work(pictures.items(), len(pictures), self.root.name):
+        for name, picture in progress_bar(pictures.items(), self.root.name, None, len(pictures)):
             path = label_path(self.root, picture)
             with_file += path.is_file()
             lines = self._attempt(name, read_label_file, path)

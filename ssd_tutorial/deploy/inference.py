@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.v2 import functional as F
-from tqdm.auto import tqdm
 
+from ssd_tutorial._progress import progress_bar
 from ssd_tutorial.datasets import OrReason
 from ssd_tutorial.detect import Detections, postprocess
 from ssd_tutorial.evaluate import GroundTruth
@@ -219,8 +219,7 @@ def detect_dataset(
     loader = DataLoader(items_or_reasons, batch_size, num_workers=workers, collate_fn=_items)
     found: list[Detections] = []
     truths: list[GroundTruth] = []
-    hide = None if progress is None else not progress
-    for items in tqdm(loader, desc="detecting", unit="batch", disable=hide, leave=False):
+    for items in progress_bar(loader, "detecting", progress, unit="batch"):
         for reason in (item for item in items if isinstance(item, str)):
             _log.warning("left out: %s", reason)
         items = [item for item in items if not isinstance(item, str)]

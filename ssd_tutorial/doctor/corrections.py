@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ssd_tutorial._progress import progress_bar
 from ssd_tutorial.doctor.plan import Change, Plan, make_plan
-from ssd_tutorial.doctor.progress import follow
 from ssd_tutorial.doctor.records import Records
 from ssd_tutorial.doctor.repaint import repaint
 from ssd_tutorial.doctor.report import Report
@@ -50,7 +50,7 @@ def fix(report: Report, out: str | Path, progress: bool | None = None) -> tuple[
     work = out.with_name(f".{out.name}.{os.getpid()}.unfinished")
     try:
         files = list(_files(records.root))
-        for path in follow(files, "copy", progress):
+        for path in progress_bar(files, "copy", progress):
             target = work / path.relative_to(records.root)
             if path in contents and contents[path] is None:
                 continue

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ssd_tutorial._progress import progress_bar
 from ssd_tutorial.datasets.coco import coco_splits, find_split, look_up, picture_folder
 from ssd_tutorial.datasets.coco_json import COCOFile, read_json
 from ssd_tutorial.datasets.faults import to_numbers
 from ssd_tutorial.datasets.pictures import by_last_part, files_below
 from ssd_tutorial.doctor.faults import Fault
-from ssd_tutorial.doctor.progress import follow
 from ssd_tutorial.doctor.records import (
     Box,
     RawObject,
@@ -33,7 +33,7 @@ def read_coco(root: Path, progress: bool | None = None) -> Records:
     """
     records = Records(root, "COCO", {}, {})
     classes: dict[str, None] = {}
-    for split, path in follow(coco_splits(root).items(), "annotations", progress):
+    for split, path in progress_bar(coco_splits(root).items(), "annotations", progress):
         try:
             content = read_json(path)
             pictures = list(read_pictures_of(records, split, content))

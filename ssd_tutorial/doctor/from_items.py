@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from ssd_tutorial._progress import progress_bar
 from ssd_tutorial.doctor.picture_rules import PictureFacts, facts_of
-from ssd_tutorial.doctor.progress import follow
 from ssd_tutorial.doctor.records import RawObject, RawPicture, Records
 
 
@@ -51,7 +51,7 @@ def read_items(
             generator=torch.Generator(),  # of its own: the loader draws a seed
         )
         names = []
-        for name, seen, boxes, labels in follow(loader, split, progress, len(dataset)):
+        for name, seen, boxes, labels in progress_bar(loader, split, progress, len(dataset)):
             objects = tuple(
                 RawObject(
                     number,

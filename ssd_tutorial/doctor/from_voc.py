@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Container
 from pathlib import Path
 
+from ssd_tutorial._progress import progress_bar
 from ssd_tutorial.datasets.faults import read_text, to_numbers
 from ssd_tutorial.datasets.pictures import EXTENSIONS, by_last_part, files_below
 from ssd_tutorial.datasets.voc_xml import CORNERS, read_annotation
 from ssd_tutorial.doctor.faults import Fault
-from ssd_tutorial.doctor.progress import follow
 from ssd_tutorial.doctor.records import RawObject, RawPicture, Records, header_size, reason_of
 
 ALL = "all"
@@ -53,7 +53,7 @@ def _read_lists(records: Records, progress: bool | None) -> None:
     folder = next((p for p in (root / "JPEGImages", root / "images") if p.is_dir()), None)
     pictures = _files(folder) if folder else {}
     annotations = files_below(root / "Annotations", (".xml",))
-    for shown, path in follow(annotations.items(), "annotations", progress, len(annotations)):
+    for shown, path in progress_bar(annotations.items(), "annotations", progress, len(annotations)):
         name = shown[: -len(".xml")]
         records.pictures[name] = _read_one(records, name, path, pictures)
     for path in sorted((root / LISTS).glob("*.txt")):
@@ -83,7 +83,7 @@ def _read_folders(records: Records, progress: bool | None) -> None:
         files = (*annotations, *files_below(folder))
         stems = {Path(shown).with_suffix("").as_posix() for shown in files}
         names = []
-        for stem in follow(sorted(stems), folder.name, progress):
+        for stem in progress_bar(sorted(stems), folder.name, progress):
             name = f"{folder.name}/{stem}"
             path = annotations.get(f"{stem}.xml")
             if path is None:

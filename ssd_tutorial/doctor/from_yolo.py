@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ssd_tutorial._progress import progress_bar
 from ssd_tutorial.datasets.faults import to_numbers
 from ssd_tutorial.datasets.yolo import Line, read_label_file
 from ssd_tutorial.datasets.yolo_files import (
@@ -16,7 +17,6 @@ from ssd_tutorial.datasets.yolo_files import (
 from ssd_tutorial.doctor.box_rules import at
 from ssd_tutorial.doctor.faults import Fault
 from ssd_tutorial.doctor.from_coco import UNKNOWN
-from ssd_tutorial.doctor.progress import follow
 from ssd_tutorial.doctor.records import (
     Box,
     RawObject,
@@ -41,7 +41,7 @@ def read_yolo(root: Path, progress: bool | None = None) -> Records:
         except FileNotFoundError:
             pictures = {}
         names = []
-        for picture in follow(pictures.values(), split, progress, len(pictures)):
+        for picture in progress_bar(pictures.values(), split, progress, len(pictures)):
             name = records.shown(picture)
             if name not in records.pictures:
                 records.pictures[name] = _read_one(records, name, picture)

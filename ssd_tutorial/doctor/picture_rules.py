@@ -13,9 +13,9 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from ssd_tutorial._progress import progress_bar
 from ssd_tutorial.datasets.pictures import read_picture
 from ssd_tutorial.doctor.faults import Fault
-from ssd_tutorial.doctor.progress import follow
 from ssd_tutorial.doctor.records import RawPicture, Records, reason_of
 from ssd_tutorial.doctor.twins import Look, look_of
 
@@ -83,7 +83,7 @@ def read_pictures(
     paths = {name: p.picture for name, p in records.pictures.items() if p.picture is not None}
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
         facts = pool.map(look_at, paths.values())
-        return dict(zip(paths, follow(facts, "pictures", progress, len(paths)), strict=True))
+        return dict(zip(paths, progress_bar(facts, "pictures", progress, len(paths)), strict=True))
 
 
 def check_pictures(records: Records, facts: Mapping[str, PictureFacts]) -> list[Fault]:

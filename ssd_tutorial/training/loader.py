@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
-from tqdm.auto import tqdm
 
+from ssd_tutorial._progress import progress_bar
 from ssd_tutorial.augment import Item, Transform, resize
 from ssd_tutorial.datasets import OrReason, UnreadablePicture
 from ssd_tutorial.targets import Targets, make_targets
@@ -94,10 +94,9 @@ class Resized(Dataset):
         loader = DataLoader(
             _Small(dataset, size, on_bad), batch_size=8, num_workers=workers, collate_fn=list
         )
-        hide = None if progress is None else not progress
         self._items: list[Item] = []
         self.dropped: list[str] = []
-        with tqdm(total=len(dataset), desc="pictures", unit="", disable=hide, leave=False) as bar:
+        with progress_bar(None, "pictures", progress, len(dataset)) as bar:
             for items in loader:
                 self._items += [_own(item) for item in items if not isinstance(item, str)]
                 self.dropped += [item for item in items if isinstance(item, str)]

@@ -16,8 +16,8 @@ from typing import Literal
 import torch
 from torch import nn
 from torch.utils.data import Dataset
-from tqdm.auto import tqdm
 
+from ssd_tutorial._progress import progress_bar
 from ssd_tutorial.augment import Transform, training_transform
 from ssd_tutorial.loss import MultiBoxLoss, multibox_loss
 from ssd_tutorial.network import SSD
@@ -98,8 +98,8 @@ def train(
         samples, recipe.batch_size, network.num_classes, first, workers, share, pinned
     )
     steps = range(first, total_steps)
-    hide = not devices.first or (None if progress is None else not progress)
-    bar = tqdm(steps, initial=first, total=total_steps, desc="training", unit="step", disable=hide)
+    shown = progress if devices.first else False
+    bar = progress_bar(steps, "training", shown, total_steps, initial=first, unit="step")
     forward = devices.joined(network, compiled=compiled)
     mean, named = _Mean(run.pending, devices), set()
     history, started = run.history, time.perf_counter() - run.seconds

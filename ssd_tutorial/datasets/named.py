@@ -3,13 +3,17 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from torch.utils.data import Dataset
+from torch.utils.data import ConcatDataset, Dataset
 
 from ssd_tutorial.datasets.faults import near
-from ssd_tutorial.datasets.folder import OnBad
+from ssd_tutorial.datasets.fetch import (
+    data_root,
+    get_registered,
+    missing_archives,
+    registered_names,
+)
+from ssd_tutorial.datasets.folder import AnnotatedFolder, OnBad
 from ssd_tutorial.datasets.layouts import open_folder
-from ssd_tutorial.datasets.registered import open_registered
-from ssd_tutorial.datasets.registry import registered_names
 from ssd_tutorial.datasets.scenes import SCENE_CLASSES, Scenes
 
 SCENES = "scenes"
@@ -53,6 +57,60 @@ def open_dataset(
         )
     start, count = _SCENE_SPLITS[split]
     return Scenes(count, seed=0, start=start)
+
+
+class Joined(ConcatDataset):
+    """Folders of the same classes as one dataset, with what a command asks one folder for.
+
+    Attributes:
+        classes: as each of them has them. ``names``: of all pictures.
+    """
+
+    def __init__(self, folders: Sequence[AnnotatedFolder]) -> None:
+        super().__init__(folders)
+        self.classes = folders[0].classes
+        self.names = [name for folder in folders for name in folder.names]
+
+    def summary(self) -> str:
+        """Return one line per folder."""
+        return "\n".join(folder.summary() for folder in self.datasets)
+
+
+def open_registered(
+    name: str,
+    split: str,
+    classes: Sequence[str] | None = None,
+    on_bad: OnBad = "raise",
+    root: str | Path | None = None,
+) -> AnnotatedFolder | Joined:
+    """Open a split of a data set of the registry; nothing is fetched here.
+
+    Args:
+        name: of the registry.
+        split: ``"train"``, …; the registry says which folders it is made of.
+        classes: the class names that labels must follow. None takes those of the registry (VOC's
+            20 in their usual order), or else as `open_folder`.
+        on_bad: see `AnnotatedFolder`.
+        root: the folder for all data sets; None as `data_root` says.
+
+    Raises:
+        FileNotFoundError: something of it is missing; the message has the command that fetches it.
+        ValueError: no such name or split; otherwise as `open_folder`.
+    """
+    entry, folder = get_registered(name), data_root(root) / name
+    parts = entry.parts_of(split)
+    if missing := missing_archives(name, root, split):
+        total = sum(archive.bytes or 0 for archive in missing)
+        size = f" ({total / 1e9:.1f} GB)" if total else ""
+        raise FileNotFoundError(
+            f"{name}, split {split}, is not complete: {folder} has no "
+            f"{', '.join(archive.folder for archive in missing)}. Fetch what is missing{size}: "
+            f"python -m ssd_tutorial data get {name} --split {split}"
+            + (f" --root {root}" if root else "")
+        )
+    names = classes if classes is not None else entry.classes
+    opened = [open_folder(folder / part.folder, part.split, names, on_bad) for part in parts]
+    return opened[0] if len(opened) == 1 else Joined(opened)
 
 
 def _open_folder(data: str | Path, split: str, classes: Sequence[str] | None, on_bad: OnBad):

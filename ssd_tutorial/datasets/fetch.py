@@ -1,0 +1,294 @@
+"""Data sets that are fetched by name: the registry, the download, the archive (chapter 15).
+
+``data/datasets.json`` lists them: for each archive its addresses, size and checksum; for each split
+the folders it is made of. `pooch` downloads and compares checksums, `tarfile` and `zipfile` unpack.
+A download that breaks off starts again; for a file of 20 GB see `fetch`.
+"""
+
+import errno
+import functools
+import json
+import os
+import shutil
+import stat
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import pooch
+import requests
+
+from ssd_tutorial._files import data_path, remove_unfinished, reworded, written_whole
+from ssd_tutorial._progress import progress_bar
+from ssd_tutorial.datasets.faults import near
+
+LARGEST_RATIO, SLACK = 20, 1 << 20  # pictures do not compress, and COCO's JSON does 4 : 1
+
+
+class Archive(NamedTuple):
+    """One file to fetch."""
+
+    file: str
+    addresses: tuple[str, ...]  # the first is the publisher's, the others are mirrors
+    bytes: int | None  # None where it is not certain
+    sha256: str | None
+    md5: str | None  # as torchvision has it
+    take: str  # the folder inside the archive that matters
+    folder: str  # what that folder is called here
+
+
+class Part(NamedTuple):
+    """One folder of a split."""
+
+    folder: str
+    split: str  # the split's name in that folder
+    needs: tuple[str, ...]  # the folders of the archives that hold it
+
+
+class Registered(NamedTuple):
+    """A data set of the registry."""
+
+    name: str
+    title: str
+    home: str
+    licence: str
+    checksums: str  # where they come from
+    archives: tuple[Archive, ...]
+    splits: dict[str, tuple[Part, ...]]
+    classes: tuple[str, ...] | None = None  # None: as the files say
+
+    def parts_of(self, split: str) -> tuple[Part, ...]:
+        """Return the folders that a split is made of.
+
+        Raises:
+            ValueError: there is no such split.
+        """
+        if split not in self.splits:
+            there = f"{near(split, self.splits)} Its splits: {', '.join(self.splits)}"
+            raise ValueError(f"{self.name} has no split {split!r}{there}")
+        return self.splits[split]
+
+    def archives_of(self, split: str = "") -> tuple[Archive, ...]:
+        """Return the archives that a split needs; all of them for "". Raises as `parts_of`."""
+        if not split:
+            return self.archives
+        needed = {folder for part in self.parts_of(split) for folder in part.needs}
+        return tuple(archive for archive in self.archives if archive.folder in needed)
+
+
+def registered_names() -> tuple[str, ...]:
+    """Return the names of the registry."""
+    return tuple(_content())
+
+
+def get_registered(name: str) -> Registered:
+    """Return one data set of the registry.
+
+    Raises:
+        ValueError: there is none of this name.
+    """
+    if name not in (names := registered_names()):
+        there = ", ".join(names)
+        raise ValueError(f"there is no data set {name!r}{near(name, names)} There are {there}")
+    entry = _content()[name]
+    archives = tuple(Archive(**one) for one in entry["archives"])
+    splits = {split: tuple(Part(**p) for p in parts) for split, parts in entry["splits"].items()}
+    return Registered(name, **{**entry, "archives": archives, "splits": splits})
+
+
+@functools.cache
+def _content() -> dict:
+    return json.loads(data_path("datasets.json").read_text(encoding="utf-8"))
+
+
+def data_root(root: str | Path | None = None) -> Path:
+    """Return the folder of fetched data sets: `root`, ``$SSD_TUTORIAL_DATA``, or in ``~/.cache``.
+
+    On Colab, a folder of the mounted drive outlives the machine.
+    """
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(root or os.environ.get("SSD_TUTORIAL_DATA") or f"{cache}/ssd_tutorial").expanduser()
+
+
+def missing_archives(name: str, root: str | Path | None = None, split: str = "") -> list[Archive]:
+    """Return what `get_dataset` would fetch."""
+    folder = data_root(root) / name
+    return [a for a in get_registered(name).archives_of(split) if not (folder / a.folder).is_dir()]
+
+
+def get_dataset(
+    name: str,
+    root: str | Path | None = None,
+    *,
+    split: str = "",
+    archives: str | Path | None = None,
+    keep: bool = False,
+    progress: bool | None = None,
+) -> Path:
+    """Fetch what is missing of a data set and unpack it.
+
+    Args:
+        name: of the registry, such as ``"voc0712"``.
+        root: the folder for all data sets; None as `data_root` says.
+        split: fetch what this split needs; "" fetches everything.
+        archives: the folder for the archives; they are kept there, and those that lie there already
+            are taken. None puts them beside what is unpacked.
+        keep: keep the archives once they are unpacked.
+        progress: show bars; None shows them where standard error is a terminal.
+
+    Returns:
+        The folder of the data set.
+
+    Raises:
+        OSError, ValueError: as `fetch` and `unpack`; what is complete stays.
+        ValueError: no such name or split.
+    """
+    folder = data_root(root) / name
+    for archive in missing_archives(name, root, split):
+        file = fetch(archive, archives or folder, progress)
+        if not archive.sha256:
+            print(
+                f"{file.name}: SHA-256 {pooch.file_hash(file)} (there is none to compare it with)"
+            )
+        unpack(file, archive.take, folder / archive.folder, progress)
+        if archives is None and not keep:
+            file.unlink()
+    return folder
+
+
+def fetch(archive: Archive, folder: str | Path, progress: bool | None = None) -> Path:
+    """Fetch an archive from its first address that has it, unless it is there, and check it.
+
+    A file of this name appears when it is complete and its checksum is right. One that breaks off
+    is not kept. By hand a download can be resumed, as often as it takes, with ``curl -C - -O
+    ADDRESS`` in `folder`; the complete file is then taken from there.
+
+    Args:
+        archive: what to fetch; its addresses are tried in order.
+        folder: where it goes; made where it is missing.
+        progress: show a bar; None shows it where standard error is a terminal.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        OSError: no address has it, or the disk has not enough room.
+        ValueError: a file of this name is there and is another one, or half of it.
+    """
+    target = Path(folder, archive.file)
+    by_hand = f"`curl -C - -O {archive.addresses[0]}` resumes a download"
+    if target.exists():
+        if pooch.hashes.hash_matches(target, archive.sha256):
+            return target
+        size = f"{target.stat().st_size} of {archive.bytes} bytes"
+        raise ValueError(f"{target} is half or wrong ({size}): {by_hand}, or delete it")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _check_room(target.parent, archive.bytes or 0)
+    pooch.get_logger().setLevel("WARNING")  # the command says what it fetches
+    problems = []
+    for address in archive.addresses:
+        bar = progress_bar(None, target.name, progress, archive.bytes or 1, unit_scale=True)
+        http = pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 16, timeout=(10, 60))
+        try:
+            pooch.retrieve(address, archive.sha256, target.name, target.parent, downloader=http)
+            if archive.sha256 or zipfile.is_zipfile(target) or tarfile.is_tarfile(target):
+                return target
+            target.unlink()
+            raise ValueError("not an archive")
+        except requests.HTTPError as error:
+            with error.response as answer:
+                problems.append(f"{address} answers {answer.status_code} {answer.reason}")
+        except requests.RequestException:
+            problems.append(f"{address} cannot be reached, or broke off")
+        except ValueError:  # pooch's word for another checksum
+            problems.append(f"{address} sends another file (damaged, or a login page)")
+    raise OSError(
+        f"{archive.file} could not be fetched: {'; '.join(problems)}: try again later, or bring it "
+        f"to {target.parent} yourself ({by_hand})"
+    )
+
+
+def unpack(archive: Path, take: str, folder: Path, progress: bool | None = None) -> None:
+    """Unpack the folder `take` of a tar or zip file as `folder`: all of it, or nothing.
+
+    Refused are archives with absolute names, names with ``..``, links, devices, or with files that
+    declare far more bytes than the archive has. Files go into a hidden folder beside `folder`,
+    which gets its name when all are there.
+
+    Args:
+        archive: the file.
+        take: a folder inside it, with forward slashes; the rest of the archive is passed over.
+        folder: must not exist yet.
+        progress: show a bar; None shows it where standard error is a terminal.
+
+    Raises:
+        FileExistsError: `folder` is there.
+        ValueError: the archive is damaged, is hostile, or has no `take`.
+        OSError: the disk has not enough room.
+    """
+    if folder.exists():
+        raise FileExistsError(f"{folder} is there already: delete it to unpack {archive} again")
+    remove_unfinished(folder)  # of a run that was killed
+    with written_whole(folder) as unfinished:
+        beside = unfinished.with_name("archive")
+        opened = zipfile.ZipFile if zipfile.is_zipfile(archive) else tarfile.open
+        try:
+            with opened(archive) as file:
+                # beyond the checks of `_wanted`; Python before 3.11.4 has no such filter
+                file.extraction_filter = getattr(tarfile, "data_filter", None)
+                wanted = _wanted(file, take, archive.stat().st_size)
+                _check_room(folder.parent, sum(size for _, size in wanted))
+                for member, _ in progress_bar(wanted, f"unpacking {archive.name}", progress):
+                    file.extract(member, beside)
+        except Exception as error:  # both libraries raise many kinds about bytes that are not sound
+            if isinstance(error, OSError) and error.errno:  # the disk's, not the archive's
+                raise
+            why = str(error).partition("\n")[0].rstrip(":")
+            raise ValueError(
+                f"{archive} was not unpacked ({why}): delete it and fetch it again"
+            ) from error
+        os.replace(beside / take, unfinished)
+
+
+def _wanted(file: zipfile.ZipFile | tarfile.TarFile, take: str, archive_size: int) -> list[tuple]:
+    """Return the members below `take` with their sizes, once all members are harmless."""
+    top, wanted, total = PurePosixPath(take).parts, [], 0
+    for name, size, plain, member in _members(file):
+        parts = PurePosixPath(name).parts
+        # a backslash or a drive letter would be a folder on Windows only
+        if ".." in parts or name.startswith("/") or set(name) & set("\\:\0"):
+            raise ValueError(f"it holds a name outside its folder, {name!r}")
+        if not plain:
+            raise ValueError(f"it holds a link or device, {name!r}")
+        total += size
+        if size < 0 or total > LARGEST_RATIO * archive_size + SLACK:
+            raise ValueError(f"its {archive_size} bytes would become {total} or more")
+        if parts[: len(top)] == top:
+            wanted.append((member, size))
+    if not any(size for _, size in wanted):
+        raise ValueError(f"it holds no files in a folder {take}")
+    return wanted
+
+
+def _members(file: zipfile.ZipFile | tarfile.TarFile) -> Iterator[tuple[str, int, bool, object]]:
+    """Yield of each member its name, its size, whether it is a plain file or folder, and itself."""
+    if isinstance(file, zipfile.ZipFile):
+        for info in file.infolist():
+            kind = stat.S_IFMT(info.external_attr >> 16)
+            yield info.filename, info.file_size, kind in (0, stat.S_IFREG, stat.S_IFDIR), info
+        return
+    for info in file:
+        yield info.name, info.size, info.isreg() or info.isdir(), info
+    # tarfile takes the end of a file that was cut short for that of the archive, a block of zeros
+    file.fileobj.seek(file.offset)
+    if file.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+        raise ValueError("it ends in the middle")
+
+
+def _check_room(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        text = f"{folder} has room for {free / 1e9:.1f} GB, and {needed / 1e9:.1f} GB are needed"
+        raise reworded(OSError(errno.ENOSPC, ""), f"{text}: choose another folder with --root")

@@ -95,7 +95,7 @@ test-unit: $(STAMP) ## tests/ without the browser
 
 .PHONY: test-notebooks
 test-notebooks: $(STAMP) ## execute every chapter and compare it with its stored results
-	@$(RUN) pytest --nbval book/ -n $(JOBS) --dist loadfile
+	@PYTHONPATH=tools $(RUN) pytest -p nbval_cache --nbval book/ -n $(JOBS) --dist loadfile
 
 .PHONY: test-pages
 test-pages: test-tools $(AXE) book ## build the book and open its pages in Chromium

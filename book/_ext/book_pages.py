@@ -70,9 +70,9 @@ def cache_by_sources(app, config):
     config.nb_execution_cache_path = str(caches / digest_of_sources(Path(app.srcdir)))
 
 
-def quiet_kernel(app):
+def quiet_kernel(build: Path):
     """Run kernels with settings of the book's own: not the reader's startup files or backend."""
-    profile = Path(app.outdir).parent / "ipython" / "profile_default"
+    profile = build / "ipython" / "profile_default"
     profile.mkdir(parents=True, exist_ok=True)
     (profile / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 40\n")
     os.environ["IPYTHONDIR"] = str(profile.parent)
@@ -166,7 +166,7 @@ def setup(app):
         TocCollector.assign_section_numbers
     )
     app.connect("config-inited", cache_by_sources)
-    app.connect("builder-inited", quiet_kernel)
+    app.connect("builder-inited", lambda app: quiet_kernel(Path(app.outdir).parent))
     app.connect("builder-inited", copy_mathjax)
     app.connect("doctree-read", check_figures)
     app.connect("build-finished", drop_old_caches)

@@ -69,16 +69,21 @@ class SmallBook:
             (root / "book" / name).write_text(text)
         self.chapter()
 
-    def chapter(self, code=DRAW, mystnb=FIGURE, more=()):
-        """Write chapter 8: a cell, and further ones given as (code, mystnb)."""
-        cells = [new_markdown_cell(TEXT)]
+    def chapter(self, code=DRAW, mystnb=FIGURE, more=(), name="08_matching"):
+        """Write a chapter: a cell, and further ones given as (code, mystnb)."""
+        text = TEXT if name == "08_matching" else TEXT.replace("eq-try", f"eq-{name}")
+        cells = [new_markdown_cell(text)]
         for source, settings in ((code, mystnb), *more):
             cells.append(new_code_cell(source, metadata={"mystnb": settings}))
         for number, cell in enumerate(cells):
             cell["id"] = f"cell-{number}"
         kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
         notebook = new_notebook(cells=cells, metadata={"kernelspec": kernel})
-        nbformat.write(notebook, self.root / "book" / "08_matching.ipynb")
+        nbformat.write(notebook, self.root / "book" / f"{name}.ipynb")
+        toc = self.root / "_toc.yml"
+        if f"book/{name}\n" not in toc.read_text():
+            listed = "      - file: book/08_matching\n"
+            toc.write_text(toc.read_text().replace(listed, f"{listed}      - file: book/{name}\n"))
 
     def build(self):
         command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(self.root)]

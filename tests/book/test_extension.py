@@ -89,14 +89,31 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_faulty_chapter_fails_the_build_with_its_own_error(book, figure, fault):
-    chapter, message = FAULTS[fault]
-    if missing := chapter.get("without"):
-        chapter = {"mystnb": {key: value for key, value in figure.items() if key != missing}}
-    book.chapter(**chapter)
+@pytest.fixture(scope="module")
+def faulty(make_book, figure):
+    """What one build says of a book with one chapter per fault."""
+    book = make_book()
+    names = [f"1{number}_fault" for number in range(len(FAULTS))]
+    for name, (chapter, _) in zip(names, FAULTS.values(), strict=True):
+        settings = {**figure, "figure": {**figure["figure"], "name": f"fig-{name}"}}
+        settings.pop(chapter.get("without"), None)
+        code = {"code": chapter["code"]} if "code" in chapter else {}
+        book.chapter(**code, mystnb=settings, name=name)
     done = book.build()
     assert done.returncode != 0
-    said = book.said(done)
-    assert message in said
-    assert "08_matching" in said
+    return dict(zip(FAULTS, names, strict=True)), book.said(done)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_faulty_chapter_fails_the_build_with_its_own_error(faulty, fault):
+    names, said = faulty
+    complaints = re.split(r"\n(?=/\S+:)", said)
+    own = [text for text in complaints if f"{names[fault]}.ipynb:" in text]
+    assert re.search(rf"(WARNING|ERROR): .*{re.escape(FAULTS[fault][1])}", "\n".join(own), re.S), (
+        said
+    )
+
+
+def test_a_chapter_without_a_fault_is_not_complained_of(faulty):
+    _, said = faulty
+    assert not re.search(r"08_matching\.ipynb:.*(WARNING|ERROR)", said)

@@ -17,9 +17,9 @@ import torch
 from torch.utils.data import Dataset
 
 from benchmarks.throughput import RUNS
-from ssd_tutorial._files import written_whole
+from ssd_tutorial._files import atomic_write
 from ssd_tutorial.datasets import Scenes
-from ssd_tutorial.training.loader import Resized
+from ssd_tutorial.training.loader import CachedDataset
 from ssd_tutorial.training.log import Step
 from ssd_tutorial.training.loop import train
 from ssd_tutorial.training.provenance import processor
@@ -71,12 +71,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     recipe = replace(RECIPES["laptop"], samples=options.samples)
-    pictures = Resized(Scenes(options.pictures, seed=0), SIZE)
+    pictures = CachedDataset(Scenes(options.pictures, seed=0), SIZE)
     histories = {name: record(name, recipe, pictures) for name in CURVES}
     folder = RUNS / options.record
     for name, history in histories.items():
         path = folder / f"{name.replace(' ', '-')}.csv"
-        with written_whole(path) as unfinished, unfinished.open("w", newline="") as file:
+        with atomic_write(path) as unfinished, unfinished.open("w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(FIELDS)
             writer.writerows([getattr(line, field) for field in FIELDS] for line in history)
@@ -99,7 +99,7 @@ def main(arguments: list[str] | None = None) -> int:
         "torch": torch.__version__,
         "command": shlex.join(["python", "-m", "benchmarks.curves", *words]),
     }
-    with written_whole(folder / "result.json") as file:
+    with atomic_write(folder / "result.json") as file:
         file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(f"kept in {folder}")
     return 0

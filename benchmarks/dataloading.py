@@ -27,10 +27,10 @@ from torchvision.transforms import v2
 from tqdm.auto import tqdm
 
 from benchmarks.throughput import RUNS
-from ssd_tutorial._files import written_whole
+from ssd_tutorial._files import atomic_write
 from ssd_tutorial.augment import training_transform
 from ssd_tutorial.datasets import Scenes, VOCFolder, write_voc
-from ssd_tutorial.training.loader import Samples, load_batches
+from ssd_tutorial.training.loader import TrainingStream, load_batches
 from ssd_tutorial.training.provenance import processor
 from ssd_tutorial.training.recipes import RECIPES, Recipe
 
@@ -69,7 +69,15 @@ class Timed(Dataset):
 
 def transform_of(recipe: Recipe):
     size = recipe.model_preset().priors.image_size
-    names = ("mirror", "turn_over", "crop", "crop_share", "expand", "distort", "interpolation")
+    names = (
+        "horizontal_flip",
+        "vertical_flip",
+        "crop",
+        "crop_prob",
+        "expand",
+        "distort",
+        "interpolation",
+    )
     return training_transform(size, **{name: getattr(recipe, name) for name in names})
 
 
@@ -79,7 +87,7 @@ def profile(dataset: Dataset, recipe: Recipe, pictures: int) -> dict[str, float]
     transform = transform_of(recipe)
     for step in transform.transform.transforms:
         watch(step, type(step).__name__, spent)
-    samples = Samples(Timed(dataset, spent), transform, pictures, seed=0)
+    samples = TrainingStream(Timed(dataset, spent), transform, pictures, seed=0)
     start = time.process_time()
     for _ in tqdm(batches_of(samples, recipe), total=pictures // 32, desc="steps", disable=None):
         pass
@@ -97,7 +105,7 @@ def watch(step: torch.nn.Module, name: str, spent: dict[str, float]) -> None:
     step.register_forward_hook(stop)
 
 
-def batches_of(samples: Samples, recipe: Recipe, workers: int = 0):
+def batches_of(samples: TrainingStream, recipe: Recipe, workers: int = 0):
     classes = len(samples.dataset.classes) + 1
     return load_batches(samples, recipe.batch_size, classes, workers=workers)
 
@@ -106,7 +114,7 @@ def pictures_per_second(
     dataset: Dataset, recipe: Recipe, pictures: int, workers: int, clock: str
 ) -> float:
     """By the wall: once every process has delivered a batch. By the processor: from the start."""
-    samples = Samples(dataset, transform_of(recipe), pictures, seed=0)
+    samples = TrainingStream(dataset, transform_of(recipe), pictures, seed=0)
     before = processor_seconds()
     batches = batches_of(samples, recipe, workers)
     for _ in range(max(1, workers)):
@@ -187,7 +195,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.record:
         words = sys.argv[1:] if arguments is None else arguments
         record["command"] = shlex.join(["python", "-m", "benchmarks.dataloading", *words])
-        with written_whole(RUNS / options.record / "result.json") as file:
+        with atomic_write(RUNS / options.record / "result.json") as file:
             file.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         print(f"kept in {RUNS / options.record / 'result.json'}")
     return 0

@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     detector = load_detector(options.weights)
     network, size = detector.network, detector.network.image_size
     print(
-        f"{network.model.name}, torch {torch.__version__}, onnxruntime {onnxruntime.__version__},"
+        f"{network.config.name}, torch {torch.__version__}, onnxruntime {onnxruntime.__version__},"
         f" {processor()}, 1 thread, {options.rounds} rounds, CPU milliseconds a picture\n"
     )
     scenes = Scenes(8, size=size)

@@ -67,7 +67,7 @@ def loss(rule: str, batch: int = 32, objects: int = 10) -> Step:
     outputs = [logits.requires_grad_(), offsets.requires_grad_()]
 
     def ours(rule=rule):
-        matches = match(boxes, targets, rule=rule)
+        matches = match(boxes, targets, method=rule)
         total = multibox_loss(*outputs, targets, boxes, matches=matches).total
         return total, *torch.autograd.grad(total, outputs)
 

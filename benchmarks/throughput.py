@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from tqdm.auto import tqdm
 
-from ssd_tutorial._files import written_whole
+from ssd_tutorial._files import atomic_write
 from ssd_tutorial.deploy.costs import images_per_second
 from ssd_tutorial.network import SSD
 from ssd_tutorial.presets import MODELS, get_model
@@ -103,7 +103,7 @@ def main(arguments: list[str] | None = None) -> int:
         )
         if path:
             record = {**where, "rows": list(rows.values()), "command": command}
-            with written_whole(path) as file:
+            with atomic_write(path) as file:
                 file.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return 0
 

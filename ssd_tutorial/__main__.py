@@ -14,6 +14,15 @@ from ssd_tutorial.cli.doctor_command import doctor_command
 from ssd_tutorial.cli.eval_command import eval_command
 from ssd_tutorial.cli.export_command import export_command
 from ssd_tutorial.cli.train_command import train_command_of
+from ssd_tutorial.training.recipes import RENAMED
+
+# Flags under the names that commands in recorded runs have for them.
+_RENAMED = {"on_bad": "on_error", **RENAMED}
+_FLAGS = {
+    f"--{no}{old}".replace("_", "-"): f"--{no}{new}".replace("_", "-")
+    for old, new in _RENAMED.items()
+    for no in ("", "no-")
+}
 
 
 def _commands(words: Sequence[str]) -> dict[str, Callable]:
@@ -46,6 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
         The exit code: 0, or what the command returned; 1 after a mistake, 130 after Ctrl-C.
     """
     words = sys.argv[1:] if arguments is None else arguments
+    words = [_FLAGS.get(word, word) for word in words]
     try:
         code = tyro.extras.subcommand_cli_from_dict(
             _commands(words),

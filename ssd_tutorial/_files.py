@@ -53,7 +53,7 @@ def _root() -> Path:
 
 
 @contextmanager
-def written_whole(path: str | Path, durable: bool = False) -> Iterator[Path]:
+def atomic_write(path: str | Path, durable: bool = False) -> Iterator[Path]:
     """Yield a path to write to; what is there afterwards takes the place of `path` in one step.
 
     If the block raises, `path` is as it was before and nothing is left beside it. A process that is

@@ -12,7 +12,7 @@ from torch import Tensor
 from ssd_tutorial.boxes import cxcywh_to_xyxy, iou
 from ssd_tutorial.targets import Targets
 
-Rule = Literal["bipartite", "argmax"]
+Method = Literal["bipartite", "argmax"]
 
 
 class Matches(NamedTuple):
@@ -38,7 +38,7 @@ def match(
     priors_cxcywh: Tensor,
     targets: Targets,
     threshold: float = 0.5,
-    rule: Rule = "bipartite",
+    method: Method = "bipartite",
 ) -> Matches:
     """Match priors ``[P, 4]`` with the ground truths of a batch of images.
 
@@ -46,7 +46,7 @@ def match(
     ground truth that it overlaps most, if their IoU is at least `threshold` (paper, section 2.2).
 
     Args:
-        rule: how the first step is done.
+        method: how the first step is done.
             ``"bipartite"``, as in Caffe's ``MatchBBox``: the best pair of all first, then the best
             of what is left. No ground truth goes without, as long as a prior that it touches is
             left: in a corner, 54 objects on one spot (``caffe300_coco``) use them up.
@@ -54,10 +54,10 @@ def match(
             Where two want the same one, the last wins and the other may end with none.
 
     Raises:
-        ValueError: for an unknown rule, a threshold outside (0, 1], or wrong shapes.
+        ValueError: for an unknown method, a threshold outside (0, 1], or wrong shapes.
     """
-    if rule not in ("bipartite", "argmax"):
-        raise ValueError(f"rule must be 'bipartite' or 'argmax', not {rule!r}")
+    if method not in ("bipartite", "argmax"):
+        raise ValueError(f"method must be 'bipartite' or 'argmax', not {method!r}")
     if not 0 < threshold <= 1:
         raise ValueError(f"threshold must be an IoU in (0, 1], not {threshold}")
     if priors_cxcywh.ndim != 2 or priors_cxcywh.shape[1] != 4:
@@ -67,7 +67,7 @@ def match(
     best_iou, best = overlap.max(dim=1)  # [B, P]: for each prior, its ground truth
     ground_truth = best.where(best_iou >= threshold, -1)
 
-    first_step = _bipartite if rule == "bipartite" else _argmax
+    first_step = _bipartite if method == "bipartite" else _argmax
     image, owner, prior = first_step(overlap, targets.real)
     ground_truth[image, prior] = owner
     best_iou[image, prior] = overlap[image, owner, prior]

@@ -134,21 +134,21 @@ class SSD(nn.Module):
     """A whole detector: images in, class scores and offsets of every prior out.
 
     Args:
-        model: which priors and which backbone, such as `ssd_tutorial.presets.SLIM300`.
+        config: which priors and which backbone, such as `ssd_tutorial.presets.SLIM300`.
         num_classes: classes *with* the background.
 
     Its priors, ``[P, 4]`` cxcywh, are the buffer ``priors``.
     """
 
-    def __init__(self, model: ModelPreset, num_classes: int):
+    def __init__(self, config: ModelPreset, num_classes: int):
         super().__init__()
         if num_classes < 2:
             raise ValueError(
                 f"num_classes counts the background, so it is 2 or more, not {num_classes}"
             )
-        preset = model.priors
-        self.model, self.num_classes, self.image_size = model, num_classes, preset.image_size
-        backbone, extras, extra_channels = _BACKBONES[model.backbone]
+        preset = config.priors
+        self.config, self.num_classes, self.image_size = config, num_classes, preset.image_size
+        backbone, extras, extra_channels = _BACKBONES[config.backbone]
         self.backbone = backbone()
         self.extras = nn.ModuleList(extras(preset.image_size))
         channels = backbone.channels + extra_channels[preset.image_size]

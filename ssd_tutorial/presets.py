@@ -42,7 +42,7 @@ class FeatureMap:
 
 @dataclass(frozen=True)
 class ScaleRule:
-    """How scales are spread over the maps; read by `ssd_tutorial.scales.scales`."""
+    """How scales are spread over the maps; read by `ssd_tutorial.scales.compute_scales`."""
 
     s_min: float
     """Scale of the first map that the formula covers."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ssd_tutorial.boxes import cxcywh_to_xyxy, xyxy_to_cxcywh
 from ssd_tutorial.presets import Preset
-from ssd_tutorial.scales import extra_scale, scales
+from ssd_tutorial.scales import compute_scales, extra_scale
 
 
 class PriorAddress(NamedTuple):
@@ -32,7 +32,7 @@ def cell_shapes(preset: Preset, k: int) -> Tensor:
     Small square, large square, then for each ratio r: w = s sqrt(r), h = s / sqrt(r), which has
     the small square's area (paper, section 2.2). ``preset.order`` says which comes first.
     """
-    s = scales(preset)
+    s = compute_scales(preset)
     ratios = preset.maps[k].ratios
     inverse = tuple(1 / r for r in ratios)
     if preset.order == "caffe":  # 2, 1/2, 3, 1/3

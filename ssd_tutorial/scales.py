@@ -38,7 +38,7 @@ def whole_percent_scale(k: int, m: int, s_min: float, s_max: float) -> float:
     return (low + step * (k - 1)) / 100
 
 
-def scales(preset: Preset) -> list[float]:
+def compute_scales(preset: Preset) -> list[float]:
     """The scales s_1 .. s_{m+1} of a preset with m maps.
 
     The last one belongs to no map: it is what the last map's large square needs (`extra_scale`).

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ssd_tutorial import _files as whole_files
-from ssd_tutorial._files import refuse_unwritable, remove_unfinished, written_whole
+from ssd_tutorial._files import atomic_write, refuse_unwritable, remove_unfinished
 
 
 def names(folder):
@@ -21,7 +21,7 @@ def names(folder):
 @pytest.mark.parametrize("durable", [False, True])
 def test_the_file_appears_at_the_end_of_the_block_in_a_folder_made_for_it(tmp_path, durable):
     path = tmp_path / "new" / "log.csv"
-    with written_whole(path, durable) as unfinished:
+    with atomic_write(path, durable) as unfinished:
         unfinished.write_text("whole")
         assert not path.exists()
     assert path.read_text() == "whole"
@@ -33,7 +33,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path):
     path.write_text("old")
 
     def fail_halfway():
-        with written_whole(path) as unfinished:
+        with atomic_write(path) as unfinished:
             unfinished.write_text("half")
             unfinished.with_name(".tmpX").write_text("what a library puts beside it")
             raise OSError("no space left")
@@ -58,11 +58,11 @@ def test_the_disk_has_the_file_before_it_takes_its_place(tmp_path, monkeypatch):
 
     monkeypatch.setattr(whole_files.os, "fsync", note_sync)
     monkeypatch.setattr(whole_files.os, "replace", note_replace)
-    with written_whole(tmp_path / "a", durable=True) as file:
+    with atomic_write(tmp_path / "a", durable=True) as file:
         file.write_text("x")
     assert done == ["file", "replace", "folder"]
     done.clear()
-    with written_whole(tmp_path / "a") as file:
+    with atomic_write(tmp_path / "a") as file:
         file.write_text("x")
     assert done == ["replace"]
 
@@ -81,7 +81,7 @@ def test_storage_that_cannot_wait_is_used_and_a_full_one_is_not(
     path.write_text("old")
 
     def write():
-        with written_whole(path, durable=True) as file:
+        with atomic_write(path, durable=True) as file:
             file.write_text("new")
 
     if passes:
@@ -95,8 +95,8 @@ def test_storage_that_cannot_wait_is_used_and_a_full_one_is_not(
 
 KILLED = """
 import os, signal, sys
-from ssd_tutorial._files import written_whole
-with written_whole(sys.argv[1]) as file:
+from ssd_tutorial._files import atomic_write
+with atomic_write(sys.argv[1]) as file:
     file.write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)
 """

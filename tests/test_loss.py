@@ -171,7 +171,7 @@ def test_gradients_are_right():
 def test_values_and_gradients_equal_torchvisions(seed):
     counts = torch.randint(0, 12, (4,), generator=torch.Generator().manual_seed(seed)).tolist()
     targets, (logits, offsets) = some_objects(counts, seed), outputs(4, seed=seed)
-    matches = match(VOC, targets, rule="argmax")
+    matches = match(VOC, targets, method="argmax")
     ours = multibox_loss(logits, offsets, targets, VOC, matches=matches)
     mine = torch.autograd.grad(ours.total, [logits, offsets])
     confidence, localization = reference.loss(logits, offsets, targets, VOC, matches.ground_truth)
@@ -190,7 +190,7 @@ def test_torchvision_counts_positives_twice_where_negatives_run_out():
     priors = xyxy_to_cxcywh(torch.cat([near, far]))
     targets = make_targets([torch.tensor([[0.26, 0.26, 0.76, 0.76]])], [torch.tensor([3])], 21)
     logits, offsets = outputs(1, 100)
-    matches = match(priors, targets, rule="argmax")
+    matches = match(priors, targets, method="argmax")
     assert int(matches.positive.sum()) == 60
     ours = multibox_loss(logits, offsets, targets, priors, matches=matches)
     theirs, _ = reference.loss(logits, offsets, targets, priors, matches.ground_truth)
@@ -209,7 +209,7 @@ def test_no_difference_where_negatives_just_suffice():
     priors = xyxy_to_cxcywh(torch.cat([near, far]))
     targets = make_targets([torch.tensor([[0.26, 0.26, 0.76, 0.76]])], [torch.tensor([3])], 21)
     logits, offsets = outputs(1, 80)
-    matches = match(priors, targets, rule="argmax")
+    matches = match(priors, targets, method="argmax")
     ours = multibox_loss(logits, offsets, targets, priors, matches=matches)
     theirs, _ = reference.loss(logits, offsets, targets, priors, matches.ground_truth)
     torch.testing.assert_close(ours.confidence, theirs)

@@ -228,7 +228,7 @@ def test_argmax_equals_torchvisions_matcher(seed):
     counts = torch.randint(0, 30, (8,), generator=generator).tolist()
     targets = reference.draw_targets(counts, 21, generator)
     assert torch.equal(
-        match(VOC, targets, rule="argmax").ground_truth, reference.match(VOC, targets)
+        match(VOC, targets, method="argmax").ground_truth, reference.match(VOC, targets)
     )
 
 
@@ -237,7 +237,7 @@ def test_argmax_equals_torchvisions_matcher_in_a_crowd():
     generator = torch.Generator().manual_seed(5)
     targets = reference.draw_targets([40, 40], 21, generator, smallest=0.2)
     targets.boxes[:, 1::2] = targets.boxes[:, ::2]
-    ours = match(VOC, targets, rule="argmax").ground_truth
+    ours = match(VOC, targets, method="argmax").ground_truth
     assert torch.equal(ours, reference.match(VOC, targets))
     assert len(ours[0].unique()) - 1 < 40  # some are lost
     assert len(match(VOC, targets).ground_truth[0].unique()) - 1 == 40  # ours keeps all
@@ -251,7 +251,7 @@ def test_a_ground_truth_that_vanishes_in_torchvision_and_stays_in_ours():
     assert theirs.unique().tolist() == [-1, 1]
     assert ours.ground_truth.unique().tolist() == [-1, 0, 1]
     assert sorted(ours.labels(targets)[ours.positive].tolist()) == [7, 9]
-    assert torch.equal(match(VOC, targets, rule="argmax").ground_truth, theirs)
+    assert torch.equal(match(VOC, targets, method="argmax").ground_truth, theirs)
 
 
 def test_both_rules_agree_where_no_best_prior_is_shared():
@@ -259,7 +259,7 @@ def test_both_rules_agree_where_no_best_prior_is_shared():
     best = iou(targets.boxes, cxcywh_to_xyxy(VOC)).argmax(2)
     alone = [len(set(row)) == 4 for row in best.tolist()]
     assert sum(alone) >= 6
-    ours, ports = (match(VOC, targets, rule=r).ground_truth for r in ("bipartite", "argmax"))
+    ours, ports = (match(VOC, targets, method=r).ground_truth for r in ("bipartite", "argmax"))
     assert torch.equal(ours[alone], ports[alone])
 
 
@@ -270,9 +270,9 @@ def test_both_rules_agree_where_no_best_prior_is_shared():
 def test_images_do_not_see_each_other_nor_the_padding(rule):
     generator = torch.Generator().manual_seed(2)
     targets = reference.draw_targets([3, 0, 12, 1, 12], 21, generator)
-    together = match(VOC, targets, rule=rule)
+    together = match(VOC, targets, method=rule)
     for image, one in enumerate(reference.as_dicts(targets)):
-        alone = match(VOC, make_targets([one["boxes"]], [one["labels"]], 21), rule=rule)
+        alone = match(VOC, make_targets([one["boxes"]], [one["labels"]], 21), method=rule)
         assert torch.equal(alone.ground_truth[0], together.ground_truth[image])
         assert torch.equal(alone.iou[0], together.iou[image])
         assert together.ground_truth[image].max() < max(len(one["labels"]), 1)
@@ -303,7 +303,7 @@ def test_labels_are_those_of_the_ground_truths():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"rule": "hungarian"}, "rule must be 'bipartite' or 'argmax', not 'hungarian'"),
+        ({"method": "hungarian"}, "method must be 'bipartite' or 'argmax', not 'hungarian'"),
         ({"threshold": 0}, r"in \(0, 1\], not 0"),
         ({"threshold": 50}, r"in \(0, 1\], not 50"),
         ({"priors_cxcywh": VOC[:, :3]}, r"priors must be \[P, 4\], not \[8732, 3\]"),

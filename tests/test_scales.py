@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ssd_tutorial.presets import PRESETS, ScaleRule, get_preset
-from ssd_tutorial.scales import extra_scale, linear_scale, scales, whole_percent_scale
+from ssd_tutorial.scales import compute_scales, extra_scale, linear_scale, whole_percent_scale
 
 # s_1 .. s_{m+1} of each convention, in pixels of its input (the table in chapter 5).
 SIZES_PX = {
@@ -45,8 +45,8 @@ def test_every_preset_has_a_row():
 @pytest.mark.parametrize("name", PRESETS)
 def test_rows_of_the_table(name):
     preset = get_preset(name)
-    assert scales(preset) == pytest.approx(SCALES[name], abs=1e-12)
-    assert [s * preset.image_size for s in scales(preset)] == pytest.approx(
+    assert compute_scales(preset) == pytest.approx(SCALES[name], abs=1e-12)
+    assert [s * preset.image_size for s in compute_scales(preset)] == pytest.approx(
         SIZES_PX[name], abs=1e-9
     )
 
@@ -54,14 +54,16 @@ def test_rows_of_the_table(name):
 @pytest.mark.parametrize("name", INTEGER_SIZES_PX)
 def test_integer_sizes(name):
     preset = get_preset(name).vary(integer_sizes=True)
-    got = [s * preset.image_size for s in scales(preset)]
+    got = [s * preset.image_size for s in compute_scales(preset)]
     assert got == pytest.approx(INTEGER_SIZES_PX[name], abs=1e-9)
 
 
 def test_integer_sizes_change_ssd512_only():
     for name in INTEGER_SIZES_PX:
         preset = get_preset(name)
-        same = scales(preset.vary(integer_sizes=True)) == pytest.approx(scales(preset), abs=1e-12)
+        same = compute_scales(preset.vary(integer_sizes=True)) == pytest.approx(
+            compute_scales(preset), abs=1e-12
+        )
         assert same == (preset.image_size == 300)
 
 
@@ -120,7 +122,7 @@ def test_whole_percent_is_not_the_formula():
 def test_beyond_sets_the_last_scale_only():
     preset = get_preset("paper")
     rule = ScaleRule(0.2, 0.9, first=0.1)
-    without = scales(preset.vary(rule=rule))
-    assert without[:-1] == scales(preset)[:-1]
+    without = compute_scales(preset.vary(rule=rule))
+    assert without[:-1] == compute_scales(preset)[:-1]
     assert without[-1] == pytest.approx(1.075)  # one more step of .175
-    assert scales(preset)[-1] == 1.0
+    assert compute_scales(preset)[-1] == 1.0

@@ -1,6 +1,6 @@
 """What each augmentation is worth: train and measure one recipe with each, and keep the record.
 
-    python tools/record_ablation.py bccd_augmentation --data PATH/TO/BCCD --on-bad drop
+    python tools/record_ablation.py bccd_augmentation --data PATH/TO/BCCD --on-error drop
 
 Everything goes through the command line that readers use: ``python -m ssd_tutorial train`` and
 ``eval``. A variant whose run is complete is not run again; an unfinished one goes on from its
@@ -20,14 +20,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 
-ALL = "--turn-over --crop caffe --crop-share 1 --expand 4 --distort --interpolation random"
+ALL = "--vertical-flip --crop caffe --crop-prob 1 --expand 4 --distort --interpolation random"
 VARIANTS = {
-    "none": "--no-mirror",
-    "flips": "--turn-over",
-    "flips and crop": "--turn-over --crop caffe --crop-share 1",
+    "none": "--no-horizontal-flip",
+    "flips": "--vertical-flip",
+    "flips and crop": "--vertical-flip --crop caffe --crop-prob 1",
     "all of SSD's": ALL,
-    "flips and expansion": "--turn-over --expand 4",
-    "flips and distortion": "--turn-over --distort",
+    "flips and expansion": "--vertical-flip --expand 4",
+    "flips and distortion": "--vertical-flip --distort",
 }
 
 
@@ -38,7 +38,7 @@ def main(words: list[str] | None = None) -> None:
     )
     parser.add_argument("name", help="name of the record: a folder below data/runs")
     parser.add_argument("--data", default="scenes", help='"scenes" or a folder of pictures')
-    parser.add_argument("--on-bad", choices=("raise", "drop"), default="raise")
+    parser.add_argument("--on-error", choices=("raise", "drop"), default="raise")
     parser.add_argument("--samples", type=int, default=4000, help="pictures seen in each run")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--threads", type=int, default=1, help="processor threads")
@@ -58,7 +58,7 @@ def _folder(arguments, variant: str, seed: int) -> Path:
 
 def _train_and_measure(arguments, variant: str, seed: int) -> None:
     folder = _folder(arguments, variant, seed)
-    data = ["--data", arguments.data, "--on-bad", arguments.on_bad]
+    data = ["--data", arguments.data, "--on-error", arguments.on_error]
     threads = ["--threads", str(arguments.threads)]
     if not (folder / "weights.safetensors").is_file():
         size = ["--samples", str(arguments.samples), "--seed", str(seed)]
@@ -88,7 +88,7 @@ def _write_record(arguments) -> None:
         seeds |= set(done)
         results = [json.loads(_measured(arguments, variant, s).read_text()) for s in done]
         logs = [_copy_log(arguments, variant, s, target) for s in done]
-        minutes += [round(float(log[-1]["s"]) / 60, 1) for log in logs]
+        minutes += [round(float(log[-1]["seconds"]) / 60, 1) for log in logs]
         variants[variant] = {
             "flags": flags,
             "seeds": done,
@@ -96,7 +96,7 @@ def _write_record(arguments) -> None:
             "ap50": [{k: round(v, 5) for k, v in r["ap50"].items()} for r in results],
             "last_loss": [round(float(log[-1]["total"]), 4) for log in logs],
         }
-    drop = f" --on-bad {arguments.on_bad}" if arguments.on_bad != "raise" else ""
+    drop = f" --on-error {arguments.on_error}" if arguments.on_error != "raise" else ""
     record = {
         "data": name,
         "split": "train",

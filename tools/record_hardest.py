@@ -1,6 +1,6 @@
 """The hardest negative of every picture, for a trained detector: the record that chapter 10 reads.
 
-    python tools/record_hardest.py bccd_hardest --data PATH/TO/BCCD --on-bad drop \\
+    python tools/record_hardest.py bccd_hardest --data PATH/TO/BCCD --on-error drop \\
         --weights data/weights/bccd_slim300.safetensors
 
 For each picture of a split: the negative prior that mining would take first, its loss, the class
@@ -37,25 +37,25 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("name", help="name of the record: a folder below data/runs")
     parser.add_argument("--data", default="scenes", help='"scenes" or a folder of pictures')
     parser.add_argument("--split", default="train")
-    parser.add_argument("--on-bad", choices=("raise", "drop"), default="raise")
+    parser.add_argument("--on-error", choices=("raise", "drop"), default="raise")
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--records", type=Path, default=ROOT / "data" / "runs")
     arguments = parser.parse_args(words)
 
     detector = load_weights(arguments.weights)
     pictures = open_dataset(
-        arguments.data, arguments.split, classes=detector.classes, on_bad=arguments.on_bad
+        arguments.data, arguments.split, classes=detector.classes, on_error=arguments.on_error
     )
     hardest = [hardest_negative(detector, *pictures[i]) for i in range(len(pictures))]
     name = arguments.data if arguments.data == "scenes" else Path(arguments.data).resolve().name
     weights = f"data/weights/{arguments.weights.name}"
     command = ["python", "tools/record_hardest.py", arguments.name, "--data", name]
-    command += ["--split", arguments.split, "--on-bad", arguments.on_bad, "--weights", weights]
+    command += ["--split", arguments.split, "--on-error", arguments.on_error, "--weights", weights]
     record = {
         "data": name,
         "split": arguments.split,
         "weights": weights,
-        "preset": detector.network.model.priors.name,
+        "preset": detector.network.config.priors.name,
         "pictures": len(hardest),
         "hardest": hardest,
         "command": shlex.join(command),
@@ -81,7 +81,7 @@ def hardest_negative(detector: Detector, image, target: dict) -> dict:
     logits, offsets = network(F.resize(image, [size, size], antialias=True)[None])
     loss = logits.logsumexp(dim=-1) - logits[..., 0]
     prior = int(loss.masked_fill(matches.positive, -torch.inf).argmax())
-    variances = network.model.priors.variances
+    variances = network.config.priors.variances
     box = decode(offsets[0, prior], network.priors[prior], variances)[None]
     overlap = iou(boxes, box)
     return {

@@ -1,7 +1,7 @@
 """Train and measure one recipe with several seeds, and keep the record in data/runs/NAME.
 
     python tools/record_run.py scenes_slim300 --data scenes
-    python tools/record_run.py bccd_slim300 --data PATH/TO/BCCD --on-bad drop -- --turn-over
+    python tools/record_run.py bccd_slim300 --data PATH/TO/BCCD --on-error drop -- --vertical-flip
 
 Everything goes through the command line that readers use: ``python -m ssd_tutorial train`` and
 ``eval``. What follows ``--`` is passed on to ``train``. A seed whose run is complete is not run
@@ -30,7 +30,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from ssd_tutorial.training.provenance import processor  # noqa: E402
-from ssd_tutorial.training.recipes import Recipe  # noqa: E402
+from ssd_tutorial.training.recipes import Recipe, current_settings  # noqa: E402
 from ssd_tutorial.weights.file import read_header  # noqa: E402
 
 
@@ -44,7 +44,7 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--data", default="scenes", help='"scenes" or a folder in VOC layout')
     parser.add_argument("--split", default="train", help="split to train on")
     parser.add_argument("--val", default="val", help="split to measure on")
-    parser.add_argument("--on-bad", choices=("raise", "drop"), default="raise")
+    parser.add_argument("--on-error", choices=("raise", "drop"), default="raise")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--threads", type=int, default=0, help="processor threads; 0: torch's")
     parser.add_argument("--work", type=Path, default=ROOT / "runs", help="folder of the full runs")
@@ -70,7 +70,7 @@ def _split_arguments(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _train_and_measure(arguments, passed_on: list[str], seed: int, folder: Path) -> None:
-    data = ["--data", arguments.data, "--on-bad", arguments.on_bad]
+    data = ["--data", arguments.data, "--on-error", arguments.on_error]
     threads = ["--threads", str(arguments.threads)]
     training = ["--out", str(folder), "--split", arguments.split, "--seed", str(seed)]
     command = ["train", *training, *data, *threads, *passed_on]
@@ -101,25 +101,25 @@ def _run(command: list[str]) -> None:
 
 def _write_record(arguments, passed_on: list[str], folders: list[Path]) -> None:
     results = [json.loads((folder / "eval.json").read_text()) for folder in folders]
-    all_facts = [read_header(folder / "weights.safetensors").facts for folder in folders]
-    facts = all_facts[0]
+    all_facts = [read_header(folder / "weights.safetensors").metadata for folder in folders]
+    metadata = all_facts[0]
     for folder, other in zip(folders, all_facts, strict=True):
-        if _recipe(other) != _recipe(facts):
+        if _recipe(other) != _recipe(metadata):
             sys.exit(f"{folder} holds a run with other settings than {folders[0]}: remove one")
     maps = [round(result["map50"], 4) for result in results]
     name = "scenes" if arguments.data == "scenes" else Path(arguments.data).name
     shown = [name if word == arguments.data else word for word in passed_on]
-    drop = ["--on-bad", arguments.on_bad] if arguments.on_bad != "raise" else []
+    drop = ["--on-error", arguments.on_error] if arguments.on_error != "raise" else []
     train = ["train", "--out", "RUN", "--data", name, "--split", arguments.split, *drop, *shown]
     record = {
         "data": name,
         "split": arguments.split,
         "measured_on": arguments.val,
-        "pictures": facts["pictures"],
+        "pictures": metadata["pictures"],
         "pictures_measured": results[0]["pictures"],
-        "model": facts["settings"]["model"],
-        "preset": Recipe(**_recipe(facts)).model_preset().priors.name,
-        "samples": facts["settings"]["samples"],
+        "model": metadata["settings"]["model"],
+        "preset": Recipe(**_recipe(metadata)).model_preset().priors.name,
+        "samples": metadata["settings"]["samples"],
         "seeds": arguments.seeds,
         "map50": maps,
         "map50_mean": round(statistics.mean(maps), 4),
@@ -131,9 +131,9 @@ def _write_record(arguments, passed_on: list[str], folders: list[Path]) -> None:
         "objects": results[0]["objects"],
         "minutes": [one["minutes"] for one in all_facts],
         "hardware": hardware(arguments.threads),
-        "torch": facts["torch"],
+        "torch": metadata["torch"],
         "commits": [_commit(folder) for folder in folders],
-        "settings": _recipe(facts),
+        "settings": _recipe(metadata),
         "command": shlex.join(["python", "-m", "ssd_tutorial", *train, "--seed", "SEED"]),
     }
     target = arguments.records / "runs" / arguments.name
@@ -153,8 +153,9 @@ def _commit(folder: Path) -> str | None:
     return git and git["commit"] + ("+" if git["dirty"] else "")
 
 
-def _recipe(facts: dict) -> dict:
-    return {key: value for key, value in facts["settings"].items() if key != "seed"}
+def _recipe(metadata: dict) -> dict:
+    settings = current_settings(metadata["settings"])
+    return {key: value for key, value in settings.items() if key != "seed"}
 
 
 def rounded(numbers: dict[str, float | None]) -> dict[str, float | None]:

@@ -24,7 +24,7 @@ def draw_overview(detector: Detector, image: Tensor, target: dict, score: float 
         target: of that image, as the datasets give it: boxes in pixels.
         score: show detections with at least this score.
     """
-    preset = detector.network.model.priors
+    preset = detector.network.config.priors
     height, width = image.shape[-2:]
     scale = torch.tensor([width, height, width, height])
     truths = target["boxes"].as_subclass(Tensor) / scale
@@ -37,7 +37,7 @@ def draw_overview(detector: Detector, image: Tensor, target: dict, score: float 
     for ax, fade in zip(axes, (0.2, 0.3, 0.0), strict=True):
         plots.show_image(ax, image, fade=fade)
     for k, boxes in enumerate(cxcywh_to_xyxy(priors).split(priors_per_map(preset))):
-        _draw_thin(axes[0], boxes, plots.map_look(k).colour)
+        _draw_thin(axes[0], boxes, plots.map_look(k).color)
     axes[0].set_title(f"{len(priors)} priors")
     plots.draw_priors(axes[1], preset, positive, width=1.2)
     axes[1].set_title(f"{len(positive)} are matched to {len(truths)} objects")
@@ -47,8 +47,8 @@ def draw_overview(detector: Detector, image: Tensor, target: dict, score: float 
     return fig
 
 
-def _draw_thin(ax: plt.Axes, boxes_xyxy: Tensor, colour: str) -> None:
+def _draw_thin(ax: plt.Axes, boxes_xyxy: Tensor, color: str) -> None:
     x0, y0, x1, y1 = boxes_xyxy.unbind(1)
     corners = torch.stack([x0, y0, x1, y0, x1, y1, x0, y1, x0, y0], dim=1).view(-1, 5, 2)
-    lines = LineCollection(corners.numpy(), colors=colour, linewidths=0.25, alpha=0.14)
+    lines = LineCollection(corners.numpy(), colors=color, linewidths=0.25, alpha=0.14)
     ax.add_collection(lines)

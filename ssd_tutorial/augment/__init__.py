@@ -13,9 +13,9 @@ from ssd_tutorial.augment.colour import (
     shift_hue,
 )
 from ssd_tutorial.augment.crop import IoUCrop
-from ssd_tutorial.augment.crop_rules import (
-    CROP_RULES,
-    CropRule,
+from ssd_tutorial.augment.crop_policies import (
+    CROP_POLICIES,
+    CropPolicy,
     Search,
     Trials,
     caffe_search,
@@ -29,9 +29,9 @@ from ssd_tutorial.augment.resizing import INTERPOLATIONS, RandomInterpolationRes
 
 __all__ = [
     "CAFFE_MEAN",
-    "CROP_RULES",
+    "CROP_POLICIES",
     "INTERPOLATIONS",
-    "CropRule",
+    "CropPolicy",
     "Expand",
     "IoUCrop",
     "Item",

@@ -7,7 +7,7 @@ from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms.v2 import functional as F
 
-from ssd_tutorial.augment.crop_rules import CROP_RULES, CropRule, centres_inside, draw_crop
+from ssd_tutorial.augment.crop_policies import CROP_POLICIES, CropPolicy, centres_inside, draw_crop
 from ssd_tutorial.augment.items import (
     Item,
     Operation,
@@ -27,16 +27,18 @@ class IoUCrop(Operation):
     the rule is ``"caffe_literal"``.
 
     Args:
-        rule: a name in `CROP_RULES`, or a `CropRule` of your own.
+        policy: a name in `CROP_POLICIES`, or a `CropPolicy` of your own.
 
     Raises `ValueError` on an unknown rule and, when called, on an impossible box.
     """
 
-    def __init__(self, rule: str | CropRule = "caffe"):
+    def __init__(self, policy: str | CropPolicy = "caffe"):
         super().__init__()
-        if isinstance(rule, str) and rule not in CROP_RULES:
-            raise ValueError(f"there is no crop rule {rule!r}: choose one of {list(CROP_RULES)}")
-        self.rule = CROP_RULES[rule] if isinstance(rule, str) else rule
+        if isinstance(policy, str) and policy not in CROP_POLICIES:
+            raise ValueError(
+                f"no crop policy is called {policy!r}; choose one of {list(CROP_POLICIES)}"
+            )
+        self.policy = CROP_POLICIES[policy] if isinstance(policy, str) else policy
 
     def forward(self, image: tv_tensors.Image, target: dict) -> Item:
         """An item, cropped, with the objects that stay."""
@@ -48,7 +50,7 @@ class IoUCrop(Operation):
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         """The crop in whole pixels, and which boxes stay; nothing for the picture as it is."""
         boxes = boxes_of(flat_inputs)
-        crop = draw_crop(self.rule, boxes, *size_of(flat_inputs))
+        crop = draw_crop(self.policy, boxes, *size_of(flat_inputs))
         if crop is None:
             return {}
         return {"crop": crop, "stays": centres_inside(boxes, torch.tensor(crop))}

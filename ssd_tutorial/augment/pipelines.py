@@ -25,26 +25,26 @@ def resize(size: int) -> Transform:
 def training_transform(
     size: int,
     *,
-    mirror: bool = True,
-    turn_over: bool = False,
+    horizontal_flip: bool = True,
+    vertical_flip: bool = False,
     crop: str = "",
-    crop_share: float = 1.0,
+    crop_prob: float = 1.0,
     expand: float = 0.0,
     distort: bool = False,
     interpolation: Literal["bilinear", "random"] = "bilinear",
 ) -> Transform:
-    """The augmentation of a training, in Caffe's order: distort, expand, crop, resize, mirror.
+    """Return SSD's training augmentation, in Caffe's order: distort, expand, crop, resize, flip.
 
     All of SSD's is ``training_transform(300, crop="caffe", expand=4, distort=True,
     interpolation="random")``. Objects of which fewer than 3 pixels remain leave the target.
 
     Args:
         size: side of the result in pixels.
-        mirror: flip left to right, every second time.
-        turn_over: flip upside down, every second time: for pictures without an up, such as those
-            of a microscope.
-        crop: the rule of SSD's random crop, a name in `CROP_RULES`; "" for none.
-        crop_share: probability that the rule is asked at all. Caffe's always is, and leaves the
+        horizontal_flip: flip half of the pictures, chosen at random, left to right.
+        vertical_flip: flip half of the pictures upside down: for pictures without an up, such as
+            those of a microscope.
+        crop: the policy of SSD's random crop, a name in `CROP_POLICIES`; "" for none.
+        crop_prob: probability that the crop is tried at all. Caffe's always is, and leaves the
             picture whole in a seventh of the cases or more.
         expand: largest ratio of `Expand`, used every second time; 0 for none.
         distort: `PhotometricDistort`, with Caffe's settings.
@@ -53,17 +53,17 @@ def training_transform(
     Raises:
         ValueError: a setting that makes no sense; when called, an impossible box.
     """
-    if not 0 <= crop_share <= 1:
-        raise ValueError(f"crop_share must be from 0 to 1, not {crop_share}")
+    if not 0 <= crop_prob <= 1:
+        raise ValueError(f"crop_prob must be from 0 to 1, not {crop_prob}")
     if interpolation not in ("bilinear", "random"):
         raise ValueError(f"interpolation must be bilinear or random, not {interpolation!r}")
     steps: list[v2.Transform] = [PhotometricDistort()] if distort else []
     steps += [Expand(expand)] if expand else []
     if crop:
         cut = IoUCrop(crop)
-        steps.append(cut if crop_share == 1 else v2.RandomApply([cut], p=crop_share))
-    flips: list[v2.Transform] = [v2.RandomHorizontalFlip()] if mirror else []
-    flips += [v2.RandomVerticalFlip()] if turn_over else []
+        steps.append(cut if crop_prob == 1 else v2.RandomApply([cut], p=crop_prob))
+    flips: list[v2.Transform] = [v2.RandomHorizontalFlip()] if horizontal_flip else []
+    flips += [v2.RandomVerticalFlip()] if vertical_flip else []
     if interpolation == "random":
         steps += [RandomInterpolationResize(size), *flips]
     else:  # the same pixels in either order, but boxes that differ in the last bit

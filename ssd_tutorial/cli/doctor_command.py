@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from ssd_tutorial._files import written_whole
+from ssd_tutorial._files import atomic_write
 from ssd_tutorial.doctor import RULES, Change, Report, examine
 from ssd_tutorial.doctor import fix as write_fixed
 
@@ -55,9 +55,9 @@ def write_report(report: Report, out: Path) -> Path:
     # Here, so that the other commands do not wait for matplotlib.
     from ssd_tutorial.doctor.drawing import figure
 
-    with written_whole(out / "report.png") as file:
+    with atomic_write(out / "report.png") as file:
         figure(report).savefig(file, format="png")
-    with written_whole(out / "report.json") as file:
+    with atomic_write(out / "report.json") as file:
         text = json.dumps(report.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
         file.write_text(text + "\n", encoding="utf-8")
     return out / "report.json"

@@ -6,8 +6,8 @@ import math
 import sys
 from pathlib import Path
 
-from ssd_tutorial._files import written_whole
-from ssd_tutorial.cli.options import OnBad, find_device, print_dropped, print_log, use_threads
+from ssd_tutorial._files import atomic_write
+from ssd_tutorial.cli.options import OnError, find_device, print_dropped, print_log, use_threads
 from ssd_tutorial.datasets import open_dataset
 from ssd_tutorial.deploy.inference import detect_dataset, load_detector
 from ssd_tutorial.evaluate import COCO_SIZES, coco_ap, voc_ap
@@ -17,7 +17,7 @@ def eval_command(
     weights: Path,
     data: str = "scenes",
     split: str = "val",
-    on_bad: OnBad = "raise",
+    on_error: OnError = "raise",
     out: Path | None = None,
     workers: int = 0,
     threads: int = 0,
@@ -29,7 +29,8 @@ def eval_command(
         weights: a file that `train` wrote.
         data: "scenes", or a folder in the layout of PASCAL VOC.
         split: which list of pictures to look at.
-        on_bad: impossible boxes and unreadable files in the data: stop, or leave them out by name.
+        on_error: impossible boxes and unreadable files in the data: stop, or leave them out and
+            say which.
         out: the JSON file to write; by default eval-SPLIT.json beside the weights.
         workers: processes that load pictures.
         threads: processor threads; 0 lets torch decide.
@@ -38,11 +39,11 @@ def eval_command(
     use_threads(threads)
     detector = load_detector(weights)
     network = detector.network.to(find_device(device))
-    dataset = open_dataset(data, split, classes=detector.classes, on_bad=on_bad)
+    dataset = open_dataset(data, split, classes=detector.classes, on_error=on_error)
     print_dropped(dataset)
     with contextlib.ExitStack() as stack:
         print_log(stack, sys.stdout)
-        found, truths = detect_dataset(network, dataset, workers=workers, on_bad=on_bad)
+        found, truths = detect_dataset(network, dataset, workers=workers, on_error=on_error)
     voc = voc_ap(found, truths, detector.classes)
     eleven = voc_ap(found, truths, detector.classes, interpolation="11 points")
     by_size = {
@@ -71,7 +72,7 @@ def eval_command(
         "objects": voc.objects,
     }
     target = out or weights.with_name(f"eval-{split}.json")
-    with written_whole(target) as file:
+    with atomic_write(target) as file:
         text = json.dumps(_without_nan(result), indent=2, allow_nan=False)
         file.write_text(text + "\n", encoding="utf-8")
     print(f"written to {target}")

@@ -70,7 +70,7 @@ def export_command(
     )
     inside = "with its post-processing" if postprocessing else "raw outputs"
     print(
-        f"{out}: {out.stat().st_size / 1e6:.1f} MB, {detector.network.model.name},"
+        f"{out}: {out.stat().st_size / 1e6:.1f} MB, {detector.network.config.name},"
         f" {len(detector.classes)} classes, {inside}"
     )
     if agreement is None:

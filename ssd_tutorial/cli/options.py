@@ -8,11 +8,11 @@ from typing import Literal, TextIO
 import torch
 from torch.utils.data import Dataset
 
-OnBad = Literal["raise", "drop"]
+OnError = Literal["raise", "drop"]
 
 
 def print_dropped(dataset: Dataset) -> None:
-    """Say which boxes and pictures ``on_bad="drop"`` has left out, if any."""
+    """Say which boxes and pictures ``on_error="drop"`` has left out, if any."""
     if getattr(dataset, "dropped", None) or getattr(dataset, "left_out", None):
         print(dataset.summary())
 

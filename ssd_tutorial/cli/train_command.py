@@ -13,9 +13,9 @@ import torch
 import tyro
 from torch.utils.data import Dataset
 
-from ssd_tutorial._files import written_whole
+from ssd_tutorial._files import atomic_write
 from ssd_tutorial.cli.options import (
-    OnBad,
+    OnError,
     find_device,
     print_dropped,
     print_log,
@@ -23,7 +23,7 @@ from ssd_tutorial.cli.options import (
 )
 from ssd_tutorial.datasets import open_dataset
 from ssd_tutorial.training.distributed import Devices
-from ssd_tutorial.training.loader import Resized
+from ssd_tutorial.training.loader import CachedDataset
 from ssd_tutorial.training.log import Step, read_log
 from ssd_tutorial.training.loop import train
 from ssd_tutorial.training.recipes import RECIPES, Recipe, get_recipe
@@ -40,7 +40,7 @@ def train_command(
     split: str = "train",
     recipe: Annotated[str, tyro.conf.arg(metavar="|".join(RECIPES))] = "laptop",
     settings: tyro.conf.OmitArgPrefixes[Recipe] = RECIPES["laptop"],
-    on_bad: OnBad = "raise",
+    on_error: OnError = "raise",
     in_memory: bool = True,
     workers: int = 0,
     threads: int = 0,
@@ -66,7 +66,7 @@ def train_command(
             voc0712 (77.2 mAP on VOC), voc0712_first (the paper's first schedule, 74.3), coco. The
             settings below have its values; train --recipe coco --help shows another one's.
         settings: how to train.
-        on_bad: impossible boxes and unreadable files in the data: stop, or leave them out and say
+        on_error: impossible boxes and unreadable files in the data: stop, or leave them out and say
             which.
         in_memory: decode and resize every picture once and keep it (270 KB each at 300 px).
         workers: processes that load pictures beside the training.
@@ -80,11 +80,11 @@ def train_command(
     devices = Devices(find_device(device), settings.precision)
     with contextlib.ExitStack() as stack:
         stack.callback(devices.close)
-        if not devices.first:  # what every process would say, the first one says
+        if not devices.is_main_process:  # what every process would say, the first one says
             nowhere = stack.enter_context(open(os.devnull, "w"))
             stack.enter_context(contextlib.redirect_stdout(nowhere))
-        print_log(stack, sys.stdout if devices.first else sys.stderr)
-        dataset = open_dataset(data, split, on_bad=on_bad)
+        print_log(stack, sys.stdout if devices.is_main_process else sys.stderr)
+        dataset = open_dataset(data, split, on_error=on_error)
         classes = ", ".join(dataset.classes)
         print(f"{data}, split {split}: {len(dataset)} pictures, classes {classes}")
         print_dropped(dataset)
@@ -93,8 +93,8 @@ def train_command(
             print(f"this run is complete; weights in {out / WEIGHTS}")
             return
         if in_memory:
-            dataset = _kept_in_memory(dataset, settings, workers, on_bad)
-        if devices.first:
+            dataset = _kept_in_memory(dataset, settings, workers, on_error)
+        if devices.is_main_process:
             stack.push(lambda *error: _draw_curves(out, error[1]))
         network, history = train(
             dataset,
@@ -102,23 +102,23 @@ def train_command(
             out=out,
             devices=devices,
             workers=workers,
-            on_bad=on_bad,
-            compiled=compile,
+            on_error=on_error,
+            compile=compile,
             checkpoint_every=checkpoint_every,
             log_every=log_every,
             report=_print_step,
         )
-        if devices.first:
-            facts = {
+        if devices.is_main_process:
+            metadata = {
                 "data": Path(data).resolve().name,
                 "split": split,
                 "pictures": len(dataset),
                 "settings": asdict(settings),
-                "minutes": round(history[-1].s / 60, 1),
+                "minutes": round(history[-1].seconds / 60, 1),
                 "torch": torch.__version__,
             }
-            save_weights(out / WEIGHTS, network, dataset.classes, facts)
-            print(f"trained in {facts['minutes']} minutes; weights in {out / WEIGHTS}")
+            save_weights(out / WEIGHTS, network, dataset.classes, metadata)
+            print(f"trained in {metadata['minutes']} minutes; weights in {out / WEIGHTS}")
 
 
 def train_command_of(recipe: str) -> Callable[..., None]:
@@ -135,9 +135,13 @@ def train_command_of(recipe: str) -> Callable[..., None]:
     )
 
 
-def _kept_in_memory(dataset: Dataset, settings: Recipe, workers: int, on_bad: OnBad) -> Resized:
+def _kept_in_memory(
+    dataset: Dataset, settings: Recipe, workers: int, on_error: OnError
+) -> CachedDataset:
     size = settings.model_preset().priors.image_size
-    kept = Resized(dataset, size, workers=max(workers, (os.cpu_count() or 2) // 2), on_bad=on_bad)
+    kept = CachedDataset(
+        dataset, size, workers=max(workers, (os.cpu_count() or 2) // 2), on_error=on_error
+    )
     for reason in kept.dropped:
         print(f"left out: {reason}")
     return kept
@@ -157,7 +161,7 @@ def _draw_curves(out: Path, error: BaseException | None) -> None:
     figure = Figure(figsize=(7, 5), layout="constrained")
     losses, rate = figure.subplots(2, sharex=True, height_ratios=(3, 1))
     plots.draw_run(losses, rate, history)
-    with written_whole(out / CURVES) as file:
+    with atomic_write(out / CURVES) as file:
         figure.savefig(file, format="png", dpi=120)
 
 
@@ -165,6 +169,6 @@ def _print_step(step: Step) -> None:
     print(
         f"step {step.step:6d}  samples {step.samples:8d}  loss {step.total:6.3f}"
         f"  (confidence {step.confidence:.3f}, localization {step.localization:.3f})"
-        f"  lr {step.lr:.1e}  {step.samples / max(step.s, 1e-9):5.1f} pictures/s",
+        f"  lr {step.lr:.1e}  {step.samples / max(step.seconds, 1e-9):5.1f} pictures/s",
         flush=True,
     )

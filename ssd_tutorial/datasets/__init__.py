@@ -17,7 +17,7 @@ from ssd_tutorial.datasets.photographs import (
     photographs,
 )
 from ssd_tutorial.datasets.pictures import UnreadablePicture, read_picture
-from ssd_tutorial.datasets.readable import OrReason
+from ssd_tutorial.datasets.readable import SkipUnreadable
 from ssd_tutorial.datasets.relabelled import Relabelled
 from ssd_tutorial.datasets.scenes import SCENE_CLASSES, Scenes, draw_scene
 from ssd_tutorial.datasets.voc import VOCFolder
@@ -32,9 +32,9 @@ __all__ = [
     "BadBox",
     "BadPicture",
     "COCOFolder",
-    "OrReason",
     "Relabelled",
     "Scenes",
+    "SkipUnreadable",
     "UnreadablePicture",
     "VOCFolder",
     "YOLOFolder",

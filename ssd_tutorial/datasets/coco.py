@@ -32,7 +32,7 @@ from ssd_tutorial.datasets.faults import (
 from ssd_tutorial.datasets.folder import (
     Annotated,
     AnnotatedFolder,
-    OnBad,
+    OnError,
     same_split,
     short_names,
 )
@@ -54,7 +54,7 @@ class COCOFolder(AnnotatedFolder):
         split: such as ``"train"``, which finds ``train2017`` too, as ``"val"`` finds ``valid``.
         classes: the class names in the order of the labels. None takes the file's categories in
             the order of their ids.
-        on_bad: ``"raise"`` or ``"drop"``, see `AnnotatedFolder`. A box is impossible with a width
+        on_error: ``"raise"`` or ``"drop"``, see `AnnotatedFolder`. A box is impossible with a width
             or height of 0 or less, or without an image in the file.
         crowds: an annotation with ``iscrowd`` is one box around many objects. ``"difficult"``
             keeps it and marks it, as Caffe's SSD does (``ReadJSONToAnnotatedDatum`` in
@@ -72,11 +72,11 @@ class COCOFolder(AnnotatedFolder):
         root: str | Path,
         split: str,
         classes: Sequence[str] | None = None,
-        on_bad: OnBad = "raise",
+        on_error: OnError = "raise",
         *,
         crowds: Literal["difficult", "drop"] = "difficult",
     ) -> None:
-        super().__init__(root, split, on_bad)
+        super().__init__(root, split, on_error)
         if crowds not in ("difficult", "drop"):
             raise ValueError(f'crowds must be "difficult" or "drop", and is {crowds!r}')
         self.crowds = crowds

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-GO_ON = 'Or go on without: on_bad="drop" (--on-bad drop) leaves such pictures out and counts them.'
+GO_ON = (
+    'Or go on without: on_error="drop" (--on-error drop) leaves such pictures out and counts them.'
+)
 MOST_COMPARED = 2_000
 BACKGROUND = ("background", "__background__")
 
@@ -104,7 +106,7 @@ def refusal(bad: list[BadBox]) -> str:
     count = "1 box is" if len(bad) == 1 else f"{len(bad)} boxes are"
     return (
         f"{count} impossible: {listing(bad)}. Correct the file, or go on without: "
-        f'on_bad="drop" (--on-bad drop) leaves such boxes out and lists them in `dropped`.'
+        f'on_error="drop" (--on-error drop) leaves such boxes out and lists them in `dropped`.'
     )
 
 

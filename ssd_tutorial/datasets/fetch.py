@@ -20,7 +20,7 @@ from typing import NamedTuple
 import pooch
 import requests
 
-from ssd_tutorial._files import data_path, remove_unfinished, reworded, written_whole
+from ssd_tutorial._files import atomic_write, data_path, remove_unfinished, reworded
 from ssd_tutorial._progress import progress_bar
 from ssd_tutorial.datasets.faults import near
 
@@ -231,7 +231,7 @@ def unpack(archive: Path, take: str, folder: Path, progress: bool | None = None)
     if folder.exists():
         raise FileExistsError(f"{folder} is there already: delete it to unpack {archive} again")
     remove_unfinished(folder)  # of a run that was killed
-    with written_whole(folder) as unfinished:
+    with atomic_write(folder) as unfinished:
         beside = unfinished.with_name("archive")
         opened = zipfile.ZipFile if zipfile.is_zipfile(archive) else tarfile.open
         try:

@@ -25,7 +25,7 @@ from ssd_tutorial.datasets.faults import (
 )
 from ssd_tutorial.datasets.pictures import UnreadablePicture, read_picture
 
-OnBad = Literal["raise", "drop"]
+OnError = Literal["raise", "drop"]
 T = TypeVar("T")
 
 
@@ -63,8 +63,8 @@ class AnnotatedFolder(Dataset):
     Every annotation of the split is read when the dataset is made: what is wrong with it is said
     before training starts, not in its third epoch. Pictures are decoded when they are asked for.
 
-    With ``on_bad="raise"`` the first of these is an error that names the file and the fix; with
-    ``on_bad="drop"`` they are left out, counted and named in `summary`:
+    With ``on_error="raise"`` the first of these is an error that names the file and the fix; with
+    ``on_error="drop"`` they are left out, counted and named in `summary`:
 
     * an impossible box: one without width or height, without four finite numbers, or entirely
       outside the picture. It is listed in ``dropped``;
@@ -76,7 +76,7 @@ class AnnotatedFolder(Dataset):
     listed in ``clipped``. An object of an unknown class is an error in any case.
 
     Attributes:
-        root, split, on_bad: as given.
+        root, split, on_error: as given.
         classes: tuple of class names, without the background.
         names: the split's names, in its order.
         dropped, clipped: lists of `BadBox`. ``left_out``: list of `BadPicture`.
@@ -84,10 +84,10 @@ class AnnotatedFolder(Dataset):
 
     classes: tuple[str, ...]
 
-    def __init__(self, root: str | Path, split: str, on_bad: OnBad) -> None:
-        if on_bad not in ("raise", "drop"):
-            raise ValueError(f'on_bad must be "raise" or "drop", and is {on_bad!r}')
-        self.root, self.split, self.on_bad = Path(root), split, on_bad
+    def __init__(self, root: str | Path, split: str, on_error: OnError) -> None:
+        if on_error not in ("raise", "drop"):
+            raise ValueError(f'on_error must be "raise" or "drop", and is {on_error!r}')
+        self.root, self.split, self.on_error = Path(root), split, on_error
         self.names: list[str] = []
         self.dropped: list[BadBox] = []
         self.clipped: list[BadBox] = []
@@ -150,7 +150,7 @@ class AnnotatedFolder(Dataset):
         try:
             return read(*arguments)
         except (FileNotFoundError, ValueError) as error:
-            if self.on_bad == "drop":
+            if self.on_error == "drop":
                 self.left_out.append(BadPicture(name, str(error)))
                 return None
             kind = FileNotFoundError if isinstance(error, FileNotFoundError) else ValueError
@@ -185,7 +185,7 @@ class AnnotatedFolder(Dataset):
             sizes.append(one.size)
             paths.append(one.picture)
             self.names.append(one.name)
-        if self.dropped and self.on_bad == "raise":
+        if self.dropped and self.on_error == "raise":
             raise ValueError(refusal(self.dropped))
         if not self.names:
             raise ValueError(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ssd_tutorial.datasets.coco import COCOFolder, coco_splits
 from ssd_tutorial.datasets.faults import no_folder
-from ssd_tutorial.datasets.folder import AnnotatedFolder, OnBad
+from ssd_tutorial.datasets.folder import AnnotatedFolder, OnError
 from ssd_tutorial.datasets.voc import VOCFolder, is_voc
 from ssd_tutorial.datasets.yolo import YOLOFolder
 from ssd_tutorial.datasets.yolo_files import yolo_splits
@@ -51,19 +51,19 @@ def find_layout(root: str | Path) -> str:
 
 
 def open_folder(
-    root: str | Path, split: str, classes: Sequence[str] | None = None, on_bad: OnBad = "raise"
+    root: str | Path, split: str, classes: Sequence[str] | None = None, on_error: OnError = "raise"
 ) -> AnnotatedFolder:
     """A split of a folder in any of the three layouts.
 
     Args:
         root: the folder.
-        split, classes, on_bad: see `VOCFolder`, `COCOFolder` and `YOLOFolder`.
+        split, classes, on_error: see `VOCFolder`, `COCOFolder` and `YOLOFolder`.
 
     Raises:
         FileNotFoundError: as `find_layout`.
         FileNotFoundError, ValueError: as the reader of the layout.
     """
-    return _READERS[find_layout(root)](root, split, classes=classes, on_bad=on_bad)
+    return _READERS[find_layout(root)](root, split, classes=classes, on_error=on_error)
 
 
 def _unknown(root: Path) -> str:

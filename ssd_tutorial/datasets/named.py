@@ -12,7 +12,7 @@ from ssd_tutorial.datasets.fetch import (
     missing_archives,
     registered_names,
 )
-from ssd_tutorial.datasets.folder import AnnotatedFolder, OnBad
+from ssd_tutorial.datasets.folder import AnnotatedFolder, OnError
 from ssd_tutorial.datasets.layouts import open_folder
 from ssd_tutorial.datasets.scenes import SCENE_CLASSES, Scenes
 
@@ -25,7 +25,7 @@ def open_dataset(
     data: str | Path,
     split: str,
     classes: Sequence[str] | None = None,
-    on_bad: OnBad = "raise",
+    on_error: OnError = "raise",
 ) -> Dataset:
     """A split of a dataset.
 
@@ -37,7 +37,7 @@ def open_dataset(
             no other split has one); for a registered name as `data list` shows; for a folder one
             of its own.
         classes: the class names that labels must follow; those of a trained detector, say.
-        on_bad: what to do about impossible boxes and missing pictures: ``"raise"`` or ``"drop"``,
+        on_error: what to do about impossible boxes and missing pictures: ``"raise"`` or ``"drop"``,
             see `AnnotatedFolder`.
 
     Raises:
@@ -45,9 +45,9 @@ def open_dataset(
             the scenes; scenes for a detector of other classes.
     """
     if str(data) in registered_names():
-        return open_registered(str(data), split, classes=classes, on_bad=on_bad)
+        return open_registered(str(data), split, classes=classes, on_error=on_error)
     if str(data) != SCENES:
-        return _open_folder(data, split, classes, on_bad)
+        return _open_folder(data, split, classes, on_error)
     if split not in _SCENE_SPLITS:
         raise ValueError(f"scenes have the splits {', '.join(_SCENE_SPLITS)}, but not {split!r}")
     if classes is not None and tuple(classes) != SCENE_CLASSES:
@@ -80,7 +80,7 @@ def open_registered(
     name: str,
     split: str,
     classes: Sequence[str] | None = None,
-    on_bad: OnBad = "raise",
+    on_error: OnError = "raise",
     root: str | Path | None = None,
 ) -> AnnotatedFolder | Joined:
     """Open a split of a data set of the registry; nothing is fetched here.
@@ -90,7 +90,7 @@ def open_registered(
         split: ``"train"``, …; the registry says which folders it is made of.
         classes: the class names that labels must follow. None takes those of the registry (VOC's
             20 in their usual order), or else as `open_folder`.
-        on_bad: see `AnnotatedFolder`.
+        on_error: see `AnnotatedFolder`.
         root: the folder for all data sets; None as `data_root` says.
 
     Raises:
@@ -109,11 +109,11 @@ def open_registered(
             + (f" --root {root}" if root else "")
         )
     names = classes if classes is not None else entry.classes
-    opened = [open_folder(folder / part.folder, part.split, names, on_bad) for part in parts]
+    opened = [open_folder(folder / part.folder, part.split, names, on_error) for part in parts]
     return opened[0] if len(opened) == 1 else Joined(opened)
 
 
-def _open_folder(data: str | Path, split: str, classes: Sequence[str] | None, on_bad: OnBad):
+def _open_folder(data: str | Path, split: str, classes: Sequence[str] | None, on_error: OnError):
     """The folder, or an error that thinks of a mistyped name too."""
     names = (SCENES, *registered_names())
     if not Path(data).exists() and Path(data).name == str(data):
@@ -121,7 +121,7 @@ def _open_folder(data: str | Path, split: str, classes: Sequence[str] | None, on
             f"there is no folder {data}{near(str(data), {*names, *_folders()})} Or a name: "
             f"{', '.join(names)}."
         )
-    return open_folder(data, split, classes=classes, on_bad=on_bad)
+    return open_folder(data, split, classes=classes, on_error=on_error)
 
 
 def _folders() -> list[str]:

@@ -7,14 +7,14 @@ from torch.utils.data import Dataset
 from ssd_tutorial.datasets.pictures import UnreadablePicture
 
 
-class OrReason(Dataset):
-    """A dataset's items; under ``on_bad="drop"``, the reason (a str) where one cannot be decoded.
+class SkipUnreadable(Dataset):
+    """A dataset's items; under ``on_error="drop"``, the reason (a str) where one cannot be decoded.
 
     Loading processes hand on what `__getitem__` returns, and nothing else.
     """
 
-    def __init__(self, dataset: Dataset, on_bad: Literal["raise", "drop"]):
-        self.dataset, self.on_bad = dataset, on_bad
+    def __init__(self, dataset: Dataset, on_error: Literal["raise", "drop"]):
+        self.dataset, self.on_error = dataset, on_error
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -23,6 +23,6 @@ class OrReason(Dataset):
         try:
             return self.dataset[i]
         except UnreadablePicture as error:
-            if self.on_bad == "raise":
+            if self.on_error == "raise":
                 raise
             return str(error)

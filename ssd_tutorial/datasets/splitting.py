@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from ssd_tutorial._files import written_whole
+from ssd_tutorial._files import atomic_write
 from ssd_tutorial.datasets.coco import coco_splits
 from ssd_tutorial.datasets.folder import AnnotatedFolder, short_names
 from ssd_tutorial.datasets.layouts import find_layout, open_folder
@@ -53,7 +53,7 @@ def split_folder(root: str | Path, share: float = 0.2, seed: int = 0) -> dict[st
     if layout == "VOC" and whole != ALL and not (root / "ImageSets").is_dir():
         raise ValueError(f"the pictures of {root} lie in {root / whole}: give that folder itself.")
     # Bad boxes and pictures are nobody's business here; each reader finds them again.
-    dataset = open_folder(root, whole, on_bad="drop")
+    dataset = open_folder(root, whole, on_error="drop")
     names = sorted(dataset.names, key=lambda name: _draw(name, seed))
     count = round(share * len(names)) if 0 < share < 1 else 0
     if not 0 < count < len(names):
@@ -98,5 +98,5 @@ def _write_coco(dataset: AnnotatedFolder, part: str, names: Sequence[str]) -> No
 
 
 def _write(path: Path, text: str) -> None:
-    with written_whole(path) as file:
+    with atomic_write(path) as file:
         file.write_text(text, encoding="utf-8")

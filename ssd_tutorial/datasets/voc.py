@@ -27,7 +27,7 @@ from ssd_tutorial.datasets.faults import (
     read_text,
     unknown_class,
 )
-from ssd_tutorial.datasets.folder import Annotated, AnnotatedFolder, OnBad, same_split
+from ssd_tutorial.datasets.folder import Annotated, AnnotatedFolder, OnError, same_split
 from ssd_tutorial.datasets.pictures import EXTENSIONS, by_last_part, files_below, picture_size
 from ssd_tutorial.datasets.voc_xml import Annotation, box_edges, read_annotation
 
@@ -44,7 +44,7 @@ class VOCFolder(AnnotatedFolder):
         classes: the class names, without the background, in the order of the labels. None takes
             the names found in *all* annotations of the folder, sorted, so that ``train`` and
             ``val`` agree. Give the list when weights trained elsewhere are to be used.
-        on_bad: ``"raise"`` or ``"drop"``, see `AnnotatedFolder`. A box is impossible with
+        on_error: ``"raise"`` or ``"drop"``, see `AnnotatedFolder`. A box is impossible with
             xmax <= xmin or ymax <= ymin.
         one_based: the files count pixels from 1 and include the last, as VOC does (see
             `voc_xml`). BCCD does too: its smallest xmin is 1 and its largest xmax is 640 of 640.
@@ -60,11 +60,11 @@ class VOCFolder(AnnotatedFolder):
         root: str | Path,
         split: str,
         classes: Sequence[str] | None = None,
-        on_bad: OnBad = "raise",
+        on_error: OnError = "raise",
         *,
         one_based: bool = True,
     ) -> None:
-        super().__init__(root, split, on_bad)
+        super().__init__(root, split, on_error)
         self.one_based = one_based
         self._files, lines, pictures = _find(self.root, split)
         if classes is not None:
@@ -99,7 +99,7 @@ class VOCFolder(AnnotatedFolder):
                 try:
                     annotation = read_annotation(path)
                 except ValueError:
-                    if self.on_bad == "raise":
+                    if self.on_error == "raise":
                         raise
                     continue  # of this split, it is in `left_out`; of another, not ours to count
             named |= {entry.name: f"{path}, object {entry.number}" for entry in annotation.objects}

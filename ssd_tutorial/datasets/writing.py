@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
-from ssd_tutorial._files import written_whole
+from ssd_tutorial._files import atomic_write
 from ssd_tutorial._progress import progress_bar
 
 
@@ -211,6 +211,6 @@ def _put(path: Path, content: bytes, overwrite: bool) -> list[Path]:
             f"{path} is there already and differs. Choose another folder, or pass "
             f"overwrite=True to replace it."
         )
-    with written_whole(path) as file:
+    with atomic_write(path) as file:
         file.write_bytes(content)
     return [] if there else [path]

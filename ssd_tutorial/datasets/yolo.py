@@ -32,7 +32,7 @@ from ssd_tutorial.datasets.faults import (
     to_numbers,
     unknown_class,
 )
-from ssd_tutorial.datasets.folder import Annotated, AnnotatedFolder, Entry, OnBad
+from ssd_tutorial.datasets.folder import Annotated, AnnotatedFolder, Entry, OnError
 from ssd_tutorial.datasets.pictures import picture_size
 from ssd_tutorial.datasets.yolo_files import class_names, find_pictures, label_path, lost_labels
 
@@ -60,7 +60,7 @@ class YOLOFolder(AnnotatedFolder):
         classes: the class names in the order of the labels. None takes the names of
             ``data.yaml``, or of ``classes.txt`` or ``obj.names``, in their order. Where the folder
             has none of them, the list is also what the files' numbers mean.
-        on_bad: ``"raise"`` or ``"drop"``, see `AnnotatedFolder`. A box is impossible with a width
+        on_error: ``"raise"`` or ``"drop"``, see `AnnotatedFolder`. A box is impossible with a width
             or height of 0 or less, or with numbers that are no fractions.
 
     Raises:
@@ -73,9 +73,9 @@ class YOLOFolder(AnnotatedFolder):
         root: str | Path,
         split: str,
         classes: Sequence[str] | None = None,
-        on_bad: OnBad = "raise",
+        on_error: OnError = "raise",
     ) -> None:
-        super().__init__(root, split, on_bad)
+        super().__init__(root, split, on_error)
         if not self.root.is_dir():
             raise no_folder(self.root)
         if classes is not None:

@@ -64,7 +64,7 @@ def measure_agreement(
         if onnx.limits is None:
             rows.append(_compare_raw(network, (logits, offsets), onnx(images)))
         else:
-            limits = onnx.limits | {"variances": network.model.priors.variances}
+            limits = onnx.limits | {"variances": network.config.priors.variances}
             expected = postprocess(logits, offsets, network.priors, **limits)
             for one, other in zip(expected, onnx.detections(images), strict=True):
                 rows.append(_compare_detections(one, other))

@@ -7,7 +7,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision.utils import draw_bounding_boxes
 
-from ssd_tutorial._files import written_whole
+from ssd_tutorial._files import atomic_write
 from ssd_tutorial.datasets.pictures import EXTENSIONS
 from ssd_tutorial.detect import Detections
 
@@ -20,7 +20,7 @@ def draw_copy(image: Tensor, found: Detections, names: list[str], target: Path) 
         colours = [palette[label % len(palette)] for label in found.labels.tolist()]
         image = draw_bounding_boxes(image, found.boxes, captions, colours, width=3)
     picture = Image.fromarray(image.permute(1, 2, 0).contiguous().numpy())
-    with written_whole(target) as file:
+    with atomic_write(target) as file:
         picture.save(file, "PNG")
 
 

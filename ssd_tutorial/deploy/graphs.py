@@ -98,5 +98,5 @@ def survivors_in_onnx(boxes, scores, iou_threshold: float, score_threshold: floa
 
 def decoded(network: SSD, logits: Tensor, offsets: Tensor) -> tuple[Tensor, Tensor]:
     """Probabilities ``[B, P, C]`` and boxes ``[B, P, 4]`` xyxy, cut at the border."""
-    boxes = decode(offsets.to(network.priors), network.priors, network.model.priors.variances)
+    boxes = decode(offsets.to(network.priors), network.priors, network.config.priors.variances)
     return logits.float().softmax(dim=-1), boxes.clamp(0, 1)

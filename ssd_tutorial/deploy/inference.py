@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.v2 import functional as F
 
 from ssd_tutorial._progress import progress_bar
-from ssd_tutorial.datasets import OrReason
+from ssd_tutorial.datasets import SkipUnreadable
 from ssd_tutorial.detect import Detections, postprocess
 from ssd_tutorial.evaluate import GroundTruth
 from ssd_tutorial.network import SSD
@@ -52,7 +52,7 @@ def load_detector(weights: str | Path) -> Detector:
     if Path(weights).suffix.lower() != ".onnx":
         return load_weights(weights)
     network = OnnxNetwork(weights)
-    return Detector(network, network.classes, network.facts)
+    return Detector(network, network.classes, network.metadata)
 
 
 class OnnxNetwork(nn.Module):
@@ -72,22 +72,22 @@ class OnnxNetwork(nn.Module):
         if not self.path.is_file():
             raise FileNotFoundError(f"there is no ONNX file at {path}")
         self._sessions: dict[str, object] = {}
-        facts = self._session("cpu").get_modelmeta().custom_metadata_map
-        if facts.get("ssd_tutorial.format") != ONNX_FORMAT:
+        metadata = self._session("cpu").get_modelmeta().custom_metadata_map
+        if metadata.get("ssd_tutorial.format") != ONNX_FORMAT:
             raise ValueError(
                 f"{path} was not written by this version's export: its metadata has"
-                f" ssd_tutorial.format {facts.get('ssd_tutorial.format')}, not {ONNX_FORMAT}"
+                f" ssd_tutorial.format {metadata.get('ssd_tutorial.format')}, not {ONNX_FORMAT}"
             )
         try:
-            self.model = get_model(facts["model"]).with_priors(get_preset(facts["priors"]))
-            self.classes = tuple(json.loads(facts["classes"]))
-            self.facts = json.loads(facts["facts"])
-            self.limits: dict | None = json.loads(facts["limits"])
+            self.config = get_model(metadata["model"]).with_priors(get_preset(metadata["priors"]))
+            self.classes = tuple(json.loads(metadata["classes"]))
+            self.metadata = json.loads(metadata["facts"])
+            self.limits: dict | None = json.loads(metadata["limits"])
         except (KeyError, ValueError) as error:
             words = error.args[0]
             raise ValueError(f"{path} has metadata that cannot be used: {words}") from error
-        self.num_classes, self.image_size = len(self.classes) + 1, self.model.priors.image_size
-        self.register_buffer("priors", make_priors(self.model.priors), persistent=False)
+        self.num_classes, self.image_size = len(self.classes) + 1, self.config.priors.image_size
+        self.register_buffer("priors", make_priors(self.config.priors), persistent=False)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Scores ``[B, P, C]`` before softmax and offsets ``[B, P, 4]``, as of `SSD`.
@@ -190,7 +190,7 @@ def detect(network: SSD | OnnxNetwork, images: Sequence[Tensor], **limits) -> li
         if getattr(network, "limits", None) is not None:
             found = network.detections(batch, **limits)
         else:
-            limits = {"variances": network.model.priors.variances} | limits
+            limits = {"variances": network.config.priors.variances} | limits
             found = postprocess(*network(batch.to(device)), network.priors, **limits)
     finally:
         network.train(was_training)
@@ -206,16 +206,16 @@ def detect_dataset(
     *,
     batch_size: int = 16,
     workers: int = 0,
-    on_bad: Literal["raise", "drop"] = "raise",
+    on_error: Literal["raise", "drop"] = "raise",
     progress: bool | None = None,
 ) -> tuple[list[Detections], list[GroundTruth]]:
     """Detect on every picture of a dataset: both arguments that `ssd_tutorial.evaluate` wants.
 
     Args:
-        on_bad: a picture that cannot be decoded ends it, or is left out and named in the log.
+        on_error: a picture that cannot be decoded ends it, or is left out and named in the log.
         progress: show a bar; None shows it where standard error is a terminal.
     """
-    items_or_reasons = OrReason(dataset, on_bad)
+    items_or_reasons = SkipUnreadable(dataset, on_error)
     loader = DataLoader(items_or_reasons, batch_size, num_workers=workers, collate_fn=_items)
     found: list[Detections] = []
     truths: list[GroundTruth] = []

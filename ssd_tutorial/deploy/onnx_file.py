@@ -27,7 +27,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ssd_tutorial._files import written_whole
+from ssd_tutorial._files import atomic_write
 from ssd_tutorial.deploy.agreement import Agreement, measure_agreement
 from ssd_tutorial.deploy.graphs import Raw, WithPostprocessing, survivors, survivors_in_onnx
 from ssd_tutorial.deploy.inference import ONNX_FORMAT
@@ -77,7 +77,7 @@ def export_onnx(
         raise ValueError("this detector is in ONNX already: export the weights it was made from")
     _check_installed()
     model = _to_model(detector, fixed, opset)
-    with written_whole(path) as file:
+    with atomic_write(path) as file:
         file.write_bytes(model.SerializeToString())
         agreement = measure_agreement(detector, file, check)
         if agreement is not None and not agreement.holds:
@@ -113,16 +113,16 @@ def _to_model(detector: Detector, limits: dict | None, opset: int):
         network.train(was_training)
     model = program.model_proto
     model.doc_string = inspect.cleandoc(__doc__)
-    priors = network.model.priors
+    priors = network.config.priors
     for key, value in {
         "ssd_tutorial.format": ONNX_FORMAT,
-        "model": network.model.name,
+        "model": network.config.name,
         "priors": priors.name,
         "image_size": str(size),
         "variances": json.dumps(priors.variances),
         "classes": json.dumps(detector.classes),
         "limits": json.dumps(limits),
-        "facts": json.dumps(detector.facts),
+        "facts": json.dumps(detector.metadata),
     }.items():
         model.metadata_props.add(key=key, value=value)
     if limits is not None:

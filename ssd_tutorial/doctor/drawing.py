@@ -54,7 +54,7 @@ def draw_sizes(ax: Axes, report: Report, preset: str = PRESET) -> None:
             *shapes.T.numpy(),
             s=38,
             marker=look.marker,
-            c=look.colour,
+            c=look.color,
             edgecolors="white",
             linewidths=0.7,
             label=look.name,
@@ -95,7 +95,7 @@ def draw_best(ax: Axes, report: Report) -> None:
     for k, reach in enumerate(shown):
         look = plots.LOOKS[k]
         share = [count / max(reach.objects, 1) for count in reach.histogram]
-        ax.stairs(share, edges, color=look.colour, linestyle=look.line, label=reach.preset, lw=1.8)
+        ax.stairs(share, edges, color=look.color, linestyle=look.line, label=reach.preset, lw=1.8)
     ax.set(xlabel="IoU with the best prior", ylabel="share of the objects", xlim=(0, 1))
     ax.legend(fontsize=9, loc="center left")
     ax.set_title("Best IoU of each object")

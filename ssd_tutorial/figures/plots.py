@@ -27,7 +27,7 @@ from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from ssd_tutorial.boxes import cxcywh_to_xyxy
-from ssd_tutorial.figures.style import INK, LOOKS, MAP_COLOURS, QUIET, STYLE, MapLook, map_look
+from ssd_tutorial.figures.style import INK, LOOKS, MAP_COLORS, QUIET, STYLE, MapLook, map_look
 from ssd_tutorial.presets import Preset
 from ssd_tutorial.priors import (
     boxes_per_cell,
@@ -37,13 +37,13 @@ from ssd_tutorial.priors import (
     make_priors,
     priors_per_map,
 )
-from ssd_tutorial.scales import scales
+from ssd_tutorial.scales import compute_scales
 from ssd_tutorial.training.log import Step
 
 __all__ = [
     "INK",
     "LOOKS",
-    "MAP_COLOURS",
+    "MAP_COLORS",
     "QUIET",
     "STYLE",
     "MapLook",
@@ -101,7 +101,7 @@ def draw_boxes(
     boxes_xyxy: Tensor,
     labels: Sequence[str] | None = None,
     *,
-    colour: str = INK,
+    color: str = INK,
     line: str | tuple = "-",
     width: float = 2.2,
     label_at: str = "top",
@@ -115,7 +115,7 @@ def draw_boxes(
     boxes = torch.as_tensor(boxes_xyxy).reshape(-1, 4).tolist()
     if labels is not None and len(labels) != len(boxes):
         raise ValueError(f"{len(labels)} labels for {len(boxes)} boxes")
-    style = {"fill": False, "edgecolor": colour, "linestyle": line, "linewidth": width} | style
+    style = {"fill": False, "edgecolor": color, "linestyle": line, "linewidth": width} | style
     rim = [withStroke(linewidth=width + 1.4, foreground="white")]
     patches = []
     for i, (x0, y0, x1, y1) in enumerate(boxes):
@@ -132,7 +132,7 @@ def draw_boxes(
                 color="white",
                 fontsize=10.5,
                 clip_on=True,
-                bbox={"facecolor": colour, "edgecolor": "none", "pad": 1.5},
+                bbox={"facecolor": color, "edgecolor": "none", "pad": 1.5},
             )
     return patches
 
@@ -146,7 +146,7 @@ def draw_priors(
     patches = []
     for index, box in zip(indices.tolist(), boxes, strict=True):
         look = map_look(locate(preset, index).map)
-        patches += draw_boxes(ax, box, colour=look.colour, line=look.line, width=width, **style)
+        patches += draw_boxes(ax, box, color=look.color, line=look.line, width=width, **style)
     return patches
 
 
@@ -168,15 +168,15 @@ def draw_shapes(
     shapes = cell_shapes(preset, k)
     boxes = cxcywh_to_xyxy(torch.cat([torch.tensor(centre).expand_as(shapes), shapes], dim=1))
     look = map_look(k)
-    return draw_boxes(ax, boxes, **{"colour": look.colour, "line": look.line} | style)
+    return draw_boxes(ax, boxes, **{"color": look.color, "line": look.line} | style)
 
 
 def draw_scales(ax: Axes, preset: Preset, **style) -> list[Rectangle]:
     """The small square of every map around the middle of the image, one in the other."""
     patches = []
-    for k, s in enumerate(scales(preset)[:-1]):
+    for k, s in enumerate(compute_scales(preset)[:-1]):
         look, box = map_look(k), torch.tensor([0.5 - s / 2, 0.5 - s / 2, 0.5 + s / 2, 0.5 + s / 2])
-        patches += draw_boxes(ax, box, **{"colour": look.colour, "line": look.line} | style)
+        patches += draw_boxes(ax, box, **{"color": look.color, "line": look.line} | style)
     return patches
 
 
@@ -184,16 +184,16 @@ def draw_centres(ax: Axes, preset: Preset, k: int, size: float = 14) -> PathColl
     """The centres of all cells of map `k` (from 0), as markers of area `size`, in points²."""
     centres, look = cell_centres(preset, k), map_look(k)
     y, x = torch.meshgrid(centres, centres, indexing="ij")
-    style = {"c": look.colour, "marker": look.marker, "edgecolors": "white", "linewidths": 0.5}
+    style = {"c": look.color, "marker": look.marker, "edgecolors": "white", "linewidths": 0.5}
     return ax.scatter(x.reshape(-1), y.reshape(-1), s=size, zorder=3, clip_on=False, **style)
 
 
-def shade_overlap(ax: Axes, a_xyxy: Tensor, b_xyxy: Tensor, colour: str = INK) -> Rectangle:
+def shade_overlap(ax: Axes, a_xyxy: Tensor, b_xyxy: Tensor, color: str = INK) -> Rectangle:
     """Shade what two boxes ``[4]`` share, with a hatch, and return the patch (no area if none)."""
     low, high = torch.maximum(a_xyxy[:2], b_xyxy[:2]), torch.minimum(a_xyxy[2:], b_xyxy[2:])
     width, height = (high - low).clamp(min=0).tolist()
     patch = Rectangle(tuple(low.tolist()), width, height, hatch="///", linewidth=0, zorder=0.9)
-    patch.set(facecolor=to_rgba(colour, 0.18), edgecolor=to_rgba(colour, 0.6))
+    patch.set(facecolor=to_rgba(color, 0.18), edgecolor=to_rgba(color, 0.6))
     return ax.add_patch(patch)
 
 
@@ -202,13 +202,13 @@ def map_legend(
 ) -> Legend:
     """A legend: the handles in `extra`, then the line of each map (all, or those in `maps`)."""
     looks = [map_look(k) for k in (range(len(preset.maps)) if maps is None else maps)]
-    lines = [Line2D([], [], color=x.colour, linestyle=x.line, label=x.name) for x in looks]
+    lines = [Line2D([], [], color=x.color, linestyle=x.line, label=x.name) for x in looks]
     return ax.legend(handles=[*extra, *lines], **{"handlelength": 2.6} | where)
 
 
-def swatch(label: str, colour: str = INK, **style) -> Patch:
+def swatch(label: str, color: str = INK, **style) -> Patch:
     """A legend handle for filled areas and outlines: ``swatch("ground truth", fill=False)``."""
-    return Patch(label=label, **{"facecolor": colour, "edgecolor": colour} | style)
+    return Patch(label=label, **{"facecolor": color, "edgecolor": color} | style)
 
 
 def draw_heat_map(
@@ -243,8 +243,8 @@ def plot_curves(
     lines = []
     for k, (name, y) in enumerate(curves.items()):
         look = LOOKS[k % len(LOOKS)]
-        (line,) = ax.plot(x, y, color=look.colour, linestyle=look.line, label=name)
-        ax.annotate(f" {name}", (x[-1], y[-1]), color=look.colour, va="center", fontsize=11)
+        (line,) = ax.plot(x, y, color=look.color, linestyle=look.line, label=name)
+        ax.annotate(f" {name}", (x[-1], y[-1]), color=look.color, va="center", fontsize=11)
         lines.append(line)
     return lines
 
@@ -273,4 +273,4 @@ def draw_detections(
             detections.labels[keep].tolist(), detections.scores[keep].tolist(), strict=True
         )
     ]
-    return draw_boxes(ax, detections.boxes[keep], labels, colour="#0072b2")
+    return draw_boxes(ax, detections.boxes[keep], labels, color="#0072b2")

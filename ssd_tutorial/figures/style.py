@@ -38,7 +38,7 @@ class MapLook(NamedTuple):
     """How a feature map is drawn, everywhere."""
 
     name: str
-    colour: str
+    color: str
     line: str | tuple
     """A matplotlib line style."""
     marker: str
@@ -54,7 +54,7 @@ LOOKS = (
     MapLook("conv12_2", "#4a4a4a", (0, (2, 1)), "X"),
 )
 """By index of the map. Told apart with every kind of colour vision, and by line and marker."""
-MAP_COLOURS: dict[str, str] = {look.name: look.colour for look in LOOKS}
+MAP_COLORS: dict[str, str] = {look.name: look.color for look in LOOKS}
 """The colour of each feature map by its name, in the order of the maps."""
 
 
@@ -66,4 +66,4 @@ def map_look(key: int | str) -> MapLook:
     for k, look in enumerate(LOOKS):
         if key in (k, look.name):
             return look
-    raise ValueError(f"no feature map is called {key!r}; there are {', '.join(MAP_COLOURS)}")
+    raise ValueError(f"no feature map is called {key!r}; there are {', '.join(MAP_COLORS)}")

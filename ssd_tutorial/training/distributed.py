@@ -31,7 +31,8 @@ class Devices:
         precision: ``"auto"``, ``"bf16"``, ``"fp16"`` or ``"fp32"``.
 
     Attributes:
-        number: of this process, from 0. count: of all processes.
+        rank: number of this process, from 0.
+        world_size: number of all processes.
         device: where this process computes.
     """
 
@@ -40,14 +41,14 @@ class Devices:
         device: str | torch.device | None = None,
         precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto",
     ):
-        self.count = int(os.environ.get("WORLD_SIZE", 1))
-        self.number = int(os.environ.get("RANK", 0))
+        self.world_size = int(os.environ.get("WORLD_SIZE", 1))
+        self.rank = int(os.environ.get("RANK", 0))
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         if self.device.type == "cuda":
-            if self.count > 1:
+            if self.world_size > 1:
                 self.device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
             torch.cuda.set_device(self.device)
-        if self.count > 1 and not dist.is_initialized():
+        if self.world_size > 1 and not dist.is_initialized():
             backend = "nccl" if self.device.type == "cuda" else "gloo"
             dist.init_process_group(backend, timeout=_PATIENCE)
         self.dtype = _autocast_dtype(precision, self.device)
@@ -55,25 +56,25 @@ class Devices:
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype is torch.float16)
 
     @property
-    def first(self) -> bool:
+    def is_main_process(self) -> bool:
         """Whether this process is the one that prints and writes."""
-        return self.number == 0
+        return self.rank == 0
 
-    def place(self, network: nn.Module) -> nn.Module:
+    def to_device(self, network: nn.Module) -> nn.Module:
         """The network on this device, channels last: the layout that convolutions are fastest in.
 
         Of several processes with GPUs, batch norm takes its statistics over all of them. On CPUs
         torch cannot: there each process takes those of its own pictures.
         """
-        if self.count > 1 and self.device.type == "cuda":
+        if self.world_size > 1 and self.device.type == "cuda":
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
         return network.to(self.device, memory_format=torch.channels_last)
 
-    def joined(self, network: nn.Module, *, compiled: bool = False) -> nn.Module:
+    def wrap_ddp(self, network: nn.Module, *, compile: bool = False) -> nn.Module:
         """The network to call in training: its gradients become the mean over all processes."""
-        if self.count > 1:
+        if self.world_size > 1:
             network = DistributedDataParallel(network)
-        return torch.compile(network) if compiled else network
+        return torch.compile(network) if compile else network
 
     def autocast(self) -> torch.autocast:
         """Computes in half precision inside, if the precision asks for it."""
@@ -82,7 +83,7 @@ class Devices:
 
     def sum(self, value: Tensor) -> Tensor:
         """The sum of every process's `value`."""
-        if self.count > 1:
+        if self.world_size > 1:
             value = value.clone()
             dist.all_reduce(value)
         return value
@@ -90,7 +91,7 @@ class Devices:
     def all_equal(self, number: int) -> bool:
         """Whether every process has the same `number`."""
         ends = torch.tensor([number, -number], device=self.device)
-        if self.count > 1:
+        if self.world_size > 1:
             dist.all_reduce(ends, dist.ReduceOp.MIN)
         return ends[0].item() == -ends[1].item()
 

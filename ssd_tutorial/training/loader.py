@@ -15,20 +15,20 @@ from torch.utils.data import DataLoader, Dataset
 
 from ssd_tutorial._progress import progress_bar
 from ssd_tutorial.augment import Item, Transform, resize
-from ssd_tutorial.datasets import OrReason, UnreadablePicture
+from ssd_tutorial.datasets import SkipUnreadable, UnreadablePicture
 from ssd_tutorial.targets import Targets, make_targets
 
 _ORDER, _AUGMENTATION = 0, 1  # two streams of random numbers from one seed
 
 
-class Samples(Dataset):
+class TrainingStream(Dataset):
     """The whole run as one long dataset: sample i is the picture that step i // batch_size needs.
 
     Every epoch is a permutation, drawn from the seed and the epoch's number; every sample's
     augmentation is seeded by its own number. So a run can start again anywhere.
 
     Args:
-        on_bad: what to do with a picture that cannot be decoded: ``"raise"`` its error, or
+        on_error: what to do with a picture that cannot be decoded: ``"raise"`` its error, or
             ``"drop"`` it for the epoch's next one, with the reason in ``target["dropped"]``.
     """
 
@@ -38,12 +38,12 @@ class Samples(Dataset):
         transform: Transform,
         count: int,
         seed: int,
-        on_bad: Literal["raise", "drop"] = "raise",
+        on_error: Literal["raise", "drop"] = "raise",
     ):
         if len(dataset) == 0:
             raise ValueError("the dataset is empty: there is nothing to train on")
         self.dataset, self.transform, self.count, self.seed = dataset, transform, count, seed
-        self.on_bad = on_bad
+        self.on_error = on_error
         self._epoch, self._order = -1, torch.empty(0, dtype=torch.int64)
 
     def __len__(self) -> int:
@@ -69,17 +69,17 @@ class Samples(Dataset):
             try:
                 return self.dataset[index], tuple(dropped)
             except UnreadablePicture as error:
-                if self.on_bad == "raise":
+                if self.on_error == "raise":
                     raise
                 dropped.append(str(error))
         raise UnreadablePicture(f"none of the {len(self.dataset)} pictures can be read")
 
 
-class Resized(Dataset):
+class CachedDataset(Dataset):
     """A dataset in memory: every picture decoded (or drawn) and resized once, then kept.
 
     Args:
-        on_bad: as in `Samples`; what was left out, and why, stands in ``dropped``.
+        on_error: as in `TrainingStream`; what was left out, and why, stands in ``dropped``.
     """
 
     def __init__(
@@ -88,11 +88,14 @@ class Resized(Dataset):
         size: int,
         workers: int = 0,
         progress: bool | None = None,
-        on_bad: Literal["raise", "drop"] = "raise",
+        on_error: Literal["raise", "drop"] = "raise",
     ):
         self.classes = dataset.classes
         loader = DataLoader(
-            _Small(dataset, size, on_bad), batch_size=8, num_workers=workers, collate_fn=list
+            _ResizedItems(dataset, size, on_error),
+            batch_size=8,
+            num_workers=workers,
+            collate_fn=list,
         )
         self._items: list[Item] = []
         self.dropped: list[str] = []
@@ -116,11 +119,11 @@ def _own(item: Item) -> Item:
     return image.clone(), copied
 
 
-class _Small(OrReason):
+class _ResizedItems(SkipUnreadable):
     """Items, resized; in place of one that cannot be read, the reason."""
 
-    def __init__(self, dataset: Dataset, size: int, on_bad: str):
-        super().__init__(dataset, on_bad)
+    def __init__(self, dataset: Dataset, size: int, on_error: str):
+        super().__init__(dataset, on_error)
         self.transform = resize(size)
 
     def __getitem__(self, i: int) -> Item | str:
@@ -146,7 +149,7 @@ class Batch(NamedTuple):
 
 
 def load_batches(
-    samples: Samples,
+    samples: TrainingStream,
     batch_size: int,
     num_classes: int,
     first_step: int = 0,

@@ -6,9 +6,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ssd_tutorial._files import written_whole
+from ssd_tutorial._files import atomic_write
 
-_FIELDS = ("step", "samples", "lr", "total", "confidence", "localization", "positives", "s")
+_FIELDS = ("step", "samples", "lr", "total", "confidence", "localization", "positives", "seconds")
 _WHOLE = ("step", "samples", "positives")
 
 
@@ -24,7 +24,7 @@ class Step:
     confidence: float
     localization: float
     positives: int
-    s: float
+    seconds: float
     """Seconds since the training started."""
 
 
@@ -39,6 +39,8 @@ def read_log(path: str | Path) -> list[Step]:
     try:
         with Path(path).open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file, strict=True):
+                if "s" in row:  # its name in the logs of early runs
+                    row["seconds"] = row.pop("s")
                 numbers = {k: int(float(v)) if k in _WHOLE else float(v) for k, v in row.items()}
                 steps.append(Step(**numbers))
     except (ValueError, TypeError, AttributeError, OverflowError, csv.Error) as error:
@@ -52,7 +54,7 @@ def read_log(path: str | Path) -> list[Step]:
 def write_log(path: str | Path, history: list[Step]) -> None:
     """Write steps as CSV, atomically."""
     with (
-        written_whole(path, durable=True) as unfinished,
+        atomic_write(path, durable=True) as unfinished,
         unfinished.open("w", newline="", encoding="utf-8") as file,
     ):
         writer = csv.writer(file)
@@ -114,7 +116,7 @@ class Events:
 
     def _add(self, line: Step, before: Step | None, started: float) -> None:
         pictures = line.samples - (before.samples if before else 0)
-        seconds = line.s - (before.s if before else 0.0)
+        seconds = line.seconds - (before.seconds if before else 0.0)
         scalars = {
             "loss/total": line.total,
             "loss/confidence": line.confidence,
@@ -124,4 +126,4 @@ class Events:
             "images per second": pictures / max(seconds, 1e-9),
         }
         for name, value in scalars.items():
-            self._writer.add_scalar(name, value, line.step, walltime=started + line.s)
+            self._writer.add_scalar(name, value, line.step, walltime=started + line.seconds)

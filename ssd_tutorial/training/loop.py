@@ -22,7 +22,7 @@ from ssd_tutorial.augment import Transform, training_transform
 from ssd_tutorial.loss import MultiBoxLoss, multibox_loss
 from ssd_tutorial.network import SSD
 from ssd_tutorial.training.distributed import Devices
-from ssd_tutorial.training.loader import Batch, Samples, load_batches
+from ssd_tutorial.training.loader import Batch, TrainingStream, load_batches
 from ssd_tutorial.training.log import Step
 from ssd_tutorial.training.recipes import Recipe
 from ssd_tutorial.training.run_folder import RunFolder
@@ -38,8 +38,8 @@ def train(
     out: str | Path | None = None,
     devices: Devices | None = None,
     workers: int = 0,
-    on_bad: Literal["raise", "drop"] = "raise",
-    compiled: bool = False,
+    on_error: Literal["raise", "drop"] = "raise",
+    compile: bool = False,
     loss_function: Callable[..., MultiBoxLoss] = multibox_loss,
     checkpoint_every: int = 2_000,
     log_every: int = 50,
@@ -58,9 +58,9 @@ def train(
             same recipe, training goes on from there; of another one, it refuses.
         devices: where to compute; None takes CUDA if there is one, and the recipe's precision.
         workers: processes that load pictures; 0 loads them between the steps.
-        on_bad: a picture that cannot be decoded ends the training, or is replaced by the next one
+        on_error: a picture that cannot be decoded ends the training, or is replaced by the next one
             of its epoch and named in the log.
-        compiled: translate the network with ``torch.compile`` first.
+        compile: translate the network with ``torch.compile`` first.
         loss_function: what to make small; `multibox_loss`, or one that is called as it is.
         checkpoint_every: samples between two checkpoints.
         log_every: steps between two reports; losses are means over them.
@@ -82,25 +82,29 @@ def train(
     devices = devices or Devices(precision=recipe.precision)
     torch.manual_seed(recipe.seed)
     network = SSD(recipe.model_preset(), len(dataset.classes) + 1)
-    network = devices.place(network).train()
+    network = devices.to_device(network).train()
     optimizer = make_optimizer(network, recipe)
-    run = RunFolder(out, asdict(recipe), dataset, writes=devices.first)
+    run = RunFolder(out, asdict(recipe), dataset, writes=devices.is_main_process)
     first = run.resume(network, optimizer, devices.scaler)
     if not devices.all_equal(first):
         raise ValueError(f"{out} is not the same folder for all processes: put it where all see it")
-    if first == 0 and devices.first:  # the other processes are given the first one's weights
+    if (
+        first == 0 and devices.is_main_process
+    ):  # the other processes are given the first one's weights
         _log.info(load_start(network, recipe.start, dataset.classes))
 
     total_steps = math.ceil(recipe.samples / recipe.batch_size)
-    samples = Samples(dataset, _transform(recipe, network), recipe.samples, recipe.seed, on_bad)
-    share, pinned = (devices.number, devices.count), devices.device.type == "cuda"
+    samples = TrainingStream(
+        dataset, _transform(recipe, network), recipe.samples, recipe.seed, on_error
+    )
+    share, pinned = (devices.rank, devices.world_size), devices.device.type == "cuda"
     batches = load_batches(
         samples, recipe.batch_size, network.num_classes, first, workers, share, pinned
     )
     steps = range(first, total_steps)
-    shown = progress if devices.first else False
+    shown = progress if devices.is_main_process else False
     bar = progress_bar(steps, "training", shown, total_steps, initial=first, unit="step")
-    forward = devices.joined(network, compiled=compiled)
+    forward = devices.wrap_ddp(network, compile=compile)
     mean, named = _Mean(run.pending, devices), set()
     history, started = run.history, time.perf_counter() - run.seconds
     with closing(run):
@@ -115,10 +119,10 @@ def train(
             if not loss.total.isfinite():
                 raise run.not_finite(step, loss.total.item(), batch.names)
             optimizer.zero_grad()
-            devices.scaler.scale(loss.total * devices.count).backward()  # joined: a mean
+            devices.scaler.scale(loss.total * devices.world_size).backward()  # joined: a mean
             devices.scaler.unscale_(optimizer)
-            if recipe.clip:
-                nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
+            if recipe.grad_clip_norm:
+                nn.utils.clip_grad_norm_(network.parameters(), recipe.grad_clip_norm)
             devices.scaler.step(optimizer)
             devices.scaler.update()
 
@@ -129,7 +133,7 @@ def train(
                 line = Step(step + 1, seen, lr, *mean.take(), time.perf_counter() - started)
                 history.append(line)
                 bar.set_postfix(loss=f"{line.total:.3f}")
-                if report is not None and devices.first:
+                if report is not None and devices.is_main_process:
                     report(line)
             due = seen // checkpoint_every > (seen - recipe.batch_size) // checkpoint_every
             if due or step + 1 == total_steps:
@@ -174,10 +178,10 @@ def _transform(recipe: Recipe, network: SSD) -> Transform:
         distort=recipe.distort,
         expand=recipe.expand,
         crop=recipe.crop,
-        crop_share=recipe.crop_share,
+        crop_prob=recipe.crop_prob,
         interpolation=recipe.interpolation,
-        mirror=recipe.mirror,
-        turn_over=recipe.turn_over,
+        horizontal_flip=recipe.horizontal_flip,
+        vertical_flip=recipe.vertical_flip,
     )
 
 
@@ -195,9 +199,9 @@ def _loss(
     """
     with devices.autocast():
         logits, offsets = forward(batch.images)
-    variances = network.model.priors.variances
+    variances = network.config.priors.variances
     loss = function(logits, offsets, batch.targets, network.priors, variances=variances)
-    if devices.count == 1:
+    if devices.world_size == 1:
         return loss
     everywhere = devices.sum(loss.num_positives)
     share = loss.num_positives.clamp(min=1) / everywhere.clamp(min=1)

@@ -11,7 +11,7 @@ import itertools
 from dataclasses import dataclass, fields
 from typing import Literal
 
-from ssd_tutorial.augment import CROP_RULES
+from ssd_tutorial.augment import CROP_POLICIES
 from ssd_tutorial.presets import MODELS, ModelPreset, get_model, get_preset
 
 
@@ -21,7 +21,7 @@ class Recipe:
 
     model: str = "slim300"
     """Which detector: slim300 trains on a CPU; ssd300 and ssd512 want a GPU."""
-    scales: Literal["voc", "coco"] = "voc"
+    prior_scales: Literal["voc", "coco"] = "voc"
     """Sizes of the priors: VOC's start at 10 % of the picture, COCO's at 7 % (at 300 px)."""
     start: str = ""
     """First weights: random if empty; "imagenet" for a backbone, "coco" for a whole SSD300, or a
@@ -47,7 +47,7 @@ class Recipe:
     """For "steps": shares of the run after which the learning rate is divided by 10."""
     warmup: float = 0.1
     """Share of the run in which the learning rate climbs from 0."""
-    clip: float = 10.0
+    grad_clip_norm: float = 10.0
     """Largest gradient norm, 0 for none: one odd batch must not undo a hundred good ones."""
     distort: bool = False
     """Change brightness, contrast, saturation and hue."""
@@ -56,13 +56,13 @@ class Recipe:
     crop: str = ""
     """Random crop that respects the boxes, by the rule of caffe, torchvision, … (chapter 11); none
     if empty. It slows a short run and pays in a long one."""
-    crop_share: float = 0.5
+    crop_prob: float = 0.5
     """Share of the pictures that the crop is tried on."""
     interpolation: Literal["bilinear", "random"] = "bilinear"
     """How pictures are resized: always the same way, or each by another of five."""
-    mirror: bool = True
+    horizontal_flip: bool = True
     """Flip half of the pictures left to right."""
-    turn_over: bool = False
+    vertical_flip: bool = False
     """Flip half of them upside down: only where a picture has no up."""
     precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
     """auto: bfloat16 where the processor computes in it, float32 elsewhere."""
@@ -73,7 +73,7 @@ class Recipe:
         ascending = all(a < b for a, b in itertools.pairwise((0, *self.milestones, 1)))
         rules = {
             "model": (self.model in MODELS, f"one of {', '.join(MODELS)}"),
-            "scales": (self.scales in ("voc", "coco"), "voc or coco"),
+            "prior_scales": (self.prior_scales in ("voc", "coco"), "voc or coco"),
             "samples": (self.samples >= 1, "1 or more"),
             "batch_size": (self.batch_size >= 1, "1 or more"),
             "optimizer": (self.optimizer in ("adamw", "sgd"), "adamw or sgd"),
@@ -87,10 +87,13 @@ class Recipe:
                 "ascending shares of the run, between 0 and 1",
             ),
             "warmup": (0 <= self.warmup <= 1, "from 0 to 1"),
-            "clip": (self.clip >= 0, "0 or more"),
+            "grad_clip_norm": (self.grad_clip_norm >= 0, "0 or more"),
             "expand": (self.expand == 0 or self.expand >= 1, "0, or 1 or more"),
-            "crop": (self.crop in ("", *CROP_RULES), f"empty or one of {', '.join(CROP_RULES)}"),
-            "crop_share": (0 <= self.crop_share <= 1, "from 0 to 1"),
+            "crop": (
+                self.crop in ("", *CROP_POLICIES),
+                f"empty or one of {', '.join(CROP_POLICIES)}",
+            ),
+            "crop_prob": (0 <= self.crop_prob <= 1, "from 0 to 1"),
             "interpolation": (self.interpolation in ("bilinear", "random"), "bilinear or random"),
             "precision": (
                 self.precision in ("auto", "bf16", "fp16", "fp32"),
@@ -103,9 +106,9 @@ class Recipe:
                 raise ValueError(f"{name} must be {rule}, not {getattr(self, name)!r}")
 
     def model_preset(self) -> ModelPreset:
-        """The detector to train: `model`, with the priors that `scales` names."""
+        """The detector to train: `model`, with the priors that `prior_scales` names."""
         model = get_model(self.model)
-        return model.with_priors(get_preset(f"caffe{model.priors.image_size}_{self.scales}"))
+        return model.with_priors(get_preset(f"caffe{model.priors.image_size}_{self.prior_scales}"))
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ class VOC0712(Recipe):
 
     model: str = "ssd300"
     """The paper's detector; ssd512 gains 2.6 mAP at less than half the speed (paper, 3.6, 3.7)."""
-    scales: Literal["voc", "coco"] = "voc"
+    prior_scales: Literal["voc", "coco"] = "voc"
     """10 % of the picture and up: VOC's objects are large (Caffe, ssd_pascal.py)."""
     start: str = "imagenet"
     """16 551 pictures are too few to learn edges and textures from: VGG-16 brings them along
@@ -141,7 +144,7 @@ class VOC0712(Recipe):
     warmup: float = 1_000 / 120_000
     """1000 iterations, which Caffe does without: the new layers' first gradients are large, and
     threads about ports whose loss is NaN abound."""
-    clip: float = 0.0
+    grad_clip_norm: float = 0.0
     """None, as in Caffe."""
     distort: bool = True
     """Worth little each, cheap together (paper, section 2.2; Caffe's distort_param)."""
@@ -149,13 +152,13 @@ class VOC0712(Recipe):
     """A canvas of up to 16 times the area: small objects are what SSD lacks (paper, 3.6)."""
     crop: str = "caffe"
     """It makes large objects out of small ones (paper, 2.2); chapter 11 has its rules."""
-    crop_share: float = 1.0
+    crop_prob: float = 1.0
     """Always tried; one of its seven samplers is the whole picture (Caffe, ssd_pascal.py)."""
     interpolation: Literal["bilinear", "random"] = "random"
     """So that no one way of resizing is learned by heart (Caffe: five interp_mode)."""
-    mirror: bool = True
+    horizontal_flip: bool = True
     """Half of the pictures (paper, section 2.2)."""
-    turn_over: bool = False
+    vertical_flip: bool = False
     """Never: cars stand on their wheels."""
 
 
@@ -177,7 +180,7 @@ class VOC0712First(VOC0712):
 class COCO(VOC0712):
     """COCO: VOC's recipe with smaller priors and a longer run (paper, 3.4; Caffe, ssd_coco.py)."""
 
-    scales: Literal["voc", "coco"] = "coco"
+    prior_scales: Literal["voc", "coco"] = "coco"
     """7 % of the picture and up: COCO's objects are smaller than VOC's (paper, section 3.4)."""
     samples: int = 400_000 * 32
     """400 000 iterations over 118 000 pictures (Caffe, ssd_coco.py)."""
@@ -193,6 +196,21 @@ RECIPES: dict[str, Recipe] = {
     "voc0712_first": VOC0712First(),
     "coco": COCO(),
 }
+
+
+RENAMED = {
+    "scales": "prior_scales",
+    "clip": "grad_clip_norm",
+    "crop_share": "crop_prob",
+    "mirror": "horizontal_flip",
+    "turn_over": "vertical_flip",
+}
+"""Settings under other names in early runs: their files, and the commands recorded with them."""
+
+
+def current_settings(settings: dict) -> dict:
+    """Return the settings of a recorded run under the names that `Recipe` has for them today."""
+    return {RENAMED.get(name, name): value for name, value in settings.items()}
 
 
 def get_recipe(name: str) -> Recipe:

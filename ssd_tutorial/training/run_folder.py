@@ -22,16 +22,17 @@ import torch
 from torch.utils.data import Dataset
 
 from ssd_tutorial._files import (
+    atomic_write,
     reason,
     refuse_unwritable,
     remove_unfinished,
     reworded,
-    written_whole,
 )
 from ssd_tutorial.network import SSD
 from ssd_tutorial.training.checkpoints import Checkpoints
 from ssd_tutorial.training.log import Events, Step, read_log, write_log
 from ssd_tutorial.training.provenance import environment
+from ssd_tutorial.training.recipes import current_settings
 from ssd_tutorial.weights.file import Header, read_header, restore, save_weights
 
 LOG, EVENTS = "run.csv", "tensorboard"
@@ -94,14 +95,14 @@ class RunFolder:
         found = self._checkpoints.read(take)
         if found is None:
             return 0
-        facts = found.contents
-        step = facts["step"]
+        metadata = found.contents
+        step = metadata["step"]
         if found.passed_over:
             self._say(f"{found.passed_over}; going on from {found.path.name}, step {step}")
-        if scaler is not None and facts.get("scaler"):
-            scaler.load_state_dict(facts["scaler"])
+        if scaler is not None and metadata.get("scaler"):
+            scaler.load_state_dict(metadata["scaler"])
         self.history += [line for line in self._log() if line.step <= step]
-        self.pending, self.seconds = facts.get("pending", []), facts["seconds"]
+        self.pending, self.seconds = metadata.get("pending", []), metadata["seconds"]
         self._kept = step
         return step
 
@@ -132,11 +133,11 @@ class RunFolder:
         """
         if not self.writes:
             return
-        facts = {"settings": self.recipe["settings"], "pictures": self.recipe["pictures"]}
-        facts |= {"step": step, "seconds": seconds, "pending": pending}
+        metadata = {"settings": self.recipe["settings"], "pictures": self.recipe["pictures"]}
+        metadata |= {"step": step, "seconds": seconds, "pending": pending}
         if scaler is not None:
-            facts["scaler"] = scaler.state_dict()
-        parts = {"network": network, "classes": self.classes, "facts": facts}
+            metadata["scaler"] = scaler.state_dict()
+        parts = {"network": network, "classes": self.classes, "metadata": metadata}
         try:
             self._describe()
             # the log first: lines beyond the checkpoint are left out on resuming, missing ones are
@@ -222,9 +223,9 @@ def check_run_folder(
         return 0
     recipe = _recipe(settings, pictures)
     if pictures is None:
-        recipe["pictures"] = found.contents.facts.get("pictures")
+        recipe["pictures"] = found.contents.metadata.get("pictures")
     _refuse_another_run(folder, found.contents, recipe, tuple(classes))
-    return found.contents.facts["step"]
+    return found.contents.metadata["step"]
 
 
 def _recipe(settings: dict, pictures: int | None) -> dict:
@@ -237,9 +238,9 @@ def _refuse_another_run(
 ) -> None:
     new = {**recipe["settings"], "pictures": recipe["pictures"]}
     # the earliest checkpoints did not say how many pictures there were
-    old = {"pictures": recipe["pictures"], **header.facts.get("settings", {})}
-    if "pictures" in header.facts:
-        old["pictures"] = header.facts["pictures"]
+    old = {"pictures": recipe["pictures"], **current_settings(header.metadata.get("settings", {}))}
+    if "pictures" in header.metadata:
+        old["pictures"] = header.metadata["pictures"]
     differ = [
         f"{key} {old.get(key)} -> {new.get(key)}"
         for key in {**old, **new}
@@ -255,7 +256,7 @@ def _refuse_another_run(
 
 
 def _write_json(path: Path, value: dict | list) -> None:
-    with written_whole(path, durable=True) as file:
+    with atomic_write(path, durable=True) as file:
         file.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ssd_tutorial._files import written_whole
+from ssd_tutorial._files import atomic_write
 from ssd_tutorial.network import SSD
 from ssd_tutorial.presets import PRESETS, ModelPreset, get_model, get_preset
 
@@ -41,7 +41,7 @@ class Detector:
     network: SSD
     classes: tuple[str, ...]
     """Names without the background: label i + 1 is ``classes[i]``."""
-    facts: dict
+    metadata: dict
     """How it was trained: whatever `save_weights` was given."""
 
 
@@ -49,7 +49,7 @@ def save_weights(
     path: str | Path,
     network: SSD,
     classes: tuple[str, ...],
-    facts: dict | None = None,
+    metadata: dict | None = None,
     optimizer: torch.optim.Optimizer | None = None,
 ) -> None:
     """Write a network (and, for a checkpoint, its optimizer) to a safetensors file, atomically.
@@ -58,7 +58,7 @@ def save_weights(
         path: the file; its folder is made where it is missing.
         network: where its tensors are does not matter.
         classes: names without the background.
-        facts: whatever belongs to the file and is JSON.
+        metadata: whatever belongs to the file and is JSON.
         optimizer: its state, not its settings, which are the caller's.
 
     Raises:
@@ -71,7 +71,7 @@ def save_weights(
             f"the network has {network.num_classes} classes with the background, so it needs"
             f" {network.num_classes - 1} names, not {len(classes)}"
         )
-    priors = network.model.priors
+    priors = network.config.priors
     if PRESETS.get(priors.name) != priors:
         raise ValueError(f"priors {priors.name!r} are not those of the preset of that name")
     tensors = {_MODEL + k: v for k, v in network.state_dict().items()}
@@ -81,17 +81,17 @@ def save_weights(
                 if value is not None:  # SGD without momentum
                     tensors[f"{_OPTIMIZER}{parameter}.{key}"] = torch.as_tensor(value)
     header = {
-        "model": network.model.name,
+        "model": network.config.name,
         "priors": priors.name,
         "classes": json.dumps(list(classes)),
-        "facts": json.dumps(facts or {}),
+        "facts": json.dumps(metadata or {}),
     }
     if optimizer is not None:
         header["optimizer"] = type(optimizer).__name__
     tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
     header[_TENSORS_SHA256] = _tensors_sha256(tensors)
     header[_HEADER_SHA256] = _header_sha256(header)
-    with written_whole(path, durable=True) as file:
+    with atomic_write(path, durable=True) as file:
         file.touch()
         mode = file.stat().st_mode  # safetensors' own file could be read by its owner alone
         try:
@@ -104,9 +104,9 @@ def save_weights(
 class Header(NamedTuple):
     """What a file of weights says of itself."""
 
-    model: ModelPreset
+    config: ModelPreset
     classes: tuple[str, ...]
-    facts: dict
+    metadata: dict
 
 
 def read_header(path: str | Path) -> Header:
@@ -126,13 +126,14 @@ def load_weights(path: str | Path) -> Detector:
         ValueError: the file is damaged (`DamagedWeights`), or was not written by `save_weights`.
     """
     header, tensors, _ = _read(path)
-    network = SSD(header.model, len(header.classes) + 1)
+    network = SSD(header.config, len(header.classes) + 1)
     _fill(path, network, tensors)
-    return Detector(network.eval(), header.classes, header.facts)
+    return Detector(network.eval(), header.classes, header.metadata)
 
 
 def restore(path: str | Path, network: SSD, optimizer: torch.optim.Optimizer) -> dict:
-    """Put a checkpoint's state into a network and an optimizer of the same shape; return its facts.
+    """Put a checkpoint's state into a network and an optimizer of the same shape; return its
+    metadata.
 
     Nothing is changed unless the whole file is good.
 
@@ -152,7 +153,7 @@ def restore(path: str | Path, network: SSD, optimizer: torch.optim.Optimizer) ->
     optimizer.load_state_dict(
         {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
     )
-    return header.facts
+    return header.metadata
 
 
 def _fill(path: str | Path, network: SSD, tensors: dict[str, Tensor]) -> None:
@@ -163,7 +164,7 @@ def _fill(path: str | Path, network: SSD, tensors: dict[str, Tensor]) -> None:
     if wrong:
         name = min(wrong)
         raise ValueError(
-            f"{path} does not hold the weights of a {network.model.name} with"
+            f"{path} does not hold the weights of a {network.config.name} with"
             f" {network.num_classes - 1} classes: {len(wrong)} tensors differ, such as {name},"
             f" {_shape(held, name)} in the file and {_shape(due, name)} in the network"
         )
@@ -177,13 +178,13 @@ def _shape(tensors: dict[str, Tensor], name: str) -> list[int] | str:
 def _read(path: str | Path) -> tuple[Header, dict[str, Tensor], str | None]:
     """Header, tensors and the optimizer's kind, all verified."""
     with _opened(path) as file:
-        metadata = file.metadata() or {}
-        header = _header(path, metadata)
+        entries = file.metadata() or {}
+        header = _header(path, entries)
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    due = metadata.get(_TENSORS_SHA256)
+    due = entries.get(_TENSORS_SHA256)
     if due is not None and _tensors_sha256(tensors) != due:
         raise DamagedWeights(f"{path} is damaged: its tensors are not those that were written")
-    return header, tensors, metadata.get("optimizer")
+    return header, tensors, entries.get("optimizer")
 
 
 @contextmanager
@@ -213,16 +214,16 @@ def _header(path: str | Path, found: dict[str, str] | None) -> Header:
         raise DamagedWeights(f"{path} is damaged: its header is not the one that was written")
     try:
         model = get_model(found["model"]).with_priors(get_preset(found["priors"]))
-        classes, facts = json.loads(found["classes"]), json.loads(found["facts"])
+        classes, metadata = json.loads(found["classes"]), json.loads(found["facts"])
     except ValueError as error:
         raise DamagedWeights(f"{path} has a header that cannot be used: {error}") from error
     if not (isinstance(classes, list) and classes and all(isinstance(c, str) for c in classes)):
         raise DamagedWeights(
             f"{path} has a header that cannot be used: its classes are {classes!r}"
         )
-    if not isinstance(facts, dict):
-        raise DamagedWeights(f"{path} has a header that cannot be used: its facts are {facts!r}")
-    return Header(model, tuple(classes), facts)
+    if not isinstance(metadata, dict):
+        raise DamagedWeights(f"{path} has a header that cannot be used: its facts are {metadata!r}")
+    return Header(model, tuple(classes), metadata)
 
 
 def _tensors_sha256(tensors: dict[str, Tensor]) -> str:

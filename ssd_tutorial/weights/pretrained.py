@@ -54,7 +54,7 @@ class _Source:
     """A whole detector to start from."""
 
     name: str
-    model: ModelPreset
+    config: ModelPreset
     classes: tuple[str, ...] | None  # None: nobody knows their names
     state: dict[str, Tensor]
 
@@ -101,9 +101,9 @@ def load_coco() -> Detector:
 
 
 def _load_imagenet(network: SSD, start: str) -> str:
-    if network.model.backbone != "vgg16":
+    if network.config.backbone != "vgg16":
         raise ValueError(
-            f"start {start!r} is a VGG-16, and {network.model.name} has another backbone: choose"
+            f"start {start!r} is a VGG-16, and {network.config.name} has another backbone: choose"
             " ssd300 or ssd512, or start from random weights"
         )
     weights = _IMAGENET[start]
@@ -132,7 +132,7 @@ def _read(start: str) -> _Source:
         return _read_foreign(path)
     detector = load_weights(path)
     return _Source(
-        path.name, detector.network.model, detector.classes, detector.network.state_dict()
+        path.name, detector.network.config, detector.classes, detector.network.state_dict()
     )
 
 
@@ -186,10 +186,10 @@ def _download(weights: WeightsEnum) -> dict[str, Tensor]:
 
 def _transfer(network: SSD, source: _Source, classes: tuple[str, ...]) -> str:
     """Load what a source can give; see `load_start`."""
-    if source.model.name != network.model.name:
+    if source.config.name != network.config.name:
         raise ValueError(
-            f"{source.name} holds the weights of an {source.model.name}, and this network is an"
-            f" {network.model.name}: choose the same model, or another start"
+            f"{source.name} holds the weights of an {source.config.name}, and this network is an"
+            f" {network.config.name}: choose the same model, or another start"
         )
     theirs = source.classes
     if theirs is None:  # without names, only the same number can mean the same classes
@@ -219,10 +219,10 @@ def _transfer(network: SSD, source: _Source, classes: tuple[str, ...]) -> str:
         )
     elif source.classes is None:
         said += "; its classes have no names and are taken in the order of yours"
-    if source.model.priors != network.model.priors:
+    if source.config.priors != network.config.priors:
         said += (
-            f"; it was trained with the priors {source.model.priors.name}, and has to get used to"
-            f" {network.model.priors.name}"
+            f"; it was trained with the priors {source.config.priors.name}, and has to get used to"
+            f" {network.config.priors.name}"
         )
     return said
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from ssd_tutorial.augment import CROP_RULES, CropRule, IoUCrop, caffe_trials
+from ssd_tutorial.augment import CROP_POLICIES, CropPolicy, IoUCrop, caffe_trials
 
 from .items import in_step, item, items, noisy, same, seeds
 
@@ -102,7 +102,7 @@ def test_caffes_rule_is_caffes_loop(name):
 
 
 def test_scales_are_sides_and_the_square_root_of_the_area():
-    rule = CROP_RULES["caffe"]
+    rule = CROP_POLICIES["caffe"]
     trials = caffe_trials(rule, torch.zeros(0, 4), 1000, 1000, torch.rand(20_000, 4))
     sides = trials.crops[:, 2:] - trials.crops[:, :2]
     areas = sides.prod(dim=1)
@@ -158,9 +158,9 @@ def test_amdegroots_crop_never_tests_its_iou():
     lowest = {name: sorted(accepted_ious(name, boxes)) for name in ("amdegroot", "sgrvinod")}
     low = {name: sum(x < 0.3 for x in found) / len(found) for name, found in lowest.items()}
     assert low["amdegroot"] > 2 * low["sgrvinod"]
-    thresholds = CROP_RULES["amdegroot"].min_ious
+    thresholds = CROP_POLICIES["amdegroot"].min_ious
     assert 0.5 not in thresholds
-    assert 0.5 in CROP_RULES["caffe"].min_ious
+    assert 0.5 in CROP_POLICIES["caffe"].min_ious
 
 
 def test_caffe_draws_among_the_samplers_that_can_succeed():
@@ -177,7 +177,7 @@ def test_caffe_draws_among_the_samplers_that_can_succeed():
 # --- properties -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("rule", CROP_RULES)
+@pytest.mark.parametrize("rule", CROP_POLICIES)
 @settings(max_examples=40)
 @given(before=items(), seed=seeds)
 def test_properties(rule, before, seed):
@@ -212,7 +212,9 @@ def test_properties(rule, before, seed):
 
 
 def test_unknown_rule_names_the_known_ones():
-    with pytest.raises(ValueError, match=r"no crop rule 'caffee': choose one of \['caffe'"):
+    with pytest.raises(
+        ValueError, match=r"no crop policy is called 'caffee'; choose one of \['caffe'"
+    ):
         IoUCrop("caffee")
 
 
@@ -231,7 +233,7 @@ def test_what_is_no_item_is_told():
 
 
 def test_own_rule():
-    rule = CropRule(
+    rule = CropPolicy(
         min_ious=(None, 0.9),
         trials=5,
         all_try=False,
@@ -242,11 +244,11 @@ def test_own_rule():
     image, _ = IoUCrop(rule)(*item([]))
     assert image.shape == (3, 100, 100)
     with pytest.raises(ValueError, match=r"min_ious must hold None"):
-        CropRule((0.1,), 5, False, "any", True, "this test")
+        CropPolicy((0.1,), 5, False, "any", True, "this test")
     with pytest.raises(ValueError, match=r"all_try needs iou_with"):
-        CropRule((None,), 5, True, "kept", True, "this test")
+        CropPolicy((None,), 5, True, "kept", True, "this test")
     with pytest.raises(ValueError, match=r"trials must be 1 or more, not 0"):
-        CropRule((None,), 0, False, "any", True, "this test")
+        CropPolicy((None,), 0, False, "any", True, "this test")
 
 
 def test_names_that_torchvision_called_before_0_21():
@@ -261,5 +263,5 @@ def test_names_that_torchvision_called_before_0_21():
 
 
 def test_every_rule_names_its_source():
-    for rule in CROP_RULES.values():
+    for rule in CROP_POLICIES.values():
         assert len(rule.source) > 20

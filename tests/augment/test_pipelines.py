@@ -10,7 +10,7 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from ssd_tutorial.augment import (
-    CROP_RULES,
+    CROP_POLICIES,
     Expand,
     IoUCrop,
     PhotometricDistort,
@@ -22,7 +22,7 @@ from ssd_tutorial.augment import (
 from .items import in_step, item, items, noisy, painted, same, seeds
 
 EVERYTHING = {
-    "turn_over": True,
+    "vertical_flip": True,
     "crop": "caffe",
     "expand": 4.0,
     "distort": True,
@@ -34,8 +34,8 @@ EVERYTHING = {
     "options",
     [
         {},
-        {"turn_over": True},
-        {"turn_over": True, "crop": "torchvision", "crop_share": 0.5},
+        {"vertical_flip": True},
+        {"vertical_flip": True, "crop": "torchvision", "crop_prob": 0.5},
         {"crop": "caffe"},
         {"interpolation": "random"},
     ],
@@ -49,7 +49,7 @@ def test_boxes_move_with_their_pixels(options):
         box = target["boxes"][0].as_subclass(Tensor)
         assert torch.allclose(box, painted(image), atol=3), seed
         seen.add(tuple(box.round().int().tolist()))
-    assert len(seen) >= (4 if set(options) & {"turn_over", "crop"} else 2)
+    assert len(seen) >= (4 if set(options) & {"vertical_flip", "crop"} else 2)
 
 
 def test_order_is_caffes():
@@ -63,18 +63,18 @@ def test_order_is_caffes():
         v2.RandomVerticalFlip,
     ]
     assert steps[1].ratio == 4
-    assert steps[2].rule is CROP_RULES["caffe"]
+    assert steps[2].policy is CROP_POLICIES["caffe"]
 
 
-@pytest.mark.parametrize("turn_over", [False, True])
+@pytest.mark.parametrize("vertical_flip", [False, True])
 @pytest.mark.parametrize("crop", [False, True])
-def test_recorded_runs_can_be_repeated_to_the_bit(turn_over, crop):
+def test_recorded_runs_can_be_repeated_to_the_bit(vertical_flip, crop):
     """Runs were recorded with torchvision's own transforms, in this order."""
     steps = [v2.RandomApply([v2.RandomIoUCrop()], p=0.5)] if crop else []
-    steps += [v2.RandomHorizontalFlip()] + ([v2.RandomVerticalFlip()] if turn_over else [])
+    steps += [v2.RandomHorizontalFlip()] + ([v2.RandomVerticalFlip()] if vertical_flip else [])
     reference = v2.Compose([*steps, v2.Resize((100, 100), antialias=True)])
     ours = training_transform(
-        100, turn_over=turn_over, crop="torchvision" if crop else "", crop_share=0.5
+        100, vertical_flip=vertical_flip, crop="torchvision" if crop else "", crop_prob=0.5
     )
     boxes = [(20.25, 30, 70, 45), (50, 0, 140, 99), (3, 3, 9, 12.5), (90, 90, 150, 120)]
     left_out = 0
@@ -114,14 +114,16 @@ def test_half_of_the_pictures_are_mirrored_and_none_when_not_asked():
         boxes.append(float(training_transform(100)(item([(10, 0, 30, 100)]))[1]["boxes"][0, 0]))
     assert set(boxes) == {10.0, 70.0}
     assert 70 <= boxes.count(70.0) <= 130
-    plain = training_transform(100, mirror=False)(item([(10, 0, 30, 100)]))
+    plain = training_transform(100, horizontal_flip=False)(item([(10, 0, 30, 100)]))
     assert same(plain, item([(10, 0, 30, 100)]))
 
 
 def test_share_of_crops_is_the_one_asked_for():
     whole = {}
     for share in (0.0, 0.25, 1.0):
-        transform = training_transform(50, mirror=False, crop="torchvision", crop_share=share)
+        transform = training_transform(
+            50, horizontal_flip=False, crop="torchvision", crop_prob=share
+        )
         source = item([(10, 10, 90, 90)])
         plain = resize(50)(source)[0]
         torch.manual_seed(0)
@@ -131,7 +133,7 @@ def test_share_of_crops_is_the_one_asked_for():
     assert 0.05 < whole[1.0] < 0.3
 
 
-@pytest.mark.parametrize("rule", CROP_RULES)
+@pytest.mark.parametrize("rule", CROP_POLICIES)
 @settings(max_examples=40)
 @given(before=items(), seed=seeds)
 def test_boxes_stay_inside_and_columns_in_step(rule, before, seed):
@@ -157,7 +159,7 @@ def test_slivers_go_with_their_labels_and_flags():
     assert target["name"] == "one"
 
 
-@pytest.mark.parametrize("rule", ["", *CROP_RULES])
+@pytest.mark.parametrize("rule", ["", *CROP_POLICIES])
 def test_a_picture_without_objects_passes(rule):
     transform = training_transform(64, **{**EVERYTHING, "crop": rule})
     for seed in range(20):
@@ -181,8 +183,8 @@ def test_an_impossible_box_is_no_sliver(bad, transform):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"crop": "cafe"}, "no crop rule 'cafe': choose one of .*'caffe'"),
-        ({"crop": "caffe", "crop_share": 1.5}, "crop_share must be from 0 to 1, not 1.5"),
+        ({"crop": "cafe"}, "no crop policy is called 'cafe'; choose one of .*'caffe'"),
+        ({"crop": "caffe", "crop_prob": 1.5}, "crop_prob must be from 0 to 1, not 1.5"),
         ({"expand": 0.5}, "ratio must be 1 or more, not 0.5"),
         ({"interpolation": "cubic"}, "must be bilinear or random, not 'cubic'"),
     ],

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from ssd_tutorial.boxes import cxcywh_to_xyxy, encode, iou
 from ssd_tutorial.presets import get_preset
 from ssd_tutorial.priors import locate, make_priors, num_priors
-from ssd_tutorial.scales import extra_scale, scales
+from ssd_tutorial.scales import compute_scales, extra_scale
 
 TRUTHS: dict[str, Callable[[], list[str]]] = {}
 """By module: what the words must hold, piece by piece, in the state of an explorer just made."""
@@ -55,7 +55,7 @@ def _scales():
     place = torch.tensor(explorer.centre, dtype=torch.float64)
 
     def best(name):
-        s = scales(get_preset(name))
+        s = compute_scales(get_preset(name))
         sides = [*s[:-1], *map(extra_scale, s[:-1], s[1:])]
         squares = torch.stack([torch.cat([place, place.new_full((2,), side)]) for side in sides])
         overlaps = [(best_iou(cxcywh_to_xyxy(squares), o["box"]), o["name"]) for o in near()]

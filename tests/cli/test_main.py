@@ -3,22 +3,26 @@
 import csv
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import pytest
 import torch
 
 from ssd_tutorial.__main__ import main
+from ssd_tutorial._files import data_path
 from ssd_tutorial.cli import eval_command as eval_module
 from ssd_tutorial.cli import train_command as train_module
 from ssd_tutorial.datasets import SCENE_CLASSES, Scenes, read_picture, write_voc
 from ssd_tutorial.network import SSD
 from ssd_tutorial.presets import SLIM300
+from ssd_tutorial.training.recipes import Recipe
 from ssd_tutorial.weights.file import load_weights, read_header, save_weights
 
 SHORT = ["--samples", "4", "--batch-size", "2", "--precision", "fp32", "--threads", "1"]
@@ -59,6 +63,24 @@ def run(capsys, *words):
     return SimpleNamespace(code=code, out=captured.out, err=captured.err, complaint=complaint)
 
 
+def test_recorded_commands_still_run(tmp_path, monkeypatch, capsys):
+    """Their flags are spelled as on their day."""
+    record = json.loads(data_path("runs/bccd_slim300/result.json").read_text(encoding="utf-8"))
+    words = shlex.split(record["command"].replace("BCCD", "scenes").replace("SEED", "3"))
+    words = [*words[3:], "--clip", "2", "--crop-share", "0.1", "--no-mirror"]
+    asked = {}
+
+    def stop(out, settings, classes):
+        asked.update(settings)
+        raise ValueError("far enough")
+
+    monkeypatch.setattr(train_module, "check_run_folder", stop)
+    assert "far enough" in refused(capsys, *words)
+    wanted = {"samples": 30000, "prior_scales": "coco", "vertical_flip": True, "crop": "caffe"}
+    wanted |= {"distort": True, "expand": 2, "seed": 3, "grad_clip_norm": 2, "crop_prob": 0.1}
+    assert asked == asdict(Recipe(**wanted, horizontal_flip=False))
+
+
 def refused(capsys, *words):
     """The one sentence that a mistake ends in."""
     done = run(capsys, *words)
@@ -91,13 +113,13 @@ def test_train_eval_detect(data, tmp_path, capsys):
     with (out / "run.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["step"], row["samples"]) for row in rows] == [("1", "2"), ("2", "4")]
-    facts = load_weights(out / "weights.safetensors").facts
-    assert facts.pop("settings")["samples"] == 4
-    assert facts == {
+    metadata = load_weights(out / "weights.safetensors").metadata
+    assert metadata.pop("settings")["samples"] == 4
+    assert metadata == {
         "data": "drawn",
         "split": "train",
         "pictures": 4,
-        "minutes": facts["minutes"],
+        "minutes": metadata["minutes"],
         "torch": torch.__version__,
     }
     checkpoint = (out / "checkpoint.safetensors").stat().st_mtime_ns
@@ -105,7 +127,7 @@ def test_train_eval_detect(data, tmp_path, capsys):
     assert (again.code, "this run is complete" in again.out) == (0, True)
     assert (out / "checkpoint.safetensors").stat().st_mtime_ns == checkpoint
     again = load_weights(out / "weights.safetensors")
-    assert again.facts["minutes"] == facts["minutes"]
+    assert again.metadata["minutes"] == metadata["minutes"]
     assert "samples 4 -> 6" in refused(capsys, *training, "--samples", "6")
 
     # a folder has its own classes: another data set is no measure for them
@@ -230,7 +252,7 @@ def test_impossible_boxes(own_data, tmp_path, capsys):
     message = refused(capsys, *training)
     assert "scene_0_000001.xml" in message
     assert "drop" in message
-    done = run(capsys, *training, "--on-bad", "drop")
+    done = run(capsys, *training, "--on-error", "drop")
     assert done.code == 0
     assert "dropped 1 impossible: scene_0_000001.xml" in done.out
 
@@ -252,7 +274,7 @@ def test_measuring_leaves_out_a_broken_picture_by_name_if_told_to(own_data, weig
     measuring = ["eval", "--weights", weights, "--data", own_data, "--threads", "1"]
     measuring += ["--out", own_data / "eval.json"]
     assert refused(capsys, *measuring).startswith(f"{broken} cannot be decoded as a picture")
-    done = run(capsys, *measuring, "--on-bad", "drop")
+    done = run(capsys, *measuring, "--on-error", "drop")
     assert (done.code, "on 2 pictures" in done.out) == (0, True)
     assert f"left out: {broken} cannot be decoded as a picture" in done.out
     assert json.loads((own_data / "eval.json").read_text())["pictures"] == 2
@@ -310,7 +332,7 @@ def test_a_wrong_word_ends_with_code_2(words, message, capsys):
     ("command", "words"),
     [
         ("", ["train", "eval", "detect", "doctor", "export", "data"]),
-        ("train", ["--out", "--data", "--samples", "--seed", "--on-bad", "folder of the run"]),
+        ("train", ["--out", "--data", "--samples", "--seed", "--on-error", "folder of the run"]),
         ("eval", ["--weights", "--split", "--out", "JSON"]),
         ("detect", ["--weights", "--score", "pictures, or folders of pictures"]),
     ],
@@ -378,7 +400,7 @@ def test_interrupted_training_goes_on(data, tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr(train_module, "train", with_checkpoints)
     assert run(capsys, *training).code == 130
-    assert read_header(tmp_path / "b" / "checkpoint.safetensors").facts["step"] == 1
+    assert read_header(tmp_path / "b" / "checkpoint.safetensors").metadata["step"] == 1
     assert not (tmp_path / "b" / "weights.safetensors").exists()
     assert run(capsys, *training).code == 0
     one, other = (

@@ -181,7 +181,7 @@ def test_impossible_boxes(tmp_path, bbox, rule):
         COCOFolder(root, "val")
     assert "object 55 (toothbrush), box [" in str(caught.value)
     assert rule in str(caught.value)
-    dataset = COCOFolder(root, "val", on_bad="drop")
+    dataset = COCOFolder(root, "val", on_error="drop")
     (bad,) = dataset.dropped
     assert (bad.number, bad.name, bad.picture) == (55, "toothbrush", "000000000139")
     assert rule in bad.reason
@@ -192,7 +192,7 @@ def test_an_object_of_no_image(tmp_path):
     root = written(tmp_path, changed("annotations", 0, image_id=8))
     with pytest.raises(ValueError, match="there is no image with the id 8"):
         COCOFolder(root, "val")
-    dataset = COCOFolder(root, "val", on_bad="drop")
+    dataset = COCOFolder(root, "val", on_error="drop")
     assert [bad.number for bad in dataset.dropped] == [55]
     assert "dropped 1 impossible" in dataset.summary()
 
@@ -213,10 +213,10 @@ def test_an_object_of_no_image(tmp_path):
         ({**CONTENT, "categories": [], "annotations": []}, "lists no category"),
     ],
 )
-@pytest.mark.parametrize("on_bad", ["raise", "drop"])
-def test_files_that_cannot_be_understood(tmp_path, content, words, on_bad):
+@pytest.mark.parametrize("on_error", ["raise", "drop"])
+def test_files_that_cannot_be_understood(tmp_path, content, words, on_error):
     with pytest.raises(ValueError, match=words) as caught:
-        COCOFolder(written(tmp_path, content), "val", on_bad=on_bad)
+        COCOFolder(written(tmp_path, content), "val", on_error=on_error)
     assert "instances_val2017.json" in str(caught.value)
 
 
@@ -226,4 +226,4 @@ def test_a_folder_of_pictures_that_is_not_there(tmp_path):
     for path in root.rglob("*.jpg"):
         path.unlink()
     with pytest.raises(FileNotFoundError, match=r"pictures are not there: 000000000139\.jpg is in"):
-        COCOFolder(root, "val", on_bad="drop")
+        COCOFolder(root, "val", on_error="drop")

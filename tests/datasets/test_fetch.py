@@ -482,7 +482,7 @@ def test_faults_of_all_parts_are_counted(site):
     next((folder / "VOC2012-trainval" / "JPEGImages").iterdir()).unlink()
     with pytest.raises(FileNotFoundError, match="has no picture"):
         open_dataset("voc0712", "train")
-    left = open_dataset("voc0712", "train", on_bad="drop")
+    left = open_dataset("voc0712", "train", on_error="drop")
     assert len(left) == 3
     assert left.summary().count("left out 1 pictures") == 2
 

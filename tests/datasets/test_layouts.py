@@ -212,9 +212,9 @@ def test_a_missing_picture_is_named_or_left_out_and_counted(folder, layout):
     picture_file(folder, "picture_1").unlink()
     if layout == "YOLO":  # where a picture is a picture, and a lost label file tells of it
         assert next(folder.rglob("picture_1.txt")).is_file()
-    with pytest.raises(FileNotFoundError, match=r'picture_1.*(B|b)ring .*on_bad="drop"'):
+    with pytest.raises(FileNotFoundError, match=r'picture_1.*(B|b)ring .*on_error="drop"'):
         open_dataset(folder, "train")
-    left = open_dataset(folder, "train", on_bad="drop")
+    left = open_dataset(folder, "train", on_error="drop")
     assert left.names == ["picture_0"]
     assert [bad.name for bad in left.left_out] == ["picture_1"]
     assert "1 pictures, 3 objects" in left.summary()
@@ -227,7 +227,7 @@ def test_a_picture_that_cannot_be_decoded_shows_when_it_is_read(folder):
     path = picture_file(folder, "picture_0")
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
-    dataset = open_dataset(folder, "train", on_bad="drop")
+    dataset = open_dataset(folder, "train", on_error="drop")
     with pytest.raises(UnreadablePicture, match=r"picture_0\.png cannot be decoded.*replace the"):
         dataset[0]
     assert dataset[1][0].shape == (3, 40, 60)
@@ -247,7 +247,7 @@ def test_a_split_of_which_nothing_is_left_is_an_error(folder):
     for path in folder.rglob("*.png"):
         path.unlink()
     with pytest.raises((ValueError, FileNotFoundError), match=r"picture"):
-        open_dataset(folder, "train", on_bad="drop")
+        open_dataset(folder, "train", on_error="drop")
 
 
 # ---------------------------------------------------------------- a reader's mistakes
@@ -271,7 +271,7 @@ def test_a_wrong_class_list(folder, layout):
         open_dataset(folder, "train", classes=["ant", "zebras", "R & B <3>"])
     # A wrong list is a mistake of the reader, and no fault of the pictures.
     with pytest.raises(ValueError, match=r"class 'zebra' is not in `classes`"):
-        open_dataset(folder, "train", classes=["ant"], on_bad="drop")
+        open_dataset(folder, "train", classes=["ant"], on_error="drop")
     for position in (0, 1):
         classes = ["ant", "zebra", "R & B <3>"]
         classes.insert(position, "background")
@@ -304,5 +304,5 @@ def test_a_reader_says_that_a_folder_is_in_another_layout(tmp_path, reader):
         reader(tmp_path, "train")
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         reader(tmp_path / "none", "train")
-    with pytest.raises(ValueError, match="on_bad must be"):
-        reader(tmp_path, "train", on_bad="ignore")
+    with pytest.raises(ValueError, match="on_error must be"):
+        reader(tmp_path, "train", on_error="ignore")

@@ -53,4 +53,4 @@ def test_what_to_do_with_bad_boxes_is_passed_on(tmp_path):
     file.write_text(text[:start] + "<xmax>0" + text[end:])
     with pytest.raises(ValueError, match="1 box is impossible"):
         open_dataset(tmp_path, "mine")
-    assert len(open_dataset(tmp_path, "mine", on_bad="drop").dropped) == 1
+    assert len(open_dataset(tmp_path, "mine", on_error="drop").dropped) == 1

@@ -3,7 +3,7 @@
 import pytest
 from torch.utils.data import DataLoader
 
-from ssd_tutorial.datasets import OrReason, UnreadablePicture
+from ssd_tutorial.datasets import SkipUnreadable, UnreadablePicture
 
 
 class Damaged(list):
@@ -15,13 +15,13 @@ class Damaged(list):
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_the_reason_stands_in_the_pictures_place(workers):
-    items = OrReason(Damaged("abc"), "drop")
+    items = SkipUnreadable(Damaged("abc"), "drop")
     loaded = DataLoader(items, batch_size=3, num_workers=workers, collate_fn=list)
     assert list(loaded) == [[("a", {}), "b.jpg cannot be decoded", ("c", {})]]
 
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_or_it_is_fatal(workers):
-    items = OrReason(Damaged("abc"), "raise")
+    items = SkipUnreadable(Damaged("abc"), "raise")
     with pytest.raises(UnreadablePicture, match="b.jpg cannot be decoded"):
         list(DataLoader(items, batch_size=3, num_workers=workers, collate_fn=list))

@@ -251,14 +251,14 @@ def test_impossible_boxes_are_refused_by_name(folder, corner, value, rule):
     message = str(caught.value)
     assert "picture_2.xml, object 1 (R & B <3>), box [" in message
     assert rule in message
-    assert 'on_bad="drop"' in message
+    assert 'on_error="drop"' in message
     VOCFolder(folder, "train")  # the other split is sound
 
 
 @pytest.mark.parametrize(("corner", "value", "rule"), BAD)
 def test_impossible_boxes_are_dropped_when_asked(folder, corner, value, rule):
     spoil(folder, corner, value)
-    dataset = VOCFolder(folder, "val", on_bad="drop")
+    dataset = VOCFolder(folder, "val", on_error="drop")
     (record,) = dataset.dropped
     assert (record.file, record.number, record.name) == ("picture_2.xml", 1, "R & B <3>")
     assert value in record.box
@@ -381,9 +381,9 @@ def test_unreadable_and_missing_annotations_are_left_out_when_asked(folder):
     annotations = folder / "Annotations"
     text = (annotations / "picture_1.xml").read_text()
     (annotations / "picture_1.xml").write_text(text[: len(text) // 2])
-    with pytest.raises(ValueError, match=r'picture_1\.xml is not readable XML.*on_bad="drop"'):
+    with pytest.raises(ValueError, match=r'picture_1\.xml is not readable XML.*on_error="drop"'):
         VOCFolder(folder, "train")
-    train = VOCFolder(folder, "train", on_bad="drop")
+    train = VOCFolder(folder, "train", on_error="drop")
     assert train.names == ["picture_0"]
     assert [(bad.name, "not readable XML" in bad.reason) for bad in train.left_out] == [
         ("picture_1", True)
@@ -391,13 +391,13 @@ def test_unreadable_and_missing_annotations_are_left_out_when_asked(folder):
     assert "left out 1 pictures: " in train.summary()
     assert "picture_1.xml is not readable XML" in train.summary()
     # It belongs to another split, which has nothing to report.
-    assert VOCFolder(folder, "val", on_bad="drop").left_out == []
+    assert VOCFolder(folder, "val", on_error="drop").left_out == []
     with pytest.raises(ValueError, match=r"picture_1\.xml is not readable"):
         VOCFolder(folder, "val")
     (annotations / "picture_1.xml").unlink()
     with pytest.raises(FileNotFoundError, match=r"train\.txt, line 2: .*picture_1\.xml.*Write one"):
         VOCFolder(folder, "train")
-    assert len(VOCFolder(folder, "train", on_bad="drop").left_out) == 1
+    assert len(VOCFolder(folder, "train", on_error="drop").left_out) == 1
 
 
 def test_objects_called_background_are_refused(folder):
@@ -447,7 +447,7 @@ def test_roboflow_has_a_folder_for_each_split(folder, tmp_path):
         FileNotFoundError, match=r"there is no annotation picture_1\.xml.*Write one"
     ):
         open_dataset(root, "train")
-    assert open_dataset(root, "train", on_bad="drop").names == ["picture_0"]
+    assert open_dataset(root, "train", on_error="drop").names == ["picture_0"]
     (root / "valid" / "picture_2.jpg").unlink()
     with pytest.raises(FileNotFoundError, match=r"picture_2\.xml has no picture"):
         open_dataset(root, "valid")
@@ -498,8 +498,8 @@ def test_class_lists_that_do_not_fit(folder):
             VOCFolder(folder, "train", classes=classes)
     with pytest.raises(ValueError, match="must not hold the background"):
         VOCFolder(folder, "train", classes=["background", "ant", "zebra"])
-    with pytest.raises(ValueError, match="on_bad"):
-        VOCFolder(folder, "train", on_bad="ignore")
+    with pytest.raises(ValueError, match="on_error"):
+        VOCFolder(folder, "train", on_error="ignore")
 
 
 # ---------------------------------------------------------------- pictures of every kind
@@ -608,7 +608,7 @@ def test_pictures_are_turned_upright_as_their_exif_says(tmp_path):
 @needs_bccd
 @pytest.mark.parametrize(("split", "count"), [("train", 205), ("val", 87), ("trainval", 292)])
 def test_bccd_counts(split, count):
-    dataset = VOCFolder(BCCD, split, on_bad="drop")
+    dataset = VOCFolder(BCCD, split, on_error="drop")
     assert len(dataset) == count
     assert dataset.classes == ("Platelets", "RBC", "WBC")
     assert dataset.clipped == []
@@ -621,7 +621,7 @@ def test_bccd_counts(split, count):
 def test_bccd_has_two_impossible_boxes():
     with pytest.raises(ValueError, match=r"2 boxes are impossible: BloodImage_00338.*00343"):
         VOCFolder(BCCD, "trainval")
-    dropped = VOCFolder(BCCD, "trainval", on_bad="drop").dropped
+    dropped = VOCFolder(BCCD, "trainval", on_error="drop").dropped
     assert [(r.file, r.name, r.box) for r in dropped] == [
         ("BloodImage_00338.xml", "RBC", ("504", "337", "504", "337")),
         ("BloodImage_00343.xml", "RBC", ("181", "329", "181", "329")),

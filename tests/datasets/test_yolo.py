@@ -135,9 +135,9 @@ def test_a_list_that_names_some_pictures_of_a_folder(folder):
 
 def test_a_picture_that_a_list_names_and_that_is_missing(folder):
     write(folder / "both.txt", "images/train/a.jpg\nimages/train/z.jpg\n")
-    with pytest.raises(FileNotFoundError, match=r'no picture .*z\.jpg.*on_bad="drop"'):
+    with pytest.raises(FileNotFoundError, match=r'no picture .*z\.jpg.*on_error="drop"'):
         YOLOFolder(folder, "both")
-    dataset = YOLOFolder(folder, "both", on_bad="drop")
+    dataset = YOLOFolder(folder, "both", on_error="drop")
     assert len(dataset) == len(dataset.left_out) == 1
 
 
@@ -188,11 +188,11 @@ def test_a_background_that_no_line_uses_is_no_class(folder):
     assert YOLOFolder(folder, "train").classes == ("cat", "dog")
 
 
-@pytest.mark.parametrize("on_bad", ["raise", "drop"])
-def test_a_class_that_the_list_does_not_have(folder, on_bad):
+@pytest.mark.parametrize("on_error", ["raise", "drop"])
+def test_a_class_that_the_list_does_not_have(folder, on_error):
     write(folder / "labels" / "train" / "b.txt", "0 .5 .5 .1 .1\n2 .5 .5 .1 .1\n")
     with pytest.raises(ValueError, match=r"b\.txt, line 2: there is no class 2, since data\.yaml"):
-        YOLOFolder(folder, "train", on_bad=on_bad)
+        YOLOFolder(folder, "train", on_error=on_error)
 
 
 # ---------------------------------------------------------------- lines that are wrong
@@ -219,7 +219,7 @@ def test_impossible_boxes(folder, line, rule):
     ) as caught:
         YOLOFolder(folder, "train")
     assert rule in str(caught.value)
-    dataset = YOLOFolder(folder, "train", on_bad="drop")
+    dataset = YOLOFolder(folder, "train", on_error="drop")
     (bad,) = dataset.dropped
     assert (bad.file, bad.number, bad.name, bad.picture) == ("b.txt", 2, "cat", "b")
     assert len(dataset.target(1)["labels"]) == 1
@@ -242,7 +242,7 @@ def test_label_files_that_are_no_labels(folder):
         ValueError, match=r"line 1: it must begin with the number of a class.*'cat'"
     ):
         YOLOFolder(folder, "train")
-    assert YOLOFolder(folder, "train", on_bad="drop").names == ["a"]
+    assert YOLOFolder(folder, "train", on_error="drop").names == ["a"]
     path.write_bytes(b"\xff\xfe0\x00")
     with pytest.raises(ValueError, match=r"b\.txt is no text in UTF-8"):
         YOLOFolder(folder, "train")

@@ -109,15 +109,15 @@ def test_it_is_one_file_that_says_what_it_is(raw, scenes, folder):
     onnx.checker.check_model(model, full_check=True)
     assert not [x for x in model.graph.initializer if x.external_data]
     assert {path.suffix for path in folder.iterdir()} == {".onnx"}
-    facts = {entry.key: entry.value for entry in model.metadata_props}
-    assert facts["ssd_tutorial.format"] == "1"
-    assert facts["model"] == "slim300"
-    assert facts["priors"] == "caffe300_voc"
-    assert facts["image_size"] == "300"
-    assert json.loads(facts["variances"]) == [0.1, 0.1, 0.2, 0.2]
-    assert tuple(json.loads(facts["classes"])) == scenes.classes
-    assert json.loads(facts["facts"]) == scenes.facts
-    assert facts["limits"] == "null"
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    assert metadata["ssd_tutorial.format"] == "1"
+    assert metadata["model"] == "slim300"
+    assert metadata["priors"] == "caffe300_voc"
+    assert metadata["image_size"] == "300"
+    assert json.loads(metadata["variances"]) == [0.1, 0.1, 0.2, 0.2]
+    assert tuple(json.loads(metadata["classes"])) == scenes.classes
+    assert json.loads(metadata["facts"]) == scenes.metadata
+    assert metadata["limits"] == "null"
     assert "before softmax" in model.doc_string
     assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", 18)]
 
@@ -149,8 +149,8 @@ def test_inputs_and_outputs_are_as_documented(raw, whole):
     types = {o.name: o.type.tensor_type.elem_type for o in model.graph.output}
     float_, int_ = onnx.TensorProto.FLOAT, onnx.TensorProto.INT64
     assert types == {"boxes": float_, "scores": float_, "labels": int_, "image": int_}
-    facts = {entry.key: entry.value for entry in model.metadata_props}
-    assert json.loads(facts["limits"]) == {
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    assert json.loads(metadata["limits"]) == {
         "score_threshold": 0.01,
         "iou_threshold": 0.45,
         "candidates_per_class": 400,
@@ -373,7 +373,7 @@ def test_torch_is_asked_with_arguments_that_it_has():
 @pytest.fixture
 def weights(tmp_path):
     detector = load_weights(data_path("weights/scenes_slim300.safetensors"))
-    save_weights(tmp_path / "w.safetensors", detector.network, detector.classes, detector.facts)
+    save_weights(tmp_path / "w.safetensors", detector.network, detector.classes, detector.metadata)
     return tmp_path / "w.safetensors"
 
 

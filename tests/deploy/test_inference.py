@@ -187,8 +187,8 @@ def test_variances_are_those_of_the_networks_priors(certain, monkeypatch):
     still = Certain.forward
     monkeypatch.setattr(Certain, "forward", lambda self, x: (still(self, x)[0], moves))
     usual = detect(certain, pictures((300, 300)))[0].boxes[0]
-    priors = certain.model.priors.vary(variances=(0.05, 0.05, 0.1, 0.1))
-    certain.model = replace(certain.model, priors=priors)
+    priors = certain.config.priors.vary(variances=(0.05, 0.05, 0.1, 0.1))
+    certain.config = replace(certain.config, priors=priors)
     halved = detect(certain, pictures((300, 300)))[0].boxes[0]
     cx, cy, w, h = (certain.priors[PRIOR] * 300).tolist()
     for box, share in ((usual, 1.0), (halved, 0.5)):
@@ -218,8 +218,8 @@ def files(network, tmp_path_factory):
 def test_each_file_is_the_same_detector(files, network, name):
     detector = load_detector(files / name)
     assert detector.classes == CLASSES
-    assert detector.facts == {"samples": 7}
-    assert detector.network.model == SLIM300
+    assert detector.metadata == {"samples": 7}
+    assert detector.network.config == SLIM300
     assert detector.network.image_size == 300
     assert not detector.network.state_dict() if name.endswith("onnx") else True
     images = pictures((120, 80), (300, 300), (50, 333))
@@ -302,9 +302,9 @@ def test_files_that_are_no_detectors(files, tmp_path):
 )
 def test_onnx_of_others(files, tmp_path, change, message):
     model = onnx.load(files / "raw.onnx")
-    facts = {entry.key: entry.value for entry in model.metadata_props} | change
+    metadata = {entry.key: entry.value for entry in model.metadata_props} | change
     del model.metadata_props[:]
-    for key, value in facts.items():
+    for key, value in metadata.items():
         if value is not None:
             model.metadata_props.add(key=key, value=value)
     onnx.save(model, tmp_path / "b.onnx")
@@ -341,4 +341,4 @@ def test_onnx_follows_the_device_of_its_priors(files, monkeypatch):
     network._session("cuda")
     network._session("cuda")
     assert asked == ["cpu", "cuda"]
-    assert json.loads(json.dumps(network.facts)) == {"samples": 7}
+    assert json.loads(json.dumps(network.metadata)) == {"samples": 7}

@@ -199,7 +199,7 @@ def test_errors_are_the_boxes_that_the_dataset_drops(written, one_based):
 
 def test_a_folder_without_errors_is_one_that_can_be_read(clean_folders):
     for split in ("train", "val"):
-        assert not VOCFolder(clean_folders["VOC"], split, on_bad="raise").dropped
+        assert not VOCFolder(clean_folders["VOC"], split, on_error="raise").dropped
 
 
 def test_drawn_scenes_are_examined_too():

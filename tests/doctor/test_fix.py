@@ -239,7 +239,7 @@ def test_coco(own_coco, tools, all_files):
     expected |= {"object-without-picture", "box-duplicate", "split-repeats"}
     expected |= {"picture-unreadable", "picture-copied"}
     assert expected == {change.code for change in changes}
-    assert len(open_dataset(out, "train", on_bad="raise")) == 28
+    assert len(open_dataset(out, "train", on_error="raise")) == 28
 
 
 def test_yolo(own_yolo, all_files):
@@ -263,7 +263,7 @@ def test_yolo(own_yolo, all_files):
     assert not (out / "images" / "train" / "p1.jpg").exists()
     assert (out / "data.yaml").read_text().startswith("path: .\n")
     shutil.rmtree(own_yolo)  # the copy stands alone
-    assert len(open_dataset(out, "train", on_bad="raise")) == 29
+    assert len(open_dataset(out, "train", on_error="raise")) == 29
 
 
 def test_yolo_lists_lose_what_they_share(own_yolo):

@@ -10,7 +10,7 @@ from ssd_book.explorers import AspectRatioExplorer
 from ssd_tutorial.boxes import iou
 from ssd_tutorial.presets import get_preset
 from ssd_tutorial.priors import cell_shapes
-from ssd_tutorial.scales import scales
+from ssd_tutorial.scales import compute_scales
 
 PRESET = get_preset("caffe300_voc")
 
@@ -47,7 +47,7 @@ def test_javascript_gets_the_preset_as_it_is():
 @pytest.mark.parametrize("k", range(len(PRESET.maps)))
 def test_the_box_is_a_prior_at_the_map_s_own_scale_and_ratio(k):
     explorer = AspectRatioExplorer(map=k, ratio=2)
-    assert explorer.scale == scales(PRESET)[k]
+    assert explorer.scale == compute_scales(PRESET)[k]
     x0, y0, x1, y1 = explorer.box
     assert torch.allclose(torch.tensor([x1 - x0, y1 - y0]), cell_shapes(PRESET, k)[2])
 

@@ -69,7 +69,7 @@ def test_maps_look_the_same_in_figures_and_explorers():
     looks, ink, quiet = json.loads(node("-e", script, base64.b64encode(source).decode()))
     assert (ink, quiet) == (INK, QUIET)
     assert [(x["name"], x["colour"], x["marker"]) for x in looks] == [
-        (x.name, x.colour, x.marker) for x in LOOKS
+        (x.name, x.color, x.marker) for x in LOOKS
     ]
     solid = [look["dash"] == "" for look in looks]
     assert solid == [look.line == "-" for look in LOOKS]

@@ -11,7 +11,7 @@ from ssd_book.explorers import ScalesExplorer
 from ssd_tutorial.boxes import iou
 from ssd_tutorial.datasets import SCENE_CLASSES, draw_scene
 from ssd_tutorial.presets import PRESETS, get_preset
-from ssd_tutorial.scales import extra_scale, scales
+from ssd_tutorial.scales import compute_scales, extra_scale
 
 
 def around(centre, side):
@@ -23,7 +23,9 @@ def test_the_first_state_has_a_square_for_the_boat_and_naive_m6_has_none():
     explorer = ScalesExplorer()
     boat = next(thing["box"] for thing in explorer.objects if thing["name"] == "boat")
     best = {
-        name: iou(around(explorer.centre, scales(PRESETS[name])[0]), torch.tensor([boat])).item()
+        name: iou(
+            around(explorer.centre, compute_scales(PRESETS[name])[0]), torch.tensor([boat])
+        ).item()
         for name in (explorer.preset.name, explorer.compared)
     }
     assert {name: f"{value:.2f}" for name, value in best.items()} == {
@@ -35,7 +37,7 @@ def test_the_first_state_has_a_square_for_the_boat_and_naive_m6_has_none():
 def best_square(preset, box):
     """The IoU and the side in pixels of the square that fits a box best, around its centre."""
     centre = [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2]
-    sides = [s for pair in pairwise(scales(preset)) for s in (pair[0], extra_scale(*pair))]
+    sides = [s for pair in pairwise(compute_scales(preset)) for s in (pair[0], extra_scale(*pair))]
     fits = [iou(around(centre, side), torch.tensor([box])).item() for side in sides]
     return max(fits), sides[fits.index(max(fits))] * preset.image_size
 
@@ -48,7 +50,7 @@ def test_chapter_5_is_right_about_the_fish():
 
 def test_chapter_5_is_right_about_the_differences():
     def differences(ours, theirs):
-        pairs = zip(scales(ours), scales(theirs), strict=True)
+        pairs = zip(compute_scales(ours), compute_scales(theirs), strict=True)
         return [round(300 * (a - b), 6) for a, b in pairs]
 
     voc, naive = get_preset("caffe300_voc"), get_preset("naive_m6")
@@ -74,7 +76,7 @@ def test_javascript_gets_the_presets_as_they_are():
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_can_be_chosen_and_is_recognized(name):
     explorer = ScalesExplorer(name)
-    assert scales(explorer.preset) == scales(PRESETS[name])
+    assert compute_scales(explorer.preset) == compute_scales(PRESETS[name])
     assert explorer.preset.image_size == PRESETS[name].image_size
     same = {"torchvision300_coco": "caffe300_coco"}  # it differs by a clamp alone
     assert explorer.preset.name == same.get(name, name)
@@ -86,7 +88,7 @@ def test_a_changed_number_makes_an_own_preset():
     explorer.s_min = 0.3
     assert seen == [0.3]
     assert explorer.preset.name == "own"
-    assert scales(explorer.preset)[:3] == [0.1, 0.3, 0.45]  # (0.9 - 0.3) / 4 = 0.15
+    assert compute_scales(explorer.preset)[:3] == [0.1, 0.3, 0.45]  # (0.9 - 0.3) / 4 = 0.15
     explorer.preset = "caffe512_coco"
     assert explorer.preset is get_preset("caffe512_coco")
     assert explorer.maps == 7

@@ -12,7 +12,7 @@ from ssd_tutorial.detect import Detections
 from ssd_tutorial.figures import plots
 from ssd_tutorial.presets import PRESETS, get_preset
 from ssd_tutorial.priors import locate, make_priors
-from ssd_tutorial.scales import scales
+from ssd_tutorial.scales import compute_scales
 from ssd_tutorial.training.log import Step
 
 PRESET = get_preset("caffe300_voc")
@@ -35,21 +35,21 @@ def corners(patches):
 def test_every_map_of_every_preset_has_its_own_look():
     for preset in PRESETS.values():
         names = [feature_map.name for feature_map in preset.maps]
-        assert list(plots.MAP_COLOURS)[: len(names)] == names
-    for sign in ("colour", "line", "marker"):
+        assert list(plots.MAP_COLORS)[: len(names)] == names
+    for sign in ("color", "line", "marker"):
         assert len({getattr(look, sign) for look in plots.LOOKS}) == len(plots.LOOKS)
 
 
 def test_a_look_is_found_by_index_and_by_name():
     assert plots.map_look(2) == plots.map_look("conv8_2")
-    assert plots.map_look("conv8_2").colour == plots.MAP_COLOURS["conv8_2"]
+    assert plots.map_look("conv8_2").color == plots.MAP_COLORS["conv8_2"]
     for wrong in ("conv4_1", 7, -1):
         with pytest.raises(ValueError, match="no feature map is called"):
             plots.map_look(wrong)
 
 
-def linear(colour):
-    c = np.array(to_rgb(colour))
+def linear(color):
+    c = np.array(to_rgb(color))
     return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
 
 
@@ -68,7 +68,7 @@ TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 
 
 @pytest.mark.parametrize("vision", VISION)
 def test_colours_of_maps_can_be_told_apart_by_every_eye(vision):
-    seen = np.array([linear(c) for c in plots.MAP_COLOURS.values()]) @ np.array(VISION[vision]).T
+    seen = np.array([linear(c) for c in plots.MAP_COLORS.values()]) @ np.array(VISION[vision]).T
     xyz = seen.clip(0, 1) @ TO_XYZ.T / (TO_XYZ @ np.ones(3))
     f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
     lab = np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], 1)
@@ -76,9 +76,9 @@ def test_colours_of_maps_can_be_told_apart_by_every_eye(vision):
     assert distance[np.triu_indices(len(lab), 1)].min() > 14  # CIE76; 2.3 can barely be told
 
 
-@pytest.mark.parametrize("colour", plots.MAP_COLOURS.values())
-def test_colours_of_maps_stand_out_from_white(colour):
-    luminance = linear(colour) @ [0.2126, 0.7152, 0.0722]
+@pytest.mark.parametrize("color", plots.MAP_COLORS.values())
+def test_colours_of_maps_stand_out_from_white(color):
+    luminance = linear(color) @ [0.2126, 0.7152, 0.0722]
     assert 1.05 / (luminance + 0.05) >= 3  # WCAG 2.1, 1.4.11: graphical objects
 
 
@@ -108,7 +108,7 @@ def test_an_image_of_another_shape_is_refused(ax, shape):
 
 def test_patches_lie_where_the_boxes_are(ax):
     boxes = torch.tensor([[0.1, 0.2, 0.5, 0.4], [-0.1, 0.0, 1.2, 0.9]])
-    patches = plots.draw_boxes(ax, boxes, ["a", "b"], colour="#0072b2", line="--")
+    patches = plots.draw_boxes(ax, boxes, ["a", "b"], color="#0072b2", line="--")
     np.testing.assert_allclose(corners(patches), boxes, atol=1e-6)
     assert [text.get_text().strip() for text in ax.texts] == ["a", "b"]
     np.testing.assert_allclose(ax.texts[0].get_position(), (0.1, 0.2), atol=1e-6)
@@ -132,7 +132,7 @@ def test_priors_are_drawn_in_the_colours_of_their_maps(ax):
     expected = cxcywh_to_xyxy(make_priors(PRESET)[indices])
     np.testing.assert_allclose(corners(patches), expected, atol=1e-6)
     colours = [to_rgb(patch.get_edgecolor()) for patch in patches]
-    assert colours == [to_rgb(plots.MAP_COLOURS[n]) for n in ("conv4_3", "conv7", "conv11_2")]
+    assert colours == [to_rgb(plots.MAP_COLORS[n]) for n in ("conv4_3", "conv7", "conv11_2")]
 
 
 def test_indices_of_a_cell_agree_with_locate():
@@ -155,7 +155,7 @@ def test_shapes_are_those_of_a_cell_around_the_point(ax):
 
 def test_scales_are_squares_one_in_the_other(ax):
     drawn = corners(plots.draw_scales(ax, PRESET))
-    np.testing.assert_allclose(drawn[:, 2] - drawn[:, 0], scales(PRESET)[:-1], atol=1e-6)
+    np.testing.assert_allclose(drawn[:, 2] - drawn[:, 0], compute_scales(PRESET)[:-1], atol=1e-6)
     np.testing.assert_allclose(drawn[:, :2] + drawn[:, 2:], 1, atol=1e-6)
 
 

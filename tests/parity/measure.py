@@ -58,7 +58,7 @@ def training(batches: int, images: int = 4) -> list[Difference]:
         generator = torch.Generator().manual_seed(seed)
         counts = torch.randint(0, 20, (images,), generator=generator).tolist()
         targets = reference.draw_targets(counts, CLASSES, generator)
-        ours = match(PRIORS, targets, rule="argmax")
+        ours = match(PRIORS, targets, method="argmax")
         theirs = reference.match(PRIORS, targets)
         matched += int((ours.ground_truth != theirs).sum())
         corners = cxcywh_to_xyxy(PRIORS)

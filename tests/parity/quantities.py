@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ssd_tutorial.augment.crop_rules import centres_inside
+from ssd_tutorial.augment.crop_policies import centres_inside
 from ssd_tutorial.boxes import area, cxcywh_to_xyxy, decode, encode, iou, xyxy_to_cxcywh
 from ssd_tutorial.detect import Detections, nms
 from ssd_tutorial.evaluate import GroundTruth, voc_ap
@@ -31,7 +31,7 @@ from ssd_tutorial.priors import (
     num_priors,
     priors_per_map,
 )
-from ssd_tutorial.scales import scales
+from ssd_tutorial.scales import compute_scales
 from ssd_tutorial.targets import Targets, make_targets
 from tests.parity.cases import (
     Case,
@@ -75,7 +75,7 @@ class Quantity(NamedTuple):
 
 
 def answer_scales(question: dict[str, Any]) -> Answer:
-    return Answer(values=scales(from_json(question["preset"])))
+    return Answer(values=compute_scales(from_json(question["preset"])))
 
 
 def answer_priors(question: dict[str, Any]) -> Answer:

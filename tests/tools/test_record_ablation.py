@@ -28,7 +28,7 @@ def pretend(ran, command):
         folder.mkdir(parents=True)
         (folder / "weights.safetensors").touch()
         (folder / "run.csv").write_text(
-            "step,samples,total,s\n50,800,2.5,30.0\n100,1600,1.25,90.0\n"
+            "step,samples,total,seconds\n50,800,2.5,30.0\n100,1600,1.25,90.0\n"
         )
     else:
         found = {"map50": 0.5 + 0.1 * ("crop" in after["--out"]), "ap50": {"RBC": 0.123456}}
@@ -42,10 +42,10 @@ def record(tool, tmp_path, *words):
 
 
 def test_every_variant_is_trained_measured_and_recorded_once(tool, tmp_path):
-    found = record(tool, tmp_path, "--seeds", "0", "1", "--on-bad", "drop")
+    found = record(tool, tmp_path, "--seeds", "0", "1", "--on-error", "drop")
     assert len(tool.ran) == 2 * 2 * len(tool.VARIANTS)
     assert [command[0] for command in tool.ran[:4]] == ["train", "eval", "train", "eval"]
-    wanted = ["--crop", "caffe", "--crop-share", "1"]
+    wanted = ["--crop", "caffe", "--crop-prob", "1"]
     crops = [command for command in tool.ran if command[0] == "train" and command[-4:] == wanted]
     assert len(crops) == 2
     assert list(found["variants"]) == list(tool.VARIANTS)
@@ -56,7 +56,7 @@ def test_every_variant_is_trained_measured_and_recorded_once(tool, tmp_path):
     assert set(found["minutes"]) == {1.5}
     assert found["data"] == "BCCD"  # no path of this machine
     assert str(tmp_path) not in json.dumps(found)
-    assert found["command"].endswith("--data BCCD --on-bad drop --samples 1600 --seeds 0 1")
+    assert found["command"].endswith("--data BCCD --on-error drop --samples 1600 --seeds 0 1")
     assert (tmp_path / "records/few/flips_and_crop-seed-1.csv").is_file()
 
 

@@ -20,7 +20,9 @@ def trained(monkeypatch):
         assert recipe.samples == 1600
         miners.append(loss_function.keywords["mine"])
         out.mkdir(parents=True)
-        (out / "run.csv").write_text("step,samples,total,s\n50,800,2.5,30.0\n100,1600,1.25,90.0\n")
+        (out / "run.csv").write_text(
+            "step,samples,total,seconds\n50,800,2.5,30.0\n100,1600,1.25,90.0\n"
+        )
         return None, []
 
     def evaluate(command, cwd):

@@ -83,7 +83,7 @@ def test_a_record(tmp_path, data, commands, capsys, monkeypatch):
     assert record["map50_spread"] == pytest.approx(abs(maps[0] - maps[1]), abs=2e-4)
     assert record["objects"] == evals[0]["objects"]
     weights = load_weights(tmp_path / "records" / "weights" / "tiny.safetensors")
-    assert weights.facts["settings"]["seed"] == 0
+    assert weights.metadata["settings"]["seed"] == 0
     for seed in (0, 4):
         with (folder / f"seed-{seed}.csv").open(newline="") as file:
             (row,) = csv.DictReader(file)
@@ -109,8 +109,10 @@ def test_seeds_of_different_recipes_make_no_record(tmp_path, data, commands, fin
     other = shutil.copytree(finished, finished.with_name("tiny-seed-1"))
     (other / "command.json").unlink()
     detector = load_weights(other / "weights.safetensors")
-    detector.facts["settings"]["lr"] = 0.5
-    save_weights(other / "weights.safetensors", detector.network, detector.classes, detector.facts)
+    detector.metadata["settings"]["lr"] = 0.5
+    save_weights(
+        other / "weights.safetensors", detector.network, detector.classes, detector.metadata
+    )
     shutil.rmtree(tmp_path / "records")
     with pytest.raises(SystemExit, match="tiny-seed-1 holds a run with other settings than"):
         recording(tmp_path, data, "--seeds", "0", "1")
@@ -142,10 +144,10 @@ def test_a_command_that_fails_ends_it_with_its_code(tmp_path, data, commands, ca
 
 
 def test_bad_boxes_and_what_follows_the_dashes_are_passed_on(tmp_path, data, commands):
-    recording(tmp_path, data, "--seeds", "3", "--on-bad", "drop", "--val", "train")
+    recording(tmp_path, data, "--seeds", "3", "--on-error", "drop", "--val", "train")
     training, measuring = commands
-    assert training[training.index("--on-bad") + 1] == "drop"
+    assert training[training.index("--on-error") + 1] == "drop"
     assert training[-len(TINY) + 1 :] == TINY[1:]
     assert measuring[measuring.index("--split") + 1] == "train"
     record = json.loads((tmp_path / "records" / "runs" / "tiny" / "result.json").read_text())
-    assert "--on-bad drop" in record["command"]
+    assert "--on-error drop" in record["command"]

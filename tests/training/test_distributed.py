@@ -11,18 +11,18 @@ CPU = torch.device("cpu")
 
 def test_one_process_is_first_and_alone():
     devices = Devices("cpu")
-    assert (devices.number, devices.count, devices.first) == (0, 1, True)
+    assert (devices.rank, devices.world_size, devices.is_main_process) == (0, 1, True)
     value = torch.tensor([1.0, 2.0])
     assert devices.sum(value) is value
     assert devices.all_equal(7)
     network = nn.Linear(2, 2)
-    assert devices.joined(network) is network
+    assert devices.wrap_ddp(network) is network
     devices.close()
 
 
 def test_the_network_is_placed_channels_last():
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
-    placed = Devices("cpu").place(network)
+    placed = Devices("cpu").to_device(network)
     assert placed[0].weight.is_contiguous(memory_format=torch.channels_last)
     assert isinstance(placed[1], nn.BatchNorm2d)
 

@@ -44,7 +44,7 @@ pytestmark = [
 NEWEST, PREVIOUS = "checkpoint.safetensors", "checkpoint-previous.safetensors"
 # a checkpoint after every second step, a line of losses after every third: they fall apart
 EVERY = ["--batch-size", "2", "--checkpoint-every", "4", "--log-every", "3"]
-EXACT = ["--precision", "fp32", "--threads", "1", "--turn-over", "--crop", "torchvision"]
+EXACT = ["--precision", "fp32", "--threads", "1", "--vertical-flip", "--crop", "torchvision"]
 
 
 def training(out, data, *more):
@@ -220,7 +220,7 @@ def log_of(out, timed=False):
     """The lines of run.csv without their times; or the last time."""
     with (out / "run.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    return float(rows[-1]["s"]) if timed else [{**row, "s": ""} for row in rows]
+    return float(rows[-1]["seconds"]) if timed else [{**row, "seconds": ""} for row in rows]
 
 
 def assert_same_run(one, other):
@@ -230,10 +230,10 @@ def assert_same_run(one, other):
         a, b = load_file(one / name), load_file(other / name)
         assert a.keys() == b.keys()
         assert all(torch.equal(a[key], b[key]) for key in a), name
-    facts = [read_header(out / NEWEST).facts for out in (one, other)]
-    for each in facts:
+    metadata = [read_header(out / NEWEST).metadata for out in (one, other)]
+    for each in metadata:
         del each["seconds"]
-    assert facts[0] == facts[1]
+    assert metadata[0] == metadata[1]
     assert not list(other.glob(".*.unfinished"))
 
 
@@ -318,7 +318,7 @@ def test_a_disk_that_fills_up_keeps_the_last_good_checkpoint(finished, data, tmp
     kept = int(re.search(r"the checkpoint of step (\d) is kept", complaint)[1])
     assert "checkpoint-next.safetensors cannot be written (File too large)" in complaint
     assert complaint.endswith("mend that, and the same command goes on from there")
-    assert load_weights(out / NEWEST).facts["step"] == kept < 6
+    assert load_weights(out / NEWEST).metadata["step"] == kept < 6
     assert not list(out.glob(".*.unfinished"))
     process = Started(again(out, data), tmp_path / "said.txt")
     assert process.end() == 0, process.said.read_text()
@@ -365,7 +365,7 @@ def damaged(root):
 @pytest.mark.parametrize("memory", ["--in-memory", "--no-in-memory"])
 def test_what_cannot_be_read_is_named_and_left_out(own_data, tmp_path, capsys, memory):
     names = damaged(own_data)
-    words = training(tmp_path / "run", own_data, "--samples", "8", "--on-bad", "drop", memory)
+    words = training(tmp_path / "run", own_data, "--samples", "8", "--on-error", "drop", memory)
     done = run(capsys, words)
     assert done.code == 0, done.err
     for name in names:
@@ -390,7 +390,7 @@ def test_what_cannot_be_read_ends_the_training_in_one_sentence(own_data, tmp_pat
 
 def test_a_loss_that_is_nan_names_the_batch_and_keeps_the_checkpoint(data, tmp_path, capsys):
     out = tmp_path / "run"
-    wild = ["--lr", "1e30", "--clip", "0", "--warmup", "0", "--checkpoint-every", "2"]
+    wild = ["--lr", "1e30", "--grad-clip-norm", "0", "--warmup", "0", "--checkpoint-every", "2"]
     message = refused(capsys, training(out, data, "--samples", "40", *wild))
     assert re.match(r"the loss is (nan|inf) at step \d+, with \['", message)
     file = out / "nonfinite-batch.json"
@@ -399,7 +399,7 @@ def test_a_loss_that_is_nan_names_the_batch_and_keeps_the_checkpoint(data, tmp_p
     assert len(batch["pictures"]) == 2
     assert all(name in message for name in batch["pictures"])
     if batch["step"]:
-        assert load_weights(out / NEWEST).facts["step"] == batch["step"]
+        assert load_weights(out / NEWEST).metadata["step"] == batch["step"]
     assert not (out / "weights.safetensors").exists()
 
 
@@ -451,7 +451,7 @@ def test_two_processes_compute_what_one_does(tmp_path):
     assert counts == [8, 6, 4]
     write_voc(pictures, tmp_path / "data", "train", progress=False)
     words = ["train", "--data", tmp_path / "data", "--samples", 4, "--batch-size", 4]
-    words += ["--optimizer", "sgd", "--lr", "1", "--clip", "0", "--no-mirror"]
+    words += ["--optimizer", "sgd", "--lr", "1", "--grad-clip-norm", "0", "--no-horizontal-flip"]
     words += ["--precision", "fp32", "--threads", "1", "--out"]
     words, one, two = [str(word) for word in words], tmp_path / "one", tmp_path / "two"
     assert main([*words, str(one)]) == 0
@@ -461,7 +461,7 @@ def test_two_processes_compute_what_one_does(tmp_path):
 
     network = load_weights(one / "weights.safetensors").network
     torch.manual_seed(0)
-    start = dict(SSD(network.model, network.num_classes).named_parameters())
+    start = dict(SSD(network.config, network.num_classes).named_parameters())
     others = load_weights(two / "weights.safetensors").network.named_parameters()
     apart = relative_differences(dict(network.named_parameters()), dict(others), start)
     assert len(apart) > 30  # no object of this picture is as large as the last maps' boxes
@@ -505,7 +505,7 @@ def test_a_process_that_is_killed_ends_the_other_within_30_seconds(data, tmp_pat
         assert launcher.wait(30) != 0
     finally:
         launcher.kill()
-    assert load_weights(out / NEWEST).facts["step"] > 0
+    assert load_weights(out / NEWEST).metadata["step"] > 0
 
 
 # --- by hand --------------------------------------------------------------------------------------
@@ -525,7 +525,7 @@ def count_kills():
             root, root / "drawn", arguments.kills, arguments.seed, arguments.fresh
         )
         assert_same_run(whole, killed)
-        steps = read_header(killed / NEWEST).facts["step"]
+        steps = read_header(killed / NEWEST).metadata["step"]
         tensors = len(load_file(killed / NEWEST))
         starts = [s["from_step"] for s in json.loads((killed / "environment.json").read_text())]
     print(f"killed {len(places)} times in a training of {steps} steps, gone on from {starts}")

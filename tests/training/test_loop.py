@@ -20,7 +20,7 @@ from ssd_tutorial.presets import SLIM300
 from ssd_tutorial.training import loader as samples
 from ssd_tutorial.training import loop as train
 from ssd_tutorial.training import run_folder
-from ssd_tutorial.training.loader import Resized, Samples, load_batches
+from ssd_tutorial.training.loader import CachedDataset, TrainingStream, load_batches
 from ssd_tutorial.training.loop import learning_rate, make_optimizer
 from ssd_tutorial.training.recipes import Recipe
 from ssd_tutorial.weights.file import load_weights, save_weights
@@ -50,7 +50,7 @@ def picture(name, boxes=((10, 20, 50, 60),), labels=None, size=64):
 
 @pytest.fixture(scope="module")
 def scenes():
-    return Resized(Scenes(5, seed=3), 300, progress=False)
+    return CachedDataset(Scenes(5, seed=3), 300, progress=False)
 
 
 def state(network):
@@ -62,7 +62,7 @@ def equal(one, other):
 
 
 def timeless(history):
-    return [replace(line, s=0) for line in history]
+    return [replace(line, seconds=0) for line in history]
 
 
 # --- it learns -----------------------------------------------------------------------------------
@@ -71,7 +71,7 @@ def timeless(history):
 def test_it_learns_two_scenes_by_heart(scenes):
     two = Pictures([scenes[0], scenes[1]])
     two.classes = scenes.classes
-    settings = Recipe(samples=40, batch_size=2, mirror=False, precision="fp32")
+    settings = Recipe(samples=40, batch_size=2, horizontal_flip=False, precision="fp32")
     network, history = train_quietly(two, settings, log_every=5)
     assert [line.step for line in history] == [5, 10, 15, 20]
     assert history[-1].total < 0.35 * history[0].total
@@ -100,7 +100,9 @@ def test_a_last_batch_of_one_picture_trains():
 
 def batches(seed=0, first=0, workers=0, count=11, pictures=None):
     pictures = pictures or Pictures([picture(name) for name in "abcde"])
-    run = Samples(pictures, training_transform(64, turn_over=True, crop="torchvision"), count, seed)
+    run = TrainingStream(
+        pictures, training_transform(64, vertical_flip=True, crop="torchvision"), count, seed
+    )
     loader = load_batches(run, 4, 13, first, workers)
     return [(images, *targets, names) for images, targets, names, _ in loader]
 
@@ -136,7 +138,7 @@ def test_every_epoch_is_another_permutation_with_another_augmentation():
 
 
 def test_samples_leave_global_random_numbers_alone():
-    run = Samples(Pictures([picture("a")]), training_transform(64, crop="torchvision"), 5, 0)
+    run = TrainingStream(Pictures([picture("a")]), training_transform(64, crop="torchvision"), 5, 0)
     before = torch.random.get_rng_state()
     run[3]
     assert torch.equal(torch.random.get_rng_state(), before)
@@ -167,14 +169,14 @@ def test_loading_processes_can_be_spawned(monkeypatch):
             pickled.append(pickle.loads(pickle.dumps((self.dataset, self.collate_fn))))
 
     monkeypatch.setattr(samples, "DataLoader", Loader)
-    assert len(batches(pictures=Resized(Scenes(2, size=64), 64, progress=False))) == 3
+    assert len(batches(pictures=CachedDataset(Scenes(2, size=64), 64, progress=False))) == 3
     assert len(pickled) == 2
 
 
 def test_pictures_in_memory_hold_no_file_open():
     pictures = Pictures([picture(str(i), size=16, boxes=((1, 1, 9, 9),)) for i in range(80)])
     before = len(os.listdir("/dev/fd"))
-    kept = Resized(pictures, 16, workers=1, progress=False)
+    kept = CachedDataset(pictures, 16, workers=1, progress=False)
     assert len(os.listdir("/dev/fd")) < before + 40
     assert [target["name"] for _, target in kept] == [str(i) for i in range(80)]
     assert torch.equal(kept[7][0], pictures[7][0])
@@ -194,13 +196,13 @@ class Damaged(Pictures):
 
 def test_an_unreadable_picture_ends_the_training_or_gives_its_place_to_the_next():
     damaged = Damaged([picture(name) for name in "abcde"])
-    for where in (Samples, Resized):
-        more = (64,) if where is Resized else (training_transform(64), 5, 0)
+    for where in (TrainingStream, CachedDataset):
+        more = (64,) if where is CachedDataset else (training_transform(64), 5, 0)
         with pytest.raises(UnreadablePicture, match="[bd] cannot be decoded"):
             list(where(damaged, *more))
-    whole = Samples(Pictures(damaged), training_transform(64), 10, 0)
+    whole = TrainingStream(Pictures(damaged), training_transform(64), 10, 0)
     order = "".join(whole[i][1]["name"] for i in range(10))
-    run = Samples(damaged, training_transform(64), 10, 0, on_bad="drop")
+    run = TrainingStream(damaged, training_transform(64), 10, 0, on_error="drop")
     for i in range(10):
         _, target = run[i]
         epoch, place = order[i // 5 * 5 :][:5], i % 5
@@ -212,7 +214,7 @@ def test_an_unreadable_picture_ends_the_training_or_gives_its_place_to_the_next(
     (batch, *_) = load_batches(run, 10, 13)
     assert batch.names == [run[i][1]["name"] for i in range(10)]
     assert set(batch.dropped) == {"b cannot be decoded", "d cannot be decoded"}
-    kept = Resized(damaged, 64, progress=False, on_bad="drop")
+    kept = CachedDataset(damaged, 64, progress=False, on_error="drop")
     assert [target["name"] for _, target in kept] == list("ace")
     assert kept.dropped == ["b cannot be decoded", "d cannot be decoded"]
 
@@ -220,19 +222,19 @@ def test_an_unreadable_picture_ends_the_training_or_gives_its_place_to_the_next(
 def test_a_set_without_a_readable_picture_is_refused():
     damaged = Damaged([picture("b"), picture("d")])
     with pytest.raises(UnreadablePicture, match="none of the 2 pictures can be read"):
-        Samples(damaged, training_transform(64), 2, 0, on_bad="drop")[0]
+        TrainingStream(damaged, training_transform(64), 2, 0, on_error="drop")[0]
 
 
 def test_a_replaced_picture_is_named_once(caplog):
     damaged = Damaged([picture(name) for name in "abc"])
-    train_quietly(damaged, replace(QUICK, samples=6), on_bad="drop")
+    train_quietly(damaged, replace(QUICK, samples=6), on_error="drop")
     said = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert said == ["left out: b cannot be decoded"]
 
 
 def test_processes_share_every_batch():
     pictures = Pictures([picture(name) for name in "abcdefgh"])
-    run = Samples(pictures, training_transform(64), 8, 0)
+    run = TrainingStream(pictures, training_transform(64), 8, 0)
     whole = list(load_batches(run, 4, 13))
     parts = [list(load_batches(run, 4, 13, share=(number, 2))) for number in (0, 1)]
     for batch, one, other in zip(whole, *parts, strict=True):
@@ -241,7 +243,7 @@ def test_processes_share_every_batch():
     with pytest.raises(ValueError, match="3 processes cannot share batches of 4"):
         load_batches(run, 4, 13, share=(0, 3))
     with pytest.raises(ValueError, match="2 processes cannot share .* 7 in all"):
-        load_batches(Samples(pictures, training_transform(64), 7, 0), 4, 13, share=(0, 2))
+        load_batches(TrainingStream(pictures, training_transform(64), 7, 0), 4, 13, share=(0, 2))
 
 
 # --- interrupted and continued -------------------------------------------------------------------
@@ -262,17 +264,17 @@ def interrupted(dataset, settings, out, at, **options):
 
 def log(folder):
     with (folder / "run.csv").open(newline="") as file:
-        return [{**row, "s": ""} for row in csv.DictReader(file)]
+        return [{**row, "seconds": ""} for row in csv.DictReader(file)]
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_run_that_was_interrupted_ends_like_one_that_was_not(tmp_path, scenes, precision):
     # a checkpoint after steps 3 and 6, between two lines of the log
-    settings = replace(QUICK, precision=precision, crop="torchvision", turn_over=True)
+    settings = replace(QUICK, precision=precision, crop="torchvision", vertical_flip=True)
     options = {"log_every": 2, "checkpoint_every": 6}
     whole, history = train_quietly(scenes, settings, out=tmp_path / "a", **options)
     interrupted(scenes, settings, tmp_path / "b", at=4, **options)
-    assert load_weights(tmp_path / "b" / "checkpoint.safetensors").facts["step"] == 3
+    assert load_weights(tmp_path / "b" / "checkpoint.safetensors").metadata["step"] == 3
     again, resumed = train_quietly(scenes, settings, out=tmp_path / "b", **options)
     assert equal(state(whole), state(again))
     assert timeless(resumed) == timeless(history)
@@ -380,7 +382,9 @@ def test_a_loss_that_is_not_finite_names_step_and_pictures(tmp_path, monkeypatch
         train_quietly(pictures, QUICK, out=tmp_path, checkpoint_every=2)
     assert "one" in str(e.value)
     assert "two" in str(e.value)
-    assert load_weights(tmp_path / "checkpoint.safetensors").facts["step"] == 1  # the last good one
+    assert (
+        load_weights(tmp_path / "checkpoint.safetensors").metadata["step"] == 1
+    )  # the last good one
 
 
 def test_an_empty_dataset_and_odd_numbers_are_refused():
@@ -434,8 +438,10 @@ def test_weights_alone_decay_and_biases_learn_faster(optimizer):
 
 def test_the_rate_of_each_group_is_set_by_its_factor(scenes):
     """SGD without momentum: a step is the rate times the gradient, doubled for biases."""
-    recipe = replace(QUICK, optimizer="sgd", momentum=0.0, weight_decay=0.0, clip=0.0, samples=2)
-    recipe = replace(recipe, warmup=0.0, lr=1e-3, mirror=False)
+    recipe = replace(
+        QUICK, optimizer="sgd", momentum=0.0, weight_decay=0.0, grad_clip_norm=0.0, samples=2
+    )
+    recipe = replace(recipe, warmup=0.0, lr=1e-3, horizontal_flip=False)
     torch.manual_seed(recipe.seed)
     before = state(SSD(SLIM300, 13))
     plain, _ = train_quietly(scenes, recipe)

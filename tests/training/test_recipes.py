@@ -1,13 +1,24 @@
 """Recipes: the numbers of paper and Caffe, in our units, and a reason for each."""
 
+import json
 import math
 from dataclasses import fields, replace
 
 import pytest
 
+from ssd_tutorial._files import data_path
 from ssd_tutorial.presets import get_preset
 from ssd_tutorial.training.loop import learning_rate
-from ssd_tutorial.training.recipes import COCO, RECIPES, VOC0712, Recipe, get_recipe, reasons
+from ssd_tutorial.training.recipes import (
+    COCO,
+    RECIPES,
+    VOC0712,
+    Recipe,
+    current_settings,
+    get_recipe,
+    reasons,
+)
+from ssd_tutorial.weights.file import read_header
 
 
 def rates(recipe):
@@ -39,9 +50,13 @@ def test_optimisation_is_caffes():
     for name in ("voc0712", "voc0712_first", "coco"):
         recipe = get_recipe(name)
         assert (recipe.optimizer, recipe.momentum, recipe.weight_decay) == ("sgd", 0.9, 5e-4)
-        assert (recipe.bias_lr, recipe.clip, recipe.start) == (2, 0, "imagenet")
-        assert (recipe.distort, recipe.crop, recipe.crop_share) == (True, "caffe", 1)
-        assert (recipe.interpolation, recipe.mirror, recipe.turn_over) == ("random", True, False)
+        assert (recipe.bias_lr, recipe.grad_clip_norm, recipe.start) == (2, 0, "imagenet")
+        assert (recipe.distort, recipe.crop, recipe.crop_prob) == (True, "caffe", 1)
+        assert (recipe.interpolation, recipe.horizontal_flip, recipe.vertical_flip) == (
+            "random",
+            True,
+            False,
+        )
         assert recipe.expand == (0 if name == "voc0712_first" else 4)
 
 
@@ -77,12 +92,12 @@ def test_every_setting_has_a_reason_of_its_own(name):
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"model": "ssd301"}, {"scales": "kitti"}, {"samples": 0}, {"batch_size": 0},
+        {"model": "ssd301"}, {"prior_scales": "kitti"}, {"samples": 0}, {"batch_size": 0},
         {"optimizer": "adam"}, {"lr": 0.0}, {"lr": math.nan}, {"momentum": 1.0},
         {"bias_lr": 0.0}, {"weight_decay": -1.0}, {"schedule": "linear"},
         {"milestones": (0.8, 0.5)}, {"milestones": (0.5, 1.0)}, {"milestones": (0.0,)},
-        {"warmup": 1.5}, {"clip": -1.0}, {"expand": 0.5}, {"crop": "yolo"},
-        {"crop_share": 1.1}, {"interpolation": "cubic"}, {"precision": "fp8"}, {"seed": -1},
+        {"warmup": 1.5}, {"grad_clip_norm": -1.0}, {"expand": 0.5}, {"crop": "yolo"},
+        {"crop_prob": 1.1}, {"interpolation": "cubic"}, {"precision": "fp8"}, {"seed": -1},
     ],
 )  # fmt: skip
 def test_impossible_settings_are_refused(wrong):
@@ -95,3 +110,13 @@ def test_impossible_settings_are_refused(wrong):
 def test_an_unknown_recipe_is_answered_with_those_there_are():
     with pytest.raises(ValueError, match="laptop, voc0712, voc0712_first, coco"):
         get_recipe("voc07")
+
+
+def test_settings_in_the_old_spelling_make_todays_recipe():
+    record = json.loads(data_path("runs/bccd_slim300/result.json").read_text(encoding="utf-8"))
+    trained = read_header(data_path("weights/bccd_slim300.safetensors")).metadata["settings"]
+    assert {"scales", "clip", "crop_share", "mirror", "turn_over"} <= set(trained)
+    assert current_settings(trained) == current_settings(record["settings"]) | {"seed": 0}
+    recipe = Recipe(**current_settings(trained))
+    assert (recipe.prior_scales, recipe.grad_clip_norm, recipe.crop_prob) == ("coco", 10, 0.5)
+    assert (recipe.horizontal_flip, recipe.vertical_flip) == (True, True)

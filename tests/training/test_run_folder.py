@@ -38,7 +38,7 @@ PICTURES = Pictures(range(7))
 class Small(torch.nn.Linear):
     """A stand-in for an SSD, so that a checkpoint has few bytes."""
 
-    num_classes, model = 3, SLIM300
+    num_classes, config = 3, SLIM300
 
 
 def line(step):
@@ -49,10 +49,10 @@ def line(step):
 class Run:
     """A training of which nothing is computed: step n leaves every weight at n."""
 
-    def __init__(self, folder, **options):
+    def __init__(self, folder, settings=SETTINGS, **options):
         self.network = Small(30, 20)
         self.optimizer = torch.optim.SGD(self.network.parameters(), lr=0.5, momentum=0.9)
-        self.folder = RunFolder(folder, SETTINGS, PICTURES, **options)
+        self.folder = RunFolder(folder, settings, PICTURES, **options)
         self.first = self.folder.resume(self.network, self.optimizer)
 
     def step_to(self, step, **options):
@@ -86,7 +86,7 @@ def names(folder):
 
 def steps_of(folder):
     """The steps of the two checkpoints, newest first."""
-    return [read_header(folder / name).facts["step"] for name in (NEWEST, PREVIOUS)]
+    return [read_header(folder / name).metadata["step"] for name in (NEWEST, PREVIOUS)]
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_it_holds_all_that_is_known_of_a_run(folder):
     assert [row["step"] for row in rows] == ["1", "2", "3"]
     assert rows[1] == {
         "step": "2", "samples": "8", "lr": "0.05", "total": "2.75", "confidence": "1.75",
-        "localization": "1.0", "positives": "9", "s": "4.0",
+        "localization": "1.0", "positives": "9", "seconds": "4.0",
     }  # fmt: skip
 
 
@@ -523,6 +523,26 @@ def test_another_run_is_refused_also_by_its_older_checkpoint(folder):
         run.resume(network, torch.optim.SGD(network.parameters(), lr=1.0))
 
 
+def test_a_run_in_the_old_spelling_is_resumed(tmp_path):
+    """Early runs called five settings, and the column of seconds, something else."""
+    old = {"scales": "voc", "clip": 10.0, "crop_share": 0.5, "mirror": True, "turn_over": False}
+    new = {
+        "prior_scales": "voc",
+        "grad_clip_norm": 10.0,
+        "crop_prob": 0.5,
+        "horizontal_flip": True,
+        "vertical_flip": False,
+    }
+    assert Run(tmp_path, settings=SETTINGS | old).step_to(1).first == 0
+    log = tmp_path / "run.csv"
+    header, *lines = log.read_text().splitlines()
+    log.write_text("\n".join([header.removesuffix("seconds") + "s", *lines]))
+    assert Run(tmp_path, settings=SETTINGS | new).is_at(1)
+    assert check_run_folder(tmp_path, SETTINGS | new, PICTURES.classes) == 1
+    with pytest.raises(ValueError, match="vertical_flip False -> True"):
+        Run(tmp_path, settings=SETTINGS | new | {"vertical_flip": True})
+
+
 # --- a loss that is none --------------------------------------------------------------------------
 
 
@@ -564,4 +584,4 @@ def test_checkpoints_are_weights_like_any_other(tmp_path):
         run.save(network, optimizer, 1, 1.0, [])
     detector = load_weights(tmp_path / checkpoints.CHECKPOINT)
     assert detector.classes == PICTURES.classes
-    assert detector.facts["settings"]["lr"] == 0.5
+    assert detector.metadata["settings"]["lr"] == 0.5

@@ -88,8 +88,8 @@ def test_round_trip_to_the_bit(file, network):
     assert equal(detector.network.state_dict(), network.state_dict())
     assert torch.equal(detector.network.priors, network.priors)
     assert detector.classes == CLASSES
-    assert detector.facts == {"samples": 3}
-    assert detector.network.model == SLIM300
+    assert detector.metadata == {"samples": 3}
+    assert detector.network.config == SLIM300
     assert not detector.network.training
 
 
@@ -111,7 +111,7 @@ def test_other_priors_and_class_names_of_any_script_come_back(tmp_path):
     save_weights(tmp_path / "w", other, ("чашка", 'a "b", c'))
     detector = load_weights(tmp_path / "w")
     assert detector.classes == ("чашка", 'a "b", c')
-    assert detector.network.model.priors.name == "caffe300_coco"
+    assert detector.network.config.priors.name == "caffe300_coco"
     assert torch.equal(detector.network.priors, other.priors)
 
 
@@ -291,15 +291,15 @@ def checkpoint(tmp_path_factory):
     """A checkpoint of few bytes: the network is a stand-in, the file is not."""
 
     class Small(torch.nn.Linear):
-        num_classes, model = 3, SLIM300
+        num_classes, config = 3, SLIM300
 
     network = Small(7, 5)
     network.register_buffer("steps", torch.tensor(3))
     network.register_buffer("none", torch.zeros(0, 4))
     network.register_buffer("brief", torch.rand(3).bfloat16())
     path = tmp_path_factory.mktemp("checkpoint") / "c.safetensors"
-    facts = {"step": 12, "lr": 0.003, "names": ["a", "b"]}
-    save_weights(path, network, CLASSES, facts, stepped(network))
+    metadata = {"step": 12, "lr": 0.003, "names": ["a", "b"]}
+    save_weights(path, network, CLASSES, metadata, stepped(network))
     return path, path.read_bytes(), contents(path)
 
 
@@ -366,7 +366,7 @@ def test_bytes_behind_the_end_are_noticed(checkpoint, extra):
 def test_a_file_from_before_checksums_is_read_like_any_other(file, network):
     without_checksums(file)
     assert equal(load_weights(file).network.state_dict(), network.state_dict())
-    assert read_header(file).facts == {"samples": 3}
+    assert read_header(file).metadata == {"samples": 3}
 
 
 def test_a_swapped_tensor_is_noticed_where_only_a_checksum_can(file):

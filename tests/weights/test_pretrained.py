@@ -142,7 +142,7 @@ def test_coco_detector_has_the_rows_of_its_80_classes(downloads):
     downloads(SSD300_VGG16_Weights.COCO_V1, torchvision_state())
     detector = load_coco()
     assert detector.classes == COCO_CLASSES
-    assert detector.network.model.priors == get_preset("torchvision300_coco")
+    assert detector.network.config.priors == get_preset("torchvision300_coco")
     assert not detector.network.training
     ids = [SSD300_VGG16_Weights.COCO_V1.meta["categories"].index(name) for name in COCO_CLASSES]
     for head in range(6):

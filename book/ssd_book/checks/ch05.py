@@ -4,7 +4,7 @@ from ssd_book.checks import ch05_truth as truth
 from ssd_book.checks.engine import Exercise, Mistake, Property
 from ssd_book.checks.properties import agrees, behaves_like, equals, gives, is_number
 from ssd_tutorial.presets import get_preset
-from ssd_tutorial.scales import scales
+from ssd_tutorial.scales import compute_scales
 
 EXERCISES = (
     Exercise(
@@ -15,7 +15,7 @@ EXERCISES = (
             is_number("The answer is a fraction of the image.", 0, 1),
             equals(
                 "It is the second of five scales, equally spaced from 0.2 to 0.9.",
-                lambda: scales(get_preset("paper"))[2],
+                lambda: compute_scales(get_preset("paper"))[2],
                 (
                     "conv4_3 stands outside the formula. If conv7 has k = 1, which k has conv8_2?",
                     "Five scales have four steps between them. How long is one?",
@@ -24,17 +24,17 @@ EXERCISES = (
         ),
         (
             gives(
-                lambda: scales(get_preset("naive_m6"))[1],
+                lambda: compute_scales(get_preset("naive_m6"))[1],
                 "You spread the scales over six maps. The paper sets conv4_3 by hand, and the"
                 " formula covers the five maps after it.",
             ),
             gives(
-                lambda: scales(get_preset("caffe300_voc"))[2],
+                lambda: compute_scales(get_preset("caffe300_voc"))[2],
                 "This is what Caffe computes: it rounds the step down to a whole percent. The"
                 " paper's formula doesn't round.",
             ),
             gives(
-                lambda: scales(get_preset("paper"))[3],
+                lambda: compute_scales(get_preset("paper"))[3],
                 "One too far: conv7 is the first map of the formula, with k = 1.",
             ),
         ),

@@ -8,7 +8,7 @@ from ssd_book.checks.reader import describe
 from ssd_tutorial.boxes import cxcywh_to_xyxy, iou
 from ssd_tutorial.presets import PRESETS, ScaleRule, get_preset
 from ssd_tutorial.priors import make_priors
-from ssd_tutorial.scales import scales
+from ssd_tutorial.scales import compute_scales
 
 FOUND_SCALES = [0.10, 0.20, 0.37, 0.54, 0.71, 0.88]  # exercise 5.3: met in somebody's code
 
@@ -30,7 +30,7 @@ def sizes(image_size: int, first: int, low: int, high: int, maps: int) -> list[f
     base = get_preset("caffe300_voc" if maps == 6 else "caffe512_voc")
     rule = ScaleRule(low / 100, high / 100, first=first / 100, whole_percent=True)
     preset = base.vary(image_size=image_size, rule=rule)
-    return [image_size * s for s in scales(preset)[:-1]]
+    return [image_size * s for s in compute_scales(preset)[:-1]]
 
 
 def wrong_sizes(image_size, first, low, high, maps, *, whole=floor, gaps=-2) -> list[float]:
@@ -49,7 +49,7 @@ def no_list(function) -> str | None:
 
 def not_that_preset(name) -> str | None:
     """Evidence that a preset has other scales."""
-    its = scales(get_preset(name))[:-1]
+    its = compute_scales(get_preset(name))[:-1]
     return None if close(its, FOUND_SCALES, 0.0005) else f"{name!r} has the scales {describe(its)}"
 
 

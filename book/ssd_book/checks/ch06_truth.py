@@ -10,7 +10,7 @@ from ssd_book.checks.reader import describe
 from ssd_tutorial.boxes import cxcywh_to_xyxy, iou
 from ssd_tutorial.presets import FeatureMap, ScaleRule, get_preset
 from ssd_tutorial.priors import cell_shapes
-from ssd_tutorial.scales import scales
+from ssd_tutorial.scales import compute_scales
 
 SCENES, TALL = 30, 1.5  # exercise 6.4: pictures, and from which h / w on an object is tall
 SHARES = (1.0, 1 / 2, 1 / 3)  # its aspect ratios
@@ -32,7 +32,7 @@ def wide_box() -> Tensor:
 def shape_cases() -> list[tuple[float, float, tuple]]:
     """Scales and ratios of the maps of SSD300, and some of our own."""
     preset = get_preset("caffe300_voc")
-    s = scales(preset)
+    s = compute_scales(preset)
     cases = [(s[k], s[k + 1], m.ratios) for k, m in enumerate(preset.maps)]
     return [*cases, (0.3, 0.45, (1.5, 2.0, 4.0))]
 

@@ -25,7 +25,7 @@ def small_example(rule: str = "bipartite") -> Tensor:
     low, high = FIVE_PRIORS[:, :2], FIVE_PRIORS[:, 2:]
     priors = torch.cat([(low + high) / 2, high - low], dim=1)
     targets = make_targets([TWO_OBJECTS], [torch.tensor([1, 1])], num_classes=2)
-    return match(priors, targets, rule=rule).ground_truth[0]
+    return match(priors, targets, method=rule).ground_truth[0]
 
 
 def bipartite(overlap: Tensor) -> Tensor:
@@ -124,7 +124,7 @@ def nearly_the_same(boxes) -> str | None:
 
 def nothing_vanishes(boxes) -> str | None:
     """Evidence that each of two boxes keeps a prior under the argmax rule."""
-    matches = match(make_priors(get_preset("caffe300_voc")), targets_of(boxes), rule="argmax")
+    matches = match(make_priors(get_preset("caffe300_voc")), targets_of(boxes), method="argmax")
     kept = [int((matches.ground_truth == g).sum()) for g in (0, 1)]
     return None if 0 in kept else f"the two keep {kept[0]} and {kept[1]} priors"
 

@@ -150,6 +150,6 @@ def on_the_forgotten(labels_kept: bool = False) -> int:
     loss = logits[0].logsumexp(dim=-1) - logits[0, :, 0]
     positive = match(network.priors, targets).positive[0]
     hardest = loss.masked_fill(positive, -torch.inf).topk(10).indices
-    variances = network.model.priors.variances
+    variances = network.config.priors.variances
     decoded = decode(offsets[0, hardest], network.priors[hardest], variances)
     return int((iou(boxes[OBJECT : OBJECT + 1], decoded) >= 0.5).sum())

@@ -7,14 +7,14 @@ import torch
 from torch import Tensor
 
 from ssd_book.checks.reader import as_tensor, describe
-from ssd_tutorial.augment import CROP_RULES, Expand, caffe_trials
-from ssd_tutorial.augment.crop_rules import centres_inside
+from ssd_tutorial.augment import CROP_POLICIES, Expand, caffe_trials
+from ssd_tutorial.augment.crop_policies import centres_inside
 from ssd_tutorial.boxes import area, iou
 
 OBJECT_SIDE = 0.2  # exercise 11.1: of the picture's side
 OBJECT = (0.3, 0.4, 0.7, 0.6)  # exercise 11.2: xyxy, fractions
 HALF = 0.5
-RULE = CROP_RULES["caffe"]
+RULE = CROP_POLICIES["caffe"]
 
 
 @cache

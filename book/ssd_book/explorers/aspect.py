@@ -8,10 +8,10 @@ from ssd_book.explorers.on_scene import OnScene, Point
 from ssd_book.explorers.traits import Number
 from ssd_tutorial.figures import plots
 from ssd_tutorial.presets import get_preset
-from ssd_tutorial.scales import extra_scale, scales
+from ssd_tutorial.scales import compute_scales, extra_scale
 
 _PRESET = get_preset("caffe300_voc")
-_SCALES = scales(_PRESET)
+_SCALES = compute_scales(_PRESET)
 
 
 class AspectRatioExplorer(OnScene, module="aspect"):
@@ -73,11 +73,11 @@ class AspectRatioExplorer(OnScene, module="aspect"):
         for r in _PRESET.maps[self.map].ratios:
             w, h = self.scale * r**0.5, self.scale / r**0.5
             ghosts += [self._around(w, h), self._around(h, w)]
-        plots.draw_boxes(picture, torch.tensor(ghosts), colour=look.colour, line=look.line, width=1)
+        plots.draw_boxes(picture, torch.tensor(ghosts), color=look.color, line=look.line, width=1)
         name = [f"{self.ratio:.2f}"]
-        plots.draw_boxes(picture, torch.tensor(self.box), name, colour=look.colour, width=3)
+        plots.draw_boxes(picture, torch.tensor(self.box), name, color=look.color, width=3)
         root = self.ratio**0.5
         names = [f"$\\sqrt{{a}}$ = {root:.3f}", f"$1/\\sqrt{{a}}$ = {1 / root:.3f}"]
-        bars.barh(names, [root, 1 / root], color=look.colour, hatch="//", edgecolor="white")
+        bars.barh(names, [root, 1 / root], color=look.color, hatch="//", edgecolor="white")
         bars.axvline(1, color=plots.INK, linewidth=1)
         bars.set(xlim=(0, 3), title=f"a = {self.ratio:.2f}", ylim=(1.6, -0.6))

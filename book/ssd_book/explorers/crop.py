@@ -16,7 +16,7 @@ from ssd_book.explorers.explorer import Explorer, picture_uri
 from ssd_book.explorers.traits import Box
 from ssd_tutorial.augment import (
     CAFFE_MEAN,
-    CROP_RULES,
+    CROP_POLICIES,
     Expand,
     IoUCrop,
     Item,
@@ -29,7 +29,7 @@ from ssd_tutorial.augment.items import keep_boxes
 from ssd_tutorial.datasets import PHOTOGRAPH_CLASSES, load_photograph
 from ssd_tutorial.figures import plots
 
-RULE = CROP_RULES["caffe"]
+RULE = CROP_POLICIES["caffe"]
 MINIMA = tuple(minimum for minimum in RULE.min_ious if minimum is not None)
 SEEDS = 12  # drawn beforehand
 _SHOWN = 10  # trials of a sampler, at most: the first ones and the last one
@@ -204,7 +204,7 @@ class CropExplorer(Explorer, module="crop"):
         before.set_title(f"seed {self.seed}")
         shown = self._trials()[: self.trial][-1:] if self.own is None else [(None, self.own, None)]
         for number, trial, _ in shown:
-            blue = {"colour": plots.MAP_COLOURS["conv4_3"], "line": "--", "width": 3}
+            blue = {"color": plots.MAP_COLORS["conv4_3"], "line": "--", "width": 3}
             plots.draw_boxes(before, torch.tensor(trial), **blue)
             before.set_title(f"seed {self.seed}, {f'trial {number}' if number else 'own crop'}")
         if crop is None:

@@ -30,6 +30,6 @@ class IoUExplorer(Explorer, module="iou"):
         plots.show_image(axes, square(load_photograph("cat")[0]), fade=0.25)
         for box, name, k in ((a, "A", 0), (b, "B", 1)):
             look = plots.map_look(k)
-            plots.draw_boxes(axes, box, [name], colour=look.colour, line=look.line, width=3)
+            plots.draw_boxes(axes, box, [name], color=look.color, line=look.line, width=3)
         plots.shade_overlap(axes, a, b)
         axes.set_title(f"IoU = {iou(a[None], b[None]).item():.2f}")

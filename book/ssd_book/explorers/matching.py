@@ -86,7 +86,7 @@ class MatchingExplorer(Explorer, module="matching"):
         plots.draw_priors(axes, preset, positive, width=1.6)
         for g, box in enumerate(self.boxes):
             lost = not (owner == g).any()
-            hatch = {"hatch": "//", "line": ":", "colour": _LOST} if lost else {}
+            hatch = {"hatch": "//", "line": ":", "color": _LOST} if lost else {}
             name = f"G{g} lost" if lost else f"G{g}"
             plots.draw_boxes(axes, torch.tensor(box), [name], width=3, **hatch)
         axes.set_title(f"{int((owner >= 0).sum())} of {len(owner)} priors are positive")

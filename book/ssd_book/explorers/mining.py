@@ -59,7 +59,7 @@ class MiningExplorer(Explorer, module="mining"):
 
     @traitlets.default("preset")
     def _preset(self) -> dict:
-        return preset_state(scenes_detector().network.model.priors)
+        return preset_state(scenes_detector().network.config.priors)
 
     def background_loss(self) -> Tensor:
         """-log p(background) of the scene's priors, ``[P]``, as the page gets them."""
@@ -81,7 +81,7 @@ class MiningExplorer(Explorer, module="mining"):
         """The scene with the negatives that count, and the curve of all losses."""
         figure.set_size_inches(5.2, 6.8)
         axes, curve = figure.subplots(2, 1, height_ratios=[2.4, 1])
-        preset = scenes_detector().network.model.priors
+        preset = scenes_detector().network.config.priors
         image, boxes, names, _ = _scene(self.scene)
         chosen, positive, losses = self.negatives(), self.positive(), self.background_loss()
         plots.show_image(axes, image, fade=0.35)

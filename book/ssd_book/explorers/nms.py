@@ -90,12 +90,12 @@ class NMSExplorer(Explorer, module="nms"):
         if 1 <= step <= len(played):
             best, fallen = played[step - 1]
             orange = plots.map_look(1)
-            plots.draw_boxes(axes, boxes[fallen], colour=orange.colour, line="--", width=0.8)
+            plots.draw_boxes(axes, boxes[fallen], color=orange.color, line="--", width=0.8)
             axes.set_title(f"round {step}: {len(fallen)} fall")
         for best, _ in played[:step]:
             now = step <= len(played) and best == played[step - 1][0]
-            blue = plots.map_look(0).colour
-            plots.draw_boxes(axes, boxes[best], colour=blue, width=3.2 if now else 1.6)
+            blue = plots.map_look(0).color
+            plots.draw_boxes(axes, boxes[best], color=blue, width=3.2 if now else 1.6)
 
 
 @cache

@@ -109,16 +109,16 @@ class PrecisionRecallExplorer(Explorer, module="precision_recall"):
         figure.set_size_inches(6.6, 4.4)
         strip, axes = figure.subplots(1, 2)
         plots.show_image(strip, _strip(), fade=0.25)
-        blue, orange = plots.map_look(0).colour, plots.map_look(1).colour
+        blue, orange = plots.map_look(0).color, plots.map_look(1).color
         for scene, (one, truth) in enumerate(zip(self.judged(), self._chosen()[1], strict=True)):
             right = torch.tensor([kind == "right" for kind in one.kinds], dtype=torch.bool)
             boxes = _in_strip(one.found.boxes, scene)
-            plots.draw_boxes(strip, boxes[right], colour=blue)
-            plots.draw_boxes(strip, boxes[~right], colour=orange, line="--")
+            plots.draw_boxes(strip, boxes[right], color=blue)
+            plots.draw_boxes(strip, boxes[~right], color=orange, line="--")
             plots.draw_boxes(strip, _in_strip(truth.boxes[one.missed], scene), line=":")
-        for whole, colour, width in ((True, plots.QUIET, 1), (False, blue, 2.2)):
+        for whole, color, width in ((True, plots.QUIET, 1), (False, blue, 2.2)):
             for curve in self.evaluation(whole=whole).curves.values():
-                axes.plot(curve.recall, curve.precision, color=colour, linewidth=width)
+                axes.plot(curve.recall, curve.precision, color=color, linewidth=width)
         points = self.evaluation(rule="11 points").mean_ap
         axes.set_title(f"AP {self.evaluation().mean_ap:.2f}; 11 points {points:.2f}", fontsize=11)
         axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1.03), ylim=(0, 1.05), box_aspect=1)

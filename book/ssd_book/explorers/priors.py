@@ -110,12 +110,12 @@ class PriorExplorer(Explorer, module="priors"):
             count = priors_per_map(preset)[self.map]
             x0, y0, x1, y1 = _corners(preset, self.kept(range(first, first + count))).unbind(-1)
             rings = torch.stack([x0, y0, x1, y0, x1, y1, x0, y1], dim=-1).view(-1, 4, 2)
-            faint = {"facecolors": "none", "edgecolors": look.colour, "linewidths": 0.5}
+            faint = {"facecolors": "none", "edgecolors": look.color, "linewidths": 0.5}
             axes.add_collection(
                 PolyCollection(rings.numpy(), alpha=min(0.8, 6.5 / count**0.5), **faint)
             )
         square = (column * side, row * side)
-        axes.add_patch(Rectangle(square, side, side, color=look.colour, alpha=0.3))
+        axes.add_patch(Rectangle(square, side, side, color=look.color, alpha=0.3))
         plots.draw_priors(axes, preset, self.kept(self.indices))
         axes.set(xlim=(-0.34, 1.34), ylim=(1.34, -0.34))
         where = f"{look.name}, row {row}, column {column}"

@@ -11,7 +11,7 @@ from ssd_book.explorers.on_scene import OnScene, Point
 from ssd_book.explorers.traits import Number
 from ssd_tutorial.figures import plots
 from ssd_tutorial.presets import PRESETS, Preset, ScaleRule, get_preset
-from ssd_tutorial.scales import extra_scale, scales
+from ssd_tutorial.scales import compute_scales, extra_scale
 
 _RULE = [field.name for field in fields(ScaleRule)]
 _VOC = get_preset("caffe300_voc")
@@ -95,14 +95,14 @@ class ScalesExplorer(OnScene, module="scales"):
         figure.set_size_inches(7, 3.6)
         picture, chart = figure.subplots(1, 2)
         self.draw_scene(picture, margin=0.1)
-        own, other = scales(self.preset), scales(PRESETS[self.compared])
+        own, other = compute_scales(self.preset), compute_scales(PRESETS[self.compared])
         x, y = self.centre
         for k, (small, following) in enumerate(pairwise(own)):
             look = plots.map_look(k)
             for side, width in ((small, 2), (extra_scale(small, following), 1)):
                 box = torch.tensor([x - side / 2, y - side / 2, x + side / 2, y + side / 2])
-                plots.draw_boxes(picture, box, colour=look.colour, line=look.line, width=width)
-            chart.plot(k + 1, small, marker=look.marker, color=look.colour, markersize=8, zorder=3)
+                plots.draw_boxes(picture, box, color=look.color, line=look.line, width=width)
+            chart.plot(k + 1, small, marker=look.marker, color=look.color, markersize=8, zorder=3)
         chart.plot(range(1, len(own) + 1), own, color=plots.INK, linewidth=1)
         style = {"color": plots.QUIET, "linestyle": "--", "label": self.compared}
         chart.plot(range(1, len(other) + 1), other, **style)

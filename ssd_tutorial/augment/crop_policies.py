@@ -1,4 +1,4 @@
-"""How a crop is drawn: Caffe's rule, and those of the best-known ports.
+"""How a crop is drawn: Caffe's policy, and those of the best-known ports.
 
 All of them crop such that some object overlaps the crop by a minimum IoU, which is itself drawn
 (paper, section 2.2). They agree in little else.
@@ -17,7 +17,7 @@ Crop = tuple[int, int, int, int]  # left, top, right, bottom, in whole pixels
 
 
 @dataclass(frozen=True)
-class CropRule:
+class CropPolicy:
     """One implementation's way to draw a crop."""
 
     min_ious: tuple[float | None, ...]
@@ -51,7 +51,7 @@ class CropRule:
 
 _SAMPLER_CPP = "weiliu89/caffe, src/caffe/util/sampler.cpp and examples/ssd/ssd_pascal.py"
 
-_CAFFE = CropRule(
+_CAFFE = CropPolicy(
     min_ious=(None, 0.1, 0.3, 0.5, 0.7, 0.9, 0.0),
     trials=50,
     all_try=True,
@@ -60,10 +60,10 @@ _CAFFE = CropRule(
     source=f"{_SAMPLER_CPP}; in addition, an object must remain",
 )
 
-CROP_RULES: dict[str, CropRule] = {
+CROP_POLICIES: dict[str, CropPolicy] = {
     "caffe": _CAFFE,
     "caffe_literal": replace(_CAFFE, needs_object=False, source=_SAMPLER_CPP),
-    "torchvision": CropRule(
+    "torchvision": CropPolicy(
         min_ious=(0.0, 0.1, 0.3, 0.5, 0.7, 0.9, None),
         trials=40,
         all_try=False,
@@ -71,7 +71,7 @@ CROP_RULES: dict[str, CropRule] = {
         needs_object=True,
         source="torchvision.transforms.v2.RandomIoUCrop",
     ),
-    "sgrvinod": CropRule(
+    "sgrvinod": CropPolicy(
         min_ious=(0.0, 0.1, 0.3, 0.5, 0.7, 0.9, None),
         trials=50,
         all_try=False,
@@ -79,7 +79,7 @@ CROP_RULES: dict[str, CropRule] = {
         needs_object=True,
         source="sgrvinod/a-PyTorch-Tutorial-to-Object-Detection, utils.py, random_crop",
     ),
-    "amdegroot": CropRule(
+    "amdegroot": CropPolicy(
         min_ious=(None, 0.1, 0.3, 0.7, 0.9, 0.0),
         trials=50,
         all_try=False,
@@ -92,16 +92,16 @@ CROP_RULES: dict[str, CropRule] = {
 which no object's centre remains, a picture that then teaches nothing."""
 
 
-def draw_crop(rule: CropRule, boxes: Tensor, height: int, width: int) -> Crop | None:
+def draw_crop(policy: CropPolicy, boxes: Tensor, height: int, width: int) -> Crop | None:
     """A crop by the rule; None is the picture as it is.
 
     Args:
-        rule: see `CROP_RULES`.
+        policy: see `CROP_POLICIES`.
         boxes: ``[N, 4]``, xyxy in pixels; N may be 0.
         height, width: of the picture, in pixels.
     """
-    draw = _draw_among_successes if rule.all_try else _draw_sampler_first
-    return draw(rule, boxes, height, width)
+    draw = _draw_among_successes if policy.all_try else _draw_sampler_first
+    return draw(policy, boxes, height, width)
 
 
 def centres_inside(boxes: Tensor, crop: Tensor) -> Tensor:
@@ -130,7 +130,7 @@ class Trials(NamedTuple):
     """``[...]`` int64, objects whose centre is inside."""
 
 
-def caffe_trials(rule: CropRule, boxes: Tensor, height: int, width: int, u: Tensor) -> Trials:
+def caffe_trials(policy: CropPolicy, boxes: Tensor, height: int, width: int, u: Tensor) -> Trials:
     """Turn random numbers into crops: a scale, an aspect ratio and a place, in fractions.
 
     Caffe, ``SampleBBox``. The ratio is drawn evenly from .5 to 2, so that two of three crops are
@@ -140,8 +140,8 @@ def caffe_trials(rule: CropRule, boxes: Tensor, height: int, width: int, u: Tens
         u: ``[..., 4]`` in [0, 1): for scale, aspect ratio, x and y. Results are float64.
     """
     scale_u, aspect_u, x_u, y_u = u.double().unbind(-1)  # so that a full side is a full side
-    scale = rule.scales[0] + scale_u * (rule.scales[1] - rule.scales[0])
-    aspect = rule.aspects[0] + aspect_u * (rule.aspects[1] - rule.aspects[0])
+    scale = policy.scales[0] + scale_u * (policy.scales[1] - policy.scales[0])
+    aspect = policy.aspects[0] + aspect_u * (policy.aspects[1] - policy.aspects[0])
     aspect = aspect.maximum(scale**2).minimum(1 / scale**2)
     w, h = (scale * aspect.sqrt()).clamp(max=1), (scale / aspect.sqrt()).clamp(max=1)
     x, y = x_u * (1 - w), y_u * (1 - h)
@@ -171,25 +171,27 @@ class Search(NamedTuple):
     """The sampler whose first success is used; None for the picture as it is."""
 
 
-def caffe_search(rule: CropRule, boxes: Tensor, height: int, width: int) -> Search:
+def caffe_search(policy: CropPolicy, boxes: Tensor, height: int, width: int) -> Search:
     """Caffe, ``GenerateBatchSamples``: each sampler's first success; then one of them, evenly.
 
     Draws on torch's global random numbers. Arguments as for `draw_crop`.
     """
-    minima = tuple(t for t in rule.min_ious if t is not None)
-    trials = caffe_trials(rule, boxes, height, width, torch.rand(len(minima), rule.trials, 4))
+    minima = tuple(t for t in policy.min_ious if t is not None)
+    trials = caffe_trials(policy, boxes, height, width, torch.rand(len(minima), policy.trials, 4))
     good = trials.best_iou >= torch.tensor(minima, dtype=torch.float64)[:, None]
-    good &= (trials.keeps > 0) if rule.needs_object else bool(len(boxes))
+    good &= (trials.keeps > 0) if policy.needs_object else bool(len(boxes))
     place = good.int().argmax(dim=1).tolist()
     found = zip(good.any(dim=1).tolist(), place, strict=True)
     first = [trial if succeeded else None for succeeded, trial in found]
     options = [i for i, trial in enumerate(first) if trial is not None]
-    options += [None] * rule.min_ious.count(None)  # the picture as it is never fails
+    options += [None] * policy.min_ious.count(None)  # the picture as it is never fails
     return Search(minima, trials, first, options[int(torch.randint(len(options), ()))])
 
 
-def _draw_among_successes(rule: CropRule, boxes: Tensor, height: int, width: int) -> Crop | None:
-    search = caffe_search(rule, boxes, height, width)
+def _draw_among_successes(
+    policy: CropPolicy, boxes: Tensor, height: int, width: int
+) -> Crop | None:
+    search = caffe_search(policy, boxes, height, width)
     if search.chosen is None:
         return None
     return tuple(search.trials.crops_px[search.chosen, search.first[search.chosen]].int().tolist())
@@ -198,29 +200,29 @@ def _draw_among_successes(rule: CropRule, boxes: Tensor, height: int, width: int
 # --- the ports ------------------------------------------------------------------------------------
 
 
-def _draw_sampler_first(rule: CropRule, boxes: Tensor, height: int, width: int) -> Crop | None:
+def _draw_sampler_first(policy: CropPolicy, boxes: Tensor, height: int, width: int) -> Crop | None:
     """torchvision, ``RandomIoUCrop``, down to its random numbers; the others by their settings."""
     while True:
-        threshold = rule.min_ious[int(torch.randint(len(rule.min_ious), (1,)))]
+        threshold = policy.min_ious[int(torch.randint(len(policy.min_ious), (1,)))]
         if threshold is None:
             return None
-        for crop in _sides(rule, height, width):
+        for crop in _sides(policy, height, width):
             inside = centres_inside(boxes, crop)
-            if rule.needs_object and not inside.any():
+            if policy.needs_object and not inside.any():
                 continue
-            judged = {"any": boxes, "kept": boxes[inside], "none": None}[rule.iou_with]
+            judged = {"any": boxes, "kept": boxes[inside], "none": None}[policy.iou_with]
             if judged is not None and len(judged) and iou(judged, crop[None]).max() < threshold:
                 continue
             return tuple(crop.int().tolist())
 
 
-def _sides(rule: CropRule, height: int, width: int) -> Iterator[Tensor]:
+def _sides(policy: CropPolicy, height: int, width: int) -> Iterator[Tensor]:
     """Crops, ``[4]`` xyxy in whole pixels, of the trials whose sides have a fair ratio."""
-    low, high = rule.scales
-    for _ in range(rule.trials):
+    low, high = policy.scales
+    for _ in range(policy.trials):
         u = low + (high - low) * torch.rand(2)
         w, h = int(width * u[0]), int(height * u[1])
-        if w == 0 or h == 0 or not rule.aspects[0] <= w / h <= rule.aspects[1]:
+        if w == 0 or h == 0 or not policy.aspects[0] <= w / h <= policy.aspects[1]:
             continue
         u = torch.rand(2)
         left, top = int((width - w) * u[0]), int((height - h) * u[1])

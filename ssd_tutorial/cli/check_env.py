@@ -1,9 +1,9 @@
-"""Says what this machine and this installation can do: ``python -m ssd_tutorial.cli.check_env``.
+"""Report what this machine and installation can do: ``python -m ssd_tutorial.cli.check_env``.
 
-Prints plain text that a person can read and paste into a bug report: versions, processor and GPU,
+Print plain text that a person can read and paste into a bug report: versions, processor and GPU,
 whether live figures will work, disk space, and whether the data are there. Each thing that is
-missing comes with the command that mends it. Names no user and no home folder. The exit code is 1
-if a chapter would fail, else 0.
+missing comes with the command that fixes it. No user and no home folder is named. The exit code is
+1 if a chapter would fail, else 0.
 """
 
 import argparse
@@ -18,8 +18,10 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
+
+from packaging.requirements import Requirement
 
 DISTRIBUTION = "ssd-tutorial"
 OPTIONAL = {  # what the extra requirements are for, in the words of the report
@@ -27,119 +29,103 @@ OPTIONAL = {  # what the extra requirements are for, in the words of the report
     "jupyter-book": "to build the book",
     "nbval": "to test the chapters",
 }
-IMPORT_NAMES = {"pillow": "PIL", "pyyaml": "yaml", "jupyter-book": "jupyter_book"}
+IMPORT_NAMES = {"pillow": "PIL", "pyyaml": "yaml"}
 LIVE_EXTENSIONS = ("@jupyter-widgets/jupyterlab-manager", "anywidget")
+BCCD_PARTS = ("Annotations", "ImageSets/Main", "JPEGImages")
 SPARE_GB = 1.0
 """Free disk space below which a build or a training run is likely to end half way."""
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """One line of the report."""
 
     name: str
     text: str
-    fix: str = ""
-    """What to do about it: set for what keeps a chapter from running, empty otherwise."""
+    fix: str = ""  # set for what keeps a chapter from running
 
 
-def requirements(extra: str | None = None) -> dict[str, str]:
-    """The lowest versions this package asks for, ``{"torch": "2.2", ...}``.
+def requirements(*extras: str) -> dict[str, Requirement]:
+    """Return what chapters need, or what optional groups such as ``"book"`` add to it.
 
-    They are read from the installed package, so that they stand in ``pyproject.toml`` alone.
-    ``extra`` names an optional group (``"book"``, ``"test"``); without it: what chapters need.
-    Raises `importlib.metadata.PackageNotFoundError` where the package is not installed.
+    It is read from the installed package, so that it is written in ``pyproject.toml`` alone.
+
+    Raises:
+        importlib.metadata.PackageNotFoundError: the package is not installed.
     """
-    found = {}
-    for line in importlib.metadata.requires(DISTRIBUTION) or []:
-        name, _, marker = line.partition(";")
-        group = re.search(r"extra == ['\"]([\w-]+)['\"]", marker)
-        if (group[1] if group else None) == extra:
-            minimum = re.search(r">=\s*([\w.]+)", name)
-            found[re.match(r"[\w.-]+", name)[0].lower()] = minimum[1] if minimum else "0"
-    return found
+    found = [Requirement(line) for line in importlib.metadata.requires(DISTRIBUTION) or []]
+    if not extras:
+        return {one.name: one for one in found if one.marker is None}
+    asked = [{"extra": extra} for extra in extras]
+    return {one.name: one for one in found if one.marker and any(map(one.marker.evaluate, asked))}
 
 
-def as_numbers(version: str) -> tuple[int, ...]:
-    """``"2.15.0+cpu"`` becomes ``(2, 15, 0)``: enough to compare releases."""
-    return tuple(int(number) for number in re.findall(r"\d+", version.partition("+")[0])[:3])
+def check_package(needed: Requirement, purpose: str = "") -> Finding:
+    """Import a package, rather than only look for it, and compare its version.
 
-
-def check_package(name: str, minimum: str, purpose: str = "") -> Finding:
-    """Imports a package, rather than only looking for it, and compares its version.
-
-    A package with a ``purpose`` is one that chapters do without: its absence needs no mending.
+    A package with a `purpose` is one that chapters do without: its absence needs no fix.
     """
-    mend = "" if purpose else f'pip install --upgrade "{name}>={minimum}"'
+    name, fix = needed.name, "" if purpose else f'pip install --upgrade "{needed}"'
     try:
         version = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        return Finding(name, f"not installed{purpose and f' (needed only {purpose})'}", mend)
+        return Finding(name, f"not installed{purpose and f' (needed only {purpose})'}", fix)
     try:
         importlib.import_module(IMPORT_NAMES.get(name, name.replace("-", "_")))
     except Exception as error:  # whatever a broken installation raises is the finding
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        return Finding(name, f"{version}, but it does not import: {reason}", mend)
-    if as_numbers(version) < as_numbers(minimum):
-        return Finding(name, f"{version}, older than {minimum}", mend)
+        return Finding(name, f"{version}, but it does not import: {reason}", fix)
+    if not needed.specifier.contains(version, prereleases=True):
+        return Finding(name, f"{version}, but {needed.specifier} is needed", fix)
     return Finding(name, version)
 
 
 def check_packages() -> Iterator[Finding]:
-    """Everything that a chapter imports, then what only the book's makers need."""
+    """Check all that a chapter imports, then what only the book's makers need."""
     try:
-        needed, optional = requirements(), {**requirements("book"), **requirements("test")}
+        needed, optional = requirements(), requirements("book", "test")
     except importlib.metadata.PackageNotFoundError:
         yield Finding(DISTRIBUTION, "not installed", "pip install -e . (in the checkout)")
         return
     yield Finding(DISTRIBUTION, importlib.metadata.version(DISTRIBUTION))
-    yield from (check_package(name, minimum) for name, minimum in needed.items())
+    yield from map(check_package, needed.values())
     for name, purpose in OPTIONAL.items():
-        yield check_package(name, optional[name], purpose)
+        yield check_package(optional[name], purpose)
 
 
-def bfloat16_gain(seconds: float = 0.5) -> float:
-    """How many times faster one convolution runs in bfloat16 than in float32 on this processor.
+def bfloat16_gain() -> float:
+    """Measure how many times faster one convolution is in bfloat16 than in float32.
 
-    Measured, since a processor that merely knows the format can be slower with it: the best of as
-    many alternating runs as fit into ``seconds``, after one of each that does not count.
+    Measured, since a processor that merely knows the format can be slower with it: the best of
+    alternating runs, of which the first two do not count.
     """
     import torch
 
     images = torch.rand(4, 64, 38, 38).to(memory_format=torch.channels_last)
     layer = torch.nn.Conv2d(64, 64, 3, padding=1).to(memory_format=torch.channels_last)
 
-    def run(dtype: torch.dtype) -> float:
+    def seconds(half: bool) -> float:
         start = time.perf_counter()
-        with torch.inference_mode(), torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
             layer(images)
         return time.perf_counter() - start
 
-    formats = (torch.float32, torch.bfloat16)
-    times = [[run(dtype) for dtype in formats]]
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(times) < 2:
-        times.append([run(dtype) for dtype in formats])
-    float32, bfloat16 = map(min, zip(*times[1:], strict=True))
-    return float32 / bfloat16
+    times = [(seconds(False), seconds(True)) for _ in range(21)][1:]
+    return min(single for single, _ in times) / min(half for _, half in times)
 
 
 def check_hardware() -> Iterator[Finding]:
-    """Processor, memory and GPU, as PyTorch sees them."""
-    try:
-        memory = f", {os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB"
-    except (AttributeError, OSError, ValueError):  # not a POSIX system
-        memory = ""
-    cores = f"{platform.machine()}, {os.cpu_count()} cores{memory}"
+    """Check processor, memory and GPU, as PyTorch sees them."""
+    cores = f"{platform.machine()}, {os.cpu_count()} cores"
+    if hasattr(os, "sysconf"):  # POSIX
+        cores += f", {os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB"
     try:
         import torch
     except Exception:  # check_packages has said why
         yield Finding("processor", cores)
         return
-    gain = bfloat16_gain()
-    verdict = f"{gain:.1f} times as fast as float32" if gain > 1.1 else "no faster than float32"
-    capability = torch.backends.cpu.get_cpu_capability()
+    gain, capability = bfloat16_gain(), torch.backends.cpu.get_cpu_capability()
     yield Finding("processor", f"{cores}; {capability}; {torch.get_num_threads()} PyTorch threads")
+    verdict = f"{gain:.1f} times as fast as float32" if gain > 1.1 else "no faster than float32"
     yield Finding("bfloat16", verdict)
     with warnings.catch_warnings(record=True) as said:  # an old driver is told as a warning
         warnings.simplefilter("always")
@@ -154,7 +140,7 @@ def check_hardware() -> Iterator[Finding]:
 
 
 def check_widgets() -> Finding:
-    """Whether figures that can be touched will be alive in a notebook on this machine.
+    """Check whether figures that can be touched will be alive in a notebook on this machine.
 
     They need Python packages, which `check_packages` covers, and their halves in JavaScript, which
     JupyterLab looks for in its data folders. In the built pages they need neither.
@@ -168,60 +154,55 @@ def check_widgets() -> Finding:
     folders = [Path(folder) for folder in jupyter_path("labextensions")]
     absent = [name for name in LIVE_EXTENSIONS if not any((f / name).is_dir() for f in folders)]
     if absent:
-        mend = "pip install --force-reinstall --no-deps jupyterlab_widgets anywidget"
-        return Finding("live figures", f"JupyterLab lacks {' and '.join(absent)}", mend)
+        fix = "pip install --force-reinstall --no-deps jupyterlab_widgets anywidget"
+        return Finding("live figures", f"JupyterLab lacks {' and '.join(absent)}", fix)
     return Finding("live figures", "will work in JupyterLab")
 
 
 def check_disk(folder: Path) -> Finding:
-    """Free space where the reader works."""
+    """Check the free space where the reader works."""
     free = shutil.disk_usage(folder).free / 1e9
-    mend = "" if free >= SPARE_GB else "free some space: a build writes about 0.2 GB"
-    return Finding("disk", f"{free:.1f} GB free", mend)
+    fix = "" if free >= SPARE_GB else "free some space: a build writes about 0.2 GB"
+    return Finding("disk", f"{free:.1f} GB free", fix)
 
 
-def count_photographs() -> int:
-    """Reads every annotated photograph; raises what reading raises."""
-    from ssd_tutorial.datasets import load_photograph, photographs
+def photographs() -> list:
+    """Read every annotated photograph."""
+    from ssd_tutorial import datasets
 
-    return len([load_photograph(name) for name in photographs()])
+    return [datasets.load_photograph(name) for name in datasets.photographs()]
 
 
-def count_weights() -> int:
-    """Builds a detector from every file of trained weights; raises what that raises."""
+def weights() -> list:
+    """Build a detector from every file of trained weights."""
     from ssd_tutorial._files import data_path
     from ssd_tutorial.weights.file import load_weights
 
-    files = sorted(data_path("weights").glob("*.safetensors"))
-    if not files:
-        raise FileNotFoundError("no file of weights is there")
-    return len([load_weights(file) for file in files])
+    return [load_weights(file) for file in data_path("weights").glob("*.safetensors")]
 
 
 def check_data() -> Iterator[Finding]:
-    """The data that come with the package, and BCCD where it is named."""
-    mend = "install the package again; its data folder is not whole"
-    for name, count in (("photographs", count_photographs), ("weights", count_weights)):
+    """Read the data that come with the package, and look for BCCD where it is named."""
+    fix = "install the package again; its data folder is not whole"
+    for read in (photographs, weights):
         try:
-            yield Finding(name, f"{count()}, all readable")
+            count = len(read())
+            yield Finding(read.__name__, f"{count}, all readable", "" if count else fix)
         except Exception as error:
-            yield Finding(name, f"cannot be read: {error}", mend)
+            yield Finding(read.__name__, f"cannot be read: {error}", fix)
     named = os.environ.get("SSD_TUTORIAL_BCCD")
+    absent = [part for part in BCCD_PARTS if not Path(named or "", part).is_dir()]
     if not named:
         yield Finding("BCCD", "SSD_TUTORIAL_BCCD names no folder; chapters use scenes")
-        return
-    parts = ("Annotations", "ImageSets/Main", "JPEGImages")
-    absent = [part for part in parts if not (Path(named) / part).is_dir()]
-    if absent:
-        mend = f"unset SSD_TUTORIAL_BCCD, or let it name a folder with {', '.join(parts)}"
-        yield Finding("BCCD", f"the folder that SSD_TUTORIAL_BCCD names has no {absent[0]}", mend)
+    elif absent:
+        fix = f"unset SSD_TUTORIAL_BCCD, or let it name a folder with {', '.join(BCCD_PARTS)}"
+        yield Finding("BCCD", f"the folder that SSD_TUTORIAL_BCCD names has no {absent[0]}", fix)
     else:
-        count = sum(1 for _ in (Path(named) / "JPEGImages").glob("*.jpg"))
-        yield Finding("BCCD", f"{count} pictures")
+        yield Finding("BCCD", f"{len(list(Path(named, 'JPEGImages').glob('*.jpg')))} pictures")
 
 
 def without_names(text: str) -> str:
-    """The text with the home folder as ``~`` and the user's name left out."""
+    """Return the text with the home folder as ``~`` and the user's name left out."""
     text = text.replace(str(Path.home()), "~")
     try:
         user = getpass.getuser()
@@ -232,7 +213,7 @@ def without_names(text: str) -> str:
 
 
 def report() -> tuple[str, int]:
-    """The whole report, and how many things in it need mending."""
+    """Return the whole report, and how many things in it need a fix."""
     sections = {
         "Packages": list(check_packages()),
         "Machine": [*check_hardware(), check_widgets(), check_disk(Path.cwd())],
@@ -241,22 +222,17 @@ def report() -> tuple[str, int]:
     python = f"Python {platform.python_version()} on {platform.system()} {platform.release()}"
     lines = ["SSD, box by box: what this environment can do", python]
     for title, findings in sections.items():
-        lines += ["", title]
-        lines += [
-            f"  {'!' if finding.fix else ' '} {finding.name:<14} {finding.text}"
-            for finding in findings
-        ]
-    mends = [f for findings in sections.values() for f in findings if f.fix]
-    if mends:
-        lines += ["", f"To mend ({len(mends)}):"]
-        lines += [f"  {finding.name}: {finding.fix}" for finding in mends]
-    else:
-        lines += ["", "Everything that a chapter needs is here."]
-    return without_names("\n".join(lines)), len(mends)
+        lines += ["", title, *(f"  {'!' if fix else ' '} {a:<14} {b}" for a, b, fix in findings)]
+    fixes = [f"  {name}: {fix}" for some in sections.values() for name, _, fix in some if fix]
+    lines += [
+        "",
+        f"To fix ({len(fixes)}):" if fixes else "Everything that a chapter needs is here.",
+    ]
+    return without_names("\n".join([*lines, *fixes])), len(fixes)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Prints the report; returns 1 if something needs mending, else 0."""
+    """Print the report; return 1 if something needs a fix, else 0."""
     argparse.ArgumentParser(
         prog="python -m ssd_tutorial.cli.check_env", description=__doc__.partition("\n\n")[2]
     ).parse_args(arguments)

@@ -1,7 +1,7 @@
 """The rules of `tools/lint_book.py`: each takes a notebook and yields its faults.
 
 A rule is a generator of `Fault`; `RULES` lists those that look at one notebook. What needs the
-whole book (labels, the table of contents, totals) is in `lint_book.py`.
+whole book (the table of contents, totals) is in `lint_book.py`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""Check the chapters as they are stored: outputs, figures, links, words, the bootstrap cell.
+"""Check the chapters as they are stored: outputs, figures, words, the bootstrap cell.
 
     python tools/lint_book.py                  # the whole book
-    python tools/lint_book.py 08_matching      # one chapter, links into the whole book included
+    python tools/lint_book.py 08_matching      # one chapter
 
-Takes a second and executes nothing. Each fault is a line with file, cell (counted from 1), rule and
+Takes a second and executes nothing. Links, labels, terms and citations are checked by Sphinx, which
+builds the book with ``-n -W``. Each fault is a line with file, cell (counted from 1), rule and
 what to do; the exit code is 1 if there is one.
 """
 
@@ -19,10 +20,6 @@ from book_rules import MARKER, RULES, Fault, filler, markers, prose, shape
 from notebooks import ROOT, chapters, read
 
 IGNORED_IN_THE_BOOK = 12
-# a target above a heading, an option of a directive, a figure of a code cell in a text page
-LABEL = r"^\(([\w:-]+)\)=|^[ \t]*:(?:name|label):[ \t]*(\S+)|^ +name: (fig-\S+)$"
-ROLE = re.compile(r"\{(doc|ref|numref|eq|term|cite(?::\w+)?)\}`([^`]+)`")
-LINK = re.compile(r"(?<!!)\[[^\]\n]*\]\(([^)\s]+)\)")
 
 
 def chapter_number(path: Path) -> int | None:
@@ -30,111 +27,36 @@ def chapter_number(path: Path) -> int | None:
     return int(found[1]) if found else None
 
 
-def texts(path: Path) -> list[tuple[int | None, str]]:
-    """Markdown of a page, with the numbers of its cells; captions count as Markdown."""
-    if path.suffix != ".ipynb":
-        return [(None, path.read_text(encoding="utf-8"))]
-    found = []
-    for number, cell in enumerate(read(path).cells, start=1):
-        figure = cell.metadata.get("mystnb", {}).get("figure", {})
-        caption = f":name: {figure.get('name', '')}\n\n{figure.get('caption', '')}"
-        found.append((number, cell.source if cell.cell_type == "markdown" else caption))
-    return found
+def pages_of(root: Path) -> list[Path]:
+    return sorted([*(root / "book").glob("*.md"), *(root / "book").glob("*.ipynb")])
 
 
-class Targets:
-    """Everything in the book that a link or a role can point at."""
-
-    def __init__(self, root: Path):
-        self.root, self.book = root, root / "book"
-        self.pages = sorted([*self.book.glob("*.md"), *self.book.glob("*.ipynb")])
-        self.labels: dict[str, list[str]] = {}
-        for page in self.pages:
-            for _, text in texts(page):
-                found = re.findall(LABEL, text, re.M)
-                for label in ("".join(groups) for groups in found):
-                    self.labels.setdefault(label, []).append(page.name)
-        glossary = self.book / "glossary.md"
-        text = glossary.read_text(encoding="utf-8") if glossary.is_file() else ""
-        self.terms = {line.lower() for line in re.findall(r"^([^\s:`#(].*)$", text, re.M)}
-        bib = self.book / "references.bib"
-        text = bib.read_text(encoding="utf-8") if bib.is_file() else ""
-        self.keys = set(re.findall(r"^@\w+\{([^,\s]+),", text, re.M))
-
-    def has_page(self, name: str, page: Path) -> bool:
-        start = self.root if name.startswith("/") else page.parent
-        file = start / name.lstrip("/")
-        return any(file.with_name(file.name + s).is_file() for s in ("", ".md", ".ipynb"))
-
-    def missing(self, text: str, page: Path):
-        """Roles and links in `text` that point at nothing, as readable words."""
-        text = re.sub(r"^````.*?^````", "", text, flags=re.M | re.S)
-        for role, content in ROLE.findall(text):
-            target = found[1] if (found := re.search(r"<([^>]+)>$", content)) else content
-            if role.startswith("cite"):
-                for key in (k.strip() for k in target.split(",")):
-                    if key not in self.keys:
-                        yield f"{{{role}}}`{key}` is not in references.bib"
-            elif role == "doc":
-                if not self.has_page(target, page):
-                    yield f"{{doc}}`{target}` is no page"
-            elif role == "term":
-                if target.lower() not in self.terms:
-                    yield f"{{term}}`{target}` is not in the glossary"
-            elif target not in self.labels:
-                yield f"{{{role}}}`{target}` is no label of the book"
-        for target in LINK.findall(text):
-            if re.match(r"https?:|mailto:", target):
-                continue
-            file, _, anchor = target.partition("#")
-            if file and not (page.parent / file).is_file():
-                yield f"link to {target}: no such file"
-            elif not file and anchor not in self.labels and anchor not in slugs(page):
-                yield f"link to {target}: no such place on the page"
-
-
-def slugs(page: Path) -> set[str]:
-    """Anchors that headings get."""
-    heads = [h for _, text in texts(page) for h in re.findall(r"^#+ (.+)$", text, re.M)]
-    return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in heads}
-
-
-def lint_page(path: Path, targets: Targets) -> list[Fault]:
+def lint_page(path: Path) -> list[Fault]:
     """Faults of one page."""
-    found = []
-    if path.suffix == ".ipynb":
-        notebook = read(path)
-        for rule in RULES:
-            if rule is not shape or chapter_number(path):  # a page without number is no chapter
-                found += rule(notebook)
-        found += markers(notebook, chapter_number(path))
-    else:
-        found += filler(prose(path.read_text(encoding="utf-8")))
-    for number, text in texts(path):
-        for what in targets.missing(text, path):
-            found.append(Fault(number, "link", what, "mend the target or leave the link out"))
-    return found
+    if path.suffix != ".ipynb":
+        return list(filler(prose(path.read_text(encoding="utf-8"))))
+    notebook, found = read(path), []
+    for rule in RULES:
+        if rule is not shape or chapter_number(path):  # a page without number is not a chapter
+            found += rule(notebook)
+    return [*found, *markers(notebook, chapter_number(path))]
 
 
-def lint_whole(root: Path, targets: Targets) -> list[tuple[str, Fault]]:
+def lint_whole(root: Path) -> list[tuple[str, Fault]]:
     """Faults that no page has alone."""
-    found = []
+    found, there = [], pages_of(root)
     toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
     listed = [toc["root"], *re.findall(r"file: *(\S+)", (root / "_toc.yml").read_text())]
-    for page in targets.pages:
+    for page in there:
         if f"book/{page.stem}" not in listed:
             fault = Fault(None, "toc", "is not in _toc.yml", "add it under its part")
             found.append((page.name, fault))
     for name in listed:
         if not any((root / f"{name}{s}").is_file() for s in (".md", ".ipynb")):
             found.append(("_toc.yml", Fault(None, "toc", f"{name} is no file", "remove the line")))
-    for label, pages in targets.labels.items():
-        if len(pages) > 1:
-            what = f"label {label} stands in {', '.join(pages)}"
-            found.append((pages[-1], Fault(None, "label", what, "labels are unique in the book")))
     ignored = sum(
         "IGNORE_OUTPUT" in marker.upper()
-        for path in targets.pages
+        for path in there
         if path.suffix == ".ipynb"
         for cell in read(path).cells
         for marker in MARKER.findall(cell.source)
@@ -160,15 +82,11 @@ def main(arguments: list[str] | None = None) -> int:
         named = chapters(options.pages) if options.pages else None
     except FileNotFoundError as error:
         parser.error(str(error))
-    targets = Targets(ROOT)
-    lines = [
-        report(path.name, fault)
-        for path in named or targets.pages
-        for fault in lint_page(path, targets)
-    ]
+    listed = named or pages_of(ROOT)
+    lines = [report(path.name, fault) for path in listed for fault in lint_page(path)]
     if named is None:
-        lines += [report(*found) for found in lint_whole(ROOT, targets)]
-    print("\n".join(lines) if lines else f"{len(named or targets.pages)} pages, no fault")
+        lines += [report(*found) for found in lint_whole(ROOT)]
+    print("\n".join(lines) if lines else f"{len(listed)} pages, no fault")
     return 1 if lines else 0
 
 

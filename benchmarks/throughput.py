@@ -1,6 +1,6 @@
 """Time training and inference of each model on this device: ``python -m benchmarks.throughput``.
 
-Prints pictures a second (median and quartiles of the timed steps) for batches of 1, 8 and 32 in
+Prints pictures per second (median and quartiles of the timed steps) for batches of 1, 8 and 32 in
 float32 and in half precision. The pictures are noise that is on the device already: loading them is
 what ``python -m benchmarks.dataloading`` measures. With ``--record NAME`` the table is kept in
 data/runs/NAME/result.json, where chapter 15 reads it; interrupted, the same command goes on.
@@ -24,7 +24,7 @@ from ssd_tutorial.presets import MODELS, get_model
 from ssd_tutorial.training.provenance import processor
 
 RUNS = Path(__file__).parent.parent / "data" / "runs"
-CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
+CLOCKS = {"wall": None, "processor": time.process_time}
 CLASSES = 21  # PASCAL VOC's 20 and the background
 
 
@@ -37,8 +37,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, help="of PyTorch on the CPU (default: its choice)")
-    parser.add_argument("--steps", type=int, default=20, help="timed steps a row (default: 20)")
-    parser.add_argument("--warmup", type=int, default=3, help="steps before them (default: 3)")
+    parser.add_argument(
+        "--seconds", type=float, default=5.0, help="of timed steps per row (default: 5)"
+    )
     parser.add_argument(
         "--clock",
         choices=CLOCKS,
@@ -67,8 +68,7 @@ def measure(case: tuple, options: argparse.Namespace) -> dict:
         batch,
         precision,
         training=kind == "training",
-        steps=options.steps,
-        warmup=options.warmup,
+        seconds=options.seconds,
         clock=CLOCKS[options.clock],
     )
     numbers = {name: round(value, 2) for name, value in speed._asdict().items()}
@@ -85,10 +85,10 @@ def main(arguments: list[str] | None = None) -> int:
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "clock": options.clock,
-        "steps": options.steps,
+        "seconds": options.seconds,
     }
     print(", ".join(f"{k} {v}" for k, v in where.items()))
-    print("pictures a second: median [quartiles]")
+    print("pictures per second: median [quartiles]")
     words = sys.argv[1:] if arguments is None else arguments
     command = shlex.join(["python", "-m", "benchmarks.throughput", *words])
     path = RUNS / options.record / "result.json" if options.record else None
@@ -113,7 +113,7 @@ def kept_rows(path: Path, where: dict) -> dict[tuple, dict]:
     if not path.is_file():
         return {}
     record = json.loads(path.read_text(encoding="utf-8"))
-    if any(record[name] != value for name, value in where.items()):
+    if any(record.get(name) != value for name, value in where.items()):
         raise SystemExit(f"{path} was measured elsewhere or otherwise: give another --record")
     names = ("model", "precision", "batch", "kind")
     return {tuple(row[name] for name in names): row for row in record["rows"]}

@@ -21,7 +21,7 @@ def records(monkeypatch, tmp_path):
 
 
 def test_throughput_keeps_a_row_for_each_case(records, tmp_path, capsys):
-    words = "--models slim300 --batches 1 2 --precisions fp32 --device cpu --steps 2 --warmup 0"
+    words = "--models slim300 --batches 1 2 --precisions fp32 --device cpu --seconds 0.001"
     words += " --threads 1 --clock processor --record here"
     assert records["throughput"].main(words.split()) == 0
     kept = json.loads((tmp_path / "here" / "result.json").read_text())
@@ -33,7 +33,7 @@ def test_throughput_keeps_a_row_for_each_case(records, tmp_path, capsys):
 
 
 def test_an_interrupted_throughput_goes_on(records, tmp_path, monkeypatch):
-    words = "--models slim300 --batches 1 --precisions fp32 --device cpu --steps 1 --warmup 0"
+    words = "--models slim300 --batches 1 --precisions fp32 --device cpu --seconds 0.001"
     words += " --threads 1 --record here"
     timed, real = [], records["throughput"].images_per_second
 

@@ -1,12 +1,11 @@
-"""What an SSD costs: operations, memory, pictures a second, hours and money (chapter 15).
+"""What an SSD costs: operations, memory, and pictures per second (chapter 15).
 
 The first two are counted without computing anything: tensors on PyTorch's device ``meta`` have a
 shape and no numbers, so that a batch that no memory here could hold is counted in a second. The
 speed has to be measured.
 """
 
-import math
-import time
+import logging
 from collections.abc import Callable
 from statistics import quantiles
 from typing import Literal, NamedTuple
@@ -22,7 +21,7 @@ from ssd_tutorial.targets import make_targets
 
 Precision = Literal["fp32", "bf16", "fp16"]
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-_OPTIMIZER_NUMBERS = {"sgd": 1, "adamw": 2}  # numbers kept a parameter: momentum; two means
+_OPTIMIZER_NUMBERS = {"sgd": 1, "adamw": 2}  # numbers kept per parameter: momentum; two means
 
 
 class Flops(NamedTuple):
@@ -60,18 +59,11 @@ class Memory(NamedTuple):
 
 
 class Speed(NamedTuple):
-    """Pictures a second: the median of the timed steps, and their quartiles."""
+    """Pictures per second: the median of the timed steps, and their quartiles."""
 
     median: float
     low: float
     high: float
-
-
-class Bill(NamedTuple):
-    """What a whole training takes."""
-
-    hours: float
-    money: float
 
 
 def count_flops(network: SSD, batch_size: int = 1) -> Flops:
@@ -81,7 +73,7 @@ def count_flops(network: SSD, batch_size: int = 1) -> Flops:
     not, as in the figures that papers give. So each number is exactly proportional to the batch.
 
     Args:
-        network: on any device, trained or not: only its shapes are looked at.
+        network: on any device, trained or not; only its shapes are used.
         batch_size: 1 or more.
 
     Raises:
@@ -96,7 +88,7 @@ def count_flops(network: SSD, batch_size: int = 1) -> Flops:
 
 
 def parameter_count(network: nn.Module) -> int:
-    """How many numbers a training adjusts."""
+    """Count the numbers that training adjusts."""
     return sum(p.numel() for p in network.parameters() if p.requires_grad)
 
 
@@ -114,10 +106,10 @@ def training_memory(
     operations need it, at the width of ``precision``.
 
     Args:
-        network: on any device: only its shapes are looked at.
+        network: on any device; only its shapes are used.
         batch_size: 1 or more.
         precision: of the forward pass.
-        optimizer: SGD with momentum keeps one number a parameter, AdamW two.
+        optimizer: SGD with momentum keeps one number per parameter, AdamW two.
 
     Raises:
         ValueError: another batch size, precision or optimizer.
@@ -154,74 +146,79 @@ def images_per_second(
     precision: Precision = "fp32",
     *,
     training: bool = True,
-    steps: int = 5,
-    warmup: int = 1,
-    clock: Callable[[], float] = time.perf_counter,
+    seconds: float = 1.0,
+    clock: Callable[[], float] | None = None,
 ) -> Speed:
-    """Time steps on noise, on the device that the network is on.
+    """Time steps on noise, on the device that the network is on, by `torch.utils.benchmark`.
 
-    A step of training is forward, loss, backward and SGD with momentum, with four objects a
+    A step of training is forward, loss, backward and SGD with momentum, with four objects per
     picture. Otherwise it is the forward pass, without post-processing. Pictures are already on the
-    device: what loading them costs is not in it.
+    device: what loading them costs is not included.
 
     Args:
         network: its mode and weights are as before when this returns; gradients are cleared.
-        batch_size: pictures a step, 1 or more.
+        batch_size: pictures per step, 1 or more.
         precision: of the forward pass, by `torch.autocast`.
         training: time a step of training, or the forward pass alone.
-        steps: steps that are timed, 1 or more.
-        warmup: steps before them. On a GPU the first ones choose their algorithms.
-        clock: seconds. With one thread on a CPU that others use too, `time.process_time` counts
-            our own share alone.
+        seconds: steps are timed until these have passed, one at least. One that is not timed goes
+            before them: a GPU chooses its algorithms in it.
+        clock: returns seconds; None waits for a GPU and reads the clock on the wall. With one
+            thread on a CPU that others use too, `time.process_time` counts our own share alone.
 
     Raises:
-        ValueError: another number of pictures or steps, or an unknown precision.
+        ValueError: another number of pictures, or an unknown precision.
     """
-    if steps < 1 or warmup < 0:
-        raise ValueError("steps must be 1 or more, and warmup 0 or more")
-    dtype, device = _dtype(precision), next(network.parameters()).device
-    images = _noise(network, batch_size, device)
+    # It looks for CUDA's compiler, and warns where that is without a GPU: no concern of ours.
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
+    from torch.utils import benchmark
+
+    step = _step_of(network, batch_size, _dtype(precision), training)
     mode, kept = network.training, {k: v.clone() for k, v in network.state_dict().items()}
+    timer = benchmark.Timer(
+        "step()",
+        globals={"step": step},
+        num_threads=torch.get_num_threads(),
+        timer=clock or benchmark.timer,
+    )
     try:
         network.train(training)
-        step = _training_step if training else _forward_step
-        once = step(network, images, dtype)
-        seconds = [_seconds(once, device, clock) for _ in range(warmup + steps)][warmup:]
+        times = timer.blocked_autorange(min_run_time=seconds).times
     finally:
         network.load_state_dict(kept)
         network.zero_grad()
         network.train(mode)
-    speeds = [batch_size / s for s in seconds]
-    low, middle, high = quantiles(speeds, n=4, method="inclusive") if steps > 1 else speeds * 3
+    speeds = [batch_size / each for each in (times if len(times) > 1 else times * 2)]
+    low, middle, high = quantiles(speeds, n=4, method="inclusive")
     return Speed(middle, low, high)
 
 
-def bill(images: int, images_per_second: float, price_per_hour: float = 0.0) -> Bill:
-    """Hours and money to show a network so many pictures.
+def _step_of(
+    network: SSD, batch_size: int, dtype: torch.dtype, training: bool
+) -> Callable[[], object]:
+    """Return a function that takes a step on a batch of noise."""
+    device, size = next(network.parameters()).device, network.image_size
+    _check_batch(batch_size)
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (batch_size, 3, size, size), generator=generator)
+    images = images.to(device, torch.uint8, memory_format=torch.channels_last)
 
-    Args:
-        images: pictures seen in the whole training, such as 120 000 steps of 32.
-        images_per_second: what all devices train together.
-        price_per_hour: of all of them, in whatever currency.
+    def forward() -> tuple[Tensor, Tensor]:
+        half = torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
+        with torch.inference_mode(not training), half:
+            return network(images)
 
-    Raises:
-        ValueError: a speed of 0 or less, or something negative.
-    """
-    if images < 0 or not images_per_second > 0 or not price_per_hour >= 0:
-        raise ValueError("images and price must be 0 or more, images_per_second above 0")
-    hours = images / images_per_second / 3600
-    return Bill(hours, hours * price_per_hour)
+    boxes = [[0.1, 0.1, 0.4, 0.5], [0.5, 0.2, 0.9, 0.9], [0, 0, 1, 1], [0.6, 0.6, 0.7, 0.7]]
+    objects = torch.tensor(boxes), torch.ones(4, dtype=torch.int64)
+    targets = make_targets(*([one] * batch_size for one in objects), network.num_classes)
+    targets = targets.to(device)
+    optimizer = torch.optim.SGD(network.parameters(), lr=1e-6, momentum=0.9)
 
+    def step() -> None:
+        optimizer.zero_grad()
+        multibox_loss(*forward(), targets, network.priors).total.backward()
+        optimizer.step()
 
-def workers_needed(device_speed: float, worker_speed: float) -> int:
-    """How many loading processes keep a device busy, if both speeds are pictures a second.
-
-    Raises:
-        ValueError: a speed of 0 or less.
-    """
-    if not device_speed > 0 or not worker_speed > 0:
-        raise ValueError("both speeds must be above 0")
-    return math.ceil(device_speed / worker_speed)
+    return step if training else forward
 
 
 def _shapes_of(network: SSD, dtype: torch.dtype) -> dict[str, Tensor]:
@@ -249,51 +246,3 @@ def _dtype(precision: str) -> torch.dtype:
     if precision not in _DTYPES:
         raise ValueError(f"precision must be one of {', '.join(_DTYPES)}, not {precision!r}")
     return _DTYPES[precision]
-
-
-def _noise(network: SSD, batch_size: int, device: torch.device) -> Tensor:
-    _check_batch(batch_size)
-    generator = torch.Generator().manual_seed(0)
-    shape = (batch_size, 3, network.image_size, network.image_size)
-    images = torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
-    return images.to(device, memory_format=torch.channels_last)
-
-
-def _training_step(network: SSD, images: Tensor, dtype: torch.dtype) -> Callable[[], object]:
-    device = images.device
-    corners = torch.tensor([[0.1, 0.1, 0.4, 0.5], [0.5, 0.2, 0.9, 0.9], [0, 0, 1, 1], [0.6] * 4])
-    corners[3, 2:] += 0.1
-    labels = torch.ones(4, dtype=torch.int64)
-    targets = make_targets([corners] * len(images), [labels] * len(images), network.num_classes)
-    targets = targets.to(device)
-    optimizer = torch.optim.SGD(network.parameters(), lr=1e-6, momentum=0.9)
-
-    def once():
-        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-            logits, offsets = network(images)
-        optimizer.zero_grad()
-        multibox_loss(logits, offsets, targets, network.priors).total.backward()
-        optimizer.step()
-
-    return once
-
-
-def _forward_step(network: SSD, images: Tensor, dtype: torch.dtype) -> Callable[[], object]:
-    def once():
-        with (
-            torch.inference_mode(),
-            torch.autocast(images.device.type, dtype, enabled=dtype != torch.float32),
-        ):
-            return network(images)
-
-    return once
-
-
-def _seconds(call: Callable[[], object], device: torch.device, clock) -> float:
-    """How long a call takes; a GPU is waited for, since its calls return before it has computed."""
-    wait = torch.cuda.synchronize if device.type == "cuda" else lambda device: None
-    wait(device)
-    start = clock()
-    call()
-    wait(device)
-    return clock() - start

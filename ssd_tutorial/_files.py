@@ -18,13 +18,13 @@ _UNFINISHED = ".unfinished"
 
 
 def data_path(name: str) -> Path:
-    """The path of a file or folder of ``data``, such as ``"photographs"``.
+    """Return the path of a file or folder of ``data``, such as ``"photographs"``.
 
     Args:
         name: relative to ``data``, with forward slashes.
 
     Raises:
-        FileNotFoundError: there is no such file; the message says what lies beside it.
+        FileNotFoundError: there is no such file; the message lists its neighbours.
         ValueError: ``name`` is absolute or leads out of ``data``.
     """
     if Path(name).is_absolute() or ".." in Path(name).parts:
@@ -34,7 +34,7 @@ def data_path(name: str) -> Path:
     if not path.exists():
         parent = next(p for p in path.parents if p.is_dir())
         beside = ", ".join(sorted(p.name for p in parent.iterdir())) or "nothing"
-        raise FileNotFoundError(f"there is no {name} in {root}: {parent} holds {beside}.")
+        raise FileNotFoundError(f"there is no {name} in {root}: {parent} holds {beside}")
     return path
 
 
@@ -48,22 +48,22 @@ def _root() -> Path:
         return checkout / "data"
     raise FileNotFoundError(
         f"ssd_tutorial was installed without its data: neither {packaged} nor {checkout / 'data'} "
-        f"is there. Install it anew from a checkout or a wheel that holds them."
+        f"is there. Install it again from a checkout or a wheel that contains it"
     )
 
 
 @contextmanager
 def atomic_write(path: str | Path, durable: bool = False) -> Iterator[Path]:
-    """Yield a path to write to; what is there afterwards takes the place of `path` in one step.
+    """Yield a path to write to; the file written there then replaces `path` in one step.
 
     If the block raises, `path` is as it was before and nothing is left beside it. A process that is
     killed meanwhile leaves a hidden folder behind: see `remove_unfinished`. The folder of `path` is
-    made where it is missing.
+    created if it is missing.
 
     Args:
-        path: the file to be.
-        durable: wait until the disk has it. For what must outlive a power cut, such as a
-            checkpoint that takes the place of an older one; it costs milliseconds a file.
+        path: the file to create or replace.
+        durable: wait until the disk has it. For files that must survive a power cut, such as a
+            checkpoint that replaces an older one; it costs milliseconds per file.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -82,7 +82,7 @@ def atomic_write(path: str | Path, durable: bool = False) -> Iterator[Path]:
 
 
 def remove_unfinished(path: str | Path) -> None:
-    """Remove what killed processes left of tries to write `path`; nobody may be writing it."""
+    """Remove what killed processes left while writing `path`; no process may be writing it."""
     path = Path(path)
     random = "?" * 8  # what mkdtemp puts there
     for beside in path.parent.glob(f".{glob.escape(path.name)}.{random}{_UNFINISHED}"):
@@ -90,10 +90,10 @@ def remove_unfinished(path: str | Path) -> None:
 
 
 def refuse_unwritable(folder: str | Path) -> None:
-    """Try to write a file in a folder, or where it would be made; leave nothing behind.
+    """Check that files can be written to a folder, or where it would be created.
 
     Raises:
-        OSError: it cannot be written to, in one sentence that says why.
+        OSError: it cannot be written to; the message says why.
     """
     there = next(parent for parent in (Path(folder), *Path(folder).parents) if parent.exists())
     try:
@@ -106,14 +106,14 @@ def refuse_unwritable(folder: str | Path) -> None:
 
 
 def reworded(error: OSError, sentence: str) -> OSError:
-    """An error of the same kind and number, in words that say what to do."""
+    """Return an error of the same type and number, with a message that says what to do."""
     clear = type(error)(sentence)
     clear.errno = error.errno
     return clear
 
 
 def reason(error: OSError) -> str:
-    """What the system says, without number and path: "No space left on device"."""
+    """Return the system's words without number and path: "No space left on device"."""
     return os.strerror(error.errno) if error.errno else str(error)
 
 

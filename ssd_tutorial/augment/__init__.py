@@ -1,8 +1,8 @@
 """What training does to a picture and its boxes (chapter 11).
 
 Every operation is a torchvision ``transforms.v2`` transform of an item ``(image, target)`` of
-`ssd_tutorial.datasets`. Parameters are those of the authors' Caffe code unless a name says whose
-else they are. All random numbers are torch's global ones.
+`ssd_tutorial.datasets`. Parameters are those of the authors' Caffe code unless a name says
+otherwise. All random numbers come from torch's global generator.
 """
 
 from ssd_tutorial.augment.colour import (

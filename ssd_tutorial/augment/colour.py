@@ -1,8 +1,8 @@
-"""Photometric distortion: another light, another camera; no box moves.
+"""Photometric distortion: different light, a different camera; no box moves.
 
-The rules are Caffe's (``im_transforms.cpp``). They differ from torchvision's functions of the same
-names: Caffe *adds* brightness, scales contrast about black and not about the mean grey, and scales
-the S of HSV, where torchvision mixes with the grey picture.
+The formulas are Caffe's (``im_transforms.cpp``). They differ from torchvision's functions of the
+same names: Caffe *adds* brightness, scales contrast about black instead of the mean grey, and
+scales the S of HSV, where torchvision mixes with the grey image.
 """
 
 from typing import Any
@@ -18,20 +18,20 @@ _HUES = 180  # values that a hue has in OpenCV's 8 bits: one is 2 degrees
 
 
 def add_brightness(image: Tensor, delta: float) -> Tensor:
-    """Add `delta` to every value. All four: float ``[3, H, W]`` from 0 to 255, and the same out."""
+    """Add `delta` to every value. Like the others: float ``[3, H, W]``, 0 to 255, in and out."""
     return (image + delta).clamp_(0, 255)
 
 
 def scale_contrast(image: Tensor, factor: float) -> Tensor:
-    """Multiply every value by `factor`: distances between values grow, and so do the values."""
+    """Multiply every value by `factor`: contrast about black, so the brightness scales, too."""
     return (image * factor).clamp_(0, 255)
 
 
 def scale_saturation(image: Tensor, factor: float) -> Tensor:
-    """Multiply the S of HSV by `factor`, at most to 1.
+    """Multiply the S of HSV by `factor`, up to at most 1.
 
-    A channel is V (1 - S k), with a k that depends on the hue alone. So with V and hue held, the
-    distance from V grows in proportion to S, and no conversion is needed.
+    A channel is V (1 - S k), where k depends on the hue alone. With V and the hue held fixed, the
+    distance from V is therefore proportional to S, and no conversion is needed.
     """
     low, value = image.aminmax(dim=-3, keepdim=True)
     saturation = (value - low) / value.clamp(min=1e-6)
@@ -40,7 +40,7 @@ def scale_saturation(image: Tensor, factor: float) -> Tensor:
 
 
 def shift_hue(image: Tensor, delta: float) -> Tensor:
-    """Turn the hue of HSV by `delta` of 180 steps (18 is 36 degrees), round the colour circle."""
+    """Rotate the hue of HSV by `delta` of 180 steps (18 is 36 degrees) on the colour circle."""
     return F.adjust_hue(image / 255, delta / _HUES) * 255
 
 
@@ -51,12 +51,13 @@ class PhotometricDistort(Operation):
     rounded once at the end.
 
     Args:
-        brightness: largest sum added, of 255.
+        brightness: largest value added or subtracted, of 255.
         contrast, saturation: lowest and highest factor.
-        hue: largest turn, of 180: Caffe's 18 is a tenth of the colour circle, either way.
+        hue: largest rotation either way, of 180: Caffe's 18 is a tenth of the colour circle.
         share: probability of each of the four.
 
-    Raises `ValueError` on settings that no picture can have.
+    Raises:
+        ValueError: a setting out of range.
     """
 
     def __init__(
@@ -91,8 +92,8 @@ class PhotometricDistort(Operation):
         self.share = share
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        """What to do, in order: names of steps with their sizes."""
-        size_of(flat_inputs)  # raises where there is no picture
+        """Draw the steps in their order, each with its amount."""
+        size_of(flat_inputs)  # raises if there is no image
         order = ["brightness", "saturation", "hue"]
         order.insert(1 if torch.rand(()) < 0.5 else 3, "contrast")
         happens, place = torch.rand(2, len(order)).tolist()
@@ -104,7 +105,7 @@ class PhotometricDistort(Operation):
         return {"steps": steps}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        """The picture, uint8 ``[3, H, W]``, distorted; anything else as it came."""
+        """Distort the image, uint8 ``[3, H, W]``; return anything else unchanged."""
         if not isinstance(inpt, tv_tensors.Image) or not params["steps"]:
             return inpt
         image = inpt.as_subclass(Tensor).float()

@@ -1,4 +1,4 @@
-"""The IoU crop: a part of the picture, with the objects whose centre is in it."""
+"""The IoU crop: part of the picture, with the objects whose centre lies in it."""
 
 from typing import Any
 
@@ -24,12 +24,13 @@ class IoUCrop(Operation):
     Boxes are cut at the crop's border. An object whose centre is outside leaves the target, with
     its label and flag; torchvision's `RandomIoUCrop` leaves a box of zeros for
     `SanitizeBoundingBoxes` to remove. At least one object remains, unless the picture had none or
-    the rule is ``"caffe_literal"``.
+    the policy is ``"caffe_literal"``.
 
     Args:
         policy: a name in `CROP_POLICIES`, or a `CropPolicy` of your own.
 
-    Raises `ValueError` on an unknown rule and, when called, on an impossible box.
+    Raises:
+        ValueError: an unknown policy; when called, an impossible box.
     """
 
     def __init__(self, policy: str | CropPolicy = "caffe"):
@@ -41,14 +42,14 @@ class IoUCrop(Operation):
         self.policy = CROP_POLICIES[policy] if isinstance(policy, str) else policy
 
     def forward(self, image: tv_tensors.Image, target: dict) -> Item:
-        """An item, cropped, with the objects that stay."""
-        refuse_impossible(target)  # now: afterwards it would pass for one outside
+        """Crop an item, and keep the objects whose centre stays inside."""
+        refuse_impossible(target)  # before the crop: afterwards it would look like one outside
         image, target = super().forward(image, target)
         boxes = target["boxes"].as_subclass(Tensor)
         return image, keep_boxes(target, (boxes[:, 2:] > boxes[:, :2]).all(dim=1))
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        """The crop in whole pixels, and which boxes stay; nothing for the picture as it is."""
+        """Draw the crop in whole pixels and find which boxes stay; nothing for a whole picture."""
         boxes = boxes_of(flat_inputs)
         crop = draw_crop(self.policy, boxes, *size_of(flat_inputs))
         if crop is None:
@@ -56,7 +57,7 @@ class IoUCrop(Operation):
         return {"crop": crop, "stays": centres_inside(boxes, torch.tensor(crop))}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        """The picture or the boxes, cut; boxes that do not stay become zeros."""
+        """Crop the image or the boxes; boxes that do not stay become zeros."""
         if not params:
             return inpt
         left, top, right, bottom = params["crop"]

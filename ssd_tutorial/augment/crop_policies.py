@@ -1,7 +1,7 @@
 """How a crop is drawn: Caffe's policy, and those of the best-known ports.
 
-All of them crop such that some object overlaps the crop by a minimum IoU, which is itself drawn
-(paper, section 2.2). They agree in little else.
+In all but one of them an object must overlap the crop with a minimum IoU, which is itself drawn at
+random (paper, section 2.2). They agree on little else.
 """
 
 from collections.abc import Iterator
@@ -21,28 +21,28 @@ class CropPolicy:
     """One implementation's way to draw a crop."""
 
     min_ious: tuple[float | None, ...]
-    """The samplers, by their minimum IoU. None is the picture as it is; 0 is any crop."""
+    """The samplers, by their minimum IoU. None is the whole picture; 0 allows any crop."""
     trials: int
-    """Crops that a sampler may try."""
+    """Number of crops that a sampler may try."""
     all_try: bool
     """True, as in Caffe: all samplers try, and one of the successful ones is drawn; a crop is a
     scale, whose square is its area, and an aspect ratio, both in fractions of the picture. False,
-    as in the ports: a sampler is drawn first, and another one when it has failed; width and height
-    are drawn apart, and their ratio is tested in pixels."""
+    as in the ports: a sampler is drawn first, and another one if it fails; width and height are
+    drawn independently, and their ratio is tested in pixels."""
     iou_with: Literal["any", "kept", "none"]
-    """Whose IoU counts: any object's, one's whose centre is inside, or nobody's."""
+    """Which objects' IoU counts: any, only those with the centre inside, or none."""
     needs_object: bool
     """A crop without the centre of any object is a failure."""
     source: str
-    """Where the rule comes from."""
+    """Where the policy comes from."""
     scales: tuple[float, float] = (0.3, 1.0)
     """Of the sides, not of the area."""
     aspects: tuple[float, float] = (0.5, 2.0)
     """Width : height."""
 
     def __post_init__(self):
-        if None not in self.min_ious:  # a picture without objects would be tried for ever
-            raise ValueError("min_ious must hold None, the picture as it is")
+        if None not in self.min_ious:  # without it, a picture without objects would never end
+            raise ValueError("min_ious must contain None, the whole picture")
         if self.trials < 1:
             raise ValueError(f"trials must be 1 or more, not {self.trials}")
         if self.all_try and self.iou_with != "any":
@@ -88,12 +88,12 @@ CROP_POLICIES: dict[str, CropPolicy] = {
         source="amdegroot/ssd.pytorch, utils/augmentations.py, RandomSampleCrop; lufficc/SSD",
     ),
 }
-"""By name. ``"caffe"`` differs from ``"caffe_literal"`` in one thing: Caffe also accepts a crop in
-which no object's centre remains, a picture that then teaches nothing."""
+"""By name. ``"caffe"`` differs from ``"caffe_literal"`` in one respect: Caffe also accepts a
+crop that keeps no object's centre, and from such a crop only background can be learned."""
 
 
 def draw_crop(policy: CropPolicy, boxes: Tensor, height: int, width: int) -> Crop | None:
-    """A crop by the rule; None is the picture as it is.
+    """Draw a crop by the policy; None stands for the whole picture.
 
     Args:
         policy: see `CROP_POLICIES`.
@@ -118,12 +118,12 @@ def centres_inside(boxes: Tensor, crop: Tensor) -> Tensor:
 
 
 class Trials(NamedTuple):
-    """What a number of trials came to."""
+    """The results of a number of trials."""
 
     crops: Tensor
     """``[..., 4]``, xyxy in fractions of the picture, as sampled."""
     crops_px: Tensor
-    """``[..., 4]``, xyxy in whole pixels: what would be cut out."""
+    """``[..., 4]``, xyxy in whole pixels: what would be cropped."""
     best_iou: Tensor
     """``[...]``, highest IoU of the crop with an object; 0 without objects."""
     keeps: Tensor
@@ -133,8 +133,8 @@ class Trials(NamedTuple):
 def caffe_trials(policy: CropPolicy, boxes: Tensor, height: int, width: int, u: Tensor) -> Trials:
     """Turn random numbers into crops: a scale, an aspect ratio and a place, in fractions.
 
-    Caffe, ``SampleBBox``. The ratio is drawn evenly from .5 to 2, so that two of three crops are
-    wider than high, and bent to what fits into the picture at this scale.
+    Caffe, ``SampleBBox``. The ratio is drawn uniformly from 0.5 to 2, so two of three crops are
+    wider than high, and is then limited to what fits into the picture at this scale.
 
     Args:
         u: ``[..., 4]`` in [0, 1): for scale, aspect ratio, x and y. Results are float64.
@@ -159,22 +159,22 @@ def caffe_trials(policy: CropPolicy, boxes: Tensor, height: int, width: int, u: 
 
 
 class Search(NamedTuple):
-    """What Caffe's samplers came to on one picture, S of them with T trials each."""
+    """The results of Caffe's samplers on one picture: S samplers with T trials each."""
 
     minima: tuple[float, ...]
-    """``[S]``, the minimum IoU of each sampler; the picture as it is needs no trial."""
+    """``[S]``, the minimum IoU of each sampler; the whole picture needs no trial."""
     trials: Trials
     """``[S, T]``."""
     first: list[int | None]
     """``[S]``, the first trial that each accepts; None if it accepts none."""
     chosen: int | None
-    """The sampler whose first success is used; None for the picture as it is."""
+    """The sampler whose first success is used; None for the whole picture."""
 
 
 def caffe_search(policy: CropPolicy, boxes: Tensor, height: int, width: int) -> Search:
-    """Caffe, ``GenerateBatchSamples``: each sampler's first success; then one of them, evenly.
+    """Caffe, ``GenerateBatchSamples``: take each sampler's first success, then draw one of those.
 
-    Draws on torch's global random numbers. Arguments as for `draw_crop`.
+    Uses torch's global random generator. Arguments as for `draw_crop`.
     """
     minima = tuple(t for t in policy.min_ious if t is not None)
     trials = caffe_trials(policy, boxes, height, width, torch.rand(len(minima), policy.trials, 4))
@@ -184,7 +184,7 @@ def caffe_search(policy: CropPolicy, boxes: Tensor, height: int, width: int) -> 
     found = zip(good.any(dim=1).tolist(), place, strict=True)
     first = [trial if succeeded else None for succeeded, trial in found]
     options = [i for i, trial in enumerate(first) if trial is not None]
-    options += [None] * policy.min_ious.count(None)  # the picture as it is never fails
+    options += [None] * policy.min_ious.count(None)  # the whole picture never fails
     return Search(minima, trials, first, options[int(torch.randint(len(options), ()))])
 
 
@@ -217,7 +217,7 @@ def _draw_sampler_first(policy: CropPolicy, boxes: Tensor, height: int, width: i
 
 
 def _sides(policy: CropPolicy, height: int, width: int) -> Iterator[Tensor]:
-    """Crops, ``[4]`` xyxy in whole pixels, of the trials whose sides have a fair ratio."""
+    """Crops, ``[4]`` xyxy in whole pixels, of the trials whose aspect ratio is allowed."""
     low, high = policy.scales
     for _ in range(policy.trials):
         u = low + (high - low) * torch.rand(2)

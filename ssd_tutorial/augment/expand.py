@@ -1,4 +1,4 @@
-"""Expansion: the picture on a larger canvas, so that its objects become small ones."""
+"""Expansion: place the picture on a larger canvas, so that its objects become small."""
 
 from typing import Any
 
@@ -8,20 +8,20 @@ from torchvision.transforms.v2 import functional as F
 from ssd_tutorial.augment.items import Operation, size_of
 
 CAFFE_MEAN = (123, 117, 104)
-"""The mean colour of ImageNet in Caffe's scripts, RGB of 255: after normalisation, nearly 0."""
+"""The mean colour of ImageNet in Caffe's scripts, RGB, 0 to 255: nearly 0 after normalisation."""
 
 
 class Expand(Operation):
-    """Put the picture anywhere on a canvas up to `ratio` times as wide and high.
+    """Put the picture at a random place on a canvas up to `ratio` times as wide and high.
 
-    The ratio is drawn evenly from 1 to `ratio`, for both sides. Paper, section 3.6 (2.2 in its
-    first version has none); Caffe, ``DataTransformer::ExpandImage``.
+    The factor is drawn uniformly from 1 to `ratio`, the same for both sides. Paper, section 3.6
+    (its first version has no expansion); Caffe, ``DataTransformer::ExpandImage``.
 
     Args:
         ratio: largest ratio of the sides, 1 or more.
         share: probability of expanding at all.
-        fill: colour of the canvas, RGB of 255. The mean; black is nothing like the mean to a
-            network.
+        fill: colour of the canvas, RGB, 0 to 255. The mean becomes 0 after normalisation; black
+            does not.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Expand(Operation):
         self.ratio, self.share, self.fill = ratio, share, list(fill)
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        """Pixels to add: ``{"padding": [left, top, right, bottom]}``, or nothing."""
+        """Draw the pixels to add: ``{"padding": [left, top, right, bottom]}``, or nothing."""
         height, width = size_of(flat_inputs)
         chance, growth, x, y = torch.rand(4).tolist()
         if chance >= self.share:
@@ -46,5 +46,5 @@ class Expand(Operation):
         return {"padding": [left, top, more_x - left, more_y - top]}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        """The picture on its canvas, or the boxes moved with it."""
+        """Place the image on its canvas, or move the boxes with it."""
         return F.pad(inpt, params["padding"], fill=self.fill) if params else inpt

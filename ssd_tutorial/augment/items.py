@@ -1,4 +1,4 @@
-"""Items: a picture with its target, and what every transform owes them."""
+"""Items: an image with its target, and what every transform must keep true of them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,15 +16,15 @@ _COLUMNS = ("labels", "difficult")  # a row for each box, like the boxes themsel
 class Operation(v2.Transform):
     """A ``v2.Transform``: `make_params` draws the random numbers, `transform` applies them.
 
-    Before torchvision 0.21 both names began with an underscore; the last two methods are for it.
+    Before torchvision 0.21 both names began with an underscore, hence the last two methods.
     """
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        """Random numbers for one item, given its picture and its boxes."""
+        """Draw the random numbers for one item, given its image and its boxes."""
         raise NotImplementedError
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        """The picture, or the boxes, changed."""
+        """Apply them to the image, or to the boxes."""
         raise NotImplementedError
 
     def _get_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
@@ -35,25 +35,25 @@ class Operation(v2.Transform):
 
 
 def size_of(flat_inputs: list[Any]) -> tuple[int, int]:
-    """(height, width) in pixels of the picture among a transform's inputs."""
+    """Return (height, width) in pixels of the image among a transform's inputs."""
     for inpt in flat_inputs:
         if isinstance(inpt, tv_tensors.Image):
             return tuple(inpt.shape[-2:])
-    raise TypeError("a tv_tensors.Image is due: give the transform an item of a dataset")
+    raise TypeError("expected a tv_tensors.Image; pass an item of a dataset")
 
 
 def boxes_of(flat_inputs: list[Any]) -> Tensor:
-    """The boxes ``[N, 4]``, xyxy in pixels, among a transform's inputs."""
+    """Return the boxes ``[N, 4]``, xyxy in pixels, among a transform's inputs."""
     for inpt in flat_inputs:
         if isinstance(inpt, tv_tensors.BoundingBoxes):
             if inpt.format != tv_tensors.BoundingBoxFormat.XYXY:
                 raise ValueError(f"boxes must be XYXY, not {inpt.format.value}")
             return inpt.as_subclass(Tensor)
-    raise TypeError('tv_tensors.BoundingBoxes are due: give them as target["boxes"]')
+    raise TypeError('expected tv_tensors.BoundingBoxes; pass them as target["boxes"]')
 
 
 def keep_boxes(target: dict, keep: Tensor) -> dict:
-    """The target with only the boxes where `keep`, ``[N]`` bool, and their labels and flags."""
+    """Return the target with only the boxes where `keep`, ``[N]`` bool, their labels and flags."""
     if keep.all():
         return target
     boxes = target["boxes"]

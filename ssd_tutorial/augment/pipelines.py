@@ -1,4 +1,4 @@
-"""The operations, put together: what a training and a test do to a picture."""
+"""The pipelines: what training does to an image, and what inference does."""
 
 from typing import Literal
 
@@ -11,13 +11,13 @@ from ssd_tutorial.augment.expand import Expand
 from ssd_tutorial.augment.items import Item, Transform, keep_boxes, refuse_impossible
 from ssd_tutorial.augment.resizing import RandomInterpolationResize
 
-_SMALLEST_PX = 3.0  # a sliver that a crop has left of an object teaches nothing
+_SMALLEST_PX = 3.0  # nothing can be learned from the sliver that a crop leaves of an object
 
 
 def resize(size: int) -> Transform:
-    """To ``size`` x ``size`` pixels, without keeping the aspect ratio: what SSD expects.
+    """Return a resize to ``size`` x ``size`` pixels that does not keep the aspect ratio, as in SSD.
 
-    Raises `ValueError` on an impossible box, as every transform here.
+    When called, it raises `ValueError` on an impossible box, as every transform here does.
     """
     return _OnItems(v2.Resize((size, size), antialias=True))
 
@@ -42,16 +42,16 @@ def training_transform(
         size: side of the result in pixels.
         horizontal_flip: flip half of the pictures, chosen at random, left to right.
         vertical_flip: flip half of the pictures upside down: for pictures without an up, such as
-            those of a microscope.
+            microscope images.
         crop: the policy of SSD's random crop, a name in `CROP_POLICIES`; "" for none.
-        crop_prob: probability that the crop is tried at all. Caffe's always is, and leaves the
-            picture whole in a seventh of the cases or more.
-        expand: largest ratio of `Expand`, used every second time; 0 for none.
+        crop_prob: probability that the crop is tried at all. Caffe always tries it, and leaves at
+            least a seventh of the pictures whole.
+        expand: largest ratio of `Expand`, applied to half of the pictures; 0 for none.
         distort: `PhotometricDistort`, with Caffe's settings.
         interpolation: ``"bilinear"``, or ``"random"`` for `RandomInterpolationResize`.
 
     Raises:
-        ValueError: a setting that makes no sense; when called, an impossible box.
+        ValueError: a setting out of range; when called, an impossible box.
     """
     if not 0 <= crop_prob <= 1:
         raise ValueError(f"crop_prob must be from 0 to 1, not {crop_prob}")
@@ -72,13 +72,13 @@ def training_transform(
 
 
 class _OnItems:
-    """A transform of whole items. A class, not a closure: loading processes get it pickled."""
+    """A transform of whole items: a class, not a closure, because loader processes unpickle it."""
 
     def __init__(self, transform: v2.Transform):
         self.transform = transform
 
     def __call__(self, item: Item) -> Item:
-        refuse_impossible(item[1])  # now: afterwards it would pass for a sliver
+        refuse_impossible(item[1])  # before the crop: afterwards it would look like a sliver
         image, target = self.transform(*item)
         boxes = target["boxes"].as_subclass(Tensor)
         return image, keep_boxes(target, ((boxes[:, 2:] - boxes[:, :2]) >= _SMALLEST_PX).all(dim=1))

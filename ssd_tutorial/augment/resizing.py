@@ -1,4 +1,4 @@
-"""Resizing to the network's square, each time by another interpolation."""
+"""Resize to the network's square, with an interpolation drawn at random."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,12 +13,12 @@ from ssd_tutorial.augment.items import Operation
 
 
 def _by_torch(mode: InterpolationMode) -> Callable:
-    """Without a wider filter when shrinking, as OpenCV's resize: fine detail becomes noise."""
+    """No wider filter when shrinking, as in OpenCV's resize: fine detail becomes noise."""
     return lambda image, size: F.resize(image, [size, size], mode, antialias=False)
 
 
 def _by_pillow(mode: InterpolationMode) -> Callable:
-    """What torch does not have for tensors. When shrinking, Pillow averages over what it skips."""
+    """For modes that torch lacks. When shrinking, Pillow averages over the pixels it would skip."""
 
     def resized(image: tv_tensors.Image, size: int) -> Tensor:
         return F.pil_to_tensor(F.resize(F.to_pil_image(image), [size, size], mode))
@@ -33,17 +33,17 @@ INTERPOLATIONS: dict[str, Callable[[tv_tensors.Image, int], Tensor]] = {
     "bicubic": _by_torch(InterpolationMode.BICUBIC),
     "lanczos": _by_pillow(InterpolationMode.LANCZOS),
 }
-"""Caffe's five, by name: a uint8 picture ``[3, H, W]`` and a side to uint8 ``[3, side, side]``."""
+"""Caffe's five, by name: uint8 ``[3, H, W]`` and a side give uint8 ``[3, side, side]``."""
 
 
 class RandomInterpolationResize(Operation):
-    """To `size` x `size` pixels, by an interpolation drawn for each picture (Caffe, ssd_pascal.py).
+    """Resize to `size` x `size` with an interpolation drawn per image (Caffe, ssd_pascal.py).
 
-    Another camera's sharpness, cheap. The aspect ratio is not kept: SSD sees stretched pictures.
+    Imitates cameras of different sharpness. The aspect ratio is not kept: images are stretched.
 
     Args:
         size: side of the result in pixels.
-        modes: names in `INTERPOLATIONS`, each as likely.
+        modes: names in `INTERPOLATIONS`, all equally likely.
     """
 
     def __init__(self, size: int, modes: tuple[str, ...] = tuple(INTERPOLATIONS)):
@@ -54,11 +54,11 @@ class RandomInterpolationResize(Operation):
         self.size, self.modes = size, tuple(modes)
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        """The interpolation's name."""
+        """Draw the name of the interpolation."""
         return {"mode": self.modes[int(torch.randint(len(self.modes), ()))]}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        """The picture, or the boxes, resized."""
+        """Resize the image, or the boxes."""
         if isinstance(inpt, tv_tensors.Image):
             return tv_tensors.wrap(INTERPOLATIONS[params["mode"]](inpt, self.size), like=inpt)
         return F.resize(inpt, [self.size, self.size], antialias=False)

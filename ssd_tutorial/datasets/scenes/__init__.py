@@ -7,7 +7,7 @@ What varies, and why a detector needs it:
 * **Shape.** Twelve classes, from a train four times as wide as high to a lighthouse three times
   as high as wide.
 * **Look-alikes.** All classes share one set of paints, some share an outline, and the background
-  carries plain shapes that are no objects.
+  has plain shapes that are not objects.
 * **Occlusion and truncation.** Objects hide one another and reach out of the picture. At least
   40 % of each stays in sight; one with less than 55 % in sight is marked ``difficult``, as in
   PASCAL VOC.
@@ -17,8 +17,6 @@ The box of an object is the tight box of the pixels of it that can be seen, as a
 ``tests/datasets/test_scenes.py`` holds the distribution in place: the numbers that the book
 reports on scenes mean something only while the scenes stay as hard as they are.
 """
-
-from __future__ import annotations
 
 import operator
 
@@ -49,7 +47,7 @@ def draw_scene(seed: int, index: int, size: int = 300) -> tuple[tv_tensors.Image
 
     Raises:
         ValueError: if ``seed`` or ``index`` is negative or ``size`` is under 64.
-        TypeError: if one of them is no integer.
+        TypeError: if one of them is not an integer.
     """
     scene = compose(seed, index, size)
     target = {

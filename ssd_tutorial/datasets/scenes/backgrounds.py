@@ -1,11 +1,9 @@
-"""What stands behind the objects: land, sea or a sheet of patterned paper, with a grain of its own.
+"""What lies behind the objects: land, sea or a sheet of patterned paper, with a grain of its own.
 
 Everything here is background to a detector. Some of it is there to be mistaken: clouds and
 bushes are round like tree crowns, hills are pointed like roofs and kites, loose discs, bars and
 triangles have the colours and the sizes of the objects and no parts.
 """
-
-from __future__ import annotations
 
 import math
 
@@ -59,7 +57,7 @@ def _cloud(pen: Drawing, rng: np.random.Generator, colour: Colour, x: float, y: 
 
 
 def _decoys(pen: Drawing, rng: np.random.Generator, colour: Colour) -> None:
-    """Up to five plain shapes that are no objects: discs, bars, triangles and lozenges."""
+    """Up to five plain shapes that are not objects: discs, bars, triangles and lozenges."""
     for _ in range(int(rng.integers(0, 6))):
         x, y, s = rng.uniform(0, 1), rng.uniform(0, 1), math.exp(rng.uniform(-3.8, -2.2))
         a = math.exp(rng.uniform(-0.7, 0.7))

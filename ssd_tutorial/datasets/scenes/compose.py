@@ -5,8 +5,6 @@ the same wherever and whenever it is drawn. Visibility is counted in pixels: a m
 says which object each pixel shows, and boxes are read off it.
 """
 
-from __future__ import annotations
-
 import math
 import operator
 from dataclasses import dataclass
@@ -107,7 +105,7 @@ class _Canvas:
         """Paint a fitted drawing at (x, y) with the given width and height, all in pixels.
 
         Returns False, and changes nothing, where the new object would be seen too little, or hide
-        too much of another one, or could not be told from what is behind it.
+        too much of another one, or could not be told apart from what is behind it.
         """
         size, factor, count = self.size, _SUPERSAMPLING, len(self.labels) + 1
         left, top = math.floor(x), math.floor(y)
@@ -190,7 +188,7 @@ def compose(seed: int, index: int, size: int = 300) -> Scene:
     background, horizon = draw_background(rng, size)
     canvas = _Canvas(background, size)
     wanted = int(rng.choice(MAX_OBJECTS, p=(0.14, 0.2, 0.2, 0.16, 0.12, 0.08, 0.06, 0.04))) + 1
-    # Large objects first: they are the far ground of the picture, small ones stand before them.
+    # Large objects first: they form the background, and small ones stand in front of them.
     for scale in sorted((_pick_scale(rng) for _ in range(wanted)), reverse=True):
         _place(canvas, rng, horizon, scale)
     while not canvas.labels:

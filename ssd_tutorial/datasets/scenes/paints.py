@@ -1,7 +1,5 @@
 """The paints of the scenes: a few colour helpers and the one palette that all classes share."""
 
-from __future__ import annotations
-
 import colorsys
 from typing import NamedTuple
 

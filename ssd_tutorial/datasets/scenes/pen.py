@@ -5,8 +5,6 @@ scaled as a list of points; pixels appear only when it is painted, so a boat 15 
 drawn as carefully as one 250 pixels wide, and the extent of what was drawn is known exactly.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 
@@ -72,7 +70,7 @@ class Drawing:
         )
         self.polygon(colour, curve.reshape(-1, 2))
 
-    def fitted(self, mirrored: bool = False, lean: float = 0.0) -> tuple[Drawing, float]:
+    def fitted(self, mirrored: bool = False, lean: float = 0.0) -> "tuple[Drawing, float]":
         """The drawing mirrored, leaned by ``lean`` degrees and moved into the unit square.
 
         Returns:

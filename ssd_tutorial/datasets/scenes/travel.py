@@ -1,10 +1,8 @@
 """Six things that go places: airplane, balloon, boat, car, kite, train.
 
 Each is a function ``(pen, random generator, paints)``; proportions, parts and colours are drawn
-anew each time. Car and train resemble each other on purpose, and so do the kite and a sail.
+at random each time. Car and train resemble each other on purpose, and so do the kite and a sail.
 """
-
-from __future__ import annotations
 
 import math
 

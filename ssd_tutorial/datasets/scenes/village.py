@@ -1,11 +1,9 @@
 """Six things of a village by the sea: cat, fish, house, lighthouse, mushroom, tree.
 
 Each is a function ``(pen, random generator, paints)``; proportions, parts and colours are drawn
-anew each time. A fish resembles an airplane on purpose, a mushroom a balloon or a round tree, and
-a lighthouse a cypress.
+at random each time. A fish resembles an airplane on purpose, a mushroom a balloon or a round tree,
+and a lighthouse a cypress.
 """
-
-from __future__ import annotations
 
 import math
 

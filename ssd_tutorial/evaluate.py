@@ -88,7 +88,7 @@ def voc_ap(
     if interpolation not in rules:
         raise ValueError(f"interpolation must be one of {list(rules)}, not {interpolation!r}")
     return _evaluate(
-        detections, ground_truths, classes, [iou_threshold], _voc_match, rules[interpolation], size
+        detections, ground_truths, classes, [iou_threshold], voc_match, rules[interpolation], size
     )
 
 
@@ -110,35 +110,46 @@ def coco_ap(
         ground_truths,
         classes,
         iou_thresholds,
-        _coco_match,
+        coco_match,
         _hundred_and_one_points,
         size,
         max_detections,
     )
 
 
-# How detections find ground truths. Both take, for one class in one image, the IoUs [D, G] with
-# detections sorted by falling score, which ground truths do not count [G], and T thresholds.
-# They return for each threshold and detection [T, D] the ground truth it is matched to, -1 for
-# none, -2 for a duplicate.
-_NONE, _DUPLICATE = -1, -2
+UNMATCHED, DUPLICATE = -1, -2
 
 
-def _voc_match(overlap: np.ndarray, ignored: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    matched = np.full((len(thresholds), len(overlap)), _NONE)
+def voc_match(overlap: np.ndarray, ignored: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """Match the detections of one class in one image with its ground truths, as VOC's kit does.
+
+    Args:
+        overlap: ``[D, G]`` IoUs, detections sorted by falling score.
+        ignored: ``[G]`` bool, the ground truths that do not count, such as difficult ones.
+        thresholds: ``[T]`` IoUs from which on a detection may be matched.
+
+    Returns:
+        ``[T, D]``: the index of the ground truth; `UNMATCHED`; or `DUPLICATE`, where a better
+        detection has taken it.
+    """
+    matched = np.full((len(thresholds), len(overlap)), UNMATCHED)
     if overlap.shape[1] == 0:
         return matched
     taken = np.zeros((len(thresholds), overlap.shape[1]), dtype=bool)
     for d, g in enumerate(overlap.argmax(axis=1)):
         hit = overlap[d, g] >= thresholds
-        matched[:, d] = np.where(hit, np.where(taken[:, g], _DUPLICATE, g), _NONE)
+        matched[:, d] = np.where(hit, np.where(taken[:, g], DUPLICATE, g), UNMATCHED)
         if not ignored[g]:  # a difficult object swallows any number of detections
             taken[:, g] |= hit
     return matched
 
 
-def _coco_match(overlap: np.ndarray, ignored: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    matched = np.full((len(thresholds), len(overlap)), _NONE)
+def coco_match(overlap: np.ndarray, ignored: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """Match as ``COCOeval`` does, with the arguments and the result of `voc_match`; no duplicates.
+
+    A detection takes the best ground truth that is free, and one that counts before an ignored one.
+    """
+    matched = np.full((len(thresholds), len(overlap)), UNMATCHED)
     if overlap.shape[1] == 0:
         return matched
     free = np.ones((len(thresholds), overlap.shape[1]), dtype=bool)
@@ -149,7 +160,7 @@ def _coco_match(overlap: np.ndarray, ignored: np.ndarray, thresholds: np.ndarray
         rank = np.where(fits, overlap[d] + 2.0 * ~ignored, -1.0)[:, ::-1]
         best = overlap.shape[1] - 1 - rank.argmax(axis=1)
         hit = fits[rows, best]
-        matched[:, d] = np.where(hit, best, _NONE)
+        matched[:, d] = np.where(hit, best, UNMATCHED)
         free[rows[hit], best[hit]] = False
     return matched
 
@@ -242,8 +253,8 @@ def _one_image(
         ignored = ignored | (true_area < low) | (true_area > high)
         outside = (found_area < low) | (found_area > high)
     matched = match(iou(boxes, true_boxes).numpy(), ignored, thresholds)  # [T, D]
-    to_ignored = np.append(ignored, [False, False])[matched]  # -1 and -2 point at the two False
-    counts = ~(to_ignored | ((matched == _NONE) & outside))
+    to_ignored = np.append(ignored, [False, False])[matched]  # UNMATCHED and DUPLICATE: not
+    counts = ~(to_ignored | ((matched == UNMATCHED) & outside))
     return _Image(scores[order], (matched >= 0) & ~to_ignored, counts, int((~ignored).sum()))
 
 

@@ -1,69 +1,72 @@
-"""What goes wrong: which detections are false, and why; which objects nobody found (chapter 16).
+"""Kinds of errors: which detections are false, and why; which objects are missed (chapter 16).
 
 AP says how good a detector is and not what to do next. For that, every detection above a score is
-put under one of five headings, in the manner of Hoiem et al. ("Diagnosing Error in Object
-Detectors", 2012) and of TIDE (Bolya et al., 2020):
+put under one heading. The names and bounds are those of TIDE (Bolya et al., "TIDE: A General
+Toolbox for Identifying Object Detection Errors", 2020), which follows Hoiem et al. (2012):
 
-* ``"right"``: it finds an object of its class that no better detection has found;
-* ``"duplicate"``: it overlaps such an object well enough, but a better detection was there first;
-* ``"wrong class"``: it fits an object of another class;
-* ``"badly placed"``: it touches an object of its class, but overlaps it too little;
-* ``"background"``: there is nothing of the kind.
+* ``"true positive"``: it finds an object of its class that no better detection has found;
+* ``"classification"``: it fits an object of another class;
+* ``"localization"``: it touches an object of its class, but overlaps it too little;
+* ``"both"``: it touches an object of another class, and overlaps it too little;
+* ``"duplicate"``: it fits an object of its class that a better detection has found;
+* ``"background"``: it touches no object.
+
+The first of these that holds counts. An object is ``"missed"`` if no detection of its class finds
+it; TIDE leaves out those that a classification or localization error is about.
 """
 
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ssd_tutorial.boxes import iou
 from ssd_tutorial.detect import Detections
-from ssd_tutorial.evaluate import GroundTruth
+from ssd_tutorial.evaluate import DUPLICATE, UNMATCHED, GroundTruth, voc_match
 
-KINDS = ("right", "duplicate", "wrong class", "badly placed", "background")
+KINDS = ("true positive", "classification", "localization", "both", "duplicate", "background")
 TOUCHES = 0.1
-"""An IoU under which two boxes have nothing to do with each other (TIDE's background threshold)."""
-_IGNORED = "ignored"
+"""The least IoU at which a box has to do with an object (TIDE's background threshold)."""
 
 
-class Judged(NamedTuple):
-    """The detections of one image, judged; and the objects that none of them found."""
+class DetectionErrors(NamedTuple):
+    """The detections of one image, each with its kind, and the objects that are missed."""
 
     found: Detections
-    """Those that were judged, best first: M of them."""
+    """The M detections that were classified, best first."""
     kinds: tuple[str, ...]
     """M entries of `KINDS`."""
     nearest: Tensor
-    """``[M]``: index of the object that the judgement is about, -1 for ``"background"``."""
+    """``[M]``: index of the object that the kind refers to, -1 for ``"background"``."""
     missed: Tensor
-    """Indices of the objects that count and were not found."""
+    """Indices of the missed objects; difficult ones are not among them."""
 
     def of(self, kind: str) -> Detections:
-        """Only the detections of one kind."""
+        """Return only the detections of one kind."""
         keep = torch.tensor([each == kind for each in self.kinds], dtype=torch.bool)
         return Detections(*(part[keep] for part in self.found))
 
 
-def judge(
+def classify_errors(
     detections: Sequence[Detections],
     ground_truths: Sequence[GroundTruth],
     *,
     score_threshold: float = 0.5,
     iou_threshold: float = 0.5,
-) -> list[Judged]:
-    """Say of every detection what it is, and of every image what was missed.
+) -> list[DetectionErrors]:
+    """Find the kind of every detection, and the missed objects of every image.
 
-    Detections take objects as in PASCAL VOC's evaluation: best score first, each the object of its
-    class that it overlaps most. One that lands on a difficult object is neither right nor wrong,
-    and left out.
+    Detections are matched as in PASCAL VOC's evaluation (`ssd_tutorial.evaluate.voc_match`). One
+    that fits a difficult object is neither true nor false, and left out.
 
     Args:
         detections: for each image what was found.
         ground_truths: for each image what there is, in the same order and unit.
-        score_threshold: judge detections with at least this score.
-        iou_threshold: the overlap from which on a box is in its place.
+        score_threshold: classify detections with at least this score.
+        iou_threshold: the IoU from which on a box fits an object.
 
     Raises:
         ValueError: lists of different length, or a threshold that is not in [0, 1].
@@ -76,79 +79,88 @@ def judge(
         if not 0 <= value <= 1:
             raise ValueError(f"the {name} threshold must be 0 to 1, not {value}")
     pairs = zip(detections, ground_truths, strict=True)
-    return [_judge(found.above(score_threshold), truth, iou_threshold) for found, truth in pairs]
+    return [_of_image(found.above(score_threshold), truth, iou_threshold) for found, truth in pairs]
 
 
-def count_kinds(judged: Sequence[Judged]) -> dict[str, int]:
-    """How many detections are of each of the `KINDS`, and how many objects were ``"missed"``."""
-    counts = Counter(kind for image in judged for kind in image.kinds)
-    missed = sum(len(image.missed) for image in judged)
+def count_errors(errors: Sequence[DetectionErrors]) -> dict[str, int]:
+    """Count the detections of each of the `KINDS`, and the ``"missed"`` objects."""
+    counts = Counter(kind for image in errors for kind in image.kinds)
+    missed = sum(len(image.missed) for image in errors)
     return {kind: counts[kind] for kind in KINDS} | {"missed": missed}
 
 
 def confusion(
-    judged: Sequence[Judged], ground_truths: Sequence[GroundTruth], num_classes: int
+    errors: Sequence[DetectionErrors], ground_truths: Sequence[GroundTruth], num_classes: int
 ) -> Tensor:
-    """Counts ``[num_classes + 1, num_classes + 1]``: what an object is (row), what it is called.
+    """Return the confusion matrix ``[num_classes + 1, num_classes + 1]``: true class, predicted.
 
-    Row and column 0 are the background: a missed object stands in column 0, a detection where
-    nothing is in row 0. Duplicates are not counted: their object is already there.
+    Row and column 0 are the background: a missed object counts in column 0, a detection that fits
+    no object in row 0. Duplicates are not counted: their object already is.
     """
     table = torch.zeros(num_classes + 1, num_classes + 1, dtype=torch.int64)
-    for image, truth in zip(judged, ground_truths, strict=True):
+    for image, truth in zip(errors, ground_truths, strict=True):
+        confused = set()
         rows = zip(image.kinds, image.found.labels.tolist(), image.nearest.tolist(), strict=True)
         for kind, label, nearest in rows:
-            if kind in ("right", "wrong class"):
+            if kind in ("true positive", "classification"):
                 table[truth.labels[nearest], label] += 1
+                confused.add(nearest)
             elif kind != "duplicate":
                 table[0, label] += 1
-        called = {
-            nearest
-            for kind, nearest in zip(image.kinds, image.nearest.tolist(), strict=True)
-            if kind == "wrong class"
-        }
         for index in image.missed.tolist():
-            if index not in called:
+            if index not in confused:
                 table[truth.labels[index], 0] += 1
     return table
 
 
-def _judge(found: Detections, truth: GroundTruth, threshold: float) -> Judged:
+def _of_image(found: Detections, truth: GroundTruth, threshold: float) -> DetectionErrors:
     order = found.scores.argsort(descending=True, stable=True).cpu()
     found = Detections(*(part.cpu()[order] for part in found))
     labels, difficult = truth.labels.cpu(), truth.difficult.cpu().bool()
     overlap = iou(found.boxes.double(), truth.boxes.cpu().double())  # [M, G]
-    taken: set[int] = set()
+    own = overlap.where(found.labels[:, None] == labels, -1.0)
+    matched = torch.full((len(overlap),), UNMATCHED)
+    for label in found.labels.unique():
+        rows, columns = found.labels == label, (labels == label).nonzero().flatten()
+        own_class = overlap[rows][:, columns].numpy()
+        ignored = difficult[columns].numpy()
+        (of_class,) = torch.from_numpy(voc_match(own_class, ignored, np.array([threshold])))
+        # as indices among all objects; -1 and -2 point at themselves
+        matched[rows] = torch.cat([columns, torch.tensor([DUPLICATE, UNMATCHED])])[of_class]
     kinds, nearest = [], []
-    for label, row in zip(found.labels.tolist(), overlap, strict=True):
-        kind, index = _kind(label, row, labels, threshold)
-        if index >= 0 and kind in ("right", "wrong class") and difficult[index]:
-            kind = _IGNORED
-        elif kind == "right":
-            kind = "duplicate" if index in taken else kind
-            taken.add(index)
-        kinds.append(kind)
+    for match, own_row, row in zip(matched.tolist(), own, overlap, strict=True):
+        kind, index = _kind(match, own_row, row, threshold)
+        fits = kind in ("true positive", "classification")
+        kinds.append("" if fits and difficult[index] else kind)
         nearest.append(index)
-    keep = torch.tensor([kind != _IGNORED for kind in kinds], dtype=torch.bool)
-    missed = [i for i in range(len(labels)) if i not in taken and not difficult[i]]
-    return Judged(
+    keep = torch.tensor([kind != "" for kind in kinds], dtype=torch.bool)
+    free = torch.isin(torch.arange(len(labels)), matched, invert=True)
+    return DetectionErrors(
         Detections(*(part[keep] for part in found)),
-        tuple(kind for kind in kinds if kind != _IGNORED),
+        tuple(filter(None, kinds)),
         torch.tensor(nearest, dtype=torch.int64)[keep],
-        torch.tensor(missed, dtype=torch.int64),
+        (free & ~difficult).nonzero().flatten(),
     )
 
 
-def _kind(label: int, overlap: Tensor, labels: Tensor, threshold: float) -> tuple[str, int]:
-    """The kind of one detection, before anything is taken, and the object that it is about."""
-    if not len(labels):
-        return "background", -1
-    own = overlap.where(labels == label, -1.0)
-    other = overlap.where(labels != label, -1.0)
-    if own.max() >= threshold:
-        return "right", int(own.argmax())
-    if other.max() >= threshold:
-        return "wrong class", int(other.argmax())
-    if own.max() >= TOUCHES:
-        return "badly placed", int(own.argmax())
+def _kind(match: int, own: Tensor, overlap: Tensor, threshold: float) -> tuple[str, int]:
+    """Return the kind of one detection and the object that it refers to.
+
+    Args:
+        match: its row of `voc_match`, as an index among all objects.
+        own: ``[G]`` IoUs with the objects of its class, -1 for the others.
+        overlap: ``[G]`` IoUs with all objects.
+    """
+    if match >= 0:
+        return "true positive", match
+    if match == DUPLICATE:
+        return "duplicate", int(own.argmax())
+    other = overlap.where(own < 0, -1.0)
+    for kind, ious, least in (
+        ("classification", other, threshold),
+        ("localization", own, TOUCHES),
+        ("both", other, TOUCHES),
+    ):
+        if len(ious) and ious.max() >= least:
+            return kind, int(ious.argmax())
     return "background", -1

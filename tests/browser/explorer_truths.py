@@ -139,9 +139,9 @@ def _mining():
 @truth("precision_recall")
 def _precision_recall():
     explorer = widgets.PrecisionRecallExplorer()
-    judged = explorer.judged()
-    shown = [kind for one in judged for kind in one.kinds]
-    right, missed = shown.count("right"), sum(len(one.missed) for one in judged)
+    errors = explorer.errors()
+    shown = [kind for one in errors for kind in one.kinds]
+    right, missed = shown.count("true positive"), sum(len(one.missed) for one in errors)
     so_far, whole = (explorer.evaluation(whole=whole).mean_ap for whole in (False, True))
     return [
         f"{len(shown)} boxes",

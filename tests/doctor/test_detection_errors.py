@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ssd_tutorial.detect import Detections
-from ssd_tutorial.doctor.detection_errors import KINDS, confusion, count_kinds, judge
+from ssd_tutorial.doctor.detection_errors import KINDS, classify_errors, confusion, count_errors
 from ssd_tutorial.evaluate import GroundTruth, voc_ap
 
 A, B = (0.0, 0.0, 0.4, 0.4), (0.5, 0.5, 0.9, 0.9)
@@ -35,39 +35,39 @@ TRUTH = truth((A, 1, False), (B, 2, False))
 @pytest.mark.parametrize(
     ("box", "label", "kind", "nearest"),
     [
-        (A, 1, "right", 0),
-        (NEAR_A, 1, "right", 0),
-        (A, 2, "wrong class", 0),
-        (HALF_A, 1, "badly placed", 0),
-        (HALF_A, 2, "background", -1),
+        (A, 1, "true positive", 0),
+        (NEAR_A, 1, "true positive", 0),
+        (A, 2, "classification", 0),
+        (HALF_A, 1, "localization", 0),
+        (HALF_A, 2, "both", 0),
         (FAR, 1, "background", -1),
     ],
 )
 def test_each_kind(box, label, kind, nearest):
-    (one,) = judge([found((box, 0.9, label))], [TRUTH])
+    (one,) = classify_errors([found((box, 0.9, label))], [TRUTH])
     assert one.kinds == (kind,)
     assert one.nearest.tolist() == [nearest]
-    assert one.missed.tolist() == ([1] if kind == "right" else [0, 1])
+    assert one.missed.tolist() == ([1] if kind == "true positive" else [0, 1])
     assert len(one.of(kind).scores) == 1
 
 
 def test_the_better_score_takes_the_object_and_the_other_is_a_duplicate():
-    (one,) = judge([found((A, 0.7, 1), (NEAR_A, 0.8, 1))], [TRUTH])
-    assert one.kinds == ("right", "duplicate")
+    (one,) = classify_errors([found((A, 0.7, 1), (NEAR_A, 0.8, 1))], [TRUTH])
+    assert one.kinds == ("true positive", "duplicate")
     assert one.found.scores.tolist() == pytest.approx([0.8, 0.7])
     assert one.missed.tolist() == [1]
 
 
-def test_scores_under_the_threshold_are_not_judged():
-    (one,) = judge([found((A, 0.5, 1), (B, 0.49, 2))], [TRUTH])
-    assert one.kinds == ("right",)
+def test_scores_under_the_threshold_are_not_classified():
+    (one,) = classify_errors([found((A, 0.5, 1), (B, 0.49, 2))], [TRUTH])
+    assert one.kinds == ("true positive",)
     assert one.missed.tolist() == [1]
 
 
 def test_difficult_objects_are_neither_found_nor_missed():
     hard = truth((A, 1, True), (B, 2, False))
-    (one,) = judge([found((A, 0.9, 1), (A, 0.8, 2), (B, 0.7, 2))], [hard])
-    assert one.kinds == ("right",)
+    (one,) = classify_errors([found((A, 0.9, 1), (A, 0.8, 2), (B, 0.7, 2))], [hard])
+    assert one.kinds == ("true positive",)
     assert one.nearest.tolist() == [1]
     assert one.missed.tolist() == []
 
@@ -76,7 +76,7 @@ def test_difficult_objects_are_neither_found_nor_missed():
 def test_nothing_found_and_nothing_there(detections, objects):
     rows = [(A, 0.9, 1)] * detections
     there = truth(*[(B, 2, False)] * objects)
-    (one,) = judge([found(*rows)], [there])
+    (one,) = classify_errors([found(*rows)], [there])
     assert one.kinds == ("background",) * detections
     assert len(one.missed) == objects
 
@@ -100,8 +100,8 @@ def test_right_ones_are_the_hits_of_the_evaluation():
         called = torch.randint(1, 4, (5,), generator=random)
         called = torch.cat([labels, labels[:2], called])
         detections.append(Detections(near, torch.rand(13, generator=random), called))
-    judged = judge(detections, truths, score_threshold=0.0)
-    counts = count_kinds(judged)
+    errors = classify_errors(detections, truths, score_threshold=0.0)
+    counts = count_errors(errors)
     curves = voc_ap(detections, truths, ("a", "b", "c")).curves.values()
     objects = sum(int((~t.difficult).sum()) for t in truths)
     hits = 0
@@ -109,23 +109,24 @@ def test_right_ones_are_the_hits_of_the_evaluation():
         label = "abc".index(name) + 1
         total = sum(int(((t.labels == label) & ~t.difficult).sum()) for t in truths)
         hits += round(curve.recall[-1] * total)
-    assert counts["right"] == hits > 100
+    assert counts["true positive"] == hits > 100
     assert counts["missed"] == objects - hits
     assert all(counts[kind] for kind in KINDS)
-    table = confusion(judged, truths, 3)
+    table = confusion(errors, truths, 3)
     assert table.diagonal()[1:].sum() == hits
-    assert table[0].sum() == counts["badly placed"] + counts["background"]
+    false = ("localization", "both", "background")
+    assert table[0].sum() == sum(counts[kind] for kind in false)
 
 
 def test_confusion_by_hand():
     detections = [found((A, 0.9, 2), (FAR, 0.8, 1)), found((B, 0.9, 2), (B, 0.8, 2))]
-    table = confusion(judge(detections, [TRUTH, TRUTH]), [TRUTH, TRUTH], 2)
+    table = confusion(classify_errors(detections, [TRUTH, TRUTH]), [TRUTH, TRUTH], 2)
     # Object A of the first image is called 2; B of the first and A of the second are missed.
     assert table.tolist() == [[0, 1, 0], [1, 0, 1], [1, 0, 1]]
 
 
 def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="detections of 0 images but ground truths of 1"):
-        judge([], [TRUTH])
+        classify_errors([], [TRUTH])
     with pytest.raises(ValueError, match="the score threshold must be 0 to 1, not 50"):
-        judge([found()], [TRUTH], score_threshold=50)
+        classify_errors([found()], [TRUTH], score_threshold=50)

@@ -8,7 +8,7 @@ import pytest
 import traitlets
 from ssd_book.explorers import PrecisionRecallExplorer, modules
 
-from ssd_tutorial.doctor.detection_errors import count_kinds
+from ssd_tutorial.doctor.detection_errors import count_errors
 from tests.explorers.test_modules import node
 
 ALL = "all classes"
@@ -26,8 +26,8 @@ STATES = [
 
 def counts(**state):
     """Hits, false boxes, missed objects."""
-    kinds = count_kinds(PrecisionRecallExplorer(**state).judged())
-    right, missed = kinds["right"], kinds["missed"]
+    kinds = count_errors(PrecisionRecallExplorer(**state).errors())
+    right, missed = kinds["true positive"], kinds["missed"]
     return right, sum(kinds.values()) - right - missed, missed
 
 

@@ -12,10 +12,10 @@ from ssd_tutorial.detect import Detections
 from ssd_tutorial.evaluate import (
     GroundTruth,
     _area_under,
-    _coco_match,
     _eleven_points,
-    _voc_match,
+    coco_match,
     voc_ap,
+    voc_match,
 )
 
 # The chapter's five detections and four objects: picture, box; detections by falling score.
@@ -124,14 +124,14 @@ def too_little_less(hits) -> str | None:
 def coco_verdicts(overlap: Tensor, threshold: float) -> list[bool]:
     """What exercise 14.4 asks for, by the package."""
     nothing_difficult = np.zeros(overlap.shape[1], dtype=bool)
-    matched = _coco_match(overlap.numpy(), nothing_difficult, np.array([threshold]))
+    matched = coco_match(overlap.numpy(), nothing_difficult, np.array([threshold]))
     return (matched[0] >= 0).tolist()
 
 
 def voc_verdicts(overlap: Tensor, threshold: float) -> list[bool]:
     """The mistake of keeping to VOC's rule."""
     nothing_difficult = np.zeros(overlap.shape[1], dtype=bool)
-    matched = _voc_match(overlap.numpy(), nothing_difficult, np.array([threshold]))
+    matched = voc_match(overlap.numpy(), nothing_difficult, np.array([threshold]))
     return (matched[0] >= 0).tolist()
 
 

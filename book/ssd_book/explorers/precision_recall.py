@@ -13,7 +13,7 @@ from ssd_book.explorers.traits import Number
 from ssd_tutorial.datasets import open_dataset
 from ssd_tutorial.deploy.inference import detect_dataset
 from ssd_tutorial.detect import Detections
-from ssd_tutorial.doctor.detection_errors import Judged, judge
+from ssd_tutorial.doctor.detection_errors import DetectionErrors, classify_errors
 from ssd_tutorial.evaluate import Evaluation, GroundTruth, voc_ap
 from ssd_tutorial.figures import plots
 
@@ -74,13 +74,13 @@ class PrecisionRecallExplorer(Explorer, module="precision_recall"):
         names = self.classes if self.group == ALL else [self.group]
         return voc_ap(kept, truths, names, iou_threshold=self.iou_threshold, interpolation=rule)
 
-    def judged(self) -> list[Judged]:
+    def errors(self) -> list[DetectionErrors]:
         """What each detection of the group is, scene by scene, and what is missed."""
         thresholds = {
             "score_threshold": self.score_threshold,
             "iou_threshold": self.iou_threshold,
         }
-        return judge(*self._chosen(), **thresholds)
+        return classify_errors(*self._chosen(), **thresholds)
 
     def _chosen(self) -> tuple[list[Detections], list[GroundTruth]]:
         """Detections and objects of the group, a scene each; a single class has label 1."""
@@ -110,8 +110,8 @@ class PrecisionRecallExplorer(Explorer, module="precision_recall"):
         strip, axes = figure.subplots(1, 2)
         plots.show_image(strip, _strip(), fade=0.25)
         blue, orange = plots.map_look(0).color, plots.map_look(1).color
-        for scene, (one, truth) in enumerate(zip(self.judged(), self._chosen()[1], strict=True)):
-            right = torch.tensor([kind == "right" for kind in one.kinds], dtype=torch.bool)
+        for scene, (one, truth) in enumerate(zip(self.errors(), self._chosen()[1], strict=True)):
+            right = torch.tensor([kind == "true positive" for kind in one.kinds], dtype=torch.bool)
             boxes = _in_strip(one.found.boxes, scene)
             plots.draw_boxes(strip, boxes[right], color=blue)
             plots.draw_boxes(strip, boxes[~right], color=orange, line="--")

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ssd_tutorial.boxes import VARIANCES, decode, iou
 
-_BLOCK = 16  # boxes whose overlaps `nms` computes at a time
+_BLOCK = 16  # boxes whose overlaps `_nms_blocked` computes at a time
 
 
 class Detections(NamedTuple):
@@ -21,13 +21,13 @@ class Detections(NamedTuple):
     """``[N]``, from 1."""
 
     def above(self, score: float) -> "Detections":
-        """Only those with at least this score."""
+        """Return only those with at least this score."""
         keep = self.scores >= score
         return Detections(self.boxes[keep], self.scores[keep], self.labels[keep])
 
 
 def nms(boxes_xyxy: Tensor, valid: Tensor, iou_threshold: float = 0.45) -> Tensor:
-    """Greedy non-maximum suppression, on many lists of boxes at once.
+    """Suppress duplicates: greedy non-maximum suppression, on many lists of boxes at once.
 
     A box survives if no *surviving* box with a better score overlaps it by more than the threshold.
 
@@ -37,20 +37,35 @@ def nms(boxes_xyxy: Tensor, valid: Tensor, iou_threshold: float = 0.45) -> Tenso
 
     Returns:
         ``[..., N]``, True for a survivor.
+
+    Source: ``ApplyNMSFast`` in Caffe's ``bbox_util.cpp``.
     """
+    overlaps = iou(boxes_xyxy, boxes_xyxy) > iou_threshold  # [..., N, N]
+    survives = valid.clone()
+    for i in range(valid.shape[-1]):
+        suppressed = overlaps[..., i, i + 1 :] & survives[..., i, None]
+        survives[..., i + 1 :] &= ~suppressed
+    return survives
+
+
+# Why not torchvision.ops.batched_nms: it takes one image, and keeps the classes of few boxes apart
+# by shifting them by multiples of the largest coordinate, which costs digits of float32.
+# Why not `nms`: 8 images x 20 classes x 400 boxes take 422 ms on one core, batched_nms in a loop
+# over the images 111 ms, and this 81 ms.
+def _nms_blocked(boxes_xyxy: Tensor, valid: Tensor, iou_threshold: float) -> Tensor:
+    """Return what `nms` returns, by blocks of boxes; lists that are at their end are left out."""
     lists = valid.shape[:-1].numel()
     boxes, survives = boxes_xyxy.reshape(lists, -1, 4), valid.reshape(lists, -1)
     lengths = survives.sum(dim=1)
     order = lengths.argsort(descending=True)  # so that the lists with boxes left are a slice
     boxes, survives = boxes[order], survives[order]
     for start in range(0, boxes.shape[1], _BLOCK):
-        open_ = int((lengths > start).sum())
-        # [open, <= 16, n - start]: a block's IoUs stay in the cache, those of all pairs would not
-        beats = iou(boxes[:open_, start : start + _BLOCK], boxes[:open_, start:]) > iou_threshold
-        for i in range(beats.shape[1]):
-            rest = start + i + 1
-            beaten = beats[:, i, i + 1 :] & survives[:open_, rest - 1, None]
-            survives[:open_, rest:] &= ~beaten
+        count = int((lengths > start).sum())
+        # [count, <= 16, N - start]: a block's IoUs stay in the cache, those of all pairs would not
+        overlaps = iou(boxes[:count, start : start + _BLOCK], boxes[:count, start:]) > iou_threshold
+        for i in range(overlaps.shape[1]):
+            suppressed = overlaps[:, i, i + 1 :] & survives[:count, start + i, None]
+            survives[:count, start + i + 1 :] &= ~suppressed
     return survives[order.argsort()].view_as(valid)
 
 
@@ -65,16 +80,16 @@ def postprocess(
     detections_per_image: int = 200,
     variances=VARIANCES,
 ) -> list[Detections]:
-    """Turn the network's output into detections, one `Detections` an image.
+    """Turn the network's output into detections, one `Detections` per image.
 
     Per class: scores above the threshold, the best `candidates_per_class` of them, `nms`. Then the
-    best `detections_per_image` of all classes. Boxes are cut at the image's border. The defaults
+    best `detections_per_image` of all classes. Boxes are clipped to the image. The defaults
     are those of the paper (section 3.7) and of ``ssd_pascal.py``.
 
     Args:
         logits: ``[B, P, C]`` before softmax, background first.
         offsets: ``[B, P, 4]``.
-        priors_cxcywh: ``[P, 4]``.
+        priors_cxcywh: ``[P, 4]``, in fractions of the image, as are the boxes of the result.
 
     Raises:
         ValueError: shapes that do not fit together.
@@ -82,8 +97,8 @@ def postprocess(
     batch, num_priors, _ = logits.shape
     if offsets.shape != (batch, num_priors, 4) or priors_cxcywh.shape != (num_priors, 4):
         raise ValueError(
-            f"logits {list(logits.shape)} want offsets [{batch}, {num_priors}, 4] and priors"
-            f" [{num_priors}, 4], not {list(offsets.shape)} and {list(priors_cxcywh.shape)}"
+            f"expected offsets [{batch}, {num_priors}, 4] and priors [{num_priors}, 4] for logits"
+            f" {list(logits.shape)}, not {list(offsets.shape)} and {list(priors_cxcywh.shape)}"
         )
     # Where the best class is far behind the background, no score can pass: p <= exp(lead). Most
     # priors drop out here, before the softmax.
@@ -99,7 +114,7 @@ def postprocess(
     k = min(candidates_per_class, int(passing.max()))
     scores, place = scores.topk(k, dim=2)  # [B, C - 1, k], sorted
     candidates = boxes[image[..., None], place]  # [B, C - 1, k, 4]
-    keep = nms(candidates, scores > score_threshold, iou_threshold)
+    keep = _nms_blocked(candidates, scores > score_threshold, iou_threshold)
     image, label, _ = keep.nonzero(as_tuple=True)
     found = Detections(candidates[keep], scores[keep], label + 1)
     best = found.scores.argsort(descending=True, stable=True)

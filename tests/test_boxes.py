@@ -122,9 +122,12 @@ def test_iou_falls_as_a_box_moves_away(box, moves):
 
 
 def test_iou_of_boxes_without_area_is_0_and_its_gradient_finite():
-    point = torch.tensor([[0.5, 0.5, 0.5, 0.5]], requires_grad=True)
-    got = iou(point, torch.tensor([[0.5, 0.5, 0.5, 0.5], [0, 0, 1, 1]]))
-    assert got.tolist() == [[0, 0]]
+    """A point and a line, each with itself, the other and the whole image."""
+    flat = torch.tensor([[0.5, 0.5, 0.5, 0.5], [0.2, 0.5, 0.6, 0.5]], requires_grad=True)
+    got = iou(flat, torch.tensor([*flat.tolist(), [0, 0, 1, 1]]))
+    assert got.tolist() == [[0, 0, 0]] * 2
+    got.sum().backward()
+    assert flat.grad.isfinite().all()
 
 
 @pytest.mark.parametrize("side", [1e-3, 1e-6, 1e-9, 1e-18])

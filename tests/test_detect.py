@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torchvision.ops import nms as torchvision_nms
 
 from ssd_tutorial.boxes import decode, encode, iou
-from ssd_tutorial.detect import Detections, nms, postprocess
+from ssd_tutorial.detect import Detections, _nms_blocked, nms, postprocess
 from ssd_tutorial.presets import get_preset
 from ssd_tutorial.priors import make_priors
 from tests.parity import reference
@@ -62,6 +62,7 @@ def slow_postprocess(logits, offsets, score, overlap, candidates, most):
 
 # --- suppression ---------------------------------------------------------------------------------
 
+both = pytest.mark.parametrize("suppress", [nms, _nms_blocked])
 grid = st.integers(0, 6)
 grid_boxes = st.lists(st.tuples(grid, grid, grid, grid), max_size=50).map(
     lambda rows: torch.tensor(
@@ -70,58 +71,66 @@ grid_boxes = st.lists(st.tuples(grid, grid, grid, grid), max_size=50).map(
 )
 
 
+@both
 @given(grid_boxes, st.sampled_from([0.0, 0.25, 0.45, 0.5, 0.9]))
-def test_nms_equals_a_loop(boxes, threshold):
-    got = nms(boxes, torch.ones(len(boxes), dtype=torch.bool), threshold)
+def test_nms_equals_a_loop(suppress, boxes, threshold):
+    got = suppress(boxes, torch.ones(len(boxes), dtype=torch.bool), threshold)
     assert got.tolist() == slow_nms(boxes, threshold)
 
 
+@both
 @given(grid_boxes)
-def test_nms_what_survives_is_apart_and_what_is_gone_had_a_better_neighbour(boxes):
-    got = nms(boxes, torch.ones(len(boxes), dtype=torch.bool))
+def test_nms_what_survives_is_apart_and_what_is_gone_had_a_better_neighbour(suppress, boxes):
+    got = suppress(boxes, torch.ones(len(boxes), dtype=torch.bool), 0.45)
     overlap = iou(boxes, boxes).triu(1) > 0.45  # [better, worse]
     assert not overlap[got][:, got].any()
     assert overlap[got][:, ~got].any(0).all()
-    again = nms(boxes[got], torch.ones(int(got.sum()), dtype=torch.bool))
+    again = suppress(boxes[got], torch.ones(int(got.sum()), dtype=torch.bool), 0.45)
     assert again.all()
 
 
-def test_nms_equals_torchvisions():
+@both
+def test_nms_equals_torchvisions(suppress):
     boxes = torch.rand(4, 300, 2, 2).sort(2).values.flatten(2)
-    got = nms(boxes, torch.ones(4, 300, dtype=torch.bool), 0.45)
+    got = suppress(boxes, torch.ones(4, 300, dtype=torch.bool), 0.45)
     scores = torch.linspace(1, 0.1, 300)
     for mine, b in zip(got, boxes, strict=True):
         assert mine.nonzero().flatten().tolist() == torchvision_nms(b, scores, 0.45).tolist()
 
 
-def test_nms_a_chain():
+@both
+def test_nms_a_chain(suppress):
     """B falls to A; C overlaps B but not A, and lives, because B is gone already."""
     a, b, c = [0.0, 0, 4, 4], [1.0, 0, 5, 4], [2.0, 0, 6, 4]
     boxes = torch.tensor([a, b, c])
-    assert nms(boxes, torch.ones(3, dtype=torch.bool), 0.45).tolist() == [True, False, True]
-    assert nms(boxes[[1, 0, 2]], torch.ones(3, dtype=torch.bool)).tolist() == [True, False, False]
+    assert suppress(boxes, torch.ones(3, dtype=torch.bool), 0.45).tolist() == [True, False, True]
+    swapped = suppress(boxes[[1, 0, 2]], torch.ones(3, dtype=torch.bool), 0.45)
+    assert swapped.tolist() == [True, False, False]
 
 
-def test_nms_at_the_threshold_both_live():
+@both
+def test_nms_at_the_threshold_both_live(suppress):
     boxes = torch.tensor([[0.0, 0, 2, 2], [0, 0, 1, 2]])
-    assert nms(boxes, torch.ones(2, dtype=torch.bool), 0.5).all()
-    assert nms(boxes, torch.ones(2, dtype=torch.bool), 0.499).tolist() == [True, False]
+    assert suppress(boxes, torch.ones(2, dtype=torch.bool), 0.5).all()
+    assert suppress(boxes, torch.ones(2, dtype=torch.bool), 0.499).tolist() == [True, False]
 
 
-def test_nms_padding_neither_survives_nor_suppresses():
+@both
+def test_nms_padding_neither_survives_nor_suppresses(suppress):
     boxes = torch.tensor([[[0.0, 0, 2, 2]] * 3, [[0.0, 0, 2, 2], [5, 5, 6, 6], [0, 0, 2, 2]]])
     valid = torch.tensor([[True, False, False], [True, True, False]])
     before = valid.clone()
-    assert nms(boxes, valid).tolist() == before.tolist()
+    assert suppress(boxes, valid, 0.45).tolist() == before.tolist()
     assert torch.equal(valid, before)
 
 
-def test_nms_lists_of_any_length_do_not_see_each_other():
+@both
+def test_nms_lists_of_any_length_do_not_see_each_other(suppress):
     """From none to all of 70 places taken, in no order: each list as if it were alone."""
     boxes = torch.rand(3, 4, 70, 2, 2).sort(3).values.flatten(3)
     lengths = torch.tensor([[3, 70, 0, 17], [16, 33, 1, 32], [70, 5, 64, 48]])
     valid = torch.arange(70) < lengths[..., None]
-    got = nms(boxes, valid, 0.3)
+    got = suppress(boxes, valid, 0.3)
     assert got.shape == (3, 4, 70)
     for i in range(3):
         for j in range(4):
@@ -130,9 +139,11 @@ def test_nms_lists_of_any_length_do_not_see_each_other():
             assert not got[i, j, n:].any()
 
 
-def test_nms_of_nothing():
-    assert nms(torch.zeros(0, 4), torch.zeros(0, dtype=torch.bool)).shape == (0,)
-    assert nms(torch.zeros(5, 0, 4), torch.zeros(5, 0, dtype=torch.bool)).shape == (5, 0)
+@both
+def test_nms_of_nothing(suppress):
+    nothing = torch.zeros(5, 0, dtype=torch.bool)
+    assert suppress(torch.zeros(5, 0, 4), nothing, 0.45).shape == (5, 0)
+    assert suppress(torch.zeros(0, 4), nothing[0], 0.45).shape == (0,)
 
 
 # --- post-processing -----------------------------------------------------------------------------
@@ -311,5 +322,7 @@ def test_above_keeps_scores_from_the_given_one_on():
     [((2, 8731, 4), (8732, 4)), ((2, 8732, 4), (8731, 4)), ((1, 8732, 4), (8732, 4))],
 )
 def test_shapes_that_do_not_fit(offsets, priors):
-    with pytest.raises(ValueError, match=r"logits \[2, 8732, 6\] want offsets \[2, 8732, 4\]"):
+    with pytest.raises(
+        ValueError, match=r"expected offsets \[2, 8732, 4\].* for logits \[2, 8732, 6\]"
+    ):
         postprocess(outputs()[0], torch.zeros(offsets), torch.ones(priors))

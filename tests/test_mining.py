@@ -1,11 +1,11 @@
-"""Hard negative mining: how many, which ones, and none twice."""
+"""Mining: how many negatives, which ones, and none twice; the two alternatives beside it."""
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ssd_tutorial.mining import hard_negatives
+from ssd_tutorial.mining import all_negatives, hard_negatives, random_negatives
 
 
 @st.composite
@@ -96,3 +96,44 @@ def test_other_precisions(dtype):
     losses = torch.tensor([[9.0, 1, 5, 2, 4, 3]], dtype=dtype)
     assert hard_negatives(losses, positive).tolist() == [[False, False, True, False, True, True]]
     assert torch.equal(losses, torch.tensor([[9.0, 1, 5, 2, 4, 3]], dtype=dtype))
+
+
+# --- the alternatives -----------------------------------------------------------------------------
+
+
+@given(batches(), st.sampled_from([0, 0.5, 1, 3, 100]))
+def test_random_ones_are_negatives_and_as_many(batch, ratio):
+    losses, positive = batch
+    chosen = random_negatives(losses, positive, ratio)
+    assert chosen.dtype == torch.bool
+    assert not (chosen & positive).any()
+    assert torch.equal(chosen.sum(1), hard_negatives(losses, positive, ratio).sum(1))
+
+
+def test_every_negative_has_the_same_chance_whatever_its_loss():
+    """3 of 9, drawn 4000 times: a third each, within five standard deviations of 0.0075."""
+    torch.manual_seed(0)
+    positive = torch.zeros(4000, 10, dtype=torch.bool)
+    positive[:, 4] = True
+    losses = torch.arange(10.0).expand(4000, 10)
+    share = random_negatives(losses, positive).float().mean(0)
+    assert share[4] == 0
+    assert (share[~positive[0]] - 1 / 3).abs().max() < 5 * 0.0075
+
+
+def test_random_ones_differ_from_draw_to_draw_and_repeat_with_the_seed():
+    losses, positive = torch.rand(1, 1000), torch.zeros(1, 1000, dtype=torch.bool)
+    positive[0, :50] = True
+    torch.manual_seed(1)
+    first, second = (random_negatives(losses, positive) for _ in range(2))
+    assert not torch.equal(first, second)
+    torch.manual_seed(1)
+    assert torch.equal(random_negatives(losses, positive), first)
+
+
+@given(batches(), st.sampled_from([0, 3]))
+def test_all_negatives_are_all_that_are_not_positive(batch, ratio):
+    losses, positive = batch
+    chosen = all_negatives(losses, positive, ratio)
+    assert chosen.dtype == torch.bool
+    assert torch.equal(chosen, positive.logical_not())

@@ -189,6 +189,15 @@ def test_scores_start_near_uniform(slim):
     assert all((head.bias == 0).all() for head in (*slim.class_heads, *slim.offset_heads))
 
 
+def test_heads_start_with_xaviers_uniform_weights(slim):
+    """Between -a and a, with a = sqrt(6 / (inputs + outputs)), and a mean square of a^2 / 3."""
+    for head in (*slim.class_heads, *slim.offset_heads):
+        inputs, outputs = 9 * head.in_channels, 9 * head.out_channels
+        bound = (6 / (inputs + outputs)) ** 0.5
+        assert 0.99 * bound < head.weight.abs().max() <= bound
+        assert head.weight.square().mean().item() == pytest.approx(bound**2 / 3, rel=0.05)
+
+
 @pytest.mark.parametrize(
     "shape", [(3, 300, 300), (1, 1, 300, 300), (1, 3, 512, 512), (1, 300, 300, 3), (1, 3, 300, 200)]
 )

@@ -101,6 +101,17 @@ def test_a_bad_box_is_named_with_its_image_and_rule(index, row, rule):
         second_image(boxes=with_box(index, row))
 
 
+@pytest.mark.parametrize("side", range(4))
+def test_a_thousandth_outside_the_image_is_rounding_and_more_is_not(side):
+    out = -1 if side < 2 else 1
+    row = [0.0, 0.0, 1.0, 1.0]
+    row[side] += out * 0.9e-3
+    assert second_image(boxes=with_box(1, row)).boxes[1, 1].tolist() == pytest.approx(row)
+    row[side] += out * 0.2e-3
+    with pytest.raises(ValueError, match=r"image 1, box 1 .*\[0, 1\]: divide pixels"):
+        second_image(boxes=with_box(1, row))
+
+
 def test_the_message_shows_the_numbers():
     with pytest.raises(ValueError, match=r"\[30, 40, 120, 150\.5\]"):
         second_image(boxes=with_box(1, [30.0, 40.0, 120.0, 150.5]))

@@ -1,14 +1,12 @@
 """How far a file in ONNX is from the detector in torch that it was made of."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ssd_tutorial.deploy.graphs import decoded
-from ssd_tutorial.deploy.inference import OnnxNetwork
 from ssd_tutorial.detect import Detections, postprocess
 from ssd_tutorial.network import SSD
 from ssd_tutorial.weights.file import Detector
@@ -46,20 +44,18 @@ class Agreement(NamedTuple):
 
 
 @torch.inference_mode()
-def measure_agreement(
-    detector: Detector, path: str | Path, batches: Iterable[Tensor]
-) -> Agreement | None:
-    """Compare an exported file with the detector that it came from; None without a batch.
+def measure_agreement(detector: Detector, onnx: nn.Module, batches: Iterable[Tensor]) -> Agreement:
+    """Compare an exported file with the detector that it came from.
 
     With the post-processing inside, differences are those of detections that both have.
 
     Args:
-        batches: uint8 ``[B, 3, S, S]`` each. The detector is in evaluation mode, as loaded.
+        detector: in evaluation mode, as loaded.
+        onnx: the file, an `OnnxNetwork`.
+        batches: uint8 ``[B, 3, S, S]`` each; one at least.
     """
-    network, onnx = detector.network, None
-    rows = []
+    network, rows = detector.network, []
     for images in batches:
-        onnx = onnx or OnnxNetwork(path)
         logits, offsets = network(images.to(network.priors.device))
         if onnx.limits is None:
             rows.append(_compare_raw(network, (logits, offsets), onnx(images)))
@@ -68,8 +64,6 @@ def measure_agreement(
             expected = postprocess(logits, offsets, network.priors, **limits)
             for one, other in zip(expected, onnx.detections(images), strict=True):
                 rows.append(_compare_detections(one, other))
-    if not rows:
-        return None
     score, box, same, of = zip(*rows, strict=True)
     return Agreement(max(score), max(box), sum(same), sum(of))
 

@@ -4,32 +4,26 @@
 computed by onnxruntime, which is asked for when it is needed and not before.
 """
 
-import json
 import logging
-import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.v2 import functional as F
 
 from ssd_tutorial._progress import progress_bar
 from ssd_tutorial.datasets import SkipUnreadable
+from ssd_tutorial.deploy.onnx_file import OnnxNetwork
 from ssd_tutorial.detect import Detections, postprocess
 from ssd_tutorial.evaluate import GroundTruth
 from ssd_tutorial.network import SSD
-from ssd_tutorial.presets import get_model, get_preset
-from ssd_tutorial.priors import make_priors
 from ssd_tutorial.weights.file import Detector, load_weights
 from ssd_tutorial.weights.pretrained import load_coco
 
 _log = logging.getLogger(__name__)
-
-ONNX_FORMAT = "1"
-"""Version of the metadata that `ssd_tutorial.deploy.onnx_file` writes and `OnnxNetwork` reads."""
 
 
 def load_detector(weights: str | Path) -> Detector:
@@ -53,118 +47,6 @@ def load_detector(weights: str | Path) -> Detector:
         return load_weights(weights)
     network = OnnxNetwork(weights)
     return Detector(network, network.classes, network.metadata)
-
-
-class OnnxNetwork(nn.Module):
-    """A detector in a file of `deploy.onnx_file.export_onnx`, with the interface of `SSD`.
-
-
-    Its buffer ``priors``, ``[P, 4]`` cxcywh, says by its place where onnxruntime computes.
-    ``limits`` is None, or, of a file with the post-processing inside, the arguments of
-    `ssd_tutorial.detect.postprocess` that are fixed there.
-
-    Raises as `load_detector`.
-    """
-
-    def __init__(self, path: str | Path):
-        super().__init__()
-        self.path = Path(path)
-        if not self.path.is_file():
-            raise FileNotFoundError(f"there is no ONNX file at {path}")
-        self._sessions: dict[str, object] = {}
-        metadata = self._session("cpu").get_modelmeta().custom_metadata_map
-        if metadata.get("ssd_tutorial.format") != ONNX_FORMAT:
-            raise ValueError(
-                f"{path} was not written by this version's export: its metadata has"
-                f" ssd_tutorial.format {metadata.get('ssd_tutorial.format')}, not {ONNX_FORMAT}"
-            )
-        try:
-            self.config = get_model(metadata["model"]).with_priors(get_preset(metadata["priors"]))
-            self.classes = tuple(json.loads(metadata["classes"]))
-            self.metadata = json.loads(metadata["facts"])
-            self.limits: dict | None = json.loads(metadata["limits"])
-        except (KeyError, ValueError) as error:
-            words = error.args[0]
-            raise ValueError(f"{path} has metadata that cannot be used: {words}") from error
-        self.num_classes, self.image_size = len(self.classes) + 1, self.config.priors.image_size
-        self.register_buffer("priors", make_priors(self.config.priors), persistent=False)
-
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Scores ``[B, P, C]`` before softmax and offsets ``[B, P, 4]``, as of `SSD`.
-
-        Args:
-            images: uint8 ``[B, 3, S, S]`` RGB; S is ``image_size``.
-
-        Raises:
-            ValueError: another shape or type, or the file has the post-processing inside.
-        """
-        if self.limits is not None:
-            raise ValueError(f"{self.path} gives detections, no scores of priors: use detect")
-        logits, offsets, _ = self._run(images)
-        return logits, offsets
-
-    def detections(self, images: Tensor, **limits) -> list[Detections]:
-        """What a file with the post-processing inside finds, boxes in fractions of the image.
-
-        Raises `ValueError` for limits that would need what the file has already thrown away.
-        """
-        fixed = self.limits or {}
-        least = limits.pop("score_threshold", fixed["score_threshold"])
-        other = {name: value for name, value in limits.items() if fixed.get(name) != value}
-        if other or least < fixed["score_threshold"]:
-            raise ValueError(
-                f"{self.path} has its post-processing inside, with {fixed}: here only the score"
-                " threshold can be raised; export again with other limits, or without"
-                " --postprocessing"
-            )
-        boxes, scores, labels, image = self._run(images)
-        keep = scores > least
-        found = Detections(boxes[keep], scores[keep], labels[keep])
-        counts = torch.bincount(image[keep], minlength=len(images)).tolist()
-        return [Detections(*one) for one in zip(*(x.split(counts) for x in found), strict=True)]
-
-    def _run(self, images: Tensor) -> list[Tensor]:
-        size, device = self.image_size, self.priors.device
-        if images.ndim != 4 or images.shape[1:] != (3, size, size) or images.dtype != torch.uint8:
-            raise ValueError(
-                f"images must be uint8 [B, 3, {size}, {size}], not"
-                f" {str(images.dtype).removeprefix('torch.')} {list(images.shape)}"
-            )
-        out = self._session(device.type).run(None, {"images": images.cpu().numpy()})
-        return [torch.from_numpy(array).to(device) for array in out]
-
-    def _session(self, device: str):
-        """The file, opened by onnxruntime for this kind of device."""
-        if device not in self._sessions:
-            self._sessions[device] = _open_session(self.path, device)
-        return self._sessions[device]
-
-
-def _open_session(path: Path, device: str):
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise ImportError(
-            f"{path} needs onnxruntime, which is not installed: pip install onnxruntime"
-        ) from error
-    providers = ["CPUExecutionProvider"]
-    if device == "cuda":
-        providers.insert(0, "CUDAExecutionProvider")
-        if providers[0] not in onnxruntime.get_available_providers():
-            warnings.warn(
-                "this onnxruntime computes on the processor only: for the GPU, install"
-                " onnxruntime-gpu in its place",
-                stacklevel=2,
-            )
-            providers = providers[1:]
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    options.log_severity_level = 3  # errors only; they are raised as well
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=providers)
-    except Exception as error:  # onnxruntime's errors have no common class of their own
-        first = str(error).strip().splitlines()[0]
-        raise ValueError(f"{path} is no ONNX file that onnxruntime can open: {first}") from error
 
 
 @torch.inference_mode()

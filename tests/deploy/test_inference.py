@@ -11,15 +11,14 @@ from torchvision import tv_tensors
 
 from ssd_tutorial.boxes import cxcywh_to_xyxy
 from ssd_tutorial.datasets import Scenes
-from ssd_tutorial.deploy import inference
+from ssd_tutorial.deploy import inference, onnx_file
 from ssd_tutorial.deploy.inference import (
-    OnnxNetwork,
     detect,
     detect_dataset,
     ground_truth,
     load_detector,
 )
-from ssd_tutorial.deploy.onnx_file import export_onnx
+from ssd_tutorial.deploy.onnx_file import OnnxNetwork, export_onnx
 from ssd_tutorial.detect import postprocess
 from ssd_tutorial.network import SSD
 from ssd_tutorial.presets import SLIM300
@@ -324,19 +323,19 @@ def test_a_gpu_that_onnxruntime_does_not_know_is_said(files, monkeypatch):
 
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
     with pytest.warns(UserWarning, match="computes on the processor only: for the GPU, install"):
-        session = inference._open_session(files / "raw.onnx", "cuda")
+        session = onnx_file._open_session(files / "raw.onnx", "cuda")
     assert session.get_providers() == ["CPUExecutionProvider"]
 
 
 def test_onnx_follows_the_device_of_its_priors(files, monkeypatch):
     asked = []
-    open_session = inference._open_session
+    open_session = onnx_file._open_session
 
     def opening(path, device):
         asked.append(device)
         return open_session(path, "cpu")
 
-    monkeypatch.setattr(inference, "_open_session", opening)
+    monkeypatch.setattr(onnx_file, "_open_session", opening)
     network = OnnxNetwork(files / "raw.onnx")
     network._session("cuda")
     network._session("cuda")

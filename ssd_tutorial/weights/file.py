@@ -2,14 +2,12 @@
 
 A file of weights holds the network's tensors and, in its header, the model's name and the classes:
 enough to build the detector again. A checkpoint holds the optimizer too. Files appear complete or
-not at all. Two SHA-256 checksums in the header, of the tensors and of the header itself, tell a
-file that a disk or a copy has damaged; a file without them is read all the same.
+not at all. A SHA-256 checksum in the header, of all the rest, tells a file that a disk or a copy
+has damaged; a file without it, as earlier versions wrote them, is read all the same.
 """
 
 import hashlib
 import json
-import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +16,7 @@ from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from ssd_tutorial._files import atomic_write
@@ -27,7 +25,7 @@ from ssd_tutorial.presets import PRESETS, ModelPreset, get_model, get_preset
 
 _MODEL, _OPTIMIZER = "model.", "optimizer."
 _ENTRIES = {"model", "priors", "classes", "facts"}
-_TENSORS_SHA256, _HEADER_SHA256 = "tensors_sha256", "header_sha256"
+_SHA256 = "sha256"
 
 
 class DamagedWeights(ValueError):
@@ -75,11 +73,6 @@ def save_weights(
     if PRESETS.get(priors.name) != priors:
         raise ValueError(f"priors {priors.name!r} are not those of the preset of that name")
     tensors = {_MODEL + k: v for k, v in network.state_dict().items()}
-    if optimizer is not None:
-        for parameter, state in optimizer.state_dict()["state"].items():
-            for key, value in state.items():
-                if value is not None:  # SGD without momentum
-                    tensors[f"{_OPTIMIZER}{parameter}.{key}"] = torch.as_tensor(value)
     header = {
         "model": network.config.name,
         "priors": priors.name,
@@ -88,17 +81,17 @@ def save_weights(
     }
     if optimizer is not None:
         header["optimizer"] = type(optimizer).__name__
+        for parameter, state in optimizer.state_dict()["state"].items():
+            for key, value in state.items():
+                if value is not None:  # SGD without momentum
+                    tensors[f"{_OPTIMIZER}{parameter}.{key}"] = torch.as_tensor(value)
     tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
-    header[_TENSORS_SHA256] = _tensors_sha256(tensors)
-    header[_HEADER_SHA256] = _header_sha256(header)
+    content = save(tensors, header | {_SHA256: _sha256(tensors, header)})
     with atomic_write(path, durable=True) as file:
-        file.touch()
-        mode = file.stat().st_mode  # safetensors' own file could be read by its owner alone
         try:
-            save_file(tensors, file, header)
-        except SafetensorError as error:
-            raise _as_os_error(error, path) from error
-        file.chmod(mode)
+            file.write_bytes(content)
+        except OSError as error:  # name the file, which is still the older one
+            raise type(error)(error.errno, error.strerror, str(path)) from error
 
 
 class Header(NamedTuple):
@@ -159,14 +152,14 @@ def restore(path: str | Path, network: SSD, optimizer: torch.optim.Optimizer) ->
 def _fill(path: str | Path, network: SSD, tensors: dict[str, Tensor]) -> None:
     """Put the file's tensors into a network, after a look at their names and shapes."""
     held = {k.removeprefix(_MODEL): v for k, v in tensors.items() if k.startswith(_MODEL)}
-    due = network.state_dict()
-    wrong = [name for name in held.keys() | due.keys() if _shape(held, name) != _shape(due, name)]
+    expected = network.state_dict()
+    names = sorted(held.keys() | expected.keys())
+    wrong = [name for name in names if _shape(held, name) != _shape(expected, name)]
     if wrong:
-        name = min(wrong)
         raise ValueError(
             f"{path} does not hold the weights of a {network.config.name} with"
-            f" {network.num_classes - 1} classes: {len(wrong)} tensors differ, such as {name},"
-            f" {_shape(held, name)} in the file and {_shape(due, name)} in the network"
+            f" {network.num_classes - 1} classes: {len(wrong)} tensors differ, such as {wrong[0]},"
+            f" {_shape(held, wrong[0])} in the file and {_shape(expected, wrong[0])} in the network"
         )
     network.load_state_dict(held)
 
@@ -181,9 +174,8 @@ def _read(path: str | Path) -> tuple[Header, dict[str, Tensor], str | None]:
         entries = file.metadata() or {}
         header = _header(path, entries)
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    due = entries.get(_TENSORS_SHA256)
-    if due is not None and _tensors_sha256(tensors) != due:
-        raise DamagedWeights(f"{path} is damaged: its tensors are not those that were written")
+    if _SHA256 in entries and entries[_SHA256] != _sha256(tensors, entries):
+        raise DamagedWeights(f"{path} is damaged: its checksum is not that of its content")
     return header, tensors, entries.get("optimizer")
 
 
@@ -205,45 +197,23 @@ def _header(path: str | Path, found: dict[str, str] | None) -> Header:
         raise DamagedWeights(
             f"{path} was not written by ssd_tutorial: its header lacks {', '.join(sorted(missing))}"
         )
-    # An entry that nobody writes may be a checksum whose name is damaged. The first files had none.
-    unknown = set(found) - _ENTRIES - {"optimizer", _TENSORS_SHA256, _HEADER_SHA256}
-    due = found.get(_HEADER_SHA256)
-    if unknown or (due is None and _TENSORS_SHA256 in found):
-        raise DamagedWeights(f"{path} is damaged: its header has lost a checksum")
-    if due is not None and _header_sha256(found) != due:
-        raise DamagedWeights(f"{path} is damaged: its header is not the one that was written")
     try:
         model = get_model(found["model"]).with_priors(get_preset(found["priors"]))
         classes, metadata = json.loads(found["classes"]), json.loads(found["facts"])
+        if not (isinstance(classes, list) and classes and all(isinstance(c, str) for c in classes)):
+            raise ValueError(f"its classes are {classes!r}")
+        if not isinstance(metadata, dict):
+            raise ValueError(f"its facts are {metadata!r}")
     except ValueError as error:
         raise DamagedWeights(f"{path} has a header that cannot be used: {error}") from error
-    if not (isinstance(classes, list) and classes and all(isinstance(c, str) for c in classes)):
-        raise DamagedWeights(
-            f"{path} has a header that cannot be used: its classes are {classes!r}"
-        )
-    if not isinstance(metadata, dict):
-        raise DamagedWeights(f"{path} has a header that cannot be used: its facts are {metadata!r}")
     return Header(model, tuple(classes), metadata)
 
 
-def _tensors_sha256(tensors: dict[str, Tensor]) -> str:
-    """Of names, types, shapes and bytes, in the order of the names."""
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        tensor = tensors[name]
+def _sha256(tensors: dict[str, Tensor], header: dict[str, str]) -> str:
+    """Return the checksum of the header's other entries and of names, types, shapes and bytes."""
+    entries = {key: value for key, value in header.items() if key != _SHA256}
+    digest = hashlib.sha256(json.dumps(entries, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
         digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()
-
-
-def _header_sha256(header: dict[str, str]) -> str:
-    covered = {key: value for key, value in header.items() if key != _HEADER_SHA256}
-    return hashlib.sha256(json.dumps(covered, sort_keys=True).encode()).hexdigest()
-
-
-def _as_os_error(error: SafetensorError, path: str | Path) -> OSError:
-    """What the system said, which safetensors wraps into words (two versions of them)."""
-    number = re.search(r"(?:os error|code:) (\d+)", str(error))
-    if number is None:
-        return OSError(f"{path} cannot be written: {error}")
-    return OSError(int(number[1]), os.strerror(int(number[1])), str(path))

@@ -432,7 +432,7 @@ def test_a_full_disk_ends_in_one_sentence_and_keeps_the_checkpoints(folder, monk
         if failing == "log":
             patch.setattr(run_folder, "write_log", full)
         elif failing == "checkpoint":
-            patch.setattr(weights, "save_file", full)
+            patch.setattr(weights, "save", full)
         else:
             patch.setattr(run_log.Events, "write", full)
         with pytest.raises(OSError, match="No space left on device") as caught:
@@ -453,7 +453,7 @@ def test_a_disk_that_was_full_from_the_start(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(tmp_path / "run"))
 
-    monkeypatch.setattr(weights, "save_file", full)
+    monkeypatch.setattr(weights, "save", full)
     with pytest.raises(OSError, match="nothing is saved yet: mend that"):
         Run(tmp_path / "run").step_to(1)
 

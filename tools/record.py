@@ -1,0 +1,474 @@
+"""Train, measure, and keep what was found in data/runs/NAME: what the book quotes.
+
+    python tools/record.py run scenes_slim300 --data scenes
+    python tools/record.py run bccd_slim300 --data PATH/TO/BCCD --on-error drop -- --vertical-flip
+    python tools/record.py ablation bccd_augmentation --data PATH/TO/BCCD --on-error drop
+    python tools/record.py mining scenes_mining
+    python tools/record.py hardest bccd_hardest --data PATH/TO/BCCD --on-error drop \\
+        --weights data/weights/bccd_slim300.safetensors
+
+``run`` trains one recipe with several seeds; what follows ``--`` is passed on to ``train``. The
+weights of the first seed go to data/weights/NAME.safetensors. ``ablation`` trains one recipe with
+each augmentation. ``mining`` trains one with other choices of negatives: "hard" is SSD's own, whose
+runs are those of data/runs/scenes_slim300, "random" takes as many negatives at random, "all" takes
+every one; besides mAP it says what the scores mean. ``hardest`` trains nothing: it lists, for each
+picture, the negative that mining would take first.
+
+Training and measuring go through the command line that readers use, except for mining's losses,
+which it does not have. A training run that is complete is not repeated, if its command was the
+same; an unfinished one resumes from its checkpoint (mining's starts again: "random" draws on
+torch's random numbers). The record is data/runs/NAME/result.json, with the losses as CSV beside it,
+written again after each run. What was entered into it by hand (``long``, ``looked_at``) is kept.
+"""
+
+import argparse
+import csv
+import functools
+import json
+import shlex
+import shutil
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+from torchvision.transforms.v2 import functional as F
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from ssd_tutorial.boxes import decode, iou  # noqa: E402
+from ssd_tutorial.datasets import open_dataset  # noqa: E402
+from ssd_tutorial.deploy.inference import ground_truth  # noqa: E402
+from ssd_tutorial.detect import postprocess  # noqa: E402
+from ssd_tutorial.evaluate import voc_ap  # noqa: E402
+from ssd_tutorial.loss import multibox_loss  # noqa: E402
+from ssd_tutorial.matching import match  # noqa: E402
+from ssd_tutorial.mining import all_negatives, random_negatives  # noqa: E402
+from ssd_tutorial.targets import make_targets  # noqa: E402
+from ssd_tutorial.training.loop import train  # noqa: E402
+from ssd_tutorial.training.provenance import processor  # noqa: E402
+from ssd_tutorial.training.recipes import Recipe, current_settings  # noqa: E402
+from ssd_tutorial.weights.file import (  # noqa: E402
+    Detector,
+    load_weights,
+    read_header,
+    save_weights,
+)
+
+AUGMENTATIONS = {
+    "none": "--no-horizontal-flip",
+    "flips": "--vertical-flip",
+    "flips and crop": "--vertical-flip --crop caffe --crop-prob 1",
+    "all of SSD's": "--vertical-flip --crop caffe --crop-prob 1 --expand 4 --distort"
+    " --interpolation random",
+    "flips and expansion": "--vertical-flip --expand 4",
+    "flips and distortion": "--vertical-flip --distort",
+}
+MINERS = {"random": random_negatives, "all": all_negatives}
+HARD = "scenes_slim300"
+
+
+def main(words: list[str] | None = None) -> None:
+    """Read the command line, run what is missing, write the record."""
+    words = sys.argv[1:] if words is None else words
+    at = words.index("--") if "--" in words else len(words)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    kinds = parser.add_subparsers(dest="kind", required=True)
+    for kind, record, samples, seeds, threads in (
+        ("run", record_run, None, [0, 1, 2], 0),
+        ("ablation", record_ablation, 4000, [0, 1], 1),
+        ("mining", record_mining, Recipe().samples, [0], 1),
+        ("hardest", record_hardest, None, None, 0),
+    ):
+        one = kinds.add_parser(kind)
+        one.set_defaults(record=record)
+        one.add_argument("name", help="name of the record: a folder below data/runs")
+        one.add_argument(
+            "--records", type=Path, default=ROOT / "data", help="where runs/ and weights/ are kept"
+        )
+        if kind != "mining":
+            one.add_argument("--data", default="scenes", help='"scenes" or a folder of pictures')
+            one.add_argument("--on-error", choices=("raise", "drop"), default="raise")
+        if kind in ("run", "hardest"):
+            one.add_argument("--split", default="train", help="split to train on, or to look at")
+        if kind == "run":
+            one.add_argument("--val", default="val", help="split to measure on")
+        if samples:
+            one.add_argument("--samples", type=int, default=samples, help="pictures a run sees")
+        if seeds:
+            one.add_argument("--seeds", type=int, nargs="+", default=seeds)
+            one.add_argument("--threads", type=int, default=threads, help="0: torch's choice")
+            one.add_argument("--work", type=Path, default=ROOT / "runs", help="of the full runs")
+        if kind == "mining":
+            one.add_argument("--no-training", action="store_true", help="measure complete runs")
+        if kind == "hardest":
+            one.add_argument("--weights", type=Path, required=True)
+    arguments = parser.parse_args(words[:at])
+    arguments.passed_on = words[at + 1 :]
+    if arguments.kind != "run" and arguments.passed_on:
+        parser.error(f"{arguments.kind} passes nothing on to train")
+    if getattr(arguments, "data", "scenes") != "scenes":
+        arguments.data = str(Path(arguments.data).resolve())  # commands run in the root
+    arguments.record(arguments)
+
+
+# --- what the four have in common -----------------------------------------------------------------
+
+
+def folder_of(arguments, label: str, seed: int) -> Path:
+    """Where the whole run is, of which the record keeps the figures."""
+    middle = f"-{label}" if label else ""
+    return arguments.work.resolve() / f"{arguments.name}{middle}-seed-{seed}"
+
+
+def trained(arguments, folder: Path, seed: int, *more: str) -> None:
+    """Train a run by the command line, unless it is complete; end if another command began it."""
+    data = ["--data", arguments.data, "--on-error", arguments.on_error]
+    command = ["train", "--out", str(folder), "--seed", str(seed), *data]
+    command += ["--threads", str(arguments.threads), *more]
+    note = folder / "command.json"
+    if not note.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        note.write_text(json.dumps(command) + "\n", encoding="utf-8")
+    elif (before := json.loads(note.read_text(encoding="utf-8"))) != command:
+        sys.exit(f"{folder} was trained by another command, {shlex.join(before)}: remove it")
+    if not (folder / "weights.safetensors").is_file():
+        run(command)
+
+
+def measured(arguments, folder: Path, data: list[str], split: str = "val") -> None:
+    """Measure a trained run by the command line, unless that is done."""
+    if not (folder / "eval.json").is_file():
+        command = ["eval", "--weights", str(folder / "weights.safetensors"), "--split", split]
+        command += [*data, "--threads", str(arguments.threads)]
+        run([*command, "--out", str(folder / "eval.json")])
+
+
+def run(command: list[str]) -> None:
+    whole = [sys.executable, "-m", "ssd_tutorial", *command]
+    print("$", shlex.join(["python", *whole[1:]]), flush=True)
+    if code := subprocess.run(whole, cwd=ROOT).returncode:
+        sys.exit(code)  # it has said why
+
+
+def result_of(folder: Path, name: str = "eval") -> dict:
+    return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def write_record(arguments, record: dict, logs: dict[str, Path] | None = None) -> None:
+    """Write result.json, with what was entered by hand, and a CSV of losses for each run."""
+    target = arguments.records / "runs" / arguments.name
+    target.mkdir(parents=True, exist_ok=True)
+    for name, folder in (logs or {}).items():
+        rows = log_of(folder)
+        with (target / f"{name}.csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, rows[0], lineterminator="\n")
+            writer.writeheader()
+            for row in rows:
+                writer.writerow({k: f"{float(v):.6g}" if "." in v else v for k, v in row.items()})
+    there = target / "result.json"
+    if there.is_file():
+        before = json.loads(there.read_text(encoding="utf-8"))
+        record |= {key: before[key] for key in ("long", "looked_at") if key in before}
+    rows = ",\n    ".join(json.dumps(row) for row in record.get("hardest", ()))
+    text = json.dumps(record | ({"hardest": "ROWS"} if rows else {}), indent=2)
+    there.write_text(text.replace('"ROWS"', f"[\n    {rows}\n  ]") + "\n", encoding="utf-8")
+    print(f"record in {target}")
+
+
+def log_of(folder: Path) -> list[dict]:
+    with (folder / "run.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def minutes_of(folder: Path) -> float:
+    return round(float(log_of(folder)[-1]["s"]) / 60, 1)
+
+
+def command_of(arguments, *more: str) -> str:
+    """The command that makes this record, without a path of this machine."""
+    return shlex.join(["python", "tools/record.py", arguments.kind, arguments.name, *more])
+
+
+def name_of(data: str) -> str:
+    return data if data == "scenes" else Path(data).name
+
+
+def rounded(numbers: dict[str, float | None], digits: int = 4) -> dict[str, float | None]:
+    return {key: None if value is None else round(value, digits) for key, value in numbers.items()}
+
+
+def hardware(threads: int) -> str:
+    used = threads or torch.get_num_threads()
+    return f"CPU {processor()}, {used} thread{'s' if used > 1 else ''}"
+
+
+# --- one recipe, several seeds --------------------------------------------------------------------
+
+
+def record_run(arguments) -> None:
+    folders = [folder_of(arguments, "", seed) for seed in arguments.seeds]
+    data = ["--data", arguments.data, "--on-error", arguments.on_error]
+    for seed, folder in zip(arguments.seeds, folders, strict=True):
+        trained(arguments, folder, seed, "--split", arguments.split, *arguments.passed_on)
+        measured(arguments, folder, data, arguments.val)
+    results = [result_of(folder) for folder in folders]
+    all_facts = [read_header(folder / "weights.safetensors").metadata for folder in folders]
+    metadata = all_facts[0]
+    for folder, other in zip(folders, all_facts, strict=True):
+        if _recipe(other) != _recipe(metadata):
+            sys.exit(f"{folder} holds a run with other settings than {folders[0]}: remove one")
+    maps = [round(result["map50"], 4) for result in results]
+    name = name_of(arguments.data)
+    shown = [name if word == arguments.data else word for word in arguments.passed_on]
+    drop = ["--on-error", arguments.on_error] if arguments.on_error != "raise" else []
+    command = ["train", "--out", "RUN", "--data", name, "--split", arguments.split, *drop, *shown]
+    record = {
+        "data": name,
+        "split": arguments.split,
+        "measured_on": arguments.val,
+        "pictures": metadata["pictures"],
+        "pictures_measured": results[0]["pictures"],
+        "model": metadata["settings"]["model"],
+        "preset": Recipe(**_recipe(metadata)).model_preset().priors.name,
+        "samples": metadata["settings"]["samples"],
+        "seeds": arguments.seeds,
+        "map50": maps,
+        "map50_mean": round(statistics.mean(maps), 4),
+        "map50_spread": round(max(maps) - min(maps), 4),
+        "map50_11_points": [round(r["map50_11_points"], 4) for r in results],
+        "map50_95_coco": [round(r["map50_95_coco"], 4) for r in results],
+        "map50_by_size": [rounded(r["map50_by_size"]) for r in results],
+        "ap50": [rounded(r["ap50"]) for r in results],
+        "objects": results[0]["objects"],
+        "minutes": [one["minutes"] for one in all_facts],
+        "hardware": hardware(arguments.threads),
+        "torch": metadata["torch"],
+        "commits": [_commit(folder) for folder in folders],
+        "settings": _recipe(metadata),
+        "command": shlex.join(["python", "-m", "ssd_tutorial", *command, "--seed", "SEED"]),
+    }
+    logs = {f"seed-{seed}": f for seed, f in zip(arguments.seeds, folders, strict=True)}
+    write_record(arguments, record, logs)
+    weights = arguments.records / "weights" / f"{arguments.name}.safetensors"
+    weights.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(folders[0] / "weights.safetensors", weights)
+    print(f"mAP at IoU 0.5: {maps}, mean {record['map50_mean']}")
+
+
+def _commit(folder: Path) -> str | None:
+    """The commit that the run's last start had, with + if files had been changed since."""
+    git = json.loads((folder / "environment.json").read_text(encoding="utf-8"))[-1]["git"]
+    return git and git["commit"] + ("+" if git["dirty"] else "")
+
+
+def _recipe(metadata: dict) -> dict:
+    settings = current_settings(metadata["settings"])
+    return {key: value for key, value in settings.items() if key != "seed"}
+
+
+# --- what each augmentation is worth --------------------------------------------------------------
+
+
+def record_ablation(arguments) -> None:
+    data = ["--data", arguments.data, "--on-error", arguments.on_error]
+    for seed in arguments.seeds:  # all variants once, then all again
+        for variant, flags in AUGMENTATIONS.items():
+            folder = folder_of(arguments, _label(variant), seed)
+            size = ["--samples", str(arguments.samples)]
+            trained(arguments, folder, seed, *size, *flags.split())
+            measured(arguments, folder, data)
+            _write_ablation(arguments)
+
+
+def _label(variant: str) -> str:
+    return variant.replace(" ", "_").replace("'", "")
+
+
+def _write_ablation(arguments) -> None:
+    variants, logs = {}, {}
+    for variant in AUGMENTATIONS:
+        folders = {s: folder_of(arguments, _label(variant), s) for s in arguments.seeds}
+        folders = {s: folder for s, folder in folders.items() if (folder / "eval.json").is_file()}
+        if not folders:
+            continue
+        logs |= {f"{_label(variant)}-seed-{seed}": folder for seed, folder in folders.items()}
+        results = [result_of(folder) for folder in folders.values()]
+        variants[variant] = {
+            "flags": AUGMENTATIONS[variant],
+            "seeds": list(folders),
+            "map50": [round(r["map50"], 5) for r in results],
+            "ap50": [rounded(r["ap50"], 5) for r in results],
+            "last_loss": [round(float(log_of(f)[-1]["total"]), 4) for f in folders.values()],
+        }
+    name, seeds = name_of(arguments.data), list(map(str, arguments.seeds))
+    drop = ["--on-error", arguments.on_error] if arguments.on_error != "raise" else []
+    size = ["--samples", str(arguments.samples), "--seeds", *seeds]
+    record = {
+        "data": name,
+        "split": "train",
+        "measured_on": "val",
+        "preset": "caffe300_voc",
+        "model": "slim300",
+        "samples": arguments.samples,
+        "seeds": sorted({seed for variant in variants.values() for seed in variant["seeds"]}),
+        "map50": [value for variant in variants.values() for value in variant["map50"]],
+        "minutes": [minutes_of(folder) for folder in logs.values()],
+        "hardware": f"{hardware(arguments.threads)}, shared with others",
+        "variants": variants,
+        "command": command_of(arguments, "--data", name, *drop, *size),
+    }
+    write_record(arguments, record, logs)
+
+
+# --- what mining is worth -------------------------------------------------------------------------
+
+
+def record_mining(arguments) -> None:
+    torch.set_num_threads(arguments.threads or torch.get_num_threads())
+    for seed in arguments.seeds:  # all variants once, then all again
+        for variant in MINERS:
+            folder = folder_of(arguments, variant, seed)
+            if (folder / "weights.safetensors").is_file() or not arguments.no_training:
+                _train_with(arguments, variant, seed, folder)
+                measured(arguments, folder, ["--data", "scenes"])
+                if not (folder / "scores.json").is_file():
+                    measure_scores(folder / "weights.safetensors", folder / "scores.json")
+                _write_mining(arguments)
+
+
+def _train_with(arguments, variant: str, seed: int, folder: Path) -> None:
+    if (folder / "weights.safetensors").is_file():
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    print(f"training with {variant} negatives, seed {seed} ...", flush=True)
+    scenes = open_dataset("scenes", "train")
+    loss = functools.partial(multibox_loss, mine=MINERS[variant])
+    recipe = Recipe(samples=arguments.samples, seed=seed)
+    network, _ = train(scenes, recipe, out=folder, loss_function=loss)
+    save_weights(folder / "weights.safetensors", network, scenes.classes)
+
+
+@torch.inference_mode()
+def measure_scores(weights: Path, out: Path, split: str = "val") -> None:
+    """Measure what the scores of a detector mean, on one split of the scenes."""
+    detector = load_weights(weights)
+    network, scenes = detector.network.eval(), open_dataset("scenes", split)
+    said, positives, found, truths = 0.0, 0, [], []
+    for image, target in (scenes[i] for i in range(len(scenes))):
+        logits, offsets = network(image[None])
+        truth = ground_truth(target)
+        boxes = truth.boxes / network.image_size
+        targets = make_targets([boxes], [truth.labels], network.num_classes)
+        said += float((1 - logits.softmax(dim=-1)[..., 0]).sum())
+        positives += int(match(network.priors, targets).positive.sum())
+        found += postprocess(logits, offsets, network.priors)
+        truths.append(truth._replace(boxes=boxes))
+    curves = voc_ap(found, truths, detector.classes)
+    at_half = {"detections": 0, "hits": 0, "objects": sum(curves.objects.values())}
+    for name, curve in curves.curves.items():
+        kept = int((curve.scores >= 0.5).sum())  # scores fall
+        at_half["detections"] += kept
+        at_half["hits"] += round(curve.recall[kept - 1] * curves.objects[name]) if kept else 0
+    text = {"at_half": at_half, "p_object_over_positives": round(said / positives, 3)}
+    out.write_text(json.dumps(text) + "\n", encoding="utf-8")
+
+
+def _write_mining(arguments) -> None:
+    hard = result_of(ROOT / "data" / "runs" / HARD, "result")
+    kept = ("seeds", "map50", "map50_by_size", "ap50", "minutes", "command")
+    scores = arguments.work.resolve() / f"{arguments.name}-hard-scores.json"
+    if not scores.is_file():
+        measure_scores(ROOT / "data" / "weights" / f"{HARD}.safetensors", scores)
+    variants = {"hard": {key: hard[key] for key in kept} | {"record": HARD}}
+    variants["hard"] |= {key: [x] for key, x in json.loads(scores.read_text()).items()}
+    logs = {}
+    for variant in MINERS:
+        folders = {seed: folder_of(arguments, variant, seed) for seed in arguments.seeds}
+        folders = {s: folder for s, folder in folders.items() if (folder / "scores.json").is_file()}
+        if not folders:
+            continue
+        results = [result_of(folder) for folder in folders.values()]
+        means = [result_of(folder, "scores") for folder in folders.values()]
+        logs |= {f"{variant}-seed-{seed}": folder for seed, folder in folders.items()}
+        variants[variant] = {
+            "seeds": list(folders),
+            "map50": [round(result["map50"], 4) for result in results],
+            "map50_by_size": [rounded(result["map50_by_size"]) for result in results],
+            "ap50": [rounded(result["ap50"]) for result in results],
+            "minutes": [minutes_of(folder) for folder in folders.values()],
+        } | {key: [one[key] for one in means] for key in means[0]}
+    seeds = list(map(str, arguments.seeds))
+    record = {
+        "data": "scenes",
+        "split": "train",
+        "measured_on": "val",
+        "preset": "caffe300_voc",
+        "model": "slim300",
+        "samples": arguments.samples,
+        "seeds": arguments.seeds,
+        "map50": [value for variant in variants.values() for value in variant["map50"]],
+        "minutes": [value for variant in variants.values() for value in variant["minutes"]],
+        "hardware": f"{hardware(arguments.threads)}, shared with others",
+        "variants": variants,
+        "command": command_of(arguments, "--seeds", *seeds, "--samples", str(arguments.samples)),
+    }
+    write_record(arguments, record, logs)
+
+
+# --- the hardest negative of every picture --------------------------------------------------------
+
+
+def record_hardest(arguments) -> None:
+    detector = load_weights(arguments.weights)
+    given = {"classes": detector.classes, "on_error": arguments.on_error}
+    pictures = open_dataset(arguments.data, arguments.split, **given)
+    hardest = [hardest_negative(detector, *pictures[i]) for i in range(len(pictures))]
+    name, weights = name_of(arguments.data), f"data/weights/{arguments.weights.name}"
+    words = ["--data", name, "--split", arguments.split, "--on-error", arguments.on_error]
+    record = {
+        "data": name,
+        "split": arguments.split,
+        "weights": weights,
+        "preset": detector.network.config.priors.name,
+        "pictures": len(hardest),
+        "hardest": hardest,
+        "command": command_of(arguments, *words, "--weights", weights),
+    }
+    write_record(arguments, record)
+
+
+@torch.inference_mode()
+def hardest_negative(detector: Detector, image, target: dict) -> dict:
+    """Find the negative of one picture that looks least like background.
+
+    IoUs, of the prior and of the box that the detector makes of it, are 0 without objects.
+    """
+    network = detector.network.eval()
+    height, width = image.shape[-2:]
+    size = network.image_size
+    boxes = target["boxes"].as_subclass(torch.Tensor) / torch.tensor([width, height] * 2)
+    targets = make_targets([boxes], [target["labels"]], network.num_classes)
+    matches = match(network.priors, targets)
+    logits, offsets = network(F.resize(image, [size, size], antialias=True)[None])
+    loss = logits.logsumexp(dim=-1) - logits[..., 0]
+    prior = int(loss.masked_fill(matches.positive, -torch.inf).argmax())
+    variances = network.config.priors.variances
+    box = decode(offsets[0, prior], network.priors[prior], variances)[None]
+    overlap = iou(boxes, box)
+    return {
+        "picture": target["name"],
+        "prior": prior,
+        "loss": round(float(loss[0, prior]), 3),
+        "seen_as": detector.classes[int(logits[0, prior, 1:].argmax())],
+        "prior_iou": round(float(matches.iou[0, prior]), 3),
+        "box_iou": round(float(overlap.max()) if len(boxes) else 0.0, 3),
+    }
+
+
+if __name__ == "__main__":
+    main()

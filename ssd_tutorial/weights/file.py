@@ -8,8 +8,6 @@ has damaged; a file without it, as earlier versions wrote them, is read all the 
 
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -107,8 +105,7 @@ def read_header(path: str | Path) -> Header:
 
     Raises as `load_weights`.
     """
-    with _opened(path) as file:
-        return _header(path, file.metadata())
+    return _read(path, whole=False)[0]
 
 
 def load_weights(path: str | Path) -> Detector:
@@ -168,45 +165,30 @@ def _shape(tensors: dict[str, Tensor], name: str) -> list[int] | str:
     return list(tensors[name].shape) if name in tensors else "missing"
 
 
-def _read(path: str | Path) -> tuple[Header, dict[str, Tensor], str | None]:
-    """Header, tensors and the optimizer's kind, all verified."""
-    with _opened(path) as file:
-        entries = file.metadata() or {}
-        header = _header(path, entries)
-        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    if _SHA256 in entries and entries[_SHA256] != _sha256(tensors, entries):
-        raise DamagedWeights(f"{path} is damaged: its checksum is not that of its content")
-    return header, tensors, entries.get("optimizer")
-
-
-@contextmanager
-def _opened(path: str | Path) -> Iterator:
+def _read(path: str | Path, whole: bool = True) -> tuple[Header, dict[str, Tensor], str | None]:
+    """Return header, tensors and the optimizer's kind; tensors are read and verified if `whole`."""
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no file of weights at {path}")
     try:
         with safe_open(path, framework="pt") as file:
-            yield file
+            entries = file.metadata() or {}
+            tensors = {k: file.get_tensor(k) for k in (file.keys() if whole else ())}
     except SafetensorError as error:
-        raise DamagedWeights(f"{path} is no readable safetensors file: {error}") from error
-
-
-def _header(path: str | Path, found: dict[str, str] | None) -> Header:
-    found = found or {}
-    missing = _ENTRIES - set(found)
-    if missing:
-        raise DamagedWeights(
-            f"{path} was not written by ssd_tutorial: its header lacks {', '.join(sorted(missing))}"
-        )
+        raise DamagedWeights(f"{path} is not a readable safetensors file: {error}") from error
+    if missing := ", ".join(sorted(_ENTRIES - set(entries))):
+        raise DamagedWeights(f"{path} was not written by ssd_tutorial: its header lacks {missing}")
+    if whole and _SHA256 in entries and entries[_SHA256] != _sha256(tensors, entries):
+        raise DamagedWeights(f"{path} is damaged: its checksum is not that of its content")
     try:
-        model = get_model(found["model"]).with_priors(get_preset(found["priors"]))
-        classes, metadata = json.loads(found["classes"]), json.loads(found["facts"])
+        config = get_model(entries["model"]).with_priors(get_preset(entries["priors"]))
+        classes, metadata = json.loads(entries["classes"]), json.loads(entries["facts"])
         if not (isinstance(classes, list) and classes and all(isinstance(c, str) for c in classes)):
             raise ValueError(f"its classes are {classes!r}")
         if not isinstance(metadata, dict):
             raise ValueError(f"its facts are {metadata!r}")
     except ValueError as error:
         raise DamagedWeights(f"{path} has a header that cannot be used: {error}") from error
-    return Header(model, tuple(classes), metadata)
+    return Header(config, tuple(classes), metadata), tensors, entries.get("optimizer")
 
 
 def _sha256(tensors: dict[str, Tensor], header: dict[str, str]) -> str:

@@ -287,7 +287,7 @@ def test_wrong_weights(data, weights, tmp_path, capsys):
         damaged = tmp_path / "damaged"
         damaged.write_bytes(weights.read_bytes()[:1000])
         message = refused(capsys, *command, "--weights", damaged)
-        assert message.startswith(f"{damaged} is no readable safetensors file")
+        assert message.startswith(f"{damaged} is not a readable safetensors file")
     assert "give at least one picture" in refused(capsys, "detect", "--weights", weights)
     (tmp_path / "empty").mkdir()
     message = refused(capsys, "detect", tmp_path / "empty", "--weights", weights)

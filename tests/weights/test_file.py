@@ -177,7 +177,7 @@ def test_a_pickled_file_is_refused_and_not_run(tmp_path):
             return (os.mkdir, (str(tmp_path / "ran"),))
 
     torch.save(Bomb(), tmp_path / "w.pth")
-    with pytest.raises(ValueError, match=r"w\.pth is no readable safetensors file"):
+    with pytest.raises(ValueError, match=r"w\.pth is not a readable safetensors file"):
         load_weights(tmp_path / "w.pth")
     assert not (tmp_path / "ran").exists()
 
@@ -251,14 +251,14 @@ def test_a_truncated_file(file, keep):
     content = file.read_bytes()
     keep = int(keep * len(content)) if isinstance(keep, float) else keep
     file.write_bytes(content[:keep])
-    with pytest.raises(ValueError, match=r"w\.safetensors is no readable safetensors file"):
+    with pytest.raises(ValueError, match=r"w\.safetensors is not a readable safetensors file"):
         load_weights(file)
 
 
 @pytest.mark.parametrize("garbage", [b"hello, this is text\n" * 50, bytes(range(256)) * 20])
 def test_a_garbled_file(file, garbage):
     file.write_bytes(garbage)
-    with pytest.raises(ValueError, match="is no readable safetensors file"):
+    with pytest.raises(ValueError, match="is not a readable safetensors file"):
         load_weights(file)
 
 

@@ -7,7 +7,7 @@ speed has to be measured.
 
 import logging
 from collections.abc import Callable
-from statistics import quantiles
+from copy import deepcopy
 from typing import Literal, NamedTuple
 
 import torch
@@ -156,7 +156,7 @@ def images_per_second(
     device: what loading them costs is not included.
 
     Args:
-        network: its mode and weights are as before when this returns; gradients are cleared.
+        network: a copy of it is timed.
         batch_size: pictures per step, 1 or more.
         precision: of the forward pass, by `torch.autocast`.
         training: time a step of training, or the forward pass alone.
@@ -172,24 +172,16 @@ def images_per_second(
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     from torch.utils import benchmark
 
-    step = _step_of(network, batch_size, _dtype(precision), training)
-    mode, kept = network.training, {k: v.clone() for k, v in network.state_dict().items()}
+    network = deepcopy(network).train(training)
     timer = benchmark.Timer(
         "step()",
-        globals={"step": step},
+        globals={"step": _step_of(network, batch_size, _dtype(precision), training)},
         num_threads=torch.get_num_threads(),
         timer=clock or benchmark.timer,
     )
-    try:
-        network.train(training)
-        times = timer.blocked_autorange(min_run_time=seconds).times
-    finally:
-        network.load_state_dict(kept)
-        network.zero_grad()
-        network.train(mode)
-    speeds = [batch_size / each for each in (times if len(times) > 1 else times * 2)]
-    low, middle, high = quantiles(speeds, n=4, method="inclusive")
-    return Speed(middle, low, high)
+    times = timer.blocked_autorange(min_run_time=seconds).times
+    speeds = batch_size / torch.tensor(times, dtype=torch.float64)
+    return Speed(*speeds.quantile(torch.tensor([0.5, 0.25, 0.75]).double()).tolist())
 
 
 def _step_of(

@@ -67,8 +67,7 @@ def export_onnx(
     Raises:
         ValueError: limits without post-processing or out of bounds, an unknown opset, a detector
             that is a file in ONNX already, or one that differs from torch by more than `TOLERANCE`.
-        ImportError: onnx and onnxscript (or, for `check`, onnxruntime) are missing, or torch is too
-            old.
+        ImportError: torch is too old, or onnx, onnxscript or onnxruntime is missing.
     """
     fixed = _limits(limits) if postprocessing else None
     if limits and not postprocessing:
@@ -79,7 +78,8 @@ def export_onnx(
         raise ValueError(f"opset must be {_OPSETS[0]} to {_OPSETS[-1]}, not {opset}")
     if not isinstance(detector.network, SSD):
         raise ValueError("this detector is in ONNX already: export the weights it was made from")
-    _check_installed()
+    if "custom_translation_table" not in inspect.signature(torch.onnx.export).parameters:
+        raise ImportError(f"export needs torch 2.6 or newer, and this is {torch.__version__}")
     model = _to_model(detector, fixed, opset)
     with atomic_write(path) as file:
         file.write_bytes(model.SerializeToString())
@@ -151,21 +151,8 @@ def _limits(given: dict) -> dict:
     return limits
 
 
-def _check_installed() -> None:
-    if "custom_translation_table" not in inspect.signature(torch.onnx.export).parameters:
-        raise ImportError(f"export needs torch 2.6 or newer, and this is {torch.__version__}")
-    try:
-        import onnx  # noqa: F401
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            f"export needs {error.name}, which is not installed: pip install {error.name}"
-        ) from error
-
-
 class OnnxNetwork(nn.Module):
-    """A detector in a file of `deploy.onnx_file.export_onnx`, with the interface of `SSD`.
-
+    """A detector in a file of `export_onnx`, with the interface of `SSD`.
 
     Its buffer ``priors``, ``[P, 4]`` cxcywh, says by its place where onnxruntime computes.
     ``limits`` is None, or, of a file with the post-processing inside, the arguments of
@@ -249,22 +236,15 @@ class OnnxNetwork(nn.Module):
 
 
 def _open_session(path: Path, device: str):
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise ImportError(
-            f"{path} needs onnxruntime, which is not installed: pip install onnxruntime"
-        ) from error
+    import onnxruntime  # not before it is needed
+
     providers = ["CPUExecutionProvider"]
     if device == "cuda":
-        providers.insert(0, "CUDAExecutionProvider")
-        if providers[0] not in onnxruntime.get_available_providers():
-            warnings.warn(
-                "this onnxruntime computes on the processor only: for the GPU, install"
-                " onnxruntime-gpu in its place",
-                stacklevel=2,
-            )
-            providers = providers[1:]
+        if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+            providers = ["CUDAExecutionProvider", *providers]
+        else:
+            words = "this onnxruntime computes on the processor only: for the GPU, install"
+            warnings.warn(f"{words} onnxruntime-gpu instead", stacklevel=2)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3  # errors only; they are raised as well
@@ -272,4 +252,6 @@ def _open_session(path: Path, device: str):
         return onnxruntime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # onnxruntime's errors have no common class of their own
         first = str(error).strip().splitlines()[0]
-        raise ValueError(f"{path} is no ONNX file that onnxruntime can open: {first}") from error
+        raise ValueError(
+            f"{path} is not an ONNX file that onnxruntime can open: {first}"
+        ) from error

@@ -281,11 +281,13 @@ def test_files_that_are_no_detectors(files, tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no file of weights at"):
         load_detector(tmp_path / "none.safetensors")
     (tmp_path / "noise.onnx").write_bytes(b"no model in here")
-    with pytest.raises(ValueError, match=r"noise\.onnx is no ONNX file that onnxruntime can open"):
+    with pytest.raises(
+        ValueError, match=r"noise\.onnx is not an ONNX file that onnxruntime can open"
+    ):
         load_detector(tmp_path / "noise.onnx")
     content = (files / "raw.onnx").read_bytes()
     (tmp_path / "half.onnx").write_bytes(content[: len(content) // 2])
-    with pytest.raises(ValueError, match=r"half\.onnx is no ONNX file"):
+    with pytest.raises(ValueError, match=r"half\.onnx is not an ONNX file"):
         load_detector(tmp_path / "half.onnx")
 
 
@@ -311,9 +313,9 @@ def test_onnx_of_others(files, tmp_path, change, message):
         load_detector(tmp_path / "b.onnx")
 
 
-def test_missing_onnxruntime_is_named_with_its_remedy(files, monkeypatch):
+def test_onnxruntime_is_needed_for_onnx_alone(files, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(ImportError, match=r"needs onnxruntime, .*: pip install onnxruntime$"):
+    with pytest.raises(ImportError, match="onnxruntime"):
         load_detector(files / "raw.onnx")
     load_detector(files / "w.safetensors")
 

@@ -186,7 +186,7 @@ def _read(path: str | Path, whole: bool = True) -> tuple[Header, dict[str, Tenso
             raise ValueError(f"its classes are {classes!r}")
         if not isinstance(metadata, dict):
             raise ValueError(f"its facts are {metadata!r}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DamagedWeights(f"{path} has a header that cannot be used: {error}") from error
     return Header(config, tuple(classes), metadata), tensors, entries.get("optimizer")
 

@@ -204,10 +204,8 @@ def fetch(archive: Archive, folder: str | Path, progress: bool | None = None) ->
             problems.append(f"{address} cannot be reached, or broke off")
         except ValueError:  # pooch's word for another checksum
             problems.append(f"{address} sends another file (damaged, or a login page)")
-    raise OSError(
-        f"{archive.file} could not be fetched: {'; '.join(problems)}: try again later, or bring it "
-        f"to {target.parent} yourself ({by_hand})"
-    )
+    why = f"{archive.file} could not be fetched: {'; '.join(problems)}"
+    raise OSError(f"{why}: try again later, or bring it to {target.parent} yourself ({by_hand})")
 
 
 def unpack(archive: Path, take: str, folder: Path, progress: bool | None = None) -> None:

@@ -2,7 +2,8 @@
 
 A `Preset` describes a set of priors and computes nothing: `ssd_tutorial.scales` turns its rule into
 scales and `ssd_tutorial.priors` turns those into boxes. A `ModelPreset` names the priors and the
-backbone of a whole detector. No other module holds such a number.
+backbone of a whole detector. Other modules have defaults of their own, each beside its formula:
+the IoU of a match, the negatives per positive, the thresholds of a detection.
 
 Sources, cited below by their short names:
 
@@ -88,9 +89,15 @@ class Preset:
             if value not in allowed:
                 raise ValueError(f"Preset.{field} is {value!r}; it must be one of {allowed}")
 
-    def vary(self, **changes) -> "Preset":
-        """A copy with some fields changed, such as ``get_preset("paper").vary(clip="corners")``."""
-        return replace(self, **changes)
+    def vary(self, *, name: str, **changes) -> "Preset":
+        """Return a copy under a new name, with some fields changed, such as ``clip="corners"``.
+
+        Raises:
+            ValueError: `name` is taken by a preset of the package, or a value is unknown.
+        """
+        if name in PRESETS:
+            raise ValueError(f"{name!r} is the name of a preset: give the varied one another")
+        return replace(self, name=name, **changes)
 
 
 _NARROW, _WIDE = (2.0,), (2.0, 3.0)
@@ -183,7 +190,20 @@ class ModelPreset:
     """``"vgg16"``: the paper's. ``"slim"``: 1.2 M parameters at 3 classes, for a CPU."""
 
     def with_priors(self, preset: Preset) -> "ModelPreset":
-        """The same network on other priors with the same number of boxes a cell."""
+        """Return the same network on other priors.
+
+        Raises:
+            ValueError: the image size, the cells of a map or the boxes per cell differ.
+        """
+        ours, theirs = (
+            (p.image_size, [(m.cells, m.boxes_per_cell) for m in p.maps])
+            for p in (self.priors, preset)
+        )
+        if ours != theirs:
+            raise ValueError(
+                f"{self.name} has maps (cells, boxes per cell) {ours[1]} for {ours[0]} px; the"
+                f" priors {preset.name!r} have {theirs[1]} for {theirs[0]} px"
+            )
         return replace(self, priors=preset)
 
 
@@ -194,19 +214,30 @@ MODELS: dict[str, ModelPreset] = {model.name: model for model in (SSD300, SSD512
 
 
 def get_preset(name: str) -> Preset:
-    """The set of priors called `name`.
+    """Return the set of priors called `name`.
 
-    Raises `ValueError`, with the names there are, if there is none.
+    Raises:
+        ValueError: there is none; the message has the names that there are.
     """
     if name not in PRESETS:
         raise ValueError(f"no preset is called {name!r}; there are {', '.join(PRESETS)}")
     return PRESETS[name]
 
 
-def get_model(name: str) -> ModelPreset:
-    """The detector called `name`.
+def caffe_preset(image_size: int, dataset: Literal["voc", "coco"]) -> Preset:
+    """Return the priors that the authors' scripts use for a dataset, at 300 or 512 px.
 
-    Raises `ValueError`, with the names there are, if there is none.
+    Raises:
+        ValueError: there is no such script.
+    """
+    return get_preset(f"caffe{image_size}_{dataset}")
+
+
+def get_model(name: str) -> ModelPreset:
+    """Return the detector called `name`.
+
+    Raises:
+        ValueError: there is none; the message has the names that there are.
     """
     if name not in MODELS:
         raise ValueError(f"no model is called {name!r}; there are {', '.join(MODELS)}")

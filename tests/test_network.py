@@ -1,5 +1,7 @@
 """The network: shapes, parameters, the order of its outputs, and L2Norm's gradient at zero."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -214,7 +216,7 @@ def test_too_few_classes(num_classes):
 
 def test_slim_has_no_512():
     with pytest.raises(ValueError, match="300 px, not for 512"):
-        SSD(SLIM300.with_priors(get_preset("caffe512_voc")), num_classes=3)
+        SSD(replace(SLIM300, priors=get_preset("caffe512_voc")), num_classes=3)
 
 
 # --- L2Norm --------------------------------------------------------------------------------------

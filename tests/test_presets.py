@@ -11,6 +11,7 @@ from ssd_tutorial.presets import (
     SSD300,
     SSD512,
     FeatureMap,
+    caffe_preset,
     get_model,
     get_preset,
 )
@@ -78,8 +79,9 @@ def test_boxes_per_cell_counts_two_squares_and_two_boxes_a_ratio():
 
 def test_vary_changes_a_copy():
     paper = get_preset("paper")
-    varied = paper.vary(clip="corners", centres="step")
+    varied = paper.vary(name="clipped", clip="corners", centres="step")
     assert (varied.clip, varied.centres, varied.rule) == ("corners", "step", paper.rule)
+    assert (paper.name, varied.name) == ("paper", "clipped")
     assert (paper.clip, paper.centres) == ("none", "cells")
     with pytest.raises(dataclasses.FrozenInstanceError):
         paper.clip = "corners"
@@ -90,7 +92,43 @@ def test_vary_changes_a_copy():
 )
 def test_vary_refuses_a_value_that_does_not_exist(field, value):
     with pytest.raises(ValueError, match=rf"Preset\.{field} is '{value}'; it must be one of"):
-        get_preset("paper").vary(**{field: value})
+        get_preset("paper").vary(name="varied", **{field: value})
+
+
+@pytest.mark.parametrize("name", ["paper", "caffe300_voc"])
+def test_a_varied_preset_needs_a_name_of_its_own(name):
+    with pytest.raises(ValueError, match=f"'{name}' is the name of a preset"):
+        get_preset("paper").vary(name=name, clip="corners")
+    with pytest.raises(TypeError, match="name"):
+        get_preset("paper").vary(clip="corners")
+
+
+@pytest.mark.parametrize("size", [300, 512])
+@pytest.mark.parametrize("dataset", ["voc", "coco"])
+def test_presets_of_the_authors_scripts(size, dataset):
+    preset = caffe_preset(size, dataset)
+    assert preset.image_size == size
+    assert f"ssd_{dataset.replace('voc', 'pascal')}.py" in preset.source
+    with pytest.raises(ValueError, match="no preset is called"):
+        caffe_preset(400, dataset)
+
+
+@pytest.mark.parametrize(
+    "preset",
+    [
+        get_preset("caffe512_voc"),
+        SSD300.priors.vary(name="other maps", maps=SSD300.priors.maps[:5]),
+        SSD300.priors.vary(name="other size", image_size=320),
+        SSD300.priors.vary(
+            name="other ratios",
+            maps=tuple(dataclasses.replace(m, ratios=(2.0, 3.0)) for m in SSD300.priors.maps),
+        ),
+    ],
+    ids=lambda preset: preset.name,
+)
+def test_priors_of_another_geometry_are_refused(preset):
+    with pytest.raises(ValueError, match=rf"ssd300 has maps .* the priors '{preset.name}' have"):
+        SSD300.with_priors(preset)
 
 
 def test_models():

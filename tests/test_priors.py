@@ -26,7 +26,9 @@ VOC = get_preset("caffe300_voc")
 def with_ratios(preset, ratios):
     """The preset with other aspect ratios, one tuple a map."""
     maps = zip(preset.maps, ratios, strict=True)
-    return preset.vary(maps=tuple(dataclasses.replace(fm, ratios=r) for fm, r in maps))
+    return preset.vary(
+        name="other maps", maps=tuple(dataclasses.replace(fm, ratios=r) for fm, r in maps)
+    )
 
 
 def crossing(priors):
@@ -110,13 +112,13 @@ def test_steps_push_centres_of_conv8_2_outside_the_image():
     outside = (make_priors(VOC)[:, :2] > 1).any(1)
     assert int(outside.sum()) == 114  # 19 cells of 6 boxes
     assert {locate(VOC, i).map for i in outside.nonzero().flatten().tolist()} == {2}
-    by_cells = make_priors(VOC.vary(centres="cells"))
+    by_cells = make_priors(VOC.vary(name="other centres", centres="cells"))
     assert ((by_cells[:, :2] > 0) & (by_cells[:, :2] < 1)).all()
 
 
 def test_centres_by_cells_divide_the_image_evenly():
     for k, fm in enumerate(VOC.maps):
-        got = cell_centres(VOC.vary(centres="cells"), k)
+        got = cell_centres(VOC.vary(name="other centres", centres="cells"), k)
         want = torch.tensor([(i + 0.5) / fm.cells for i in range(fm.cells)])
         torch.testing.assert_close(got, want)
 
@@ -129,16 +131,16 @@ def test_centres_by_cells_divide_the_image_evenly():
     [
         (VOC, 2869),
         (get_preset("caffe300_coco"), 2223),
-        (VOC.vary(centres="cells"), 2744),
+        (VOC.vary(name="other centres", centres="cells"), 2744),
     ],
 )
 def test_boxes_that_cross_the_border(preset, count):
     assert crossing(make_priors(preset)) == count
-    assert crossing(make_priors(preset.vary(clip="corners"))) == 0
+    assert crossing(make_priors(preset.vary(name="clipped", clip="corners"))) == 0
 
 
 def test_clipping_the_centre_format_changes_134_rows_and_is_no_corner_clip():
-    whole, clipped = make_priors(VOC), make_priors(VOC.vary(clip="cxcywh"))
+    whole, clipped = make_priors(VOC), make_priors(VOC.vary(name="clipped", clip="cxcywh"))
     assert int((whole != clipped).any(1).sum()) == 134
     assert crossing(clipped) > 2000
     assert clipped.min() >= 0
@@ -156,7 +158,7 @@ def test_torchvision_clamps_two_rows_of_width_and_height():
 
 
 def test_corner_clipping_cuts_boxes_at_the_border():
-    whole, cut = make_priors(VOC), make_priors(VOC.vary(clip="corners"))
+    whole, cut = make_priors(VOC), make_priors(VOC.vary(name="clipped", clip="corners"))
     want = cxcywh_to_xyxy(whole).clamp(0, 1)
     torch.testing.assert_close(cxcywh_to_xyxy(cut), want, atol=1e-6, rtol=0)
     inside = ((cxcywh_to_xyxy(whole) >= 0) & (cxcywh_to_xyxy(whole) <= 1)).all(1)
@@ -167,7 +169,7 @@ def test_corner_clipping_cuts_boxes_at_the_border():
 
 
 def test_sgrvinods_order_is_a_permutation_within_each_cell():
-    caffe, other = make_priors(VOC), make_priors(VOC.vary(order="sgrvinod"))
+    caffe, other = make_priors(VOC), make_priors(VOC.vary(name="other order", order="sgrvinod"))
     start = 0
     for count, n in zip(priors_per_map(VOC), boxes_per_cell(VOC), strict=True):
         move = [0, 1, 2, 4, 3, 5] if n == 6 else [0, 1, 2, 3]  # 1 1' 2 3 1/2 1/3
@@ -182,7 +184,7 @@ def test_locate_finds_the_cell_and_the_shape(name, data):
     preset = get_preset(name)
     index = data.draw(st.integers(0, num_priors(preset) - 1))
     k, row, column, box = locate(preset, index)
-    cx, cy, w, h = make_priors(preset.vary(clip="none"))[index].tolist()
+    cx, cy, w, h = make_priors(preset.vary(name="clipped", clip="none"))[index].tolist()
     centres = cell_centres(preset, k).tolist()
     assert (cx, cy) == (centres[column], centres[row])
     assert [w, h] == cell_shapes(preset, k)[box].tolist()

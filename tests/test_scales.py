@@ -53,7 +53,7 @@ def test_rows_of_the_table(name):
 
 @pytest.mark.parametrize("name", INTEGER_SIZES_PX)
 def test_integer_sizes(name):
-    preset = get_preset(name).vary(integer_sizes=True)
+    preset = get_preset(name).vary(name="whole pixels", integer_sizes=True)
     got = [s * preset.image_size for s in compute_scales(preset)]
     assert got == pytest.approx(INTEGER_SIZES_PX[name], abs=1e-9)
 
@@ -61,9 +61,9 @@ def test_integer_sizes(name):
 def test_integer_sizes_change_ssd512_only():
     for name in INTEGER_SIZES_PX:
         preset = get_preset(name)
-        same = compute_scales(preset.vary(integer_sizes=True)) == pytest.approx(
-            compute_scales(preset), abs=1e-12
-        )
+        same = compute_scales(
+            preset.vary(name="whole pixels", integer_sizes=True)
+        ) == pytest.approx(compute_scales(preset), abs=1e-12)
         assert same == (preset.image_size == 300)
 
 
@@ -122,7 +122,7 @@ def test_whole_percent_is_not_the_formula():
 def test_beyond_sets_the_last_scale_only():
     preset = get_preset("paper")
     rule = ScaleRule(0.2, 0.9, first=0.1)
-    without = compute_scales(preset.vary(rule=rule))
+    without = compute_scales(preset.vary(name="other rule", rule=rule))
     assert without[:-1] == compute_scales(preset)[:-1]
     assert without[-1] == pytest.approx(1.075)  # one more step of .175
     assert compute_scales(preset)[-1] == 1.0

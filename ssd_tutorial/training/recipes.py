@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 from ssd_tutorial.augment import CROP_POLICIES
-from ssd_tutorial.presets import MODELS, ModelPreset, get_model, get_preset
+from ssd_tutorial.presets import MODELS, ModelPreset, caffe_preset, get_model
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Recipe:
     def model_preset(self) -> ModelPreset:
         """The detector to train: `model`, with the priors that `prior_scales` names."""
         model = get_model(self.model)
-        return model.with_priors(get_preset(f"caffe{model.priors.image_size}_{self.prior_scales}"))
+        return model.with_priors(caffe_preset(model.priors.image_size, self.prior_scales))
 
 
 @dataclass(frozen=True)

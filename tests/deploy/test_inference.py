@@ -186,7 +186,7 @@ def test_variances_are_those_of_the_networks_priors(certain, monkeypatch):
     still = Certain.forward
     monkeypatch.setattr(Certain, "forward", lambda self, x: (still(self, x)[0], moves))
     usual = detect(certain, pictures((300, 300)))[0].boxes[0]
-    priors = certain.config.priors.vary(variances=(0.05, 0.05, 0.1, 0.1))
+    priors = certain.config.priors.vary(name="other variances", variances=(0.05, 0.05, 0.1, 0.1))
     certain.config = replace(certain.config, priors=priors)
     halved = detect(certain, pictures((300, 300)))[0].boxes[0]
     cx, cy, w, h = (certain.priors[PRIOR] * 300).tolist()

@@ -35,7 +35,7 @@ def objects_of(boxes, picture=None):
 @pytest.mark.parametrize("clip", ["none", "wh", "cxcywh", "corners"])
 @pytest.mark.parametrize("name", sorted(PRESETS))
 def test_nearest_centres_give_the_best_of_all_priors(name, clip):
-    preset = get_preset(name).vary(clip=clip)
+    preset = get_preset(name).vary(name="clipped", clip=clip)
     boxes = random_boxes(150)
     overlap = iou(boxes, cxcywh_to_xyxy(make_priors(preset)))
     best = best_priors(preset, boxes)

@@ -46,7 +46,10 @@ def draw_preset(rng: Random, number: int) -> Case:
         preset, hostile = a_preset(rng)
         if rng.random() < 0.02:
             few = 1 if preset.rule.first is None else 2
-            preset, hostile = preset.vary(maps=preset.maps[:few]), {"too few maps (refused)"}
+            preset, hostile = (
+                preset.vary(name="too few maps", maps=preset.maps[:few]),
+                {"too few maps (refused)"},
+            )
     return Case({"preset": asdict(preset)}, hostile)
 
 

@@ -133,8 +133,8 @@ EXERCISES = (
                 "Over all priors of caffe512_voc, none has a lower IoU with its twin.",
                 lambda: truth.whole_pixel_iou("caffe512_voc"),
                 (
-                    "`get_preset(...).vary(integer_sizes=True)` makes the twin, and the priors come"
-                    " in the same order.",
+                    "`get_preset(...).vary(name=..., integer_sizes=True)` makes the twin, and the"
+                    " priors come in the same order.",
                     "Two boxes with one centre, one inside the other: their IoU is the ratio of"
                     " their areas. Where is it smallest?",
                 ),

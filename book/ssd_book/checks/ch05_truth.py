@@ -29,7 +29,7 @@ def sizes(image_size: int, first: int, low: int, high: int, maps: int) -> list[f
     """What exercise 5.2 asks for, by `scales`."""
     base = get_preset("caffe300_voc" if maps == 6 else "caffe512_voc")
     rule = ScaleRule(low / 100, high / 100, first=first / 100, whole_percent=True)
-    preset = base.vary(image_size=image_size, rule=rule)
+    preset = base.vary(name="other size", image_size=image_size, rule=rule)
     return [image_size * s for s in compute_scales(preset)[:-1]]
 
 
@@ -63,5 +63,8 @@ def no_preset(name) -> str | None:
 def whole_pixel_iou(name: str) -> float:
     """The lowest IoU of a prior with its twin of whole-pixel size."""
     preset = get_preset(name)
-    a, b = (cxcywh_to_xyxy(make_priors(p)) for p in (preset, preset.vary(integer_sizes=True)))
+    a, b = (
+        cxcywh_to_xyxy(make_priors(p))
+        for p in (preset, preset.vary(name="whole pixels", integer_sizes=True))
+    )
     return float(iou(a[:, None], b[:, None]).min())

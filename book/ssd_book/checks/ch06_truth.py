@@ -21,7 +21,9 @@ def shapes_of(s: float, s_next: float, ratios: tuple, order: str = "caffe") -> T
     feature_map = FeatureMap("map", 1, 1, tuple(ratios))
     rule = ScaleRule(s, s_next)
     base = get_preset("caffe300_voc")
-    return cell_shapes(base.vary(maps=(feature_map,) * 2, rule=rule, order=order), 0)
+    return cell_shapes(
+        base.vary(name="other maps", maps=(feature_map,) * 2, rule=rule, order=order), 0
+    )
 
 
 def wide_box() -> Tensor:

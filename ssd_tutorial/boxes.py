@@ -12,31 +12,31 @@ from ssd_tutorial.presets import VARIANCES
 
 
 def cxcywh_to_xyxy(boxes: Tensor) -> Tensor:
-    """``[..., 4]`` cxcywh to ``[..., 4]`` xyxy."""
+    """Convert ``[..., 4]`` cxcywh to ``[..., 4]`` xyxy."""
     centre, size = boxes[..., :2], boxes[..., 2:]
     return torch.cat([centre - size / 2, centre + size / 2], dim=-1)
 
 
 def xyxy_to_cxcywh(boxes: Tensor) -> Tensor:
-    """``[..., 4]`` xyxy to ``[..., 4]`` cxcywh."""
+    """Convert ``[..., 4]`` xyxy to ``[..., 4]`` cxcywh."""
     low, high = boxes[..., :2], boxes[..., 2:]
     return torch.cat([(low + high) / 2, high - low], dim=-1)
 
 
 def area(boxes_xyxy: Tensor) -> Tensor:
-    """Areas ``[...]`` of ``[..., 4]`` xyxy boxes; 0 for a box turned inside out."""
+    """Return areas ``[...]`` of ``[..., 4]`` xyxy boxes; 0 for an inverted box (xmax < xmin)."""
     x_min, y_min, x_max, y_max = boxes_xyxy.unbind(-1)
     return (x_max - x_min).clamp(min=0) * (y_max - y_min).clamp(min=0)
 
 
 def iou(a_xyxy: Tensor, b_xyxy: Tensor) -> Tensor:
-    """Intersection over union of each box of `a_xyxy` with each of `b_xyxy`.
+    """Return the intersection over union of each box of `a_xyxy` with each of `b_xyxy`.
 
     ``[..., N, 4]`` and ``[..., M, 4]`` give ``[..., N, M]``; leading dimensions broadcast. Two
     boxes without area have IoU 0. Paper, section 2.2, where it is called the jaccard overlap.
     """
-    # One contiguous plane [..., N, M] a coordinate, worked on in place: 6x faster than the usual
-    # stacked corners, because a batch of 32 x 10 x 8732 pairs is bound by memory.
+    # One contiguous [..., N, M] plane per coordinate, updated in place: 6x faster than the usual
+    # stacked corners, because memory is the bottleneck of a batch of 32 x 10 x 8732 pairs.
     ax0, ay0, ax1, ay1 = a_xyxy.unsqueeze(-2).unbind(-1)  # [..., N, 1]
     bx0, by0, bx1, by1 = b_xyxy.mT.contiguous().unsqueeze(-2).unbind(-3)  # [..., 1, M]
     width = torch.minimum(ax1, bx1).sub_(torch.maximum(ax0, bx0)).clamp_(min=0)
@@ -47,7 +47,7 @@ def iou(a_xyxy: Tensor, b_xyxy: Tensor) -> Tensor:
 
 
 def encode(boxes_xyxy: Tensor, priors_cxcywh: Tensor, variances=VARIANCES) -> Tensor:
-    """The offsets ``[..., 4]`` that move each prior onto its box: what the network must predict.
+    """Return the offsets ``[..., 4]`` from each prior to its box: what the network must predict.
 
     Centres shift in units of the prior's size, sizes change by a logarithm, and both are divided
     by the variances (paper, equation 2; the variances are Caffe's, ``bbox_util.cpp``).
@@ -59,7 +59,7 @@ def encode(boxes_xyxy: Tensor, priors_cxcywh: Tensor, variances=VARIANCES) -> Te
 
 
 def decode(offsets: Tensor, priors_cxcywh: Tensor, variances=VARIANCES) -> Tensor:
-    """The xyxy boxes ``[..., 4]`` to which `offsets` move the priors: the inverse of `encode`."""
+    """Return the xyxy boxes ``[..., 4]`` to which `offsets` move the priors; inverts `encode`."""
     offsets = offsets * offsets.new_tensor(variances)
     centre = priors_cxcywh[..., :2] + offsets[..., :2] * priors_cxcywh[..., 2:]
     size = priors_cxcywh[..., 2:] * torch.exp(offsets[..., 2:])

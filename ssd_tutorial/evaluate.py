@@ -34,7 +34,7 @@ class GroundTruth(NamedTuple):
     labels: Tensor
     """``[N]``, from 1."""
     difficult: Tensor
-    """``[N]`` bool: objects that nobody must find; finding one is neither a hit nor a miss."""
+    """``[N]`` bool: objects that need not be found; finding one is neither a hit nor a miss."""
 
 
 class Curve(NamedTuple):
@@ -47,18 +47,18 @@ class Curve(NamedTuple):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Average precision a class; NaN where there is nothing to find."""
+    """Average precision per class; NaN where there is nothing to find."""
 
     ap: dict[str, float]
-    """AP a class, a mean over the IoU thresholds."""
+    """AP per class, a mean over the IoU thresholds."""
     objects: dict[str, int]
-    """Ground truths a class that count."""
+    """Number of counted ground truths per class."""
     curves: dict[str, Curve]
     """The curve at the first IoU threshold."""
 
     @property
     def mean_ap(self) -> float:
-        """mAP: the mean over the classes with something to find; NaN if there are none."""
+        """mAP, the mean over the classes with something to find; NaN if there are none."""
         known = [ap for ap in self.ap.values() if not np.isnan(ap)]
         return float(np.mean(known)) if known else float("nan")
 
@@ -72,13 +72,15 @@ def voc_ap(
     interpolation: Literal["area", "11 points"] = "area",
     size: tuple[float, float] | None = None,
 ) -> Evaluation:
-    """PASCAL VOC's AP: the area under the curve, or (VOC 2007) the mean at 11 recalls.
+    """Compute PASCAL VOC's AP: the area under the curve, or (VOC 2007) the mean at 11 recalls.
 
     Args:
         detections: for each image what was found.
         ground_truths: for each image what there is, in the same order and unit.
         classes: names without the background; label i + 1 is ``classes[i]``.
-        size: look only at objects with an area in this range; see `COCO_SIZES`.
+        iou_threshold: the IoU from which on a detection may be a hit.
+        interpolation: how the curve becomes a number.
+        size: count only objects with an area in this range; see `COCO_SIZES`.
 
     Raises:
         ValueError: no image, lists of different length, a label without a name, an unknown
@@ -101,9 +103,15 @@ def coco_ap(
     size: tuple[float, float] | None = None,
     max_detections: int = 100,
 ) -> Evaluation:
-    """COCO's AP: 101 recalls, a mean over IoU thresholds from .5 to .95.
+    """Compute COCO's AP: 101 recalls, a mean over IoU thresholds from 0.5 to 0.95.
 
-    Arguments and errors as for `voc_ap`; `max_detections` is a class and an image.
+    Args:
+        detections, ground_truths, classes, size: as for `voc_ap`.
+        iou_thresholds: each gives an AP; the result is their mean.
+        max_detections: the best ones that count, per class and per image.
+
+    Raises:
+        ValueError: as `voc_ap`.
     """
     return _evaluate(
         detections,

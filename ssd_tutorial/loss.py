@@ -35,7 +35,7 @@ def multibox_loss(
     alpha: float = 1,
     variances=VARIANCES,
 ) -> MultiBoxLoss:
-    """L = (L_conf + alpha L_loc) / N, summed over a batch (paper, equations 1 to 3).
+    """Return L = (L_conf + alpha L_loc) / N, summed over a batch (paper, equations 1 to 3).
 
     N counts the matched priors of the *batch*. L_loc is the smooth L1 distance (beta 1) of the
     positives' offsets; L_conf the cross-entropy of the positives and of the mined negatives.
@@ -44,9 +44,12 @@ def multibox_loss(
         logits: ``[B, P, C]`` class scores before softmax, background first.
         offsets: ``[B, P, 4]`` predicted offsets, in the units of `ssd_tutorial.boxes.encode`.
         targets: ground truths of the B images, from `ssd_tutorial.targets.make_targets`.
-        priors_cxcywh: ``[P, 4]``.
-        matches: the outcome of `match`, if it is known already.
+        priors_cxcywh: ``[P, 4]``, in fractions of the image.
+        matches: the outcome of `match`, if it is already known.
         mine: which negatives count, `ssd_tutorial.mining.hard_negatives` or one like it.
+        negative_ratio: negatives per positive, for `mine`.
+        alpha: weight of the localization loss.
+        variances: of `ssd_tutorial.boxes.encode`.
 
     Raises:
         ValueError: shapes that do not fit together, or a label that `logits` has no class for.

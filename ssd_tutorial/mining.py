@@ -1,6 +1,6 @@
-"""Hard negative mining: which of thousands of negatives the loss looks at (chapter 10).
+"""Hard negative mining: which of thousands of negatives the loss counts (chapter 10).
 
-`hard_negatives` is SSD's answer. The other two have its signature, to be compared with it.
+`hard_negatives` is SSD's way. The other two have its signature, to be compared with it.
 """
 
 from collections.abc import Callable
@@ -13,12 +13,12 @@ Miner = Callable[[Tensor, Tensor, float], Tensor]
 
 
 def hard_negatives(background_loss: Tensor, positive: Tensor, ratio: float = 3) -> Tensor:
-    """The negatives that look least like background, `ratio` for each positive of their image.
+    """Choose the negatives that look least like background, `ratio` per positive of their image.
 
     Args:
         background_loss: ``[B, P]``, -log p(background) of every prior.
         positive: ``[B, P]``, True where a prior is matched.
-        ratio: negatives a positive. Never more are taken than there are: no prior counts twice.
+        ratio: negatives per positive. Never more than there are: no prior counts twice.
 
     Returns:
         ``[B, P]``, True for a mined negative. An image without a positive has none.
@@ -36,13 +36,13 @@ def hard_negatives(background_loss: Tensor, positive: Tensor, ratio: float = 3) 
 
 
 def random_negatives(background_loss: Tensor, positive: Tensor, ratio: float = 3) -> Tensor:
-    """As many negatives as `hard_negatives` takes, but any of them, whatever their loss.
+    """Choose as many negatives as `hard_negatives`, at random, whatever their loss.
 
-    Draws on torch's global random numbers.
+    Arguments and result as there. Draws on torch's global random numbers.
     """
     return hard_negatives(torch.rand_like(background_loss), positive, ratio)
 
 
 def all_negatives(background_loss: Tensor, positive: Tensor, ratio: float = 3) -> Tensor:
-    """Every negative of the batch: no mining at all. `ratio` is not used."""
+    """Choose every negative of the batch ``[B, P]``: no mining. Only `positive` is used."""
     return ~positive

@@ -1,6 +1,6 @@
-"""The network: a backbone, a few more layers, and two small convolutions a map (chapter 3).
+"""The network: a backbone, more layers, and two small convolutions per feature map (chapter 3).
 
-One pass over the image yields, for every prior, a score a class and four offsets. The feature maps
+One pass over the image yields a score per class and four offsets for every prior. The feature maps
 come from a backbone (`VGG16` as in the paper, or `Slim` for a CPU) and from the extras behind it.
 """
 
@@ -25,7 +25,7 @@ class L2Norm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[B, channels, H, W]`` to the same shape; every pixel of length ``weight``."""
+        """Scale every pixel of ``[B, channels, H, W]`` to length ``weight``."""
         squared = x.float().square().sum(dim=1, keepdim=True)  # [B, 1, H, W]; float: see bf16
         return (x * torch.rsqrt(squared + self.eps) * self.weight[:, None, None]).to(x.dtype)
 
@@ -68,7 +68,7 @@ class VGG16(nn.Module):
         )  # fmt: skip
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Normalised images ``[B, 3, S, S]`` to the two largest feature maps."""
+        """Turn normalised images ``[B, 3, S, S]`` into the two largest feature maps."""
         conv4_3 = self.conv4_3(x)
         return [self.norm(conv4_3), self.conv7(conv4_3)]
 
@@ -109,7 +109,7 @@ class Slim(nn.Module):
         )
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Normalised images ``[B, 3, S, S]`` to the two largest feature maps."""
+        """Turn normalised images ``[B, 3, S, S]`` into the two largest feature maps."""
         first = self.first(x)
         return [first, self.second(first)]
 
@@ -136,6 +136,9 @@ class SSD(nn.Module):
     Args:
         config: which priors and which backbone, such as `ssd_tutorial.presets.SLIM300`.
         num_classes: classes *with* the background.
+
+    Raises:
+        ValueError: fewer than 2 classes, or an image size that the backbone has no extras for.
 
     Its priors, ``[P, 4]`` cxcywh, are the buffer ``priors``.
     """
@@ -168,7 +171,7 @@ class SSD(nn.Module):
             nn.init.xavier_uniform_(head.weight)  # Caffe's filler: scores start near uniform
 
     def feature_maps(self, images: Tensor) -> list[Tensor]:
-        """The feature maps that predict: ``[B, channels, cells, cells]`` each, large to small.
+        """Return the maps that predict: ``[B, channels, cells, cells]`` each, large to small.
 
         Args:
             images: ``[B, 3, S, S]`` RGB, as floats in [0, 1] or uint8; S is ``image_size``.
@@ -187,7 +190,10 @@ class SSD(nn.Module):
         return maps
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Scores ``[B, P, C]`` before softmax and offsets ``[B, P, 4]``; see `feature_maps`."""
+        """Return scores ``[B, P, C]``, before softmax, and offsets ``[B, P, 4]``.
+
+        Arguments and errors are those of `feature_maps`.
+        """
         maps = self.feature_maps(images)
         logits = self._predict(maps, self.class_heads, self.num_classes)
         offsets = self._predict(maps, self.offset_heads, 4)
@@ -195,7 +201,7 @@ class SSD(nn.Module):
 
     @staticmethod
     def _predict(maps: list[Tensor], heads: nn.ModuleList, width: int) -> Tensor:
-        """Run a head on each map and line up rows, columns, boxes as `make_priors` does."""
+        """Run one head per map and line up rows, columns, boxes as `make_priors` does."""
         rows = [
             head(x).permute(0, 2, 3, 1).flatten(1).unflatten(1, (-1, width))  # [B, P_k, width]
             for head, x in zip(heads, maps, strict=True)

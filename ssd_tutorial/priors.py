@@ -1,6 +1,6 @@
 """Priors: the 8732 boxes from which SSD starts (chapters 6 and 7).
 
-A prior (default box, anchor) is a box that is there before any picture is seen. Every cell of every
+A prior (default box, anchor) is a box that exists before any picture is seen. Every cell of every
 feature map carries a few, of different size and shape. Their order is part of a trained network:
 map by map, row by row, column by column, box by box.
 """
@@ -16,7 +16,7 @@ from ssd_tutorial.scales import compute_scales, extra_scale
 
 
 class PriorAddress(NamedTuple):
-    """Where a prior lives; see `locate`."""
+    """The place of a prior; see `locate`."""
 
     map: int
     """Index of the feature map in ``preset.maps``, from 0."""
@@ -27,7 +27,7 @@ class PriorAddress(NamedTuple):
 
 
 def cell_shapes(preset: Preset, k: int) -> Tensor:
-    """Widths and heights ``[n, 2]`` of the boxes of one cell of map `k` (from 0), unclipped.
+    """Return widths and heights ``[n, 2]`` of the boxes of a cell of map `k` (from 0), unclipped.
 
     Small square, large square, then for each ratio r: w = s sqrt(r), h = s / sqrt(r), which has
     the small square's area (paper, section 2.2). ``preset.order`` says which comes first.
@@ -45,7 +45,7 @@ def cell_shapes(preset: Preset, k: int) -> Tensor:
 
 
 def cell_centres(preset: Preset, k: int) -> Tensor:
-    """Centres ``[cells]`` of the cells of map `k` along one side.
+    """Return the centres ``[cells]`` of the cells of map `k` along one side.
 
     With ``preset.centres == "step"`` the last may lie outside the image: chapter 7 shows which.
     """
@@ -59,7 +59,7 @@ def cell_centres(preset: Preset, k: int) -> Tensor:
 
 
 def make_priors(preset: Preset) -> Tensor:
-    """All priors of a preset, ``[P, 4]`` cxcywh, in fractions of the image.
+    """Return all priors of a preset, ``[P, 4]`` cxcywh, in fractions of the image.
 
     Source: ``prior_box_layer.cpp`` of Caffe; ``preset.clip`` adds what the ports do.
     """
@@ -85,24 +85,25 @@ def _clip(priors: Tensor, clip: str) -> Tensor:
 
 
 def boxes_per_cell(preset: Preset) -> list[int]:
-    """Boxes in a cell of each map: 4 6 6 6 4 4 for SSD300."""
+    """Return the boxes per cell of each map: 4 6 6 6 4 4 for SSD300."""
     return [feature_map.boxes_per_cell for feature_map in preset.maps]
 
 
 def priors_per_map(preset: Preset) -> list[int]:
-    """Priors of each map: 5776 2166 600 150 36 4 for SSD300."""
+    """Return the priors per map: 5776 2166 600 150 36 4 for SSD300."""
     return [fm.cells**2 * fm.boxes_per_cell for fm in preset.maps]
 
 
 def num_priors(preset: Preset) -> int:
-    """Number of priors P: 8732 for SSD300, 24 564 for SSD512."""
+    """Return the number of priors P: 8732 for SSD300, 24 564 for SSD512."""
     return sum(priors_per_map(preset))
 
 
 def locate(preset: Preset, index: int) -> PriorAddress:
-    """The map, row, column and box of prior `index`: the inverse of the order of `make_priors`.
+    """Return the map, row, column and box of prior `index`, in the order of `make_priors`.
 
-    Raises `IndexError` if `index` is not in 0 .. P - 1.
+    Raises:
+        IndexError: `index` is not in 0 .. P - 1.
     """
     if not 0 <= index < num_priors(preset):
         raise IndexError(f"prior {index} does not exist: there are {num_priors(preset)}, from 0")

@@ -25,11 +25,11 @@ class Targets(NamedTuple):
 
     @property
     def real(self) -> Tensor:
-        """``[B, G]``: True for objects, False for padding."""
+        """Tell objects (True) from padding (False), ``[B, G]``."""
         return self.labels > 0
 
     def to(self, device: torch.device | str) -> "Targets":
-        """The same targets on another device."""
+        """Return the same targets on another device."""
         return Targets(self.boxes.to(device), self.labels.to(device))
 
 
@@ -50,7 +50,7 @@ def make_targets(
     Raises:
         ValueError: names the image, the box and the rule that it breaks: wrong shape or type, a
             number that is not finite, xmax <= xmin or ymax <= ymin, an area that float32 rounds to
-            0, corners outside the image (pixels where fractions are due, most often), a label that
+            0, corners outside the image (usually pixels instead of fractions), a label that
             is 0 or not below `num_classes`.
     """
     if len(boxes_xyxy) != len(labels):
@@ -78,7 +78,7 @@ def _check_image(image: str, boxes: Tensor, labels: Tensor, num_classes: int) ->
     integers = not (labels.is_floating_point() or labels.dtype == torch.bool)
     if labels.shape != boxes.shape[:1] or not integers:
         raise ValueError(
-            f"image {image}: labels must be integers [{len(boxes)}], one a box,"
+            f"image {image}: labels must be integers [{len(boxes)}], one per box,"
             f" not {labels.dtype} {list(labels.shape)}"
         )
     boxes = boxes.float()  # as they will be stored: what is too thin for float32 has no width there

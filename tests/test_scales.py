@@ -109,7 +109,7 @@ def test_both_formulas_need_two_maps(k, m):
 
 @pytest.mark.parametrize("k", [0, -1, 8])
 def test_linear_scale_refuses_a_map_that_does_not_exist(k):
-    with pytest.raises(ValueError, match=rf"1 to m \+ 1 = 7, it can't be {k}"):
+    with pytest.raises(ValueError, match=rf"1 to m \+ 1 = 7, it cannot be {k}"):
         linear_scale(k, 6)
 
 

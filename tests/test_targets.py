@@ -145,7 +145,7 @@ def test_boxes_of_the_wrong_shape_or_type(boxes):
     [LABELS[:2], LABELS[:, None], LABELS.float(), torch.ones(3, dtype=torch.bool)],
 )
 def test_labels_of_the_wrong_shape_or_type(labels):
-    with pytest.raises(ValueError, match=r"^image 1: labels must be integers \[3\], one a box"):
+    with pytest.raises(ValueError, match=r"^image 1: labels must be integers \[3\], one per box"):
         second_image(labels=labels)
 
 

@@ -53,6 +53,7 @@ __all__ = [
     "draw_detections",
     "draw_heat_map",
     "draw_priors",
+    "draw_run",
     "draw_scales",
     "draw_shapes",
     "map_legend",

@@ -1,5 +1,7 @@
 """Figures are tested by their geometry: where the patches lie, not how the pixels look."""
 
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -216,3 +218,18 @@ def test_detections_below_the_threshold_are_left_out(ax):
     patches = plots.draw_detections(ax, found, ("car", "cat"))
     np.testing.assert_allclose(corners(patches), boxes[:1], atol=1e-6)
     assert ax.texts[0].get_text().strip() == "cat 0.90"
+
+
+def test_color_is_matplotlibs_word(ax):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        (patch,) = plots.draw_boxes(ax, torch.tensor([[0.1, 0.1, 0.5, 0.5]]), color="red")
+    assert not caught
+    assert to_rgb(patch.get_edgecolor()) == (1, 0, 0)
+
+
+def test_all_public_names_are_listed():
+    own = {n for n, x in vars(plots).items() if getattr(x, "__module__", "") == plots.__name__}
+    assert {name for name in own if not name.startswith("_")} <= set(plots.__all__)
+    assert sorted(plots.__all__) == sorted(set(plots.__all__))
+    assert all(hasattr(plots, name) for name in plots.__all__)

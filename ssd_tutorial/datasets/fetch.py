@@ -178,7 +178,7 @@ def fetch(archive: Archive, folder: str | Path, progress: bool | None = None) ->
         ValueError: a file of this name is there and is another one, or half of it.
     """
     target = Path(folder, archive.file)
-    by_hand = f"`curl -C - -O {archive.addresses[0]}` resumes a download"
+    by_hand = f"`curl -LC - -o {archive.file} {archive.addresses[0]}` resumes a download"
     if target.exists():
         if pooch.hashes.hash_matches(target, archive.sha256):
             return target

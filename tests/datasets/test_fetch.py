@@ -189,7 +189,7 @@ def test_every_address_is_named_with_its_reason_and_nothing_stays(server, tmp_pa
         "/cut/pictures.tar cannot be reached, or broke off; ",
         f"{gone} cannot be reached, or broke off; ",
         "nonsense://x cannot be reached, or broke off: try again later",
-        f"`curl -C - -O {server.at}/404/pictures.tar` resumes a download",
+        f"`curl -LC - -o pictures.tar {server.at}/404/pictures.tar` resumes a download",
     ):
         assert words in str(caught.value)
     assert list(tmp_path.iterdir()) == []
@@ -207,7 +207,7 @@ def test_a_half_or_wrong_file_that_lies_there_is_refused_with_the_way_to_resume(
     server, tmp_path, content
 ):
     (tmp_path / "pictures.tar").write_bytes(content)
-    with pytest.raises(ValueError, match=r"half or wrong \(\d+ of 512000 bytes\): `curl -C - -O h"):
+    with pytest.raises(ValueError, match=r"half or wrong \(\d+ of 512000 bytes\): `curl -LC - -o "):
         download(archive_at(server, "good"), tmp_path)
     assert (tmp_path / "pictures.tar").read_bytes() == content
     assert server.asked == []

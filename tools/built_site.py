@@ -92,14 +92,19 @@ def find_chromium() -> str:
     )
 
 
+def how_to_launch(fonts: Path | None = None) -> dict:
+    """Arguments of playwright's `launch`; `fonts` is a fontconfig file instead of the machine's."""
+    environment = os.environ | ({"FONTCONFIG_FILE": str(fonts)} if fonts else {})
+    return {"executable_path": find_chromium(), "args": CHROMIUM_ARGUMENTS, "env": environment}
+
+
 @contextlib.contextmanager
-def launch():
-    """A headless Chromium, driven by playwright."""
+def launch(fonts: Path | None = None):
+    """Give a headless Chromium, driven by playwright."""
     from playwright.sync_api import sync_playwright
 
-    executable = find_chromium()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_ARGUMENTS)
+        browser = playwright.chromium.launch(**how_to_launch(fonts))
         try:
             yield browser
         finally:

@@ -174,6 +174,7 @@ def setup(app):
     app.connect("build-finished", mend_names)
     app.connect("html-page-context", launch_notebooks_only, priority=900)
     app.add_css_file("book.css")
+    app.add_js_file("scrolling.js", loading_method="defer")
     return {
         "version": "1",
         # an edit of this file builds every page anew

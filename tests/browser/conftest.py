@@ -8,6 +8,23 @@ import pytest
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 WIDTHS = (1280, 360)
 NOT_BUILT = "not-built"
+# Until the book brings its own, fonts are the reader's: pages are opened in a narrow one, and what
+# depends on widths is looked at in a wide one, too.
+FONTS = {"narrow": "Liberation Sans", "wide": "DejaVu Sans"}
+FONTCONFIG = """\
+<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">
+<fontconfig>
+  <include ignore_missing="yes">/etc/fonts/fonts.conf</include>
+  {}
+</fontconfig>
+"""
+ALIAS = """\
+<match target="pattern">
+    <test name="family"><string>{asked}</string></test>
+    <edit name="family" mode="assign" binding="strong"><string>{given}</string></edit>
+  </match>"""
+ASKED = ("system-ui", "sans-serif", "sans", "Arial", "Helvetica", "Segoe UI", "Roboto", "Noto Sans")
 
 
 def pages():
@@ -23,6 +40,8 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("page_name", pages())
     if "width" in metafunc.fixturenames:
         metafunc.parametrize("width", WIDTHS)
+    if "font" in metafunc.fixturenames:
+        metafunc.parametrize("font", FONTS)
 
 
 @pytest.fixture(scope="session")
@@ -42,14 +61,32 @@ def base(html):
         yield address
 
 
+def fonts_file(folder, font):
+    """A fontconfig file by which every page's sans-serif text is set in that font."""
+    aliases = [ALIAS.format(asked=asked, given=FONTS[font]) for asked in ASKED]
+    file = folder / f"{font}.conf"
+    file.write_text(FONTCONFIG.format("\n  ".join(aliases)))
+    return file
+
+
 @pytest.fixture(scope="session")
-def browser():
+def browser(tmp_path_factory):
+    """Chromium, with the narrow font."""
     try:
         built_site.find_chromium()
     except FileNotFoundError as error:
         pytest.fail(str(error), pytrace=False)
-    with built_site.launch() as chromium:
+    with built_site.launch(fonts_file(tmp_path_factory.mktemp("fonts"), "narrow")) as chromium:
         yield chromium
+
+
+@pytest.fixture(scope="session")
+def browsers(browser, tmp_path_factory):
+    """Chromium by the font in which it shows pages."""
+    fonts = fonts_file(tmp_path_factory.mktemp("fonts"), "wide")
+    wide = browser.browser_type.launch(**built_site.how_to_launch(fonts))
+    yield {"narrow": browser, "wide": wide}
+    wide.close()
 
 
 @pytest.fixture(scope="session")
@@ -70,16 +107,30 @@ def visits():
 @pytest.fixture
 def visit(page_name, width, base, browser, axe, visits):
     """What a page showed at a width. Each page is loaded once; tests ask what they care for."""
-    if (page_name, width) not in visits:
-        visits[page_name, width] = look_at(browser, base, page_name, width, axe)
-    return visits[page_name, width]
+    return once(visits, browser, base, page_name, width, axe)
+
+
+@pytest.fixture
+def visit_in(page_name, width, font, base, browsers, axe, visits):
+    """What a page showed at a width in a font: sizes, and what axe-core says of them."""
+    return once(visits, browsers[font], base, page_name, width, axe, full=font == "narrow")
+
+
+def once(visits, browser, base, name, width, axe, full=True):
+    if (browser, name, width) not in visits:
+        visits[browser, name, width] = look_at(browser, base, name, width, axe, full)
+    return visits[browser, name, width]
 
 
 FACTS = (Path(__file__).parent / "facts.js").read_text(encoding="utf-8")
+OF_SIZES = ["scrollable-region-focusable", "target-size"]  # axe-core's rules
 
 
-def look_at(browser, base, name, width, axe):
-    """Load a page with other origins cut off and write down all that the tests ask for."""
+def look_at(browser, base, name, width, axe, full=True):
+    """Load a page with other origins cut off and write down all that the tests ask for.
+
+    Not `full`: what fonts can change, sizes and what follows from them.
+    """
     page, elsewhere = built_site.new_page(browser, base, width)
     console, failed = [], []
     page.on("console", lambda m: console.append(m.text) if m.type == "error" else None)
@@ -94,21 +145,25 @@ def look_at(browser, base, name, width, axe):
     page.wait_for_function("[...document.images].every(i => i.complete)")
     seen = page.evaluate(FACTS)
     seen |= {"console": console, "failed": failed, "elsewhere": elsewhere}
-    seen["faults"] = faults(page, axe)
+    seen["faults"] = faults(page, axe, None if full else OF_SIZES)
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
-    page.wait_for_timeout(250)  # colours fade
+    if full:
+        page.wait_for_timeout(250)  # colours fade
+        seen["dark_faults"] = faults(page, axe)
     seen["dark"] = page.evaluate(FACTS)
-    seen["dark_faults"] = faults(page, axe)
     page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    page.wait_for_timeout(100)  # observers of sizes follow
     seen["opened"] = page.evaluate(FACTS)
+    seen["opened_faults"] = faults(page, axe, OF_SIZES)
     page.context.close()
     return seen
 
 
-def faults(page, axe):
-    """Serious and critical faults that axe-core finds, as lines to read."""
+def faults(page, axe, rules=None):
+    """Serious and critical faults that axe-core finds, by all of its rules or some."""
     page.evaluate(axe)
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    options = {"resultTypes": ["violations"]} | ({"runOnly": rules} if rules else {})
+    found = page.evaluate("options => axe.run(document, options)", options)
     return [
         f"{v['impact']} {v['id']}: {v['help']} at {node['target']}: {node['html'][:140]}"
         for v in found["violations"]

@@ -10,6 +10,23 @@
     const box = e.getBoundingClientRect();
     return box.width > 0 && box.right > innerWidth + 1 && !scrolls(e.parentElement);
   });
+  // What scrolls sideways needs a place in the focus order, its own or that of something inside,
+  // and where it is its own, a name; what does not scroll needs neither. A formula names itself, and
+  // its letters lean out of it by a few pixels.
+  const FOCUSABLE = "a[href], button, input, select, summary, textarea, [tabindex='0']";
+  const boxes = [...article.querySelectorAll("*")].filter(
+    (e) => !(e instanceof SVGElement) && e.checkVisibility(),
+  );
+  const scrolling = boxes.filter(
+    (e) =>
+      /(auto|scroll)/.test(getComputedStyle(e).overflowX) &&
+      e.scrollWidth > e.clientWidth + (e.closest(".math") ? 12 : 1),
+  );
+  const reached = (e) =>
+    e.tabIndex === 0
+      ? e.ariaLabel || e.tagName === "MJX-CONTAINER"
+      : e.querySelector(FOCUSABLE);
+  const regions = boxes.filter((e) => e.role === "region" && e.tabIndex === 0);
   const name = (e) => e.tagName.toLowerCase() + (e.className ? "." + e.className : "");
   const texts = document.createTreeWalker(article, NodeFilter.SHOW_TEXT);
   const raw = [];
@@ -21,6 +38,8 @@
     scrollWidth: document.documentElement.scrollWidth,
     innerWidth,
     wide: wide.map(name).slice(0, 5),
+    unreached: scrolling.filter((e) => !reached(e)).map(name),
+    idle: regions.filter((e) => e.scrollWidth <= e.clientWidth).map(name),
     rawMath: raw,
     undrawn: [...document.querySelectorAll(".math")]
       .filter((m) => !m.querySelector("mjx-container"))

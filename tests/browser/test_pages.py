@@ -45,10 +45,16 @@ def test_every_image_is_there_and_has_an_alternative_text(visit):
     assert [i["src"] for i in visit["images"] if not i["alt"]] == []
 
 
-def test_no_page_scrolls_sideways(visit):
-    for state in (visit, visit["dark"], visit["opened"]):
+def test_no_page_scrolls_sideways(visit_in):
+    for state in (visit_in, visit_in["dark"], visit_in["opened"]):
         assert state["scrollWidth"] <= state["innerWidth"]
         assert state["wide"] == []
+
+
+def test_what_scrolls_has_a_name_and_a_place_in_the_focus_order(visit_in):
+    for state in (visit_in, visit_in["dark"], visit_in["opened"]):
+        assert state["unreached"] == []
+        assert state["idle"] == []  # what does not scroll has neither
 
 
 def test_the_dark_theme_is_dark(visit):
@@ -60,8 +66,9 @@ def test_the_dark_theme_is_dark(visit):
     assert brightness(visit["background"]) > 200
 
 
-def test_axe_finds_no_serious_fault(visit):
-    assert visit["faults"] == []
+def test_axe_finds_no_serious_fault(visit_in):
+    assert visit_in["faults"] == []
+    assert visit_in["opened_faults"] == []
 
 
 def test_axe_finds_no_serious_fault_in_the_dark(visit):
@@ -69,6 +76,24 @@ def test_axe_finds_no_serious_fault_in_the_dark(visit):
 
 
 # --- what a reader does ---------------------------------------------------------------------------
+def test_the_wide_font_is_wider(browsers):
+    """Else the tests above look at one font twice."""
+    measure = """family => {
+      const context = document.createElement("canvas").getContext("2d");
+      context.font = `40px ${family}`;
+      return context.measureText("One number per class").width;
+    }"""
+    for family in ("system-ui", "sans-serif", "Arial"):
+        widths = {}
+        for font, chromium in browsers.items():
+            page = chromium.new_page()
+            widths[font] = page.evaluate(measure, family)
+            page.close()
+        assert widths["wide"] > 1.05 * widths["narrow"], (
+            f"{family}: {widths}; on Debian: apt-get install fonts-dejavu-core fonts-liberation"
+        )
+
+
 def first_chapter(html):
     return next(p for p in built_site.built_pages(html) if re.search(r"/\d\d_", p))
 

@@ -12,6 +12,22 @@ export function html(tag, attributes = {}, ...children) {
 /** Names as in a sentence: "a, b and c". */
 export const listed = (names) => names.join(", ").replace(/, ([^,]*)$/, " and $1");
 
+/** Name `box` and put it into the focus order while its content overflows it, and only then: whoever
+ *  has no mouse scrolls with the arrow keys. (Pages: book/_static/scrolling.js does the same.) */
+export function scrollable(box, label) {
+  const follow = () => {
+    const scrolls = box.scrollWidth > box.clientWidth;
+    assign(box, {
+      "aria-label": scrolls && label,
+      role: scrolls && "region",
+      tabindex: scrolls ? 0 : null,
+    });
+  };
+  const sizes = new ResizeObserver(follow);
+  for (const node of [box, ...box.children]) sizes.observe(node);
+  return box;
+}
+
 const firstStates = new WeakMap(); // of each model, what reset goes back to
 // Radio buttons of one name are one group in the whole page, and each explorer has its own copy of
 // this module, so that a count alone would name several groups the same.
@@ -230,7 +246,7 @@ class Frame {
     const body = html("tbody");
     const table = html("table", { class: "ssd-table", "aria-label": label });
     table.append(html("thead", {}, html("tr", {}, ...head)), body);
-    into.append(html("div", { class: "ssd-scroll" }, table));
+    into.append(scrollable(html("div", { class: "ssd-scroll" }, table), label));
     let before = "";
     return (rows) => {
       if (before === (before = JSON.stringify(rows))) return;

@@ -1,0 +1,31 @@
+// Whatever scrolls sideways on a page has a name and a place in the focus order while it does, and
+// neither otherwise. The theme sets tab stops too, but gives no names and does not look again when
+// folded code opens. Explorers have `scrollable` of their own, in ui.js; MathJax makes every formula
+// a tab stop.
+addEventListener("DOMContentLoaded", () => {
+  const KINDS = {
+    Output: "div.cell_output pre",
+    Code: "pre:not(div.cell_output pre)",
+    Table: "div.cell_output div.text_html, .pst-scrollable-table-container",
+  };
+  const names = new Map(); // of each box that can scroll, such as "Code 3"
+  for (const [kind, where] of Object.entries(KINDS)) {
+    const boxes = document.querySelectorAll(`article.bd-article :is(${where})`);
+    boxes.forEach((box, index) => names.set(box, `${kind} ${index + 1}`));
+  }
+
+  function follow(box) {
+    if (box.scrollWidth > box.clientWidth) {
+      box.setAttribute("aria-label", names.get(box));
+      box.setAttribute("role", "region");
+      box.tabIndex = 0;
+    } else if (box.hasAttribute("aria-label")) {
+      for (const name of ["aria-label", "role", "tabindex"]) box.removeAttribute(name);
+    }
+  }
+
+  const sizes = new ResizeObserver((changes) => {
+    for (const { target } of changes) follow(names.has(target) ? target : target.parentElement);
+  });
+  for (const box of names.keys()) [box, ...box.children].forEach((node) => sizes.observe(node));
+});

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import nbformat
 from notebooks import WIDGET_VIEW, bootstrap_source, tags
 
 
@@ -23,6 +24,7 @@ class Fault(NamedTuple):
     fix: str
 
 
+MOST = 700_000  # bytes of a notebook
 SPEAKS = {"print", "check", "display", "show"}
 LEAKS = {
     "a memory address": re.compile(r"\b0x[0-9a-f]{6,}", re.I),
@@ -94,6 +96,14 @@ def widgets(notebook):
                 what = "shows a widget that is no explorer"
                 fix = "readers of the page have no kernel: draw a figure, or make an explorer of it"
             yield Fault(number, "widget-view", what, fix)
+
+
+def weight(notebook):
+    """A notebook that opens on a phone, and a repository that is cloned in seconds."""
+    size = len(nbformat.writes(notebook).encode())
+    if size > MOST:
+        what = f"weighs {size / 1e6:.2f} MB, {MOST / 1e6:.1f} at most"
+        yield Fault(None, "weight", what, "run tools/execute.py --lighten on it")
 
 
 def counts(notebook):
@@ -282,6 +292,7 @@ def self_contained(notebook):
 RULES = (
     kernel,
     widgets,
+    weight,
     counts,
     outputs_stored,
     outputs_clean,

@@ -3,11 +3,13 @@
     python tools/execute.py 08_matching          # or a path; several at once
     python tools/execute.py --all
     python tools/execute.py --check 08_matching  # write nothing; fail if text outputs would change
+    python tools/execute.py --lighten --all      # execute nothing; make stored pictures light
 
 Each notebook runs in an empty folder of its own, so that a chapter which reads a relative path
 fails here and not first in Colab. What would differ from run to run is not stored: widget state,
-times, the version of Python, random cell ids. Of an explorer, its picture and its words stay. When
-a cell raises, its error is printed, the file stays as it was, and the exit code is 1.
+times, the version of Python, random cell ids. Of an explorer, its picture and its words stay. What
+is stored of pictures is light (`pictures.py`). When a cell raises, its error is printed, the file
+stays as it was, and the exit code is 1.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import time
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from notebooks import KERNELSPEC, WIDGET_VIEW, chapters, read, write
+from pictures import bound, lighten
 
 KEPT_CELL_METADATA = {"tags", "mystnb", "jupyter", "exercise", "cellView"}
 
@@ -91,10 +94,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("notebooks", nargs="*", help="paths or names of chapters")
     parser.add_argument("--all", action="store_true", help="every chapter of the book")
     parser.add_argument("--check", action="store_true", help="compare with what is stored")
-    parser.add_argument("--timeout", type=int, default=900, help="seconds a cell (%(default)s)")
+    parser.add_argument("--lighten", action="store_true", help="only make stored pictures light")
+    parser.add_argument("--timeout", type=int, default=900, help="seconds per cell (%(default)s)")
     options = parser.parse_args(arguments)
     if bool(options.notebooks) == options.all:
         parser.error("name notebooks, or say --all")
+    if options.check and options.lighten:
+        parser.error("--check writes nothing, so --lighten has nothing to do")
     try:
         paths = chapters(options.notebooks)
     except FileNotFoundError as error:
@@ -103,6 +109,11 @@ def main(arguments: list[str] | None = None) -> int:
     status = 0
     for path in paths:
         notebook = read(path)
+        if options.lighten:
+            before = path.stat().st_size
+            write(lighten(notebook, bound(path)), path)
+            print(f"{path.name}: {before / 1e6:.2f} MB, now {path.stat().st_size / 1e6:.2f} MB")
+            continue
         before = text_outputs(notebook)
         start = time.perf_counter()
         print(f"{path.name}: executing ...", end=" ", flush=True)
@@ -115,7 +126,7 @@ def main(arguments: list[str] | None = None) -> int:
         codes = sum(cell.cell_type == "code" for cell in notebook.cells)
         print(f"{codes} code cells, {time.perf_counter() - start:.1f} s")
         if not options.check:
-            write(strip(notebook), path)
+            write(lighten(strip(notebook), bound(path)), path)
             continue
         for number, (old, new) in enumerate(zip(before, text_outputs(notebook), strict=True), 1):
             if old != new:

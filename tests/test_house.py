@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import size
 import yaml
+from hatchling.builders.wheel import WheelBuilder
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from readme import map_of_the_book, pages, renewed, source_of
@@ -203,6 +204,46 @@ def test_climbing_imports_are_seen():
     assert climbs("matching", {"boxes"}, layers()) == []
     assert imports_of("from .voc_xml import BadBox", "datasets.voc") == {"datasets.voc_xml"}
     assert imports_of("from ssd_tutorial import loss", "datasets.voc") == {"loss"}
+
+
+def test_the_package_knows_nothing_of_the_book():
+    found = {path.name: outside(path.read_text()) for path in MODULES}
+    assert not [name for name, roots in found.items() if "ssd_book" in roots]
+
+
+def outside(source: str) -> set[str]:
+    """Packages that a module's source imports by name, at its top or inside a function."""
+    nodes = list(ast.walk(ast.parse(source)))
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
+    return {name.partition(".")[0] for name in names}
+
+
+def test_imports_of_other_packages_are_seen():
+    assert outside("def late():\n    from ssd_book.explorers import modules") == {"ssd_book"}
+    assert outside("import ssd_book.checks.ch04, os") == {"ssd_book", "os"}
+
+
+def test_a_wheel_holds_the_package_the_book_s_code_and_the_data(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    held = {
+        Path(file.relative_path).as_posix(): file.distribution_path
+        for file in WheelBuilder(str(ROOT)).recurse_included_files()
+    }
+    moved = {"data": "ssd_tutorial/_data", "book/ssd_book": "ssd_book"}
+    listed = subprocess.run(
+        ["git", "-c", "safe.directory=*", "ls-files", "-z", "ssd_tutorial", *moved],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    expected = {}
+    for name in filter(None, listed.stdout.split("\0")):
+        folder = next((folder for folder in moved if name.startswith(f"{folder}/")), None)
+        expected[name] = name.replace(folder, moved[folder], 1) if folder else name
+    assert {name: held.get(name) for name in expected} == expected
+    kinds = {Path(name).suffix for name in held if "/explorers/static/" in name}
+    assert kinds == {".js", ".css"}
 
 
 def test_core_loads_neither_matplotlib_nor_ipywidgets():

@@ -1,6 +1,7 @@
 """A small book with the real configuration: what the Sphinx extension promises of every page."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -64,9 +65,28 @@ def test_an_edit_of_the_package_executes_chapters_again_and_nothing_else_does(bo
     assert len(list(caches.iterdir())) == 1  # the old one is gone
 
 
-@pytest.mark.parametrize("folder", ["ssd_tutorial", "data"])
+def test_an_edit_of_an_explorer_executes_chapters_again(book, extension):
+    digest = extension("book_pages").digest_of_sources
+    shutil.copytree(ROOT / "book" / "ssd_book", book.root / "book" / "ssd_book")
+    explorer = book.root / "book" / "ssd_book" / "explorers" / "static" / "iou.js"
+    before, source = digest(book.root), explorer.read_text()
+    explorer.write_text(f"{source}\n")
+    assert digest(book.root) != before
+    explorer.write_text(source)
+    assert digest(book.root) == before
+
+
+def test_pages_ask_for_the_script_that_names_what_scrolls(built):
+    assert (built.html.parent / "_static" / "scrolling.js").is_file()
+    assert re.search(
+        r'<script defer[^>]*src="[^"]*_static/scrolling\.js', built.page("08_matching")
+    )
+
+
+@pytest.mark.parametrize("folder", ["ssd_tutorial", "data", "book/ssd_book"])
 def test_the_digest_sees_contents_and_names(book, folder, extension):
     digest = extension("book_pages").digest_of_sources
+    (book.root / folder).mkdir(exist_ok=True)
     before, file = digest(book.root), book.root / folder / "a.bin"
     file.write_bytes(b"a")
     added = digest(book.root)

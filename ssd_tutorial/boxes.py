@@ -5,6 +5,9 @@
 the package uses fractions of the image.
 """
 
+import math
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -44,6 +47,19 @@ def iou(a_xyxy: Tensor, b_xyxy: Tensor) -> Tensor:
     overlap = width.mul_(height)
     union = (area(a_xyxy).unsqueeze(-1) + area(b_xyxy).unsqueeze(-2)).sub_(overlap)
     return overlap / union.clamp_(min=torch.finfo(union.dtype).tiny)
+
+
+def box_problem(box_xyxy: Sequence[float]) -> str:
+    """Return the rule that four corners xyxy break, or "" for a possible box.
+
+    Which numbers lie inside a picture depends on the unit, so the caller asks that.
+    """
+    x_min, y_min, x_max, y_max = box_xyxy
+    if not all(map(math.isfinite, box_xyxy)):
+        return "every coordinate must be a finite number"
+    if x_max <= x_min:
+        return "xmax must be above xmin"
+    return "ymax must be above ymin" if y_max <= y_min else ""
 
 
 def encode(boxes_xyxy: Tensor, priors_cxcywh: Tensor, variances=VARIANCES) -> Tensor:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ssd_tutorial.boxes import area
+from ssd_tutorial.boxes import area, box_problem
 
 _OUTSIDE = 1e-3  # how far a box may stick out of the image: rounding in a crop or a resize
 
@@ -82,10 +82,9 @@ def _check_image(image: str, boxes: Tensor, labels: Tensor, num_classes: int) ->
             f" not {labels.dtype} {list(labels.shape)}"
         )
     boxes = boxes.float()  # as they will be stored: what is too thin for float32 has no width there
-    _refuse(image, boxes, ~boxes.isfinite().all(1), "every coordinate must be a finite number")
-    x_min, y_min, x_max, y_max = boxes.unbind(1)
-    _refuse(image, boxes, x_max <= x_min, "xmax must be above xmin")
-    _refuse(image, boxes, y_max <= y_min, "ymax must be above ymin")
+    problems = [box_problem(box) for box in boxes.tolist()]
+    for rule in filter(None, problems):
+        _refuse(image, boxes, torch.tensor([problem == rule for problem in problems]), rule)
     no_area = area(boxes) < torch.finfo(boxes.dtype).tiny
     _refuse(image, boxes, no_area, "the area must be at least 1e-38, or every IoU is 0")
     outside = (boxes.amin(1) < -_OUTSIDE) | (boxes.amax(1) > 1 + _OUTSIDE)

@@ -7,6 +7,8 @@ from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
+from ssd_tutorial.boxes import box_problem
+
 Item = tuple  # (tv_tensors.Image, target)
 Transform = Callable[[Item], Item]
 
@@ -63,12 +65,8 @@ def keep_boxes(target: dict, keep: Tensor) -> dict:
 
 def refuse_impossible(target: dict) -> None:
     """Raises `ValueError`, with the picture's name, unless boxes are finite and have an area."""
-    boxes = target["boxes"].as_subclass(Tensor)
-    wrong = ~(boxes.isfinite().all(dim=1) & (boxes[:, 2:] > boxes[:, :2]).all(dim=1))
-    if wrong.any():
-        box = int(wrong.nonzero()[0])
-        numbers = ", ".join(f"{x:g}" for x in boxes[box].tolist())
-        raise ValueError(
-            f"picture {target.get('name', 'without a name')}, box {box} [{numbers}]:"
-            f" finite numbers, xmax above xmin and ymax above ymin are due"
-        )
+    for index, box in enumerate(target["boxes"].tolist()):
+        if problem := box_problem(box):
+            numbers = ", ".join(f"{x:g}" for x in box)
+            name = target.get("name", "without a name")
+            raise ValueError(f"picture {name}, box {index} [{numbers}]: {problem}")

@@ -4,11 +4,10 @@ Every dataset gives the same items (see `AnnotatedFolder`): a uint8 RGB image an
 ``boxes`` (xyxy, pixels), ``labels`` (1 is ``classes[0]``), ``difficult`` and ``name``.
 """
 
-from ssd_tutorial.datasets.coco import COCOFolder
-from ssd_tutorial.datasets.coco_write import write_coco
-from ssd_tutorial.datasets.faults import BadBox, BadPicture
+from ssd_tutorial.datasets.coco import COCOFolder, write_coco
 from ssd_tutorial.datasets.folder import AnnotatedFolder
 from ssd_tutorial.datasets.layouts import layout_of, open_folder
+from ssd_tutorial.datasets.messages import BadBox, BadPicture
 from ssd_tutorial.datasets.named import open_dataset
 from ssd_tutorial.datasets.photographs import (
     PHOTOGRAPH_CLASSES,
@@ -20,10 +19,8 @@ from ssd_tutorial.datasets.pictures import UnreadablePicture, read_picture
 from ssd_tutorial.datasets.readable import SkipUnreadable
 from ssd_tutorial.datasets.relabelled import Relabelled
 from ssd_tutorial.datasets.scenes import SCENE_CLASSES, Scenes, draw_scene
-from ssd_tutorial.datasets.voc import VOCFolder
-from ssd_tutorial.datasets.voc_write import write_voc
-from ssd_tutorial.datasets.yolo import YOLOFolder
-from ssd_tutorial.datasets.yolo_write import write_yolo
+from ssd_tutorial.datasets.voc import VOCFolder, write_voc
+from ssd_tutorial.datasets.yolo import YOLOFolder, write_yolo
 
 __all__ = [
     "PHOTOGRAPH_CLASSES",

@@ -1,4 +1,4 @@
-"""A folder in the layout of COCO as a dataset: one JSON file a split (see `coco_json`).
+"""Folders in the layout of COCO: one JSON file per split.
 
 ::
 
@@ -8,45 +8,48 @@
     root/SPLIT/_annotations.coco.json         Roboflow, with the pictures beside it
     root/SPLIT.json                           Label Studio's "result.json" is the split "result"
 
-A bbox is ``[x, y, width, height]`` in pixels, counted from 0, so x and y are edges already.
-Category ids are names, not labels: COCO's run to 90 with ten gaps, and some tools begin at 0.
-Here labels are 1, 2, … in the order of the ids. Chapters 14 and 16.
+A file lists ``images`` (id, file_name, width, height), ``categories`` (id, name) and
+``annotations`` (id, image_id, category_id, bbox, iscrowd). A bbox is ``[x, y, width, height]`` in
+pixels, counted from 0, so x and y are edges already. Category ids are names, not labels: COCO's run
+to 90 with ten gaps, and some tools begin at 0. Here labels are 1, 2, … in the order of the ids.
+Chapters 14 and 16.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterator, Sequence
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from torch.utils.data import Dataset
+
 from ssd_tutorial._progress import progress_bar
-from ssd_tutorial.datasets.coco_json import COCOFile, read_coco
-from ssd_tutorial.datasets.faults import (
-    check_classes,
-    cut_to_picture,
-    near,
-    no_folder,
-    no_split,
-    to_numbers,
+from ssd_tutorial.datasets.folder import AnnotatedFolder, OnError, short_names
+from ssd_tutorial.datasets.messages import is_background, near, to_numbers
+from ssd_tutorial.datasets.pictures import Pictures, visible
+from ssd_tutorial.datasets.records import (
+    UNKNOWN,
+    Box,
+    Problem,
+    RawObject,
+    RawPicture,
+    Records,
+    with_size,
 )
-from ssd_tutorial.datasets.folder import (
-    Annotated,
-    AnnotatedFolder,
-    OnError,
-    same_split,
-    short_names,
-)
-from ssd_tutorial.datasets.pictures import by_last_part, files_below, picture_size
+from ssd_tutorial.datasets.writing import Item, write_items
 
 ROBOFLOW = "_annotations.coco.json"
-ROUNDING_PX = 0.5
-"""COCO's files round to hundredths of a pixel, other tools to whole ones."""
+NEEDED = {
+    "images": ("id", "file_name"),
+    "categories": ("id", "name"),
+    "annotations": ("image_id", "category_id"),
+}
 
 
 class COCOFolder(AnnotatedFolder):
     """A split of a folder in COCO's layout; items and attributes are those of `AnnotatedFolder`.
 
-    Pictures without any object are kept: they teach what is no object. A picture's name is its
+    Pictures without any object are kept: they teach what is not an object. A picture's name is its
     ``file_name`` without the ending.
 
     Args:
@@ -59,7 +62,7 @@ class COCOFolder(AnnotatedFolder):
         crowds: an annotation with ``iscrowd`` is one box around many objects. ``"difficult"``
             keeps it and marks it, as Caffe's SSD does (``ReadJSONToAnnotatedDatum`` in
             ``io.cpp``), so that the evaluation counts it neither as hit nor as miss; ``"drop"``
-            leaves it out, as torchvision's training script does. That is no fault, so no list
+            leaves it out, as torchvision's training script does. That is not a fault, so no list
             has it.
 
     Raises:
@@ -76,60 +79,32 @@ class COCOFolder(AnnotatedFolder):
         *,
         crowds: Literal["difficult", "drop"] = "difficult",
     ) -> None:
-        super().__init__(root, split, on_error)
         if crowds not in ("difficult", "drop"):
             raise ValueError(f'crowds must be "difficult" or "drop", and is {crowds!r}')
         self.crowds = crowds
-        if classes is not None:
-            classes = check_classes(classes)
-        file, folders = find_split(self.root, split)
-        content = read_coco(file)
-        self.classes = classes or content.classes
-        self.dropped += content.lost
-        self._file, self._folder = file, picture_folder(content, folders)
-        self._found = files_below(self._folder)
-        self._by_last_part = by_last_part(self._found)
-        self._keep(self._annotated(content))
+        super().__init__(root, split, classes, on_error)
 
-    def _annotated(self, content: COCOFile) -> Iterator[Annotated]:
-        names = short_names([image["file_name"] for image in content.images])
-        pairs = zip(names, content.images, strict=True)
-        for name, image in progress_bar(pairs, f"{self.root.name}/{self.split}", None, len(names)):
-            entries = content.objects.get(image["id"], [])
-            one = self._attempt(name, self._with_picture, name, image, entries)
-            if one is not None:
-                yield one
+    def _find(self) -> dict[str, Path]:
+        return find(self.root)
 
-    def _with_picture(self, name: str, image: dict[str, Any], entries: list) -> Annotated:
-        picture = look_up(image["file_name"], self._found, self._by_last_part)
-        if picture is None:
-            raise FileNotFoundError(
-                f"{self._file}: there is no picture {image['file_name']} in {self._folder}"
-                f"{near(image['file_name'], self._found)} Bring it back, or take it out of the "
-                f"file."
-            )
-        size = (image.get("width"), image.get("height"))
-        if not all(isinstance(side, int) and side > 0 for side in size):
-            size = picture_size(picture)
-        if self.crowds == "drop":
-            entries = [entry for entry in entries if not entry.difficult]
-        return Annotated(name, picture, self._file, size, entries)
+    def _read(self, split: str, classes: Sequence[str] | None) -> Records:
+        return read(self.root, [split])
 
-    def _edges(self, written: tuple[str, ...], width: int, height: int) -> tuple:
-        values, fault = to_numbers(("x", "y", "width", "height"), written)
-        if not fault and min(values[2:]) <= 0:
-            fault = f"width and height must be positive, and are {values[2]:g} and {values[3]:g}"
-        if fault:
-            return (0.0, 0.0, 0.0, 0.0), fault, False
-        x, y, w, h = values
-        return cut_to_picture(x, y, x + w, y + h, width, height, ROUNDING_PX)
+    def _wanted(self, entry: RawObject) -> bool:
+        return self.crowds == "difficult" or not entry.difficult
+
+    _layout = "COCO"
+    _looked_for = f"annotations/instances_SPLIT.json, no SPLIT/{ROBOFLOW} and no SPLIT.json"
 
 
-def coco_splits(root: Path) -> dict[str, Path]:
-    """The splits of a folder in COCO's layout, each with its file; empty where it is in another."""
-    found = {p.stem: p for p in sorted(root.glob("*.json")) if _looks_like_coco(p)}
-    found |= {p.parent.name: p for p in sorted(root.glob(f"*/{ROBOFLOW}"))}
-    files = sorted((root / "annotations").glob("*.json"))
+# ---------------------------------------------------------------- where what lies
+
+
+def find(root: Path) -> dict[str, Path]:
+    """Return the splits of a folder in COCO's layout, each with its file; none in another."""
+    found = {p.stem: p for p in visible(root) if p.suffix == ".json" and _looks_like_coco(p)}
+    found |= {p.name: p / ROBOFLOW for p in visible(root) if (p / ROBOFLOW).is_file()}
+    files = [p for p in visible(root / "annotations") if p.suffix == ".json"]
     # COCO's own folder holds captions and keypoints beside the instances.
     instances = [p for p in files if p.stem.startswith("instances_")]
     return found | {p.stem.removeprefix("instances_"): p for p in instances or files}
@@ -141,54 +116,284 @@ def _looks_like_coco(path: Path) -> bool:
     return b'"images"' in start or b'"annotations"' in start
 
 
-def find_split(root: Path, split: str) -> tuple[Path, list[Path]]:
-    """The file of a split, and the folders that may hold its pictures, likely ones first.
-
-    Raises:
-        FileNotFoundError: no such folder or split, or a folder in another layout.
-    """
-    if not root.is_dir():
-        raise no_folder(root)
-    splits = coco_splits(root)
-    if not splits:
-        raise FileNotFoundError(
-            f"{root} is no folder in COCO's layout: it has no annotations/instances_SPLIT.json, no "
-            f"SPLIT/{ROBOFLOW} and no SPLIT.json."
-        )
-    found = same_split(split, splits)
-    if found is None:
-        raise no_split(root, split, splits)
-    file = splits[found]
-    if file.name == ROBOFLOW:
-        return file, [file.parent]
-    return file, [root / found, root / "images" / found, root / "images", root]
-
-
-def picture_folder(content: COCOFile, folders: list[Path]) -> Path:
-    """The first of the folders that holds a picture of the file.
+def _pictures(root: Path, split: str, file: Path, names: list[str]) -> Pictures:
+    """The pictures of the first likely folder that holds one of the file.
 
     Raises:
         FileNotFoundError: none does.
-        ValueError: the file lists no picture.
     """
+    folders = [root / split, root / "images" / split, root / "images", root]
+    folders = [file.parent] if file.name == ROBOFLOW else folders
     there = [folder for folder in folders if folder.is_dir()]
-    names = [image["file_name"] for image in content.images]
     for folder in there:
         if any((folder / name).is_file() for name in names):
-            return folder
+            return Pictures(folder)
     for folder in there:  # exported paths can begin with folders of another machine
-        files = by_last_part(files_below(folder))
-        if any(look_up(name, {}, files) for name in names):
-            return folder
-    if not names:
-        raise ValueError(f"{content.path} names no picture.")
+        pictures = Pictures(folder)
+        if any(map(pictures.find, names)) or not names:
+            return pictures
     raise FileNotFoundError(
-        f"{content.path}: its pictures are not there: {names[0]} is in none of "
+        f"{file}: its pictures are not there: {names[0]} is in none of "
         f"{', '.join(map(str, folders))}. Put the folder of pictures there."
     )
 
 
-def look_up(name: str, files: dict[str, Path], by_last: dict[str, Path]) -> Path | None:
-    """The file of a ``file_name``: the same path, or else the only file of this last part."""
-    name = name.replace("\\", "/")
-    return files.get(name) or by_last.get(name.rsplit("/", 1)[-1])
+# ---------------------------------------------------------------- reading
+
+
+def read(root: Path, splits: Iterable[str] | None = None, progress: bool | None = None) -> Records:
+    """Read the files of a folder in COCO's layout.
+
+    A picture is known by its path; one that several files name is one picture, with the objects
+    that the first of them has.
+
+    Args:
+        root: the folder.
+        splits: those to read; None for all.
+        progress: see `progress_bar`.
+    """
+    records = Records(root, "COCO", whole=splits is None)
+    for split, file in find(root).items():
+        if splits is None or split in splits:
+
+            def read_split(split=split, file=file) -> list[str]:
+                return _read_file(records, split, file, progress)
+
+            records.add_split(split, file, read_split, alone=splits is not None)
+    return records
+
+
+def _read_file(records: Records, split: str, file: Path, progress: bool | None) -> list[str]:
+    """Read one file into the records; returns the keys of its pictures.
+
+    Raises:
+        FileNotFoundError: its pictures are not there.
+        ValueError: it is not JSON, not COCO's, or gives an id twice. The message names the file,
+            the entry and the fix.
+    """
+    content = read_json(file)
+    images = content["images"]
+    ids = [_id(image["id"]) for image in images]
+    twice = [number for number, count in Counter(ids).items() if count > 1]
+    if twice:
+        raise ValueError(f"{file}: two images have the same id, {twice[0]}. Give each its own.")
+    classes = _categories(file, content["categories"], content["annotations"])
+    objects = _objects(records, file, content["annotations"], set(ids), classes)
+    every = dict.fromkeys((*records.classes, *classes.values()))
+    records.classes = tuple(name for name in every if not is_background(name))
+    pictures = _pictures(records.root, split, file, [image["file_name"] for image in images])
+    names = short_names([image["file_name"] for image in images])
+    keys = []
+    bar = progress_bar(zip(names, ids, images, strict=True), split, progress, len(names))
+    for name, number, image in bar:
+        size = image.get("width"), image.get("height")
+        size = size if all(isinstance(side, int) and side > 0 for side in size) else None
+        picture = pictures.find(image["file_name"])
+        shown = f"{records.shown(file)}: {image['file_name']}"
+        one = RawPicture(name, picture, file, shown, size, tuple(objects.get(number, ())))
+        if picture is None:
+            reason = (
+                f"{file}: there is no picture {image['file_name']} in {pictures.folder}"
+                f"{near(image['file_name'], pictures.files)} Bring it back, or take it out of the "
+                f"file."
+            )
+            one = one._replace(fault="picture-missing", reason=reason)
+        key = records.shown(picture) if picture else f"{split}/{image['file_name']}"
+        _add(records, key, with_size(one))
+        keys.append(key)
+    return keys
+
+
+def read_json(path: Path) -> dict[str, list[dict]]:
+    """Return the three lists of a file; their entries have the keys of `NEEDED`.
+
+    Raises:
+        ValueError: it is not JSON, or not COCO's.
+    """
+    try:
+        content = json.loads(path.read_bytes(), object_hook=_without_outline)
+    except ValueError as error:  # also a wrong encoding
+        raise ValueError(
+            f"{path} is not readable JSON ({error}). It may have been cut short: copy or export it "
+            f"again."
+        ) from error
+    for part, keys in NEEDED.items():
+        entries = content.get(part) if isinstance(content, dict) else None
+        if not isinstance(entries, list):
+            raise ValueError(
+                f"{path} is not JSON of COCO's layout: it has no list {part!r}. Export the boxes "
+                f"in the format that tools call COCO."
+            )
+        for number, entry in enumerate(entries, 1):
+            lacking = [k for k in keys if not isinstance(entry, dict) or entry.get(k) is None]
+            if lacking:
+                raise ValueError(
+                    f"{path}: entry {number} of {part!r} has no {' and no '.join(lacking)}. Export "
+                    f"the file again, or complete the entry."
+                )
+            odd = [k for k in keys if _id(entry[k]) is None]
+            if odd:
+                raise ValueError(
+                    f"{path}: entry {number} of {part!r}: {odd[0]} must be a whole number or a "
+                    f"word, and is {entry[odd[0]]!r}."
+                )
+    return content
+
+
+def _without_outline(entry: dict) -> dict:
+    """Polygons are nine tenths of COCO's file, and would be gigabytes of memory.
+
+    Where an object has an outline and no box, the box around it takes its place.
+    """
+    outline = entry.pop("segmentation", None)
+    if outline and not entry.get("bbox") and isinstance(outline, list):
+        try:
+            points = [value for part in outline for value in part]
+            xs, ys = points[0::2], points[1::2]
+            entry["bbox"] = [min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)]
+        except (TypeError, ValueError):
+            pass  # then it has no box
+    return entry
+
+
+def _id(value: Any) -> str | None:
+    """An id as text, since tools write 1, 1.0 and "1" for the same; None for no id at all."""
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else None
+    return str(value) if isinstance(value, (int, str)) else None
+
+
+def _categories(path: Path, categories: list[dict], annotations: list[dict]) -> dict[str, str]:
+    """Class names by id, in the order of the ids."""
+    used = {_id(annotation["category_id"]) for annotation in annotations}
+    parents = {category.get("supercategory") for category in categories}
+    names: dict[str, str] = {}
+    for category in sorted(categories, key=lambda category: _order(category["id"])):
+        number, name = _id(category["id"]), str(category["name"]).strip()
+        # Roboflow puts the name of the project first, as a parent of the classes that no object
+        # belongs to; other tools list the background.
+        parent = name in parents and category.get("supercategory") in ("none", None)
+        if number not in used and (parent or is_background(name)):
+            continue
+        if number in names:
+            raise ValueError(f"{path}: two categories have the id {number}. Give each its own.")
+        names[number] = name
+    if not names:
+        raise ValueError(f"{path} lists no category, so no object has a class: export it again.")
+    return names
+
+
+def _order(number: float | str) -> tuple[bool, float | str]:
+    return isinstance(number, str), number
+
+
+def _objects(
+    records: Records, file: Path, annotations: list[dict], ids: set[str], names: dict[str, str]
+) -> dict[str, list[RawObject]]:
+    """The objects of each image by its id; those of none are noted as faults."""
+    objects: dict[str, list[RawObject]] = {}
+    for place, annotation in enumerate(annotations, 1):
+        number, image = annotation.get("id", place), _id(annotation["image_id"])
+        name = names.get(_id(annotation["category_id"]), UNKNOWN)
+        written = annotation.get("bbox")
+        written = tuple(written) if isinstance(written, list) else ()
+        corners, unread = _corners(written)
+        entry = RawObject(number, name, written, corners, unread, bool(annotation.get("iscrowd")))
+        at = (number, name, tuple(map(str, written)))
+        if name == UNKNOWN:
+            what = (
+                f"there is no category with the id {annotation['category_id']!r}; the ids are "
+                f"{', '.join(names)}"
+            )
+            records.faults.append(Problem("class-unknown", records.shown(file), what, *at))
+        if image in ids:
+            objects.setdefault(image, []).append(entry)
+        else:
+            what = f"there is no image with the id {annotation['image_id']!r}"
+            records.faults.append(Problem("object-without-picture", records.shown(file), what, *at))
+    return objects
+
+
+def _corners(written: tuple) -> tuple[Box | None, str]:
+    if len(written) != 4:
+        return None, f"a box has four numbers, and here are {len(written)}"
+    values, fault = to_numbers(("x", "y", "width", "height"), written)
+    if fault:
+        return None, fault
+    x, y, w, h = values
+    return (x, y, x + w, y + h), ""
+
+
+def _add(records: Records, key: str, picture: RawPicture) -> None:
+    first = records.pictures.setdefault(key, picture)
+    if first is picture:
+        return
+    if first.annotation == picture.annotation:
+        # The same file names it twice: one picture with all objects.
+        records.pictures[key] = first._replace(objects=first.objects + picture.objects)
+    elif _said(first) != _said(picture):
+        what = f"its boxes are others than in {picture.annotation}"
+        records.faults.append(Problem("annotation-differs", first.annotation, what))
+
+
+def _said(picture: RawPicture) -> list:
+    return sorted((entry.name, tuple(map(str, entry.written))) for entry in picture.objects)
+
+
+# ---------------------------------------------------------------- writing
+
+
+def write_coco(dataset: Dataset, root: str | Path, split: str, **how) -> Path:
+    """Write every item into ``root/SPLIT`` and their boxes into ``instances_SPLIT.json``.
+
+    Boxes, labels and ``difficult`` come back from ``COCOFolder(root, split)``. COCO's format has no
+    ``difficult``; ``iscrowd`` is written instead, which evaluation passes over in the same
+    way. Category ids count from 1 in the order of the classes. The JSON file is written last, so a
+    split that can be read is complete.
+
+    Args:
+        dataset, root, split: see `write_voc`.
+        how: ``classes``, ``picture_format``, ``overwrite``, ``workers``, ``progress``, as there.
+
+    Returns:
+        The path of the JSON file, in ``root/annotations``.
+
+    Raises:
+        FileExistsError, ValueError: as `write_voc`.
+    """
+    return write_items(
+        dataset,
+        Path(root),
+        split,
+        lambda item: picture_files(item._replace(filename=f"{split}/{item.filename}")),
+        split_files,
+        Path(root) / "annotations" / f"instances_{split}.json",
+        **how,
+    )
+
+
+def picture_files(item: Item) -> dict[str, bytes]:
+    """Return the file of one picture, by its path in the folder."""
+    return {item.filename: item.picture}
+
+
+def split_files(
+    split: str, items: Sequence[Item], classes: Sequence[str], root: Path
+) -> dict[str, bytes]:
+    """Return the file that makes a split of these pictures."""
+    images, annotations = [], []
+    at_home = all(item.filename.startswith(f"{split}/") for item in items)
+    for number, item in enumerate(items, 1):
+        file = item.filename.removeprefix(f"{split}/" if at_home else "")
+        width, height = item.size
+        images.append({"id": number, "file_name": file, "width": width, "height": height})
+        for name, (x1, y1, x2, y2), difficult in item.objects:
+            w, h = x2 - x1, y2 - y1
+            entry = {"image_id": number, "category_id": classes.index(name) + 1}
+            box = {"bbox": [x1, y1, w, h], "area": w * h, "segmentation": []}
+            crowd = {"iscrowd": int(difficult)}
+            annotations.append({"id": len(annotations) + 1} | entry | box | crowd)
+    categories = [{"id": i, "name": name} for i, name in enumerate(classes, 1)]
+    content = {"images": images, "categories": categories, "annotations": annotations}
+    text = json.dumps(content, ensure_ascii=False) + "\n"
+    return {f"annotations/instances_{split}.json": text.encode()}

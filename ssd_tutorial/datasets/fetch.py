@@ -22,7 +22,7 @@ import requests
 
 from ssd_tutorial._files import atomic_write, data_path, remove_unfinished, reworded
 from ssd_tutorial._progress import progress_bar
-from ssd_tutorial.datasets.faults import near
+from ssd_tutorial.datasets.messages import near
 
 LARGEST_RATIO, SLACK = 20, 1 << 20  # pictures do not compress, and COCO's JSON does 4 : 1
 

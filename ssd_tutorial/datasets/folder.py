@@ -1,51 +1,34 @@
 """What every reader of a folder shares: items, targets, and what to do about what is bad.
 
-A reader of one layout (`VOCFolder`, `COCOFolder`, `YOLOFolder`) finds the pictures and says what
-its files hold about each; boxes are judged, counted and kept here. Chapter 12, chapter 16.
+A reader of one layout (`VOCFolder`, `COCOFolder`, `YOLOFolder`) gives `Records`, which say what the
+files hold; pictures and boxes are judged, counted and kept here. Chapter 12, chapter 16.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 from torchvision import tv_tensors
 
-from ssd_tutorial.datasets.faults import (
+from ssd_tutorial.datasets.messages import (
     GO_ON,
     BadBox,
     BadPicture,
+    check_classes,
+    is_background,
     listing,
+    no_folder,
+    no_split,
     refusal,
     unknown_class,
 )
-from ssd_tutorial.datasets.pictures import UnreadablePicture, read_picture
+from ssd_tutorial.datasets.pictures import EXTENSIONS, UnreadablePicture, read_picture
+from ssd_tutorial.datasets.records import ROUNDING_PX, RawObject, RawPicture, Records
 
 OnError = Literal["raise", "drop"]
-T = TypeVar("T")
-
-
-class Entry(NamedTuple):
-    """One object of a picture, as its file has it."""
-
-    number: int  # see `BadBox`
-    name: str  # the class
-    written: tuple[str, ...]  # the four numbers, in the file's own format
-    difficult: bool = False
-
-
-class Annotated(NamedTuple):
-    """One picture and what its file says about it."""
-
-    name: str  # of the picture, in the split
-    picture: Path
-    file: Path  # that holds the annotation
-    size: tuple[int, int]  # (width, height) in pixels
-    objects: Sequence[Entry]
 
 
 class AnnotatedFolder(Dataset):
@@ -84,7 +67,9 @@ class AnnotatedFolder(Dataset):
 
     classes: tuple[str, ...]
 
-    def __init__(self, root: str | Path, split: str, on_error: OnError) -> None:
+    def __init__(
+        self, root: str | Path, split: str, classes: Sequence[str] | None, on_error: OnError
+    ) -> None:
         if on_error not in ("raise", "drop"):
             raise ValueError(f'on_error must be "raise" or "drop", and is {on_error!r}')
         self.root, self.split, self.on_error = Path(root), split, on_error
@@ -92,6 +77,24 @@ class AnnotatedFolder(Dataset):
         self.dropped: list[BadBox] = []
         self.clipped: list[BadBox] = []
         self.left_out: list[BadPicture] = []
+        if classes is not None:
+            classes = check_classes(classes)
+        if not self.root.is_dir():
+            raise no_folder(self.root)
+        splits = self._find()
+        if not splits:
+            raise FileNotFoundError(
+                f"{root} is not a folder in {self._layout}'s layout: it has no {self._looked_for}."
+            )
+        found = same_split(split, splits)
+        if found is None:
+            raise no_split(self.root, split, splits)
+        records = self._read(found, classes)
+        self._check_split(records, found)
+        self.classes = classes or records.classes
+        self._keep(records, found)
+        if not self.classes:
+            raise ValueError("no annotation of the folder has an object: give `classes`.")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -141,50 +144,95 @@ class AnnotatedFolder(Dataset):
 
     # ------------------------------------------------------------ for the readers of a layout
 
-    def _edges(self, written: tuple[str, ...], width: int, height: int) -> tuple:
-        """What the four numbers of a box mean, as `cut_to_picture` returns it."""
+    _layout: str
+    _looked_for: str
+
+    def _find(self) -> dict[str, Path]:
+        """The splits of the folder, each with the file or folder that makes it."""
         raise NotImplementedError
 
-    def _attempt(self, name: str, read: Callable[..., T], *arguments: Any) -> T | None:
-        """``read(*arguments)``, or None where that fails and bad pictures are left out."""
-        try:
-            return read(*arguments)
-        except (FileNotFoundError, ValueError) as error:
-            if self.on_error == "drop":
-                self.left_out.append(BadPicture(name, str(error)))
-                return None
-            kind = FileNotFoundError if isinstance(error, FileNotFoundError) else ValueError
-            kind = UnreadablePicture if isinstance(error, UnreadablePicture) else kind
-            raise kind(f"{error} {GO_ON}") from error
+    def _read(self, split: str, classes: Sequence[str] | None) -> Records:
+        raise NotImplementedError
 
-    def _keep(self, pictures: Iterable[Annotated]) -> None:
+    def _wanted(self, entry: RawObject) -> bool:
+        """Whether an object is one of the dataset's."""
+        return True
+
+    # ------------------------------------------------------------ what is bad
+
+    def _check_split(self, records: Records, split: str) -> None:
+        """Refuse what no picture can be left out for, and count what belongs to none."""
+        keys, place = records.splits[split], records.split_files[split]
+        if not keys and place.is_dir():
+            raise FileNotFoundError(
+                f"{self.root}, split {split!r}: there is no picture in {place}. Endings looked "
+                f"for: {' '.join(EXTENSIONS)}."
+            )
+        if not keys:
+            raise ValueError(f"{place} names no picture.")
+        twice = sorted(records.pictures[key].name for key in records.repeated(split))
+        if twice:
+            raise ValueError(
+                f"{place} names a picture more than once: {', '.join(twice[:5])}. It would be "
+                f"counted twice in training and in the evaluation: delete the second mention."
+            )
+        if units := records.wrong_units(split):
+            raise ValueError(f"{place}: {units}.")
+        for fault in records.faults:
+            where = self.root / fault.file
+            if fault.code == "object-without-picture":
+                at = (where.name, fault.number, fault.name, fault.box)
+                self.dropped.append(BadBox(*at, fault.what))
+            elif fault.code == "class-unknown":
+                raise ValueError(f"{where}, object {fault.number}: {fault.what}.")
+            else:
+                self._leave_out(Path(fault.file).stem, fault.code, f"{where}: {fault.what}.")
+        named = set(keys)
+        for key, picture in records.pictures.items() if self.on_error == "raise" else ():
+            # Of another split, but it may hold a class that no other has.
+            if key not in named and picture.fault == "annotation-unreadable":
+                self._leave_out(picture.name, picture.fault, picture.reason)
+
+    def _leave_out(self, name: str, code: str, reason: str) -> None:
+        """Note a bad picture, or raise."""
+        if self.on_error == "drop":
+            self.left_out.append(BadPicture(name, reason))
+            return
+        kind = FileNotFoundError if code.endswith("-missing") else ValueError
+        raise (UnreadablePicture if code == "picture-unreadable" else kind)(f"{reason} {GO_ON}")
+
+    def _keep(self, records: Records, split: str) -> None:
         """Judge every box of the split and keep them all, in a few arrays.
 
         Arrays, and not a list for each picture: COCO has 860 001 boxes, and every loading process
         would come to hold a copy of the lists.
         """
         label = {name: number for number, name in enumerate(self.classes, 1)}
-        boxes, labels, difficult, first, sizes, paths = [], [], [], [0], [], []
-        for one in pictures:
-            for entry in one.objects:
-                if entry.name not in label:
-                    where = f"{one.file}, object {entry.number}"
-                    raise unknown_class(where, entry.name, self.classes)
-                box, fault, clipped = self._edges(entry.written, *one.size)
-                at = (one.file.name, entry.number, entry.name, entry.written)
-                if fault:
-                    self.dropped.append(BadBox(*at, fault, one.name))
+        boxes, labels, difficult, first, sizes, self._pictures = [], [], [], [0], [], []
+        for key in records.splits[split]:
+            picture = records.pictures[key]
+            for entry in picture.objects:  # before its picture: a wrong list is never dropped
+                self._check_class(picture, entry)
+            if picture.fault:
+                self._leave_out(picture.name, picture.fault, picture.reason)
+                continue
+            for entry in filter(self._wanted, picture.objects):
+                judged = records.judge(picture, entry)
+                written = tuple(map(str, entry.written))
+                at = (picture.file.name, entry.number, entry.name, written)
+                if judged.code:
+                    self.dropped.append(BadBox(*at, judged.what, picture.name))
                     continue
-                if clipped:
-                    reason = f"stuck out of {one.size[0]} x {one.size[1]} pixels"
-                    self.clipped.append(BadBox(*at, reason, one.name))
-                boxes.append(box)
+                if judged.over_px > (0 if records.layout == "VOC" else ROUNDING_PX):
+                    reason = f"stuck out of {picture.size[0]} x {picture.size[1]} pixels"
+                    self.clipped.append(BadBox(*at, reason, picture.name))
+                boxes.append(judged.edges)
                 labels.append(label[entry.name])
                 difficult.append(entry.difficult)
             first.append(len(labels))
-            sizes.append(one.size)
-            paths.append(one.picture)
-            self.names.append(one.name)
+            sizes.append(picture.size)
+            self._pictures.append(picture.picture)
+            self.names.append(picture.name)
         if self.dropped and self.on_error == "raise":
             raise ValueError(refusal(self.dropped))
         if not self.names:
@@ -192,11 +240,21 @@ class AnnotatedFolder(Dataset):
                 f"{self.root}, split {self.split!r}: every picture had to be left out: "
                 f"{listing(self.left_out)}."
             )
-        self._pictures = paths
         self._boxes = np.array(boxes, np.float32).reshape(-1, 4)
         self._labels = np.array(labels, np.int64)
         self._difficult = np.array(difficult, bool)
         self._first, self._sizes = np.array(first), np.array(sizes)
+
+    def _check_class(self, picture: RawPicture, entry: RawObject) -> None:
+        if entry.name in self.classes:
+            return
+        where = f"{self.root / picture.annotation}, object {entry.number}"
+        if is_background(entry.name):
+            raise ValueError(
+                f"{where}: the class is {entry.name!r}, but the background is never annotated: it "
+                f"is every place without an object. Take such objects out."
+            )
+        raise unknown_class(where, entry.name, self.classes)
 
 
 def short_names(files: Sequence[str]) -> list[str]:

@@ -1,39 +1,35 @@
 """Which layout a folder is in, and what to say when it is in none."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 
-from ssd_tutorial.datasets.coco import COCOFolder, coco_splits
-from ssd_tutorial.datasets.faults import no_folder
+import ssd_tutorial.datasets.coco as coco
+import ssd_tutorial.datasets.voc as voc
+import ssd_tutorial.datasets.yolo as yolo
 from ssd_tutorial.datasets.folder import AnnotatedFolder, OnError
-from ssd_tutorial.datasets.voc import VOCFolder, is_voc
-from ssd_tutorial.datasets.yolo import YOLOFolder
-from ssd_tutorial.datasets.yolo_files import yolo_splits
+from ssd_tutorial.datasets.messages import no_folder, no_split
+from ssd_tutorial.datasets.pictures import visible
+from ssd_tutorial.datasets.records import Records
 
-LAYOUTS = {
+SHAPES = {
     "VOC": "ImageSets/Main/SPLIT.txt with Annotations/*.xml, or SPLIT/*.xml",
     "COCO": "annotations/instances_SPLIT.json, SPLIT/_annotations.coco.json, or SPLIT.json",
     "YOLO": "labels/SPLIT/*.txt with images/SPLIT, SPLIT/labels with SPLIT/images, or data.yaml",
 }
-_READERS = {"VOC": VOCFolder, "COCO": COCOFolder, "YOLO": YOLOFolder}
+LAYOUTS = {"VOC": voc, "COCO": coco, "YOLO": yolo}
+_FOLDERS = {"VOC": voc.VOCFolder, "COCO": coco.COCOFolder, "YOLO": yolo.YOLOFolder}
 
 
 def layout_of(root: Path) -> str:
-    """``"VOC"``, ``"COCO"``, ``"YOLO"``, or "" where a folder is in none of these layouts.
+    """Return ``"VOC"``, ``"COCO"``, ``"YOLO"``, or "" where a folder is in none of these layouts.
 
     A folder with several exports of the same pictures counts as the first of them.
     """
-    if is_voc(root):
-        return "VOC"
-    if coco_splits(root):
-        return "COCO"
-    return "YOLO" if yolo_splits(root) else ""
+    return next((name for name, layout in LAYOUTS.items() if layout.find(root)), "")
 
 
 def find_layout(root: str | Path) -> str:
-    """``"VOC"``, ``"COCO"`` or ``"YOLO"``.
+    """Return ``"VOC"``, ``"COCO"`` or ``"YOLO"``.
 
     Raises:
         FileNotFoundError: no such folder, or one in none of the layouts; then the message says
@@ -53,7 +49,7 @@ def find_layout(root: str | Path) -> str:
 def open_folder(
     root: str | Path, split: str, classes: Sequence[str] | None = None, on_error: OnError = "raise"
 ) -> AnnotatedFolder:
-    """A split of a folder in any of the three layouts.
+    """Open a split of a folder in any of the three layouts.
 
     Args:
         root: the folder.
@@ -63,15 +59,51 @@ def open_folder(
         FileNotFoundError: as `find_layout`.
         FileNotFoundError, ValueError: as the reader of the layout.
     """
-    return _READERS[find_layout(root)](root, split, classes=classes, on_error=on_error)
+    return _FOLDERS[find_layout(root)](root, split, classes=classes, on_error=on_error)
+
+
+def read_folder(
+    root: str | Path, splits: Sequence[str] = (), progress: bool | None = None
+) -> Records:
+    """Read what a folder in any of the three layouts says, unjudged.
+
+    Args:
+        root: the folder.
+        splits: read these alone; none for all.
+        progress: show bars; None shows them where standard error is a terminal.
+
+    Raises:
+        FileNotFoundError: as `find_layout`; there is no such split.
+        FileNotFoundError, ValueError: YOLO's classes are not listed, or cannot be read.
+    """
+    root, layout = Path(root), LAYOUTS[find_layout(root)]
+    there = layout.find(root)
+    for split in splits:
+        if split not in there:
+            raise no_split(root, split, there)
+    chosen = {"splits": splits} if splits else {}
+    if layout is voc and splits:
+        chosen["rest"] = False
+    return layout.read(root, **chosen, progress=progress)
 
 
 def _unknown(root: Path) -> str:
-    looked = "; ".join(f"{name}: {shape}" for name, shape in LAYOUTS.items())
+    looked = "; ".join(f"{name}: {shape}" for name, shape in SHAPES.items())
     there = ", ".join(sorted(p.name for p in root.iterdir())) or "nothing"
     message = f"{root} is in no layout that is known ({looked}). It holds {there}."
-    below = [p for p in sorted(root.iterdir()) if p.is_dir()]
+    below = [p for p in visible(root) if p.is_dir()]
     for folder in (*below, root.resolve().parent, root.resolve().parent.parent):
-        if layout_of(folder):
+        if _has_pictures(folder, folder if folder in below else root.resolve()):
             return f"{message} Did you mean {folder}, which is in {layout_of(folder)}'s layout?"
     return message
+
+
+def _has_pictures(folder: Path, place: Path) -> bool:
+    """Whether a reader of a folder finds pictures in a place: only then is it worth suggesting."""
+    try:
+        layout = layout_of(folder)
+        records = LAYOUTS[layout].read(folder, progress=False) if layout else None
+    except (OSError, ValueError):
+        return False
+    files = [p.picture or p.file for p in records.pictures.values()] if records else []
+    return any(file.is_relative_to(place) for file in files if file)

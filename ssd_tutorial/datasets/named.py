@@ -5,7 +5,6 @@ from pathlib import Path
 
 from torch.utils.data import ConcatDataset, Dataset
 
-from ssd_tutorial.datasets.faults import near
 from ssd_tutorial.datasets.fetch import (
     data_root,
     get_registered,
@@ -14,6 +13,7 @@ from ssd_tutorial.datasets.fetch import (
 )
 from ssd_tutorial.datasets.folder import AnnotatedFolder, OnError
 from ssd_tutorial.datasets.layouts import open_folder
+from ssd_tutorial.datasets.messages import near
 from ssd_tutorial.datasets.scenes import SCENE_CLASSES, Scenes
 
 SCENES = "scenes"

@@ -9,10 +9,11 @@ import torch
 from PIL import Image, ImageOps
 from torchvision import tv_tensors
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".jfif")
 
 # What Pillow raises over a file that is cut short, or no picture, or absurdly large.
 _BROKEN = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+ORIENTATION = 0x0112  # the EXIF tag
 _PNG_EXIF = {"exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp"}
 
 
@@ -52,35 +53,60 @@ def picture_size(path: str | Path) -> tuple[int, int]:
         try:
             # Asking a PNG for its EXIF decodes all of it, unless the header had something to say.
             asked = picture.format != "PNG" or set(picture.info) & _PNG_EXIF
-            turned = asked and picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)  # "Orientation"
+            turned = asked and picture.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
         except _BROKEN as error:
             raise _unreadable(path, error) from error
         return picture.size[::-1] if turned else picture.size
 
 
-def files_below(folder: Path, endings: Sequence[str] = EXTENSIONS) -> dict[str, Path]:
-    """Every file with one of the endings in a folder and below, by its name relative to it.
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder is none of the dataset's: macOS and notebooks leave such behind."""
+    return name.startswith(".") or name == "__MACOSX"
 
-    Names have forward slashes on every system and are sorted. Hidden files and folders are left
-    out: macOS puts a ``._NAME.jpg``, which is no picture, beside files on foreign disks.
+
+def visible(folder: Path) -> list[Path]:
+    """Return what a folder holds, without what `is_hidden`, sorted; nothing where it is not one."""
+    return sorted(p for p in folder.iterdir() if not is_hidden(p.name)) if folder.is_dir() else []
+
+
+def files_below(folder: Path, endings: Sequence[str] = EXTENSIONS) -> dict[str, Path]:
+    """Return every file with one of the endings in a folder and below, by its name relative to it.
+
+    Names have forward slashes on every system and are sorted. What `is_hidden` is left out.
     """
     found = {}
     for where, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in folders if not is_hidden(name)]
         for name in files:
-            if name.lower().endswith(tuple(endings)) and not name.startswith("."):
+            if name.lower().endswith(tuple(endings)) and not is_hidden(name):
                 path = Path(where, name)
                 found[path.relative_to(folder).as_posix()] = path
     return dict(sorted(found.items()))
 
 
-def by_last_part(files: dict[str, Path]) -> dict[str, Path]:
-    """The files whose name without folders is the name of no other file, by that name."""
-    found: dict[str, Path | None] = {}
-    for name, path in files.items():
-        last = name.rsplit("/", 1)[-1]
-        found[last] = None if last in found else path
-    return {last: path for last, path in found.items() if path is not None}
+class Pictures:
+    """The picture files of a folder and below, looked up by what annotations call them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.files = folder, files_below(folder)
+        self._without_ending: dict[str, Path] = {}
+        self._last: dict[str, list[Path]] = {}
+        for name, path in self.files.items():
+            self._without_ending.setdefault(name.rsplit(".", 1)[0], path)
+            self._last.setdefault(path.name.lower(), []).append(path)
+
+    def find(self, name: str) -> Path | None:
+        """Return the file of this path; else the only one whose last part is that of the path.
+
+        Paths of other machines are common, and so are endings in capitals.
+        """
+        name = name.strip().replace("\\", "/").removeprefix("./")
+        same = self._last.get(name.rsplit("/", 1)[-1].lower(), [])
+        return self.files.get(name) or (same[0] if len(same) == 1 else None)
+
+    def called(self, stem: str) -> Path | None:
+        """Return the file of this path, which comes without its ending."""
+        return self._without_ending.get(stem)
 
 
 def _eight_bits(grey: Image.Image) -> Image.Image:

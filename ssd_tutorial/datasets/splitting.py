@@ -4,19 +4,14 @@ Many tools export one heap. The two parts are written as the lists of its layout
 annotation is moved or changed. Chapter 16.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from ssd_tutorial._files import atomic_write
-from ssd_tutorial.datasets.coco import coco_splits
 from ssd_tutorial.datasets.folder import AnnotatedFolder, short_names
-from ssd_tutorial.datasets.layouts import find_layout, open_folder
-from ssd_tutorial.datasets.voc import ALL, voc_splits
-from ssd_tutorial.datasets.yolo_files import yolo_splits
+from ssd_tutorial.datasets.layouts import LAYOUTS, find_layout, open_folder
 
 PARTS = ("train", "val")
 
@@ -43,16 +38,16 @@ def split_folder(root: str | Path, share: float = 0.2, seed: int = 0) -> dict[st
     """
     root = Path(root)
     layout = find_layout(root)
-    splits = {"VOC": voc_splits, "COCO": coco_splits, "YOLO": yolo_splits}[layout](root)
+    splits = LAYOUTS[layout].find(root)
     if len(splits) != 1 or set(splits) & set(PARTS):
         raise FileExistsError(
             f"{root} has the splits {', '.join(splits)} already: a folder that has one, such as "
             f"'all', can be divided. Use those, or take their lists away first."
         )
     (whole,) = splits
-    if layout == "VOC" and whole != ALL and not (root / "ImageSets").is_dir():
+    if layout == "VOC" and splits[whole].prefix:
         raise ValueError(f"the pictures of {root} lie in {root / whole}: give that folder itself.")
-    # Bad boxes and pictures are nobody's business here; each reader finds them again.
+    # Bad boxes and pictures do not matter here: each reader finds them again.
     dataset = open_folder(root, whole, on_error="drop")
     names = sorted(dataset.names, key=lambda name: _draw(name, seed))
     count = round(share * len(names)) if 0 < share < 1 else 0
@@ -85,7 +80,7 @@ def _write_yolo(dataset: AnnotatedFolder, part: str, names: Sequence[str]) -> No
 
 
 def _write_coco(dataset: AnnotatedFolder, part: str, names: Sequence[str]) -> None:
-    content = json.loads(coco_splits(dataset.root)[dataset.split].read_bytes())
+    content = json.loads(LAYOUTS["COCO"].find(dataset.root)[dataset.split].read_bytes())
     called = short_names([image["file_name"] for image in content["images"]])
     wanted = set(names)
     pairs = zip(called, content["images"], strict=True)

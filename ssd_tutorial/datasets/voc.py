@@ -1,38 +1,47 @@
-"""A folder in the layout of PASCAL VOC as a dataset: drawn scenes, BCCD, VOC, your own pictures.
+"""Folders in the layout of PASCAL VOC: drawn scenes, BCCD, VOC, your own pictures.
 
 ::
 
-    root/Annotations/NAME.xml          one file a picture (see `voc_xml`)
-    root/JPEGImages/NAME.jpg           or .jpeg, .png, .bmp, .webp, .tif, .tiff
-    root/ImageSets/Main/SPLIT.txt      the NAMEs of a split, one a line
+    root/Annotations/NAME.xml          one file per picture
+    root/JPEGImages/NAME.jpg           or .jpeg, .png, .bmp, .webp, .tif, .tiff, .gif, .jfif
+    root/ImageSets/Main/SPLIT.txt      the NAMEs of a split, one per line
 
-CVAT and the VOC development kit write this. Shapes of other tools are read as well: ``images`` for
-``JPEGImages`` and no lists (Label Studio: the split ``"all"`` is every annotation), annotations and
-pictures in one folder (LabelImg), and such a folder for each split, ``root/SPLIT/NAME.xml``
-(Roboflow). Chapters 12 and 16.
+CVAT and the VOC development kit write this. Shapes of other tools are read as well: ``annots`` for
+``Annotations``, ``images`` for ``JPEGImages`` and no lists (Label Studio: the split ``"all"`` is
+every annotation), annotations and pictures in one folder (LabelImg), and all of these in a folder
+per split, ``root/SPLIT/NAME.xml`` (Roboflow) or ``root/SPLIT/annots/NAME.xml``.
+
+An annotation counts pixels from 1 and includes the last one: a box over the whole of a 500 pixel
+wide picture runs from ``xmin`` 1 to ``xmax`` 500. Here a box is a pair of *edges*, so the same box
+runs from 0 to 500, and its width is 500. That is ``one_based=True``: 1 is taken from ``xmin`` and
+``ymin``, nothing from ``xmax`` and ``ymax`` (VOC development kit; Detectron2 does the same).
+``one_based=False`` takes the four numbers as edges, as Caffe's reader does
+(``ReadXMLToAnnotatedDatum`` in ``io.cpp``) and as some tools write them. Chapters 4, 12 and 16.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+import defusedxml
+from defusedxml import ElementTree as SafeElementTree
+from torch.utils.data import Dataset
 
 from ssd_tutorial._progress import progress_bar
-from ssd_tutorial.datasets.faults import (
-    BACKGROUND,
-    check_classes,
-    near,
-    no_folder,
-    no_split,
-    read_text,
-    unknown_class,
-)
-from ssd_tutorial.datasets.folder import Annotated, AnnotatedFolder, OnError, same_split
-from ssd_tutorial.datasets.pictures import EXTENSIONS, by_last_part, files_below, picture_size
-from ssd_tutorial.datasets.voc_xml import Annotation, box_edges, read_annotation
+from ssd_tutorial.datasets.folder import AnnotatedFolder, OnError
+from ssd_tutorial.datasets.messages import is_background, near, read_text, to_numbers
+from ssd_tutorial.datasets.pictures import EXTENSIONS, Pictures, files_below, visible
+from ssd_tutorial.datasets.records import RawObject, RawPicture, Records, with_size
+from ssd_tutorial.datasets.writing import Item, write_items
 
+CORNERS = ("xmin", "ymin", "xmax", "ymax")
 ALL = "all"
 """The split that is every picture, where a folder has no lists."""
+_ANNOTATIONS = ("annotations", "annotation", "annots", "xml", "xmls")
+_PICTURES = ("jpegimages", "images", "imgs", "img")
+_SPLITS = ("train", "val", "test", "dev")
 
 
 class VOCFolder(AnnotatedFolder):
@@ -46,8 +55,8 @@ class VOCFolder(AnnotatedFolder):
             ``val`` agree. Give the list when weights trained elsewhere are to be used.
         on_error: ``"raise"`` or ``"drop"``, see `AnnotatedFolder`. A box is impossible with
             xmax <= xmin or ymax <= ymin.
-        one_based: the files count pixels from 1 and include the last, as VOC does (see
-            `voc_xml`). BCCD does too: its smallest xmin is 1 and its largest xmax is 640 of 640.
+        one_based: the files count pixels from 1 and include the last, as VOC does. BCCD does too:
+            its smallest xmin is 1 and its largest xmax is 640 of 640.
 
     Raises:
         FileNotFoundError: no such folder, split, annotation or picture.
@@ -64,176 +73,385 @@ class VOCFolder(AnnotatedFolder):
         *,
         one_based: bool = True,
     ) -> None:
-        super().__init__(root, split, on_error)
         self.one_based = one_based
-        self._files, lines, pictures = _find(self.root, split)
-        if classes is not None:
-            classes = check_classes(classes)
-        read = self._read_split(lines)
-        self.classes = classes or self._classes_of_all(read)
-        self._found = by_last_part(pictures) | pictures
-        self._keep(self._annotated(read))
+        super().__init__(root, split, classes, on_error)
 
-    def _read_split(self, lines: list[tuple[str, str]]) -> dict[str, Annotation]:
-        read = {}
-        for name, where in progress_bar(lines, f"{self.root.name}/{self.split}", None, len(lines)):
-            annotation = self._attempt(name, self._read_one, name, where)
-            if annotation is not None:
-                read[name] = annotation
-        return read
+    def _read(self, split: str, classes: Sequence[str] | None) -> Records:
+        records = read(self.root, [split], rest=classes is None)
+        records.one_based = self.one_based
+        return records
 
-    def _read_one(self, name: str, where: str) -> Annotation:
-        if name not in self._files:
-            raise FileNotFoundError(
-                f"{where}: there is no annotation {name}.xml{near(name, self._files)} Write one "
+    def _find(self) -> dict[str, Path]:
+        places = find(self.root, ALL if self.split == ALL else "")
+        return {split: place.file for split, place in places.items()}
+
+    _layout, _looked_for = "VOC", "Annotations/*.xml"
+
+
+# ---------------------------------------------------------------- where what lies
+
+
+class Place(NamedTuple):
+    """Where a split is."""
+
+    annotations: Path
+    pictures: Path
+    prefix: str = ""  # of the keys of its pictures
+    list: Path | None = None  # of its names; without one the split is every annotation
+
+    @property
+    def file(self) -> Path:
+        """What makes the split."""
+        return self.list or self.annotations
+
+
+def find(root: Path, also: str = "") -> dict[str, Place]:
+    """Return the splits of a folder in VOC's layout; none where it is in another.
+
+    Args:
+        root: the folder.
+        also: the name of a split that is every annotation, beside those of the lists.
+    """
+    heap = _heap(root)
+    if heap is None:
+        below = {path: _heap(path) for path in visible(root) if path.is_dir()}
+        return {
+            path.name: found._replace(prefix=f"{path.name}/")
+            for path, found in below.items()
+            if found and (found.annotations == path or path.name.lower().startswith(_SPLITS))
+            if files_below(path) or path.name.lower().startswith(_SPLITS)
+        }
+    folders = (root / "ImageSets" / "Main", root / "ImageSets")
+    lists = [[p for p in visible(folder) if p.suffix == ".txt"] for folder in folders]
+    splits = {p.stem: heap._replace(list=p) for p in (lists[0] or lists[1])}
+    if also not in splits and (also or not splits):
+        splits[also or ALL] = heap
+    return splits
+
+
+def _heap(root: Path) -> Place | None:
+    """The annotations and the pictures of one folder; LabelImg puts both into the folder itself."""
+    inside = [path for path in visible(root) if path.is_dir()]
+    named = [path for path in inside if path.name.lower() in _ANNOTATIONS]
+    found = next((path for path in sorted(named) if files_below(path, (".xml",))), None)
+    if found is None and any(path.suffix.lower() == ".xml" for path in visible(root)):
+        found = root
+    if found is None:
+        return None
+    pictures = [path for path in inside if path.name.lower() in _PICTURES]
+    pictures.sort(key=lambda path: _PICTURES.index(path.name.lower()))
+    if not pictures or any(path.suffix.lower() in EXTENSIONS for path in visible(root)):
+        pictures = [found if files_below(found) else root]
+    return Place(found, pictures[0])
+
+
+# ---------------------------------------------------------------- reading
+
+
+def read(
+    root: Path,
+    splits: Iterable[str] | None = None,
+    *,
+    rest: bool = True,
+    progress: bool | None = None,
+) -> Records:
+    """Read the annotations of a folder in VOC's layout.
+
+    Args:
+        root: the folder.
+        splits: those to read; None for all, without the lists of one class (``cat_train.txt``,
+            with a second column of -1, 0 and 1).
+        rest: read the annotations that none of the splits names too.
+        progress: see `progress_bar`.
+    """
+    records = Records(root, "VOC", one_based=True, whole=splits is None)
+    splits = None if splits is None else list(splits)
+    places = find(root, ALL if splits == [ALL] else "")
+    folders = {place.annotations: _Folder(records, place) for place in places.values()}
+    for split, place in places.items():
+        folder = folders[place.annotations]
+        if splits is not None and split not in splits:
+            continue
+        if place.list and splits is None and _is_of_one_class(place.list, folder.files):
+            continue
+
+        def read_split(split=split, place=place, folder=folder) -> list[str]:
+            names = folder.listed(place)
+            bar = progress_bar(names.items(), f"{root.name}/{split}", progress, len(names))
+            return [folder.add(name, where) for name, wheres in bar for where in wheres]
+
+        records.add_split(split, place.file, read_split, alone=splits is not None)
+    for folder in folders.values() if rest else ():
+        for name in progress_bar(folder.files, "annotations", progress, len(folder.files)):
+            folder.add(name, "")
+    records.pictures = dict(sorted(records.pictures.items()))
+    names = {entry.name for picture in records.pictures.values() for entry in picture.objects}
+    records.classes = tuple(sorted(name for name in names if not is_background(name)))
+    if rest:
+        records.unannotated = tuple(
+            file for folder in folders.values() for file in folder.left_over(records)
+        )
+    return records
+
+
+class _Folder:
+    """The annotations of one folder, and the pictures that belong to them."""
+
+    def __init__(self, records: Records, place: Place) -> None:
+        self.records, self.annotations = records, place.annotations
+        below = files_below(place.annotations, (".xml",))
+        self.files = {name[: -len(".xml")]: path for name, path in below.items()}
+        self.pictures = Pictures(place.pictures)
+        self.beside, self.prefix = place.annotations == place.pictures, place.prefix
+
+    def listed(self, place: Place) -> dict[str, list[str]]:
+        """The names of a split, each with the places that name it."""
+        if place.list:
+            return _read_list(place.list, self.files)
+        there = self.pictures.files if self.beside and self.prefix else ()
+        there = [name.rsplit(".", 1)[0] for name in there]  # labelled or not
+        return {name: [str(self.annotations)] for name in sorted({*there, *self.files})}
+
+    def add(self, name: str, where: str) -> str:
+        """Read one picture's annotation into the records; returns its key there."""
+        key = self.prefix + name
+        if key not in self.records.pictures:
+            self.records.pictures[key] = self._read(name, where)
+        return key
+
+    def _read(self, name: str, where: str) -> RawPicture:
+        path = self.files.get(name)
+        if path is None:
+            reason = (
+                f"{where}: there is no annotation {name}.xml{near(name, self.files)} Write one "
                 f"(without objects, if the picture has none), or take {name} out of the split."
             )
-        return read_annotation(self._files[name])
-
-    def _classes_of_all(self, read: dict[str, Annotation]) -> tuple[str, ...]:
-        """The class names of the whole folder, sorted."""
-        named: dict[str, str] = {}
-        for name, path in progress_bar(self._files.items(), "classes", None, len(self._files)):
-            annotation = read.get(name)
-            if annotation is None:
-                try:
-                    annotation = read_annotation(path)
-                except ValueError:
-                    if self.on_error == "raise":
-                        raise
-                    continue  # of this split, it is in `left_out`; of another, not ours to count
-            named |= {entry.name: f"{path}, object {entry.number}" for entry in annotation.objects}
-        if not named:
-            raise ValueError("no annotation of the folder has an object: give `classes`.")
-        for name in set(named) & set(BACKGROUND):
-            raise ValueError(
-                f"{named[name]}: the class is {name!r}, but the background is never annotated: "
-                f"it is every place without an object. Take such objects out."
+            picture = self.pictures.called(name)
+            return RawPicture(name, picture, None, "", None, (), "annotation-missing", reason)
+        shown = self.records.shown(path)
+        try:
+            filename, size, objects = read_annotation(path)
+        except ValueError as error:
+            picture, fault = self.pictures.called(name), "annotation-unreadable"
+            return RawPicture(name, picture, path, shown, None, (), fault, str(error))
+        picture = self._picture(name, filename)
+        found = RawPicture(name, picture, path, shown, size, objects)
+        if picture is None:
+            reason = (
+                f"{path} has no picture: there is no {name}.jpg{near(name, self.pictures.files)} "
+                f"Endings looked for: {' '.join(EXTENSIONS)}. Bring it back, or take {name} out "
+                f"of the split."
             )
-        return tuple(sorted(named))
+            return found._replace(fault="picture-missing", reason=reason)
+        return with_size(found)
 
-    def _annotated(self, read: dict[str, Annotation]) -> Iterator[Annotated]:
-        for name, annotation in read.items():
-            for entry in annotation.objects:  # before its picture: a wrong list is never dropped
-                if entry.name not in self.classes:
-                    where = f"{annotation.path}, object {entry.number}"
-                    raise unknown_class(where, entry.name, self.classes)
-            one = self._attempt(name, self._with_picture, name, annotation)
-            if one is not None:
-                yield one
-
-    def _with_picture(self, name: str, annotation: Annotation) -> Annotated:
+    def _picture(self, name: str, filename: str) -> Path | None:
         # The annotation's own <filename>, of another name, comes last: files that were renamed
         # often still have the old one.
-        own = Path(annotation.filename).name
-        first = [own] if Path(own).stem == name else []
-        endings = [name + e for ext in EXTENSIONS for e in (ext, ext.upper())]
-        for candidate in (*first, *endings, own):
-            if candidate in self._found:
-                picture = self._found[candidate]
-                size = annotation.size or picture_size(picture)
-                return Annotated(name, picture, annotation.path, size, annotation.objects)
-        raise FileNotFoundError(
-            f"{annotation.path} has no picture: there is no {name}.jpg"
-            f"{near(name + '.jpg', self._found)} Endings looked for: {' '.join(EXTENSIONS)}. "
-            f"Bring it back, or take {name} out of the split."
+        own = Path(filename.replace("\\", "/")).name
+        same = Path(own).stem == Path(name).name and self.pictures.find(
+            f"{Path(name).parent}/{own}"
         )
+        return same or self.pictures.called(name) or self.pictures.find(own)
 
-    def _edges(self, written: tuple[str, ...], width: int, height: int) -> tuple:
-        return box_edges(written, width, height, self.one_based)
-
-
-def is_voc(root: Path) -> bool:
-    """Whether a folder looks like VOC's layout in one of its shapes."""
-    return (root / "ImageSets").is_dir() or bool(_annotations(root) or _beside(root))
+    def left_over(self, records: Records) -> list[str]:
+        """The pictures that no annotation has."""
+        known = {picture.picture for picture in records.pictures.values()}
+        return [records.shown(path) for path in self.pictures.files.values() if path not in known]
 
 
-def voc_splits(root: Path) -> list[str]:
-    """The splits of a folder in VOC's layout."""
-    lists = sorted(path.stem for path in (root / "ImageSets" / "Main").glob("*.txt"))
-    if lists or not _annotations(root):
-        return lists or _beside(root)
-    return [ALL]
+def _is_flagged(line: str, files: dict[str, Path]) -> bool:
+    """Whether a line has VOC's second column, which says if a class is in the picture."""
+    words = line.split()
+    return len(words) > 1 and words[-1] in ("-1", "0", "1") and line not in files
 
 
-def _annotations(root: Path) -> Path | None:
-    """The folder of all annotations; LabelImg puts them beside the pictures, maybe in the root."""
-    for folder in (root / "Annotations", root / "annotations"):
-        if folder.is_dir() and any(folder.rglob("*.xml")):
-            return folder
-    return root if any(root.glob("*.xml")) else None
+def _is_of_one_class(path: Path, files: dict[str, Path]) -> bool:
+    text = path.read_text(encoding="utf-8", errors="replace")  # what is wrong with it shows later
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return bool(lines) and all(_is_flagged(line, files) for line in lines)
 
 
-def _beside(root: Path) -> list[str]:
-    """The folders of a root that hold annotations."""
-    return sorted(p.name for p in root.iterdir() if p.is_dir() and any(p.glob("*.xml")))
-
-
-def _find(root: Path, split: str) -> tuple[dict[str, Path], list[tuple[str, str]], dict]:
-    """Annotations by name; the split's names, each with the line it stands in; picture files."""
-    if not root.is_dir():
-        raise no_folder(root)
-    annotations, lists = _annotations(root), root / "ImageSets" / "Main"
-    if annotations is None:
-        if not _beside(root):
-            there = ", ".join(sorted(p.name for p in root.iterdir())) or "nothing"
-            raise FileNotFoundError(
-                f"{root} is no folder in VOC's layout: it has no Annotations/*.xml (it holds "
-                f"{there})."
-            )
-        found = same_split(split, _beside(root))
-        if found is None:
-            raise no_split(root, split, _beside(root))
-        return _find_beside(root, found)
-    files = _stems(annotations)
-    places = (root / "JPEGImages", root / "images", annotations)
-    pictures = files_below(next(place for place in places if place.is_dir()))
-    if (lists / f"{split}.txt").is_file():
-        return files, _read_list(lists / f"{split}.txt", files), pictures
-    if split == ALL:
-        return files, [(name, str(annotations)) for name in files], pictures
-    if voc_splits(root) == [ALL]:
-        raise FileNotFoundError(
-            f"{root} has no split {split!r}: without lists in ImageSets/Main, its only split is "
-            f"{ALL!r}. Write {lists / split}.txt, with the name of a picture in each line, or let "
-            f"`python -m ssd_tutorial data split {root}` divide the pictures."
-        )
-    raise no_split(root, split, voc_splits(root))
-
-
-def _find_beside(root: Path, split: str) -> tuple[dict[str, Path], list[tuple[str, str]], dict]:
-    """The same where pictures and annotations of a split share a folder."""
-    files = _stems(root / split)
-    others = [root / name for name in _beside(root) if name != split]
-    every = {f"{p.name}/{name}": path for p in others for name, path in _stems(p).items()} | files
-    pictures = files_below(root / split)
-    names = sorted({Path(p).with_suffix("").as_posix() for p in pictures} | set(files))
-    return every, [(name, str(root / split)) for name in names], pictures
-
-
-def _stems(annotations: Path) -> dict[str, Path]:
-    below = files_below(annotations, (".xml",))
-    return {name[: -len(".xml")]: path for name, path in below.items()}
-
-
-def _read_list(path: Path, files: dict[str, Path]) -> list[tuple[str, str]]:
-    lines: dict[str, str] = {}
-    twice = []
+def _read_list(path: Path, files: dict[str, Path]) -> dict[str, list[str]]:
+    lines: dict[str, list[str]] = {}
     for number, line in enumerate(read_text(path).splitlines(), 1):
         name = line.strip()
         if not name:
             continue
-        # VOC's lists of one class ("cat_train") have a second column, -1, 0 or 1.
-        if name not in files and name.split()[-1] in ("-1", "0", "1") and len(name.split()) > 1:
-            name = name.rsplit(maxsplit=1)[0]
-        if name in lines:
-            twice.append(name)
-        lines.setdefault(name, f"{path}, line {number}")
-    if not lines:
-        raise ValueError(f"{path} names no picture.")
-    if twice:
+        name = name.rsplit(maxsplit=1)[0] if _is_flagged(name, files) else name
+        if name not in files:  # a list that was made from the folder of pictures
+            stem = name[: -len(Path(name).suffix)] if name.lower().endswith(EXTENSIONS) else name
+            short = stem.replace("\\", "/").rsplit("/", 1)[-1]
+            name = next((n for n in (stem, short) if n in files), name)
+        lines.setdefault(name, []).append(f"{path}, line {number}")
+    return lines
+
+
+def read_annotation(path: Path) -> tuple[str, tuple[int, int] | None, tuple[RawObject, ...]]:
+    """Read one annotation file. Entities and document types are refused, so no file can blow up.
+
+    Returns:
+        The picture's file name; its (width, height) in pixels, or None where the file does not
+        say; the objects.
+
+    Raises:
+        ValueError: the file is not XML, holds a document type or an entity, or has an object
+            without a name. The message names the file and the object.
+    """
+    try:
+        root = SafeElementTree.fromstring(_decoded(path.read_bytes()), forbid_dtd=True)
+    except defusedxml.DefusedXmlException as error:
         raise ValueError(
-            f"{path} names a picture more than once: {', '.join(sorted(set(twice))[:5])}. It would "
-            f"be counted twice in training and in the evaluation: delete the second line."
+            f"{path} declares a document type or an entity ({error}). An annotation needs "
+            f"neither, and both can be used to exhaust memory: delete that declaration."
+        ) from error
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        raise ValueError(
+            f"{path} is not readable XML ({error}). Write the annotation again, or take its name "
+            f"out of the split."
+        ) from error
+    nodes = root.findall("object")
+    if not nodes and root.tag != "annotation":
+        raise ValueError(
+            f"{path} is not an annotation of VOC's layout (it holds <{root.tag}>): export the "
+            f"boxes in the format that tools call PASCAL VOC."
         )
-    return list(lines.items())
+    objects = tuple(_read_object(path, number, node) for number, node in enumerate(nodes, 1))
+    size = (_whole(root.findtext("size/width")), _whole(root.findtext("size/height")))
+    filename = (root.findtext("filename") or "").strip()
+    # Some tools write <width>0</width>: such a file does not say how large its picture is.
+    return filename, size if min(size) > 0 else None, objects
+
+
+def _decoded(content: bytes) -> bytes:
+    """The file in UTF-8 where it declares its encoding: Python knows more of them than expat."""
+    declared = re.match(rb"\s*<\?xml[^>]*?encoding=[\"']([\w.-]+)[\"'][^>]*\?>", content)
+    if declared is None:
+        return content
+    return content[declared.end() :].decode(declared[1].decode()).encode()
+
+
+def _read_object(path: Path, number: int, node: ElementTree.Element) -> RawObject:
+    name = (node.findtext("name") or "").strip()
+    if not name:
+        raise ValueError(f"{path}, object {number}: it has no <name>, so its class is unknown.")
+    # Only the object's own <bndbox>: VOC's persons also have <part>s with boxes of their own.
+    written = tuple((node.findtext(f"bndbox/{c}") or "").strip() for c in CORNERS)
+    difficult = (node.findtext("difficult") or "0").strip().lower() in ("1", "true")
+    values, fault = to_numbers(CORNERS, written)
+    return RawObject(number, name, written, tuple(values) or None, fault, difficult)
+
+
+def _whole(text: str | None) -> int:
+    try:
+        return int(float(text))
+    except (TypeError, ValueError, OverflowError):
+        return 0
+
+
+# ---------------------------------------------------------------- writing
+
+
+def write_voc(
+    dataset: Dataset,
+    root: str | Path,
+    split: str,
+    *,
+    one_based: bool = True,
+    **how,
+) -> Path:
+    """Write every item of ``dataset`` into ``root`` and list them in ``ImageSets/Main/SPLIT.txt``.
+
+    Boxes, labels and ``difficult`` come back exactly from ``VOCFolder(root, split, classes=
+    dataset.classes)``; the pixels do so with ``"png"``, and nearly with ``"jpg"``.
+
+    Call it again for another split: splits share one folder, and a picture that belongs to two
+    splits is kept once. The list is written last, so a split that can be read is complete. When
+    anything fails, the files that this call made are taken away again.
+
+    Args:
+        dataset: items as those of `AnnotatedFolder`, with ``__len__`` and ``__getitem__``.
+        root: the folder; made where it is missing.
+        split: the name of the list, such as ``"train"``.
+        one_based: count pixels as VOC does (see above), or write the bare edges.
+        how: ``classes``, the class names (by default ``dataset.classes``; a ``Subset`` has none);
+            ``picture_format``, ``"jpg"``, as in VOC (quality 95, full colour resolution, since
+            drawn pictures have sharp coloured edges), or ``"png"``, exact and about five times
+            larger; ``overwrite``, replace files of the same name that differ, which are an error
+            otherwise; ``workers``, processes that make the items (0 makes them here);
+            ``progress``, show a bar (None shows it where standard error is a terminal).
+
+    Returns:
+        The path of the split's list.
+
+    Raises:
+        FileExistsError: the split, or a file of the same name with other content, is there.
+        ValueError: an item that VOC's layout cannot hold; the message names the item, the object
+            and the rule.
+    """
+    return write_items(
+        dataset,
+        Path(root),
+        split,
+        lambda item: picture_files(item, one_based),
+        split_files,
+        Path(root) / "ImageSets" / "Main" / f"{split}.txt",
+        more_than_px=1.0 if one_based else 0.0,
+        **how,
+    )
+
+
+def picture_files(item: Item, one_based: bool = True) -> dict[str, bytes]:
+    """Return the files of one picture, by their paths in the folder."""
+    annotation = format_annotation(item.filename, item.size, item.objects, one_based)
+    return {
+        f"JPEGImages/{item.filename}": item.picture,
+        f"Annotations/{item.name}.xml": annotation,
+    }
+
+
+def split_files(
+    split: str, items: Sequence[Item], classes: Sequence[str], root: Path
+) -> dict[str, bytes]:
+    """Return the files that make a split of these pictures."""
+    lines = "".join(f"{item.name}\n" for item in items)
+    return {f"ImageSets/Main/{split}.txt": lines.encode()}
+
+
+def format_annotation(
+    filename: str,
+    size: tuple[int, int],
+    objects: Sequence[tuple[str, tuple[float, ...], bool]],
+    one_based: bool = True,
+) -> bytes:
+    """Return the annotation file for one picture; the inverse of `read_annotation`.
+
+    Args:
+        filename: of the picture, within ``JPEGImages``.
+        size: (width, height) in pixels.
+        objects: a triple of class name, edges xyxy in pixels, and ``difficult`` for each.
+        one_based: write ``xmin + 1, ymin + 1, xmax, ymax`` as VOC does, or the bare edges.
+    """
+    root = ElementTree.Element("annotation")
+
+    def add(parent: ElementTree.Element, tag: str, text: object = None) -> ElementTree.Element:
+        node = ElementTree.SubElement(parent, tag)
+        node.text = None if text is None else str(text)
+        return node
+
+    add(root, "folder", "JPEGImages")
+    add(root, "filename", filename)
+    node = add(root, "size")
+    for tag, value in zip(("width", "height", "depth"), (*size, 3), strict=True):
+        add(node, tag, value)
+    add(root, "segmented", 0)
+    for name, (x1, y1, x2, y2), difficult in objects:
+        node = add(root, "object")
+        for tag, value in (("name", name), ("pose", "Unspecified"), ("truncated", 0)):
+            add(node, tag, value)
+        add(node, "difficult", int(difficult))
+        box, shift = add(node, "bndbox"), 1 if one_based else 0
+        for corner, value in zip(CORNERS, (x1 + shift, y1 + shift, x2, y2), strict=True):
+            add(box, corner, int(value) if float(value).is_integer() else repr(float(value)))
+    ElementTree.indent(root, "\t")
+    return ElementTree.tostring(root, encoding="utf-8") + b"\n"

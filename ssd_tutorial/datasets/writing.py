@@ -1,7 +1,5 @@
 """What the writers of all layouts share: items checked, files whole, nothing half done left."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,110 +11,58 @@ from torch.utils.data import DataLoader, Dataset
 
 from ssd_tutorial._files import atomic_write
 from ssd_tutorial._progress import progress_bar
+from ssd_tutorial.boxes import box_problem
 
 
 class Item(NamedTuple):
-    """One item of a dataset, checked and ready to be written."""
+    """One picture with its objects, checked and ready to be written."""
 
     name: str
     filename: str  # the name with the ending of the picture's format
     picture: bytes  # encoded
     size: tuple[int, int]  # (width, height) in pixels
     objects: list[tuple[str, tuple[float, ...], bool]]  # class, edges xyxy in pixels, difficult
+    classes: tuple[str, ...]  # in the order of the labels
 
 
 def write_items(
     dataset: Dataset,
-    title: str,
-    files_of: Callable[[Item], dict[Path, bytes]],
-    finish: Callable[[list[str]], dict[Path, bytes]],
+    root: Path,
+    split: str,
+    picture_files: Callable[[Item], dict[str, bytes]],
+    split_files: Callable[..., dict[str, bytes]],
+    sign: Path,
     *,
-    classes: Sequence[str],
-    picture_format: str,
+    classes: Sequence[str] | None = None,
+    picture_format: str = "jpg",
     more_than_px: float = 0.0,
     overwrite: bool = False,
     workers: int = 0,
     progress: bool | None = None,
-) -> None:
-    """Write every item's files, and then those that list them.
+) -> Path:
+    """Write every item's files, and then those that make a split of them.
 
     When anything fails, the files that this call made are taken away again.
 
     Args:
         dataset: items as those of `AnnotatedFolder`.
-        title: of the bar.
-        files_of: an item's files, by path.
-        finish: the last files, by path, given the names of all items; they are replaced where
-            they are there.
-        classes: the class names; see `class_names_of`.
+        root: the folder to write.
+        split: its name.
+        picture_files: an item's files, by their paths in the folder.
+        split_files: the last files, by path, given the split, all items without their pictures,
+            the classes and the root; they are replaced where they are there.
+        sign: what shows that the split is there already.
+        classes: the class names; None takes those of the dataset.
         picture_format: ``"jpg"`` or ``"png"``.
         more_than_px: width and height that a box must exceed, in pixels.
         overwrite, workers, progress: see `write_voc`.
 
+    Returns:
+        `sign`.
+
     Raises:
-        FileExistsError: a file of the same name with other content is there.
+        FileExistsError: the split, or a file of the same name with other content, is there.
         ValueError: an item that cannot be written; the message names it and the rule.
-    """
-    if picture_format not in ("jpg", "png"):
-        raise ValueError(f'picture_format must be "jpg" or "png", and is {picture_format!r}')
-    # A generator of its own: the loader draws a seed, and the caller's random numbers are theirs.
-    loader = DataLoader(
-        dataset,
-        batch_size=None,
-        num_workers=workers,
-        collate_fn=_as_it_is,
-        generator=torch.Generator(),
-    )
-    names: dict[str, int] = {}
-    made: list[Path] = []
-    try:
-        bar = progress_bar(loader, title, progress, unit="picture")
-        for index, (image, target) in enumerate(bar):
-            name = _check_item(index, image, target, classes, more_than_px)
-            if name in names:
-                raise ValueError(f"items {names[name]} and {index} have the same name, {name!r}")
-            names[name] = index
-            item = Item(
-                name,
-                f"{name}.{picture_format}",
-                _encode(image, picture_format),
-                (image.shape[2], image.shape[1]),
-                _objects(target, classes),
-            )
-            for path, content in files_of(item).items():
-                made += _put(path, content, overwrite)
-        if not names:
-            raise ValueError("the dataset is empty: there is nothing to write")
-        for path, content in finish(list(names)).items():
-            made += _put(path, content, overwrite=True)
-    except BaseException:
-        for path in made:
-            path.unlink(missing_ok=True)
-        raise
-
-
-def class_names_of(dataset: Dataset, classes: Sequence[str] | None, writer: str) -> tuple[str, ...]:
-    """The class names to write: those given, or the dataset's.
-
-    Raises:
-        ValueError: there are none, or one that would not come back.
-    """
-    names = tuple(getattr(dataset, "classes", ()) if classes is None else classes)
-    if not names:
-        raise ValueError(f"the dataset has no attribute `classes`: pass classes=[...] to {writer}")
-    if len(set(names)) < len(names):
-        raise ValueError(f"two classes have the same name: {', '.join(names)}")
-    for name in names:
-        if not isinstance(name, str) or name != name.strip() or not name or not name.isprintable():
-            raise ValueError(f"the class name {name!r} cannot be written to a file and read back")
-    return names
-
-
-def check_split(split: str, sign: Path, overwrite: bool) -> None:
-    """Refuse a split that cannot be a file name, or that is there already, as `sign` shows.
-
-    Raises:
-        FileExistsError, ValueError: so.
     """
     if not _plain(split):
         raise ValueError(f"the split {split!r} cannot be a file name")
@@ -125,6 +71,55 @@ def check_split(split: str, sign: Path, overwrite: bool) -> None:
             f"{sign} is there already. Choose another folder or split, or pass overwrite=True to "
             f"replace it."
         )
+    if picture_format not in ("jpg", "png"):
+        raise ValueError(f'picture_format must be "jpg" or "png", and is {picture_format!r}')
+    names = class_names_of(dataset, classes)
+    # A generator of its own: the loader draws a seed, and the caller's random numbers are theirs.
+    loader = DataLoader(
+        dataset,
+        batch_size=None,
+        num_workers=workers,
+        collate_fn=_as_it_is,
+        generator=torch.Generator(),
+    )
+    items: dict[str, Item] = {}
+    made: list[Path] = []
+    try:
+        bar = progress_bar(loader, f"{root.name}/{split}", progress, unit="picture")
+        for index, (image, target) in enumerate(bar):
+            item = _checked(index, image, target, names, picture_format, more_than_px)
+            if item.name in items:
+                first = list(items).index(item.name)
+                raise ValueError(f"items {first} and {index} have the same name, {item.name!r}")
+            for path, content in picture_files(item).items():
+                made += put(root / path, content, overwrite)
+            items[item.name] = item._replace(picture=b"")
+        if not items:
+            raise ValueError("the dataset is empty: there is nothing to write")
+        for path, content in split_files(split, list(items.values()), names, root).items():
+            made += put(root / path, content, overwrite=True)
+    except BaseException:
+        for path in made:
+            path.unlink(missing_ok=True)
+        raise
+    return sign
+
+
+def class_names_of(dataset: Dataset, classes: Sequence[str] | None) -> tuple[str, ...]:
+    """The class names to write: those given, or the dataset's.
+
+    Raises:
+        ValueError: there are none, or one that would not come back.
+    """
+    names = tuple(getattr(dataset, "classes", ()) if classes is None else classes)
+    if not names:
+        raise ValueError("the dataset has no attribute `classes`: pass classes=[...]")
+    if len(set(names)) < len(names):
+        raise ValueError(f"two classes have the same name: {', '.join(names)}")
+    for name in names:
+        if not isinstance(name, str) or name != name.strip() or not name or not name.isprintable():
+            raise ValueError(f"the class name {name!r} cannot be written to a file and read back")
+    return names
 
 
 def _as_it_is(item: Any) -> Any:
@@ -142,9 +137,15 @@ def _plain(name: object) -> bool:
     )
 
 
-def _check_item(
-    index: int, image: torch.Tensor, target: dict, classes: Sequence[str], more_than_px: float
-) -> str:
+def _checked(
+    index: int,
+    image: torch.Tensor,
+    target: dict,
+    classes: tuple[str, ...],
+    picture_format: str,
+    more_than_px: float,
+) -> Item:
+    """One item of a dataset, if it can be written."""
     name = target["name"]
     if not _plain(name):
         raise ValueError(f"item {index}: the name {name!r} cannot be a file name")
@@ -160,11 +161,14 @@ def _check_item(
             f"{list(difficult.shape)} difficult flags do not belong together"
         )
     size = (image.shape[2], image.shape[1])
-    for number, (box, label) in enumerate(zip(boxes.tolist(), labels.tolist(), strict=True), 1):
+    rows = list(zip(labels.tolist(), boxes.tolist(), difficult.tolist(), strict=True))
+    for number, (label, box, _) in enumerate(rows, 1):
         rule = _broken_rule(box, label, size, len(classes), more_than_px)
         if rule:
             raise ValueError(f"item {index} ({name}), object {number}, box {box}: {rule}")
-    return name
+    objects = [(classes[label - 1], tuple(box), flag) for label, box, flag in rows]
+    encoded = _encode(image, picture_format)
+    return Item(name, f"{name}.{picture_format}", encoded, size, objects, classes)
 
 
 def _broken_rule(
@@ -173,8 +177,8 @@ def _broken_rule(
     x1, y1, x2, y2 = box
     if not 1 <= label <= num_classes:
         return f"the label must be 1 to {num_classes}, and is {label}"
-    if not (x2 > x1 and y2 > y1):  # also true for NaN
-        return "it must have xmax > xmin and ymax > ymin"
+    if problem := box_problem(box):
+        return problem
     if not (x1 >= 0 and y1 >= 0 and x2 <= size[0] and y2 <= size[1]):
         return f"it must lie inside the picture of {size[0]} x {size[1]} pixels"
     if not (x2 - x1 > more_than_px and y2 - y1 > more_than_px):
@@ -183,12 +187,6 @@ def _broken_rule(
             "such a box with xmin = xmax, and readers refuse that; one_based=False can hold it"
         )
     return ""
-
-
-def _objects(target: dict, classes: Sequence[str]) -> list[tuple[str, tuple, bool]]:
-    columns = (target["labels"], target["boxes"], target["difficult"])
-    rows = zip(*(column.tolist() for column in columns), strict=True)
-    return [(classes[label - 1], tuple(box), difficult) for label, box, difficult in rows]
 
 
 def _encode(image: torch.Tensor, picture_format: str) -> bytes:
@@ -201,7 +199,7 @@ def _encode(image: torch.Tensor, picture_format: str) -> bytes:
     return buffer.getvalue()
 
 
-def _put(path: Path, content: bytes, overwrite: bool) -> list[Path]:
+def put(path: Path, content: bytes, overwrite: bool) -> list[Path]:
     """Write a file whole or not at all; returns ``[path]`` where it was not there before."""
     there = path.exists()
     if there and path.read_bytes() == content:

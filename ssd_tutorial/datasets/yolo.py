@@ -1,14 +1,16 @@
-"""A folder in the layout of YOLO as a dataset: one text file a picture.
+"""Folders in the layout of YOLO: one text file per picture.
 
 ::
 
     root/images/SPLIT/NAME.jpg        Ultralytics, CVAT
-    root/labels/SPLIT/NAME.txt        one line an object: class cx cy width height
+    root/labels/SPLIT/NAME.txt        one line per object: class cx cy width height
     root/data.yaml                    the class names, and where the splits are
 
     root/SPLIT/images, SPLIT/labels   Roboflow, with data.yaml
+    root/SPLIT/NAME.jpg, NAME.txt     Roboflow's Darknet, with _darknet.labels
     root/SPLIT.txt                    a list of pictures, labels beside them: Darknet, CVAT
     root/images, labels               Label Studio, with classes.txt: the split "all"
+    root/NAME.jpg, NAME.txt           labelImg, with classes.txt: the split "all"
 
 A class is a number that counts from 0 in the list of names; label 1 here. The four numbers are the
 centre and the size of a box, as fractions of the picture. A picture without a text file, or with
@@ -16,36 +18,34 @@ an empty one, has no objects. A line with more numbers is a polygon, class x y x
 bounding box is taken. Chapter 16.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
+
+import yaml
+from torch.utils.data import Dataset
 
 from ssd_tutorial._progress import progress_bar
-from ssd_tutorial.datasets.faults import (
-    BACKGROUND,
-    check_classes,
-    cut_to_picture,
-    no_folder,
-    read_text,
-    to_numbers,
-    unknown_class,
+from ssd_tutorial.datasets.folder import AnnotatedFolder, OnError, short_names
+from ssd_tutorial.datasets.messages import check_classes, is_background, read_text, to_numbers
+from ssd_tutorial.datasets.pictures import EXTENSIONS, Pictures, files_below, visible
+from ssd_tutorial.datasets.records import (
+    UNKNOWN,
+    Box,
+    Problem,
+    RawObject,
+    RawPicture,
+    Records,
+    with_size,
 )
-from ssd_tutorial.datasets.folder import Annotated, AnnotatedFolder, Entry, OnError
-from ssd_tutorial.datasets.pictures import picture_size
-from ssd_tutorial.datasets.yolo_files import class_names, find_pictures, label_path, lost_labels
+from ssd_tutorial.datasets.writing import Item, write_items
 
-ROUNDING_PX = 0.5
-"""Files with few decimals put a box at the border a little outside."""
-
-
-class Line(NamedTuple):
-    """One object of a label file."""
-
-    number: int  # of the line, from 1
-    category: int  # counts from 0
-    written: tuple[str, ...]  # the numbers after it
+CONFIGURATIONS = ("data.yaml", "data.yml", "dataset.yaml")
+LISTS = ("classes.txt", "obj.names", "_darknet.labels")
+ALL = "all"
+DECIMALS = 9
+"""Of the fractions that are written: below a thousandth of a pixel in any picture."""
+_SPLITS = ("train", "val", "test", "dev")
 
 
 class YOLOFolder(AnnotatedFolder):
@@ -56,12 +56,12 @@ class YOLOFolder(AnnotatedFolder):
     Args:
         root: the folder.
         split: such as ``"train"``; ``"val"`` finds ``valid`` too. ``"all"`` is every picture of
-            ``images`` where that has no folders for splits.
+            a folder without splits.
         classes: the class names in the order of the labels. None takes the names of
             ``data.yaml``, or of ``classes.txt`` or ``obj.names``, in their order. Where the folder
             has none of them, the list is also what the files' numbers mean.
         on_error: ``"raise"`` or ``"drop"``, see `AnnotatedFolder`. A box is impossible with a width
-            or height of 0 or less, or with numbers that are no fractions.
+            or height of 0 or less, or with numbers that are not fractions.
 
     Raises:
         FileNotFoundError: no such folder, split, class list, or a label file without a picture.
@@ -75,80 +75,327 @@ class YOLOFolder(AnnotatedFolder):
         classes: Sequence[str] | None = None,
         on_error: OnError = "raise",
     ) -> None:
-        super().__init__(root, split, on_error)
-        if not self.root.is_dir():
-            raise no_folder(self.root)
-        if classes is not None:
-            classes = check_classes(classes)
-        pictures = find_pictures(self.root, split)
-        self._listed, self._list = class_names(self.root, classes)
-        self._used: set[str] = set()
-        lines = self._read_labels(pictures)
-        named = [name for name in self._listed if name in self._used or name not in BACKGROUND]
-        self.classes = classes or check_classes(named)
-        self._keep(self._annotated(pictures, lines))
+        super().__init__(root, split, classes, on_error)
 
-    def _read_labels(self, pictures: dict[str, Path]) -> dict[str, list[Entry]]:
-        read = {}
-        with_file = 0
-        for name, picture in progress_bar(pictures.items(), self.root.name, None, len(pictures)):
+    def _find(self) -> dict[str, Path]:
+        return {split: places[0] for split, places in find(self.root).items()}
+
+    def _read(self, split: str, classes: Sequence[str] | None) -> Records:
+        return read(self.root, [split], classes)
+
+    _layout = "YOLO"
+    _looked_for = (
+        "images/SPLIT beside labels/SPLIT, no SPLIT/images, no SPLIT.txt that lists pictures, no "
+        "labels beside pictures and no data.yaml that says where they are"
+    )
+
+
+# ---------------------------------------------------------------- where what lies
+
+
+def find(root: Path) -> dict[str, list[Path]]:
+    """Return the splits of a folder in YOLO's layout, each with its folders and lists."""
+    splits: dict[str, list[Path]] = {}
+    for folder in visible(root):
+        if folder.name == "images" and (root / "labels").is_dir():
+            inside = [p for p in visible(folder) if (root / "labels" / p.name).is_dir()]
+            splits |= {p.name: [p] for p in inside if p.is_dir()}
+        elif (folder / "images").is_dir() and (folder / "labels").is_dir():
+            if not _is_whole(folder):
+                splits[folder.name] = [folder / "images"]
+        elif folder.is_dir() and folder.name.lower().startswith(_SPLITS) and _is_heap(folder):
+            splits[folder.name] = [folder]
+    for path in visible(root):
+        if path.suffix == ".txt" and path.name not in LISTS and _lists_pictures(path):
+            splits.setdefault(path.stem, [path])
+    splits |= _splits_of_configuration(root)
+    if splits:
+        return splits
+    if (root / "images").is_dir() and (root / "labels").is_dir():
+        return {ALL: [root / "images"]}
+    return {ALL: [root]} if _is_heap(root) else {}
+
+
+def _is_heap(folder: Path) -> bool:
+    """Whether a folder has label files beside their pictures."""
+    names = {path.name for path in visible(folder)}
+    pictures = [name for name in names if name.lower().endswith(EXTENSIONS)]
+    return any(f"{name.rsplit('.', 1)[0]}.txt" in names for name in pictures)
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether a folder with images and labels is a data set of its own, and not a split."""
+    listed = any((folder / name).is_file() for name in (*CONFIGURATIONS, *LISTS))
+    listed = listed or (folder / "labels" / "classes.txt").is_file()
+    own = listed and not folder.name.lower().startswith(_SPLITS)
+    return own or not any(p.is_file() for p in visible(folder / "images"))
+
+
+def _lists_pictures(path: Path) -> bool:
+    text = path.read_text(encoding="utf-8", errors="replace")  # any file of the root is asked
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    return first.strip().lower().endswith(EXTENSIONS)
+
+
+def _splits_of_configuration(root: Path) -> dict[str, list[Path]]:
+    """What data.yaml says, as far as it is there: paths of another machine are common."""
+    configuration, _ = _configuration(root)
+    base = root / str(configuration.get("path") or "")
+    splits = {}
+    for split in ("train", "val", "test"):
+        entry = configuration.get(split) or []
+        places = []
+        for name in [entry] if isinstance(entry, str) else entry:
+            # Roboflow writes ../train/images and means train/images.
+            name = str(name).replace("\\", "/")
+            tries = (base / name, root / name, root / name.removeprefix("../"))
+            places += [p for p in tries if p.is_dir() or p.is_file()][:1]
+        if places:
+            splits[split] = places
+    return splits
+
+
+def _configuration(root: Path) -> tuple[dict[str, Any], Path]:
+    """The settings of data.yaml, or else of the one other file that names classes."""
+    known = [root / name for name in CONFIGURATIONS if (root / name).is_file()]
+    others = [path for path in visible(root) if path.suffix in (".yaml", ".yml")]
+    for path in known[:1] or others:
+        try:
+            # Everything as text: YAML takes a class "no" for False, and "01" for 1.
+            content = yaml.load(read_text(path), yaml.BaseLoader)
+        except yaml.YAMLError as error:
+            reason = " ".join(str(error).split())
+            raise ValueError(f"{path} is not readable YAML ({reason}): correct it.") from error
+        if isinstance(content, dict) and ("names" in content or known):
+            return content, path
+        if known:
+            raise ValueError(f"{path} holds no settings, such as `names: [cat, dog]`.")
+    return {}, root
+
+
+def class_names(root: Path, given: Sequence[str] | None = None) -> tuple[list[str], str]:
+    """Return the names that the files' numbers mean, counted from 0, and the file with the list.
+
+    Raises:
+        FileNotFoundError: no file lists the classes, and none were given.
+        ValueError: a list that cannot be read, or that contradicts itself.
+    """
+    configuration, path = _configuration(root)
+    if "names" in configuration:
+        names = _in_order(configuration["names"], path)
+        count = configuration.get("nc", len(names))
+        if str(count) != str(len(names)):
+            raise ValueError(f"{path} says nc: {count}, but names {len(names)}. Correct one.")
+        return names, path.name
+    found: dict[Path, list[str]] = {}
+    for folder in ("", "labels", "*", "*/labels", "labels/*"):
+        for file in [p for name in LISTS for p in sorted(root.glob(f"{folder}/{name}".strip("/")))]:
+            lines = read_text(file).splitlines()
+            found[file] = [line.strip() for line in lines if line.strip()]
+        if found:
+            break
+    for file, names in found.items():
+        first = next(iter(found))
+        if names != found[first]:
+            raise ValueError(f"{file} and {first} list different classes. Correct one.")
+    if found:
+        return _no_twins(names), first.relative_to(root).as_posix()
+    if given is not None:
+        return list(given), "the list of classes"
+    raise FileNotFoundError(
+        f"{root} has no list of its classes: write their names into {root / 'classes.txt'}, one "
+        f"per line and in the order of the numbers, or pass `classes`."
+    )
+
+
+def _in_order(names: Any, path: Path) -> list[str]:
+    if isinstance(names, dict):
+        if sorted(names) != sorted(map(str, range(len(names)))):
+            raise ValueError(
+                f"{path}: the numbers under `names` must be 0 to {len(names) - 1}, and are "
+                f"{', '.join(map(str, names))}. A gap would shift the classes: name every number."
+            )
+        names = [names[str(number)] for number in range(len(names))]
+    if not isinstance(names, list) or not names:
+        raise ValueError(f"{path}: `names` must be a list of class names, and is {names!r}.")
+    return _no_twins([str(name).strip() for name in names])
+
+
+def _no_twins(names: list[str]) -> list[str]:
+    check_classes([name for name in names if not is_background(name)])
+    return names
+
+
+def label_path(root: Path, picture: Path) -> Path:
+    """Return where a picture's label file is: in ``labels`` for ``images``, else beside it."""
+    inside = picture.is_relative_to(root)
+    parts = list((picture.relative_to(root) if inside else picture).parts)
+    if "images" in parts[:-1]:
+        at = len(parts) - 2 - parts[-2::-1].index("images")
+        parts[at] = "labels"
+        return (root if inside else Path()).joinpath(*parts).with_suffix(".txt")
+    return picture.with_suffix(".txt")
+
+
+# ---------------------------------------------------------------- reading
+
+
+def read(
+    root: Path,
+    splits: Iterable[str] | None = None,
+    classes: Sequence[str] | None = None,
+    progress: bool | None = None,
+) -> Records:
+    """Read the label files of a folder in YOLO's layout.
+
+    Args:
+        root: the folder.
+        splits: those to read; None for all.
+        classes: what the numbers mean, where no file says so.
+        progress: see `progress_bar`.
+
+    Raises:
+        FileNotFoundError, ValueError: as `class_names`; labels that are XML.
+    """
+    places = find(root)
+    for folder in (root / "labels", *(path.parent / "labels" for (path, *_) in places.values())):
+        if files_below(folder, (".xml",)) and not files_below(folder, (".txt",)):
+            raise ValueError(
+                f"{folder} holds XML (VOC), not YOLO's text: call that folder Annotations, and the "
+                f"pictures are read in VOC's layout."
+            )
+    names, listed = class_names(root, classes)
+    records = Records(root, "YOLO", whole=splits is None)
+    reader = _Reader(records, names, listed)
+    for split, its in sorted(places.items()):
+        if splits is None or split in splits:
+
+            def read_split(split=split, its=its) -> list[str]:
+                return reader.read(split, its, progress)
+
+            records.add_split(split, its[0], read_split, alone=splits is not None)
+    used = {entry.name for picture in records.pictures.values() for entry in picture.objects}
+    records.classes = tuple(name for name in names if name in used or not is_background(name))
+    records.classes = tuple(name for name in records.classes if not is_background(name))
+    return records
+
+
+class _Reader:
+    """Reads splits into records, with the names of the classes."""
+
+    def __init__(self, records: Records, names: list[str], listed: str) -> None:
+        self.records, self.root = records, records.root
+        self.names, self.listed = names, listed
+
+    def read(self, split: str, places: list[Path], progress: bool | None) -> list[str]:
+        """Read one split; returns the keys of its pictures.
+
+        Raises:
+            ValueError: none of its pictures has a label file.
+        """
+        found = self._pictures(places)
+        keys, labelled = [], 0
+        for name, (picture, where) in progress_bar(found.items(), split, progress, len(found)):
             path = label_path(self.root, picture)
-            with_file += path.is_file()
-            lines = self._attempt(name, read_label_file, path)
-            if lines is not None:
-                read[name] = [self._entry(path, line) for line in lines]
-        if not with_file:
-            where = label_path(self.root, next(iter(pictures.values())))
+            labelled += path.is_file()
+            key = self.records.shown(picture)
+            if key not in self.records.pictures:
+                self.records.pictures[key] = self._read(name, picture, path, where)
+            keys.append(key)
+        there = [picture for picture, _ in found.values() if picture.is_file()]
+        if there and not labelled:
+            where = label_path(self.root, there[0])
             raise ValueError(
-                f"{self.root}, split {self.split!r}: none of its {len(pictures)} pictures has a "
-                f"label file (the first would be {where}). Put the labels there."
+                f"{self.root}, split {split!r}: none of its {len(found)} pictures has a label file "
+                f"(the first would be {where}). Put the labels there."
             )
-        for path in lost_labels(self.root, pictures.values()):
-            self._attempt(path.stem, _raise_lost, path)
-        return read
+        for path in _lost_labels(self.root, there):
+            what = "it has no picture. Bring the picture back, or delete the label file"
+            fault = Problem("picture-missing", self.records.shown(path), what)
+            self.records.faults += [fault] if fault not in self.records.faults else []
+        return keys
 
-    def _entry(self, path: Path, line: Line) -> Entry:
-        if not 0 <= line.category < len(self._listed):
-            raise ValueError(
-                f"{path}, line {line.number}: there is no class {line.category}, since "
-                f"{self._list} names {len(self._listed)} (0 to {len(self._listed) - 1}). Correct "
-                f"the line, or complete the list."
-            )
-        name = self._listed[line.category]
-        self._used.add(name)
-        return Entry(line.number, name, line.written)
+    def _pictures(self, places: list[Path]) -> dict[str, tuple[Path, str]]:
+        """The pictures of a split by name, each with the place that names it."""
+        files: dict[str, tuple[Path, str]] = {}
+        for place in places:
+            if place.suffix == ".txt":
+                files |= self._listed(place)
+            else:
+                files |= {name: (path, "") for name, path in files_below(place).items()}
+        names = list(files)
+        last = [name.rsplit("/", 1)[-1] for name in names]
+        if any(place.suffix == ".txt" for place in places) and len(set(last)) == len(last):
+            names = last  # the folders of a list's paths are those of the whole data set
+        return dict(zip(short_names(names), files.values(), strict=True))
 
-    def _annotated(
-        self, pictures: dict[str, Path], read: dict[str, list[Entry]]
-    ) -> Iterator[Annotated]:
-        for name, entries in read.items():
-            path = label_path(self.root, pictures[name])
-            for entry in entries:
-                if entry.name not in self.classes:
-                    raise unknown_class(f"{path}, line {entry.number}", entry.name, self.classes)
-            # The header of the picture: fractions say nothing about its size.
-            size = self._attempt(name, picture_size, pictures[name])
-            if size is not None:
-                yield Annotated(name, pictures[name], path, size, entries)
+    def _listed(self, path: Path) -> dict[str, tuple[Path, str]]:
+        """The pictures of a list, by their paths as they stand there."""
+        files, pictures = {}, None
+        for number, line in enumerate(read_text(path).splitlines(), 1):
+            name = line.strip().replace("\\", "/").removeprefix("./")
+            if not name:
+                continue
+            # CVAT writes data/obj_train_data/… and leaves `data` out of the archive.
+            tries = (self.root / name, path.parent / name, self.root / name.removeprefix("data/"))
+            picture = next((p for p in tries if p.is_file()), None)
+            if picture is None:  # perhaps a path of another machine
+                pictures = pictures or Pictures(self.root)
+                picture = pictures.find(name) or self.root / name
+            files[name] = (picture, f"{path}, line {number}")
+        return files
 
-    def _edges(self, written: tuple[str, ...], width: int, height: int) -> tuple:
-        box, fault = _fractions(written)
-        if fault:
-            return (0.0, 0.0, 0.0, 0.0), fault, False
-        x1, y1, x2, y2 = box
-        edges = (x1 * width, y1 * height, x2 * width, y2 * height)
-        return cut_to_picture(*edges, width, height, ROUNDING_PX)
+    def _read(self, name: str, picture: Path, path: Path, where: str) -> RawPicture:
+        shown = self.records.shown(path)
+        there = picture if picture.is_file() else None
+        found = with_size(RawPicture(name, there, path, shown, None))
+        if there is None:
+            reason = f"{where}: there is no picture {picture}. Bring it back, or delete the line."
+            found = found._replace(fault="picture-missing", reason=reason)
+        try:
+            rows = read_label_file(path)
+        except ValueError as error:
+            return found._replace(fault="annotation-unreadable", reason=str(error))
+        return found._replace(objects=tuple(self._object(shown, found, *row) for row in rows))
+
+    def _object(
+        self, shown: str, picture: RawPicture, number: int, category: int, written: tuple[str, ...]
+    ) -> RawObject:
+        corners, unread = _corners(written, picture.size or (1, 1))
+        if 0 <= category < len(self.names):
+            return RawObject(number, self.names[category], written, corners, unread)
+        what = (
+            f"there is no class {category}, since {self.listed} names {len(self.names)} (0 to "
+            f"{len(self.names) - 1}): correct the line, or complete the list"
+        )
+        fault = Problem("class-unknown", shown, what, number, UNKNOWN, written)
+        self.records.faults.append(fault)
+        return RawObject(number, UNKNOWN, written, corners, unread)
 
 
-def read_label_file(path: Path) -> list[Line]:
-    """The objects of one picture; none where there is no file.
+def _lost_labels(root: Path, pictures: Iterable[Path]) -> list[Path]:
+    """Label files of no picture, in the ``labels`` folders that belong to a split's pictures."""
+    known, folders = set(), set()
+    for folder in sorted({picture.parent for picture in pictures}):
+        # Every picture there is, since a list may name only some of a folder.
+        beside = [p for p in visible(folder) if p.suffix.lower() in EXTENSIONS]
+        known |= {label_path(root, picture) for picture in beside}
+        where = label_path(root, folder / "any.jpg").parent
+        if where != folder:
+            folders.add(where)
+    found = [p for folder in sorted(folders) for p in visible(folder) if p.suffix == ".txt"]
+    return [path for path in found if path not in known and path.name not in LISTS]
+
+
+def read_label_file(path: Path) -> list[tuple[int, int, tuple[str, ...]]]:
+    """Return the line, the class and the numbers of each object; none where there is no file.
 
     Raises:
         ValueError: not text, or a line that does not begin with the number of a class.
     """
     if not path.is_file():
         return []
-    lines = []
+    rows = []
     for number, text in enumerate(read_text(path).splitlines(), 1):
         first, *written = text.split() or [""]
         if not first:
@@ -162,35 +409,118 @@ def read_label_file(path: Path) -> list[Line]:
                 f"{path}, line {number}: it must begin with the number of a class, and begins with "
                 f"{first!r}. A line is: class cx cy width height."
             ) from None
-        lines.append(Line(number, int(category), tuple(written)))
-    return lines
+        rows.append((number, int(category), tuple(written)))
+    return rows
 
 
-def _fractions(written: tuple[str, ...]) -> tuple[tuple[float, ...], str]:
-    """The edges xyxy as fractions of the picture, and what is wrong with them."""
-    polygon = len(written) >= 6 and len(written) % 2 == 0
-    if len(written) != 4 and not polygon:
-        hint = ": is the fifth a score?" if len(written) == 5 else ""
-        return (), f"after the class stand four numbers, and here are {len(written)}{hint}"
-    names = range(1, len(written) + 1) if polygon else ("cx", "cy", "width", "height")
-    values, fault = to_numbers([str(name) for name in names], written)
+def _corners(written: tuple[str, ...], size: tuple[int, int]) -> tuple[Box | None, str]:
+    """Corners in pixels; of a polygon, those of the box around it."""
+    count = len(written)
+    polygon = count >= 6 and count % 2 == 0
+    if count != 4 and not polygon:
+        hint = ": is the fifth a score?" if count == 5 else ""
+        return None, f"after the class come four numbers, and here are {count}{hint}"
+    names = map(str, range(1, count + 1)) if polygon else ("cx", "cy", "width", "height")
+    values, fault = to_numbers(list(names), written)
     if not fault and max(map(abs, values)) > 2:
         fault = "the numbers must be fractions of the picture's size, 0 to 1, and not pixels"
     if fault:
-        return (), fault
+        return None, fault
     if polygon:
         xs, ys = values[0::2], values[1::2]
-        box = (min(xs), min(ys), max(xs), max(ys))
+        x1, y1, x2, y2 = min(xs), min(ys), max(xs), max(ys)
     else:
         cx, cy, w, h = values
-        box = (cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2)
-    if box[2] <= box[0] or box[3] <= box[1]:
-        w, h = (box[2] - box[0], box[3] - box[1]) if polygon else values[2:]
-        return (), f"width and height must be positive, and are {w:g} and {h:g}"
-    return box, ""
+        x1, y1, x2, y2 = cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2
+    width, height = size
+    return (x1 * width, y1 * height, x2 * width, y2 * height), ""
 
 
-def _raise_lost(path: Path) -> None:
-    raise FileNotFoundError(
-        f"{path} has no picture. Bring the picture back, or delete the label file."
+# ---------------------------------------------------------------- writing
+
+
+def write_yolo(dataset: Dataset, root: str | Path, split: str, **how) -> Path:
+    """Write every item into ``root/images/SPLIT`` and ``root/labels/SPLIT``.
+
+    Boxes and labels come back from ``YOLOFolder(root, split)``, to a thousandth of a pixel;
+    ``difficult`` does not, since YOLO's files have no place for it. ``data.yaml`` lists the
+    classes and the splits; it is written last.
+
+    Args:
+        dataset, root, split: see `write_voc`.
+        how: ``classes``, ``picture_format``, ``overwrite``, ``workers``, ``progress``, as there.
+
+    Returns:
+        The path of ``data.yaml``.
+
+    Raises:
+        FileExistsError: as `write_voc`; also a ``data.yaml`` with other classes, or other pictures
+            in the split's folder.
+        ValueError: as `write_voc`.
+    """
+    root = Path(root)
+    pictures, file = root / "images" / split, root / "data.yaml"
+
+    def finish(split: str, items: Sequence[Item], classes: Sequence[str], root: Path) -> dict:
+        own = {item.filename for item in items}
+        others = sorted(path.name for path in pictures.iterdir() if path.name not in own)
+        if others:  # in this layout whatever lies in the folder belongs to the split
+            raise FileExistsError(
+                f"{pictures} holds {len(others)} other files, such as {others[0]}, which would "
+                f"belong to the split. Delete the folder, or choose another."
+            )
+        named = [item._replace(name=f"{split}/{item.name}") for item in items]
+        return split_files(split, named, classes, root)
+
+    def files_of(item: Item) -> dict[str, bytes]:
+        if (
+            file.is_file()
+            and class_names(root)[0] != list(item.classes)
+            and not how.get("overwrite")
+        ):
+            raise FileExistsError(
+                f"{file} is there already and lists other classes. Choose another folder, or pass "
+                f"overwrite=True to replace it."
+            )
+        name, filename = f"{split}/{item.name}", f"{split}/{item.filename}"
+        return picture_files(item._replace(name=name, filename=filename))
+
+    write_items(
+        dataset,
+        root,
+        split,
+        files_of,
+        finish,
+        next(pictures.glob("*"), pictures / "none"),
+        **how,
     )
+    return file
+
+
+def picture_files(item: Item) -> dict[str, bytes]:
+    """Return the files of one picture, by their paths in the folder."""
+    width, height = item.size
+    lines = []
+    for name, (x1, y1, x2, y2), _ in item.objects:
+        centre = (x1 + x2) / 2 / width, (y1 + y2) / 2 / height
+        numbers = *centre, (x2 - x1) / width, (y2 - y1) / height
+        shown = (f"{value:.{DECIMALS}f}".rstrip("0").rstrip(".") for value in numbers)
+        lines.append(f"{item.classes.index(name)} {' '.join(shown)}\n")
+    return {
+        f"images/{item.filename}": item.picture,
+        f"labels/{item.name}.txt": "".join(lines).encode(),
+    }
+
+
+def split_files(
+    split: str, items: Sequence[Item], classes: Sequence[str], root: Path
+) -> dict[str, bytes]:
+    """Return the files that make a split of these pictures: data.yaml, and a list if need be."""
+    file, files, place = root / "data.yaml", {}, f"images/{split}"
+    settings = yaml.safe_load(read_text(file)) if file.is_file() else {}
+    if not all(item.name.startswith(f"{split}/") for item in items):
+        place = f"{split}.txt"
+        files[place] = "".join(f"images/{item.filename}\n" for item in items).encode()
+    settings = {"names": list(classes)} | settings | {split: place, "names": list(classes)}
+    text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
+    return files | {"data.yaml": text.encode()}

@@ -4,10 +4,9 @@
 draws it. `fix` writes a corrected copy.
 """
 
-from ssd_tutorial.doctor.corrections import fix
+from ssd_tutorial.doctor.corrections import Change, fix
 from ssd_tutorial.doctor.examination import examine
-from ssd_tutorial.doctor.faults import RULES, Fault, Rule
-from ssd_tutorial.doctor.plan import Change
 from ssd_tutorial.doctor.report import Report
+from ssd_tutorial.doctor.rules import RULES, Fault, Rule
 
 __all__ = ["RULES", "Change", "Fault", "Report", "Rule", "examine", "fix"]

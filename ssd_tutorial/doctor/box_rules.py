@@ -1,15 +1,13 @@
 """Boxes that are impossible, cut off, tiny, or there twice."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import combinations
 
 import torch
 
 from ssd_tutorial.boxes import iou
-from ssd_tutorial.doctor.faults import Fault
-from ssd_tutorial.doctor.records import Box, RawObject, RawPicture, Records
+from ssd_tutorial.datasets.records import ROUNDING_PX, Box, RawObject, RawPicture, Records
+from ssd_tutorial.doctor.rules import Fault
 
 TINY = 0.01
 """A box is tiny if its width or its height is under this share of the picture's."""
@@ -17,8 +15,7 @@ NEAR = 0.8
 """Two boxes of one class whose IoU is above this are most often one object labelled twice. In
 BCCD's train and val, whose cells crowd and overlap, seven pairs of one class lie at .83 to .93, all
 of them such, and the next at .60."""
-ROUNDING_PX = 0.5
-"""A box that reaches over the border by no more than this was rounded, as the readers have it."""
+_ENOUGH = 5  # fewer boxes at pixel 0 say nothing about how a file counts
 
 
 def check_boxes(records: Records, near: float = NEAR) -> list[Fault]:
@@ -28,97 +25,75 @@ def check_boxes(records: Records, near: float = NEAR) -> list[Fault]:
         records: the dataset.
         near: the IoU above which two boxes of one class are called near-duplicates.
     """
-    faults = []
+    faults = [
+        Fault("box-units", records.shown_split(split), what)
+        for split in records.splits
+        if (what := records.wrong_units(split))
+    ]
+    if what := counts_from_zero(records):
+        faults.append(Fault("counts-from-zero", "Annotations", what))
     for picture in records.pictures.values():
         sound = []
         for entry in picture.objects:
-            found = list(check_one(records, picture, entry))
-            faults += found
-            if not any(fault.severity == "error" for fault in found):
-                sound.append(entry)
-        faults += _check_pairs(records, picture, sound, near)
+            judged = records.judge(picture, entry)
+            if judged.code:
+                faults.append(at(judged.code, picture, entry, judged.what))
+            elif judged.edges is not None:
+                sound.append((entry, judged.edges))
+            if judged.edges is not None and picture.size is not None:
+                faults += _check_size(picture, entry, judged.edges, judged.over_px)
+        faults += _check_pairs(picture, sound, near)
     return faults
 
 
 def at(code: str, picture: RawPicture, entry: RawObject, what: str) -> Fault:
-    """A fault of one object."""
-    return Fault(code, picture.annotation, what, entry.number, entry.name, entry.written)
+    """Return a fault of one object."""
+    written = tuple(map(str, entry.written))
+    return Fault(code, picture.annotation, what, entry.number, entry.name, written)
 
 
-def inside(edges: Box, size: tuple[int, int] | None) -> Box:
-    """The edges, cut at the border of a picture of this size."""
-    if size is None:
-        return edges
-    (x1, y1, x2, y2), (width, height) = edges, size
-    return max(x1, 0.0), max(y1, 0.0), min(x2, float(width)), min(y2, float(height))
+def counts_from_zero(records: Records) -> str:
+    """Say why the files seem to count pixels from 0; "" where they do not.
+
+    Asked of whole numbers alone: with fractions, corners are edges already.
+    """
+    objects = (entry for picture in records.pictures.values() for entry in picture.objects)
+    corners = [entry.corners for entry in objects if entry.corners is not None]
+    whole = [box for box in corners if all(value == int(value) for value in box)]
+    lows = [low for box in whole for low in box[:2]]
+    if records.layout != "VOC" or len(whole) < 0.9 * len(corners):
+        return ""
+    if lows.count(0) < max(_ENOUGH, 3 * lows.count(1)):
+        return ""
+    zeros = sum(min(box[:2]) == 0 for box in whole)
+    return f"{zeros} of {len(whole)} boxes begin at pixel 0, and hardly one at pixel 1"
 
 
-def is_possible(records: Records, picture: RawPicture, entry: RawObject) -> bool:
-    """Whether the object has a box that can be learned, once its corners are in order."""
-    return all(fault.code == "box-reversed" for fault in _impossible(records, picture, entry))
-
-
-def check_one(records: Records, picture: RawPicture, entry: RawObject) -> Iterator[Fault]:
-    """The faults of one object by itself."""
-    impossible = list(_impossible(records, picture, entry))
-    yield from impossible
-    if any(fault.code != "box-reversed" for fault in impossible) or picture.size is None:
-        return
-    edges = records.edges(entry)
-    cut = inside(edges, picture.size)
-    width, height = picture.size
-    over = max(abs(a - b) for a, b in zip(edges, cut, strict=True))
-    if over > ROUNDING_PX:
-        what = f"it reaches {over:.4g} px over the border of {width} x {height} pixels"
+def _check_size(picture: RawPicture, entry: RawObject, box: Box, over_px: float) -> Iterator[Fault]:
+    (x1, y1, x2, y2), (width, height) = box, picture.size
+    if over_px > ROUNDING_PX:
+        what = f"it reaches {over_px:.4g} px over the border of {width} x {height} pixels"
         yield at("box-sticks-out", picture, entry, what)
-    share = min((cut[2] - cut[0]) / width, (cut[3] - cut[1]) / height)
-    if share < TINY:
-        shown = f"{cut[2] - cut[0]:.4g} x {cut[3] - cut[1]:.4g} of {width} x {height} pixels"
-        yield at("box-tiny", picture, entry, f"it is {shown}")
-
-
-def _impossible(records: Records, picture: RawPicture, entry: RawObject) -> Iterator[Fault]:
-    """The errors of one box; the same boxes that the datasets drop."""
-    if entry.corners is None:
-        yield at("box-unreadable", picture, entry, entry.unread)
-        return
-    x1, y1, x2, y2 = entry.corners
-    if x2 == x1 or y2 == y1:
-        sides = (
-            "width and no height" if x2 == x1 and y2 == y1 else "width" if x2 == x1 else "height"
-        )
-        yield at("box-empty", picture, entry, f"no {sides}")
-        return
-    if x2 < x1 or y2 < y1:
-        axes = [axis for axis, low, high in (("x", x1, x2), ("y", y1, y2)) if high < low]
-        swapped = " and ".join(f"{axis}max is below {axis}min" for axis in axes)
-        yield at("box-reversed", picture, entry, swapped)
-    if picture.size is not None:
-        cut = inside(records.edges(entry), picture.size)
-        if cut[2] <= cut[0] or cut[3] <= cut[1]:
-            what = f"the picture has {picture.size[0]} x {picture.size[1]} pixels"
-            yield at("box-outside", picture, entry, what)
+    if min((x2 - x1) / width, (y2 - y1) / height) < TINY:
+        what = f"it is {x2 - x1:.4g} x {y2 - y1:.4g} of {width} x {height} pixels"
+        yield at("box-tiny", picture, entry, what)
 
 
 def _check_pairs(
-    records: Records, picture: RawPicture, entries: list[RawObject], near: float
+    picture: RawPicture, sound: list[tuple[RawObject, Box]], near: float
 ) -> Iterator[Fault]:
-    if len(entries) < 2:
-        return
-    cut = [inside(records.edges(entry), picture.size) for entry in entries]
-    boxes = torch.tensor(cut, dtype=torch.float64)
+    boxes = torch.tensor([box for _, box in sound], dtype=torch.float64).reshape(-1, 4)
     overlap = iou(boxes, boxes)
     told = set()  # of three equal boxes, two are too many, not three
-    for i, j in combinations(range(len(entries)), 2):
-        first, second, value = entries[i], entries[j], float(overlap[i, j])
-        same_box, same_class = cut[i] == cut[j], first.name == second.name
-        if j in told or not (same_box or value > near):
+    for i, j in combinations(range(len(sound)), 2):
+        (first, one), (second, other), value = sound[i], sound[j], float(overlap[i, j])
+        if j in told or not (one == other or value > near):
             continue
-        if same_box and not same_class:
+        if one == other and first.name != second.name:
             yield at("box-two-classes", picture, second, f"object {first.number} is {first.name}")
-        elif same_class:
+        elif first.name == second.name:
             told.add(j)
-            code = "box-duplicate" if same_box else "box-near-duplicate"
-            how = "equal to" if same_box else f"IoU {value:.3f} with"
-            box = f" [{', '.join(first.written)}]" if not same_box else ""
+            code = "box-duplicate" if one == other else "box-near-duplicate"
+            how = "equal to" if one == other else f"IoU {value:.3f} with"
+            box = f" [{', '.join(map(str, first.written))}]" if one != other else ""
             yield at(code, picture, second, f"{how} object {first.number}{box}")

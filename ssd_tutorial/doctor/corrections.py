@@ -1,34 +1,71 @@
-"""A corrected copy of a dataset; the original is never touched."""
+"""A corrected copy of a dataset, written by the writers of `datasets`; the original stays as it is.
 
-from __future__ import annotations
+What is read is corrected and written again, so the copy holds what `Records` hold: pictures, boxes,
+classes, ``difficult``, splits. Whatever else a file says (an author, a pose, an outline) is in the
+original alone.
+"""
 
+import io
 import json
 import os
 import shutil
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from itertools import combinations
 from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from PIL import Image, ImageOps
 
 from ssd_tutorial._progress import progress_bar
-from ssd_tutorial.doctor.plan import Change, Plan, make_plan
-from ssd_tutorial.doctor.records import Records
-from ssd_tutorial.doctor.repaint import repaint
+from ssd_tutorial.boxes import iou
+from ssd_tutorial.datasets.layouts import LAYOUTS
+from ssd_tutorial.datasets.messages import is_background
+from ssd_tutorial.datasets.pictures import ORIENTATION, visible
+from ssd_tutorial.datasets.records import ROUNDING_PX, Box, RawObject, RawPicture
+from ssd_tutorial.datasets.writing import Item, put
+from ssd_tutorial.doctor.box_rules import counts_from_zero
+from ssd_tutorial.doctor.picture_rules import PictureFacts
 from ssd_tutorial.doctor.report import Report
-from ssd_tutorial.doctor.rewrite_coco import rewrite_coco
-from ssd_tutorial.doctor.rewrite_voc import rewrite_voc
-from ssd_tutorial.doctor.rewrite_yolo import rewrite_yolo
+from ssd_tutorial.doctor.split_rules import (
+    base_splits,
+    home_splits,
+    rank,
+    union_parts,
+    within_splits,
+)
 
 CHANGES = "changes.json"
+LARGE = 1 / 3
+"""A rule that would take more than this share is no set of single faults."""
+_LOST = ("box-unreadable", "class-unknown")  # an object whose place or class nobody knows
+Kept = list[tuple[RawObject, Box]]
+
+
+class Change(NamedTuple):
+    """One thing that was done."""
+
+    code: str
+    """The rule that was broken, see `RULES`."""
+    file: str
+    what: str
+    number: int | str | None = None
+    """Which object of the file; see `Fault`."""
+    name: str = ""
+
+    def __str__(self) -> str:
+        where = f"{self.file}, object {self.number} ({self.name})" if self.number else self.file
+        return f"{where}: {self.what}"
 
 
 def fix(report: Report, out: str | Path, progress: bool | None = None) -> tuple[Change, ...]:
     """Write a copy of the examined folder with everything corrected that a machine can decide.
 
-    Corners are swapped back; boxes that are empty, unreadable or entirely outside are dropped, and
-    boxes that reach over the border are cut; of equal and of nearly equal boxes of one class the
-    first stays. Pictures that cannot be read, and annotations that cannot, are left out, with
-    their partners. A picture in two splits stays in one: test before val before train. Pictures
-    are stored upright and in RGB. Hidden files are not copied; all others are, unchanged.
+    Corners are swapped back; boxes that are empty or entirely outside are dropped, and boxes that
+    reach over the border are cut; of equal and of nearly equal boxes of one class the first stays.
+    Pictures that cannot be read, or whose annotation cannot, or one of whose objects nobody can
+    place or name, are left out: without their labels they would teach background. A picture in two
+    splits stays in one: test before val before train. Pictures are stored upright and in RGB.
 
     The copy appears complete or not at all. It holds ``changes.json``, the list of what was done.
 
@@ -40,54 +77,21 @@ def fix(report: Report, out: str | Path, progress: bool | None = None) -> tuple[
     Raises:
         FileExistsError: `out` holds something, or lies within the folder, or is it.
         ValueError: the report is not of a folder, or not of all splits, or pictures were not
-            decoded, or some lie outside the folder.
+            decoded; one rule would take a third of the pictures or objects, or a whole split, so
+            the folder was probably read wrongly.
     """
     out = Path(out)
     _check(report, out)
-    records, plan = report.records, make_plan(report)
-    contents = _contents(records, plan, report.near)
-    paint = {records.pictures[name].picture: jobs for name, jobs in plan.paint.items()}
+    correction = _Correction(report)
     work = out.with_name(f".{out.name}.{os.getpid()}.unfinished")
     try:
-        files = list(_files(records.root))
-        for path in progress_bar(files, "copy", progress):
-            target = work / path.relative_to(records.root)
-            if path in contents and contents[path] is None:
-                continue
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if path in contents:
-                target.write_bytes(contents[path])
-            elif path in paint:
-                repaint(path, target, paint[path])
-            else:
-                shutil.copyfile(path, target)  # without its being read-only
-        text = json.dumps(changes_dict(report, plan.changes), indent=1, ensure_ascii=False)
-        (work / CHANGES).write_text(text + "\n", encoding="utf-8")
+        correction.write(work, progress)
         if out.is_dir():
             out.rmdir()  # it is empty
         os.replace(work, out)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    return tuple(plan.changes)
-
-
-def changes_dict(report: Report, changes: Sequence[Change]) -> dict:
-    """For JSON: what was done, and how often for which rule."""
-    done = Counter(change.code for change in changes)
-    return {
-        "data": report.records.root.resolve().name,
-        "counts": dict(sorted(done.items())),
-        "changes": [
-            {
-                "code": change.code,
-                "file": change.file,
-                "object": change.number,
-                "class": change.name or None,
-                "what": change.what,
-            }
-            for change in changes
-        ],
-    }
+    return tuple(correction.changes)
 
 
 def _check(report: Report, out: Path) -> None:
@@ -106,34 +110,256 @@ def _check(report: Report, out: Path) -> None:
         )
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise FileExistsError(f"{out} is there already and not empty. Choose another folder.")
-    pictures = [p.picture for p in records.pictures.values() if p.picture is not None]
-    far = [path for path in pictures if root not in path.resolve().parents]
-    if far:
-        raise ValueError(
-            f"{len(far)} pictures lie outside {records.root}, such as {far[0]}: --fix copies one "
-            f"folder. Move them into it."
-        )
+    if report.of("box-units"):
+        raise ValueError(f"{report.of('box-units')[0]}: no single box is at fault.")
 
 
-def _contents(records: Records, plan: Plan, near: float) -> dict[Path, bytes | None]:
-    """Files that change, by path: their new content, or None for those that are not copied."""
-    if records.layout == "VOC":
-        contents = dict(rewrite_voc(records, plan))
-    elif records.layout == "COCO":
-        contents = dict(rewrite_coco(records, plan, near))
-    else:
-        contents = dict(rewrite_yolo(records, plan))
-    for name in plan.left_out:
-        picture = records.pictures[name].picture
-        if picture is not None:
-            contents[picture] = None
-    return contents
+class _Correction:
+    """What is done about a dataset; pictures are given by their keys in the records."""
+
+    def __init__(self, report: Report) -> None:
+        self.report, self.records = report, report.records
+        self.facts = report.pictures or {}
+        self.changes: list[Change] = []
+        self.left_out: set[str] = set()
+        self.taken = {"pictures": Counter(), "objects": Counter()}
+        self.leaving: dict[str, set[str]] = defaultdict(set)
+        """For each split, the pictures that it no longer names; other splits may."""
+        if what := counts_from_zero(self.records):
+            self._say("counts-from-zero", "Annotations", f"all boxes are written from 1 ({what})")
+        for key, picture in self.records.pictures.items():
+            self._leave_out_unusable(key, picture)
+        self._leave_out_copies()
+        self._part_splits()
+        kept = {k: p for k, p in self.records.pictures.items() if k not in self.left_out}
+        self.objects = {key: self._correct(picture) for key, picture in kept.items()}
+        self.splits = {
+            split: tuple(dict.fromkeys(key for key in keys if self._stays(key, split)))
+            for split, keys in self.records.splits.items()
+        }
+        done = {"object-without-picture": "dropped", "split-repeats": "the first mention stays"}
+        done |= dict.fromkeys(("picture-missing", "split-empty", "split-unreadable"), "left out")
+        for fault in (*self.records.faults, *report.of("split-repeats"), *report.of("split-empty")):
+            if fault.code in done:
+                what = f"{done[fault.code]} ({fault.what})"
+                self.changes.append(Change(fault.code, fault.file, what, fault.number, fault.name))
+                self.taken["objects"][fault.code] += fault.code == "object-without-picture"
+        self._refuse_large()
+
+    def _stays(self, key: str, split: str) -> bool:
+        return key not in self.left_out and key not in self.leaving[split]
+
+    def _say(self, code: str, file: str, what: str) -> None:
+        self.changes.append(Change(code, file, what))
+
+    # ------------------------------------------------------------ pictures and splits
+
+    def _leave_out(self, key: str, code: str, why: str) -> None:
+        self.left_out.add(key)
+        self.taken["pictures"][code] += 1
+        picture = self.records.pictures[key]
+        file = self.records.shown_picture(key) if picture.picture else picture.annotation or key
+        self._say(code, file, f"picture and annotation are left out ({why})")
+
+    def _leave_out_unusable(self, key: str, picture: RawPicture) -> None:
+        seen = self.facts.get(key) or PictureFacts()
+        if picture.fault:
+            self._leave_out(key, picture.fault, self.records.said(picture.reason, picture.file))
+        elif seen.fault:
+            self._leave_out(key, "picture-unreadable", seen.fault)
+        elif seen.size and picture.size not in (seen.size, seen.stored):
+            self._leave_out(key, "picture-size", "its boxes were drawn on one of another size")
+        else:
+            for entry in picture.objects:
+                code = self._code(picture, entry)
+                if code in _LOST and key not in self.left_out:
+                    numbers = ", ".join(map(str, entry.written))
+                    self._leave_out(key, code, f"object {entry.number} has the box [{numbers}]")
+
+    def _code(self, picture: RawPicture, entry: RawObject) -> str:
+        if is_background(entry.name):
+            return "class-background"
+        known = entry.name in self.records.classes
+        return self.records.judge(picture, entry).code if known else "class-unknown"
+
+    def _leave_out_copies(self) -> None:
+        """Of equal files in different splits, one stays."""
+        belongs = home_splits(self.records)
+        groups: dict[str, list[str]] = defaultdict(list)
+        for key, seen in self.facts.items():
+            if not seen.fault and key not in self.left_out and belongs.get(key):
+                groups[seen.digest].append(key)
+        for keys in groups.values():
+            best = max(keys, key=lambda key: max(map(rank, belongs[key])))
+            for key in keys:
+                if key != best and not set(belongs[key]) & set(belongs[best]):
+                    file = self.records.shown_picture(best)
+                    why = f"the same file as {file} in {belongs[best][0]}"
+                    self._leave_out(key, "picture-copied", why)
+
+    def _part_splits(self) -> None:
+        """Take pictures out of all splits but one, and keep unions the unions of what is left."""
+        sets = {split: set(names) for split, names in self.records.splits.items()}
+        nested = {frozenset(pair) for pair in within_splits(self.records)}
+        for a, b in combinations(base_splits(self.records), 2):
+            loser, keeper = (b, a) if rank(a) >= rank(b) else (a, b)
+            if frozenset((a, b)) in nested:
+                continue
+            for key in sorted(sets[a] & sets[b] - self.left_out - self.leaving[loser]):
+                self.leaving[loser].add(key)
+                what = f"taken out of {loser}, it stays in {keeper}"
+                self._say("split-overlap", self.records.shown_picture(key), what)
+        for union, parts in union_parts(self.records).items():
+            rest = set().union(*(sets[split] - self.leaving[split] for split in parts))
+            self.leaving[union] |= sets[union] - rest
+
+    # ------------------------------------------------------------ objects
+
+    def _correct(self, picture: RawPicture) -> Kept:
+        """The objects of one picture that stay, each with its edges."""
+        kept: Kept = []
+        for entry in picture.objects:
+            code, what, box = self._judge(picture, entry)
+            twin = _twin(entry, box, kept, self.report.near) if box else None
+            code, what = twin or (code, what)
+            if box is not None and twin is None:
+                kept.append((entry, box))
+            self.taken["objects"][code] += box is None or twin is not None
+            if code:
+                change = Change(code, picture.annotation, what, entry.number, entry.name)
+                self.changes.append(change)
+        return kept
+
+    def _judge(self, picture: RawPicture, entry: RawObject) -> tuple[str, str, Box | None]:
+        """What is done with one object by itself: code, words, its edges or None to drop it."""
+        numbers = ", ".join(map(str, entry.written))
+        code, box, over_px = self._code(picture, entry), None, 0.0
+        if code in ("", "box-reversed"):
+            _, _, box, over_px = self.records.judge(picture, entry)
+        if box is None:
+            return code, f"dropped, box [{numbers}]", None
+        if not code and over_px > ROUNDING_PX:
+            code = "box-sticks-out"
+        x1, y1, x2, y2 = box
+        if self.records.layout == "VOC" and not (x2 - x1 > 1 and y2 - y1 > 1):
+            # Counted from 1, it would have xmin = xmax.
+            what = f"dropped: it is one pixel wide or high, box [{numbers}]"
+            return code or "box-tiny", what, None
+        how = {"box-reversed": "corners swapped", "box-sticks-out": "cut at the border"}
+        shown = ", ".join(f"{value:.6g}" for value in box)
+        return code, f"{how.get(code)}, [{numbers}] is now the edges [{shown}]", box
+
+    # ------------------------------------------------------------ too much
+
+    def _refuse_large(self) -> None:
+        """Refuse where one rule takes so much that the folder was probably read wrongly."""
+        records = self.records
+        example = {change.code: change for change in reversed(self.changes)}
+        every = sum(len(picture.objects) for picture in records.pictures.values())
+        every += len(self.report.of("object-without-picture"))
+        for what, total in (("pictures", len(records.pictures)), ("objects", every)):
+            for code, count in self.taken[what].items():
+                if count > 1 and count > LARGE * total:
+                    raise _read_wrongly(code, f"{count} of {total} {what}", example[code])
+        for split, keys in records.splits.items():
+            if keys and not self.splits[split] and self.changes:
+                code = Counter(c.code for c in self.changes).most_common(1)[0][0]
+                raise _read_wrongly(code, f"all {len(keys)} pictures of {split}", example[code])
+
+    # ------------------------------------------------------------ writing
+
+    def write(self, work: Path, progress: bool | None) -> None:
+        """Write the copy: each picture once, and the files that make the splits."""
+        records, layout = self.records, LAYOUTS[self.records.layout]
+        base = [split for split in base_splits(records) if split in self.splits]
+        homes = {key: split for split in reversed(base) for key in self.splits[split]}
+        items: dict[str, Item] = {}
+        for key in progress_bar(self.objects, "copy", progress):
+            picture, home = records.pictures[key], homes.get(key, "all")
+            name = key if records.layout == "VOC" else f"{home}/{picture.name}"
+            suffix = picture.picture.suffix
+            name = name.removesuffix(suffix)
+            objects = [(e.name, box, e.difficult) for e, box in self.objects[key]]
+            content, size = self._repainted(key)
+            item = Item(name, f"{name}{suffix}", content, size, objects, records.classes)
+            for path, content in layout.picture_files(item).items():
+                put(work / path, content, overwrite=False)
+            items[key] = item._replace(picture=b"")
+        for split, keys in self.splits.items():
+            named = [items[key] for key in keys]
+            if named:
+                for path, content in layout.split_files(
+                    split, named, records.classes, work
+                ).items():
+                    put(work / path, content, overwrite=True)
+        for path in visible(records.root):
+            if path.name.upper().startswith(("README", "LICEN")) and path.is_file():
+                put(work / path.name, path.read_bytes(), overwrite=False)
+        text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False)
+        put(work / CHANGES, f"{text}\n".encode(), overwrite=False)
+
+    def _repainted(self, key: str) -> tuple[bytes, tuple[int, int]]:
+        """The picture's file, written again where it is turned by EXIF or in CMYK; its size."""
+        path, seen = self.records.pictures[key].picture, self.facts[key]
+        turned, cmyk = seen.orientation != 1, seen.mode == "CMYK"
+        if not turned and not cmyk:
+            return path.read_bytes(), seen.size
+        # Boxes that were drawn before EXIF turned the picture.
+        ignored = self.records.pictures[key].size == seen.stored != seen.size
+        file = self.records.shown_picture(key)
+        if turned:
+            how = "its EXIF orientation is dropped, as the boxes have it"
+            self._say("picture-rotated", file, how if ignored else "turned upright")
+        if cmyk:
+            self._say("picture-cmyk", file, "converted to RGB")
+        buffer = io.BytesIO()
+        with Image.open(path) as picture:
+            kind, profile, exif = picture.format, picture.info.get("icc_profile"), picture.getexif()
+            done = picture if ignored else ImageOps.exif_transpose(picture)
+            if cmyk:
+                done, profile = done.convert("RGB"), None  # the profile describes the inks
+            if ORIENTATION in exif:
+                del exif[ORIENTATION]
+            how = {"exif": exif.tobytes()} if len(exif) else {}
+            how |= {"icc_profile": profile} if profile else {}
+            if kind == "JPEG":
+                same = ignored and not cmyk
+                how |= {"quality": "keep"} if same else {"quality": 95, "subsampling": 0}
+            done.save(buffer, kind, **how)
+        return buffer.getvalue(), seen.stored if ignored else seen.size
+
+    def to_dict(self) -> dict:
+        """For JSON: what was done, and how often for which rule."""
+        done = Counter(change.code for change in self.changes)
+        return {
+            "data": self.records.root.resolve().name,
+            "counts": dict(sorted(done.items())),
+            "changes": [
+                {"code": c.code, "file": c.file, "object": c.number, "class": c.name or None}
+                | {"what": c.what}
+                for c in self.changes
+            ],
+        }
 
 
-def _files(root: Path) -> Iterator[Path]:
-    """Every file of a folder and below, without the hidden ones."""
-    for where, folders, names in os.walk(root, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if not name.startswith("."):
-                yield Path(where, name)
+def _read_wrongly(code: str, share: str, example: Change) -> ValueError:
+    return ValueError(
+        f"nothing is written: the rule {code} would take {share}, so the folder was probably read "
+        f"wrongly. Look at the first: {example}."
+    )
+
+
+def _twin(entry: RawObject, box: Box, kept: Kept, near: float) -> tuple[str, str] | None:
+    """Whether an earlier object of the class has this box, or nearly: code, and what is done."""
+    same_class = [(other, edges) for other, edges in kept if other.name == entry.name]
+    if not same_class:
+        return None
+    others = torch.tensor([edges for _, edges in same_class], dtype=torch.float64)
+    overlap = iou(torch.tensor([box], dtype=torch.float64), others)[0]
+    best = int(overlap.argmax())
+    other, edges = same_class[best]
+    if edges != box and overlap[best] <= near:
+        return None
+    code = "box-duplicate" if edges == box else "box-near-duplicate"
+    numbers, its = (f"[{', '.join(map(str, one.written))}]" for one in (entry, other))
+    return code, f"dropped, box {numbers}: object {other.number} {its} is kept"

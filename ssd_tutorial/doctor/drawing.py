@@ -1,7 +1,5 @@
 """The figure of a report: sizes of the boxes against the priors, classes, best IoU by preset."""
 
-from __future__ import annotations
-
 import matplotlib.pyplot as plt
 import torch
 from matplotlib.axes import Axes

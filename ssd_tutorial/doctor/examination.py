@@ -1,37 +1,27 @@
 """The whole examination, from a folder to a `Report`."""
 
-from __future__ import annotations
-
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from torch.utils.data import Dataset
 
 from ssd_tutorial.datasets import open_dataset
-from ssd_tutorial.datasets.layouts import find_layout
-from ssd_tutorial.doctor.box_rules import NEAR, check_boxes
-from ssd_tutorial.doctor.faults import SEVERITIES, Fault
-from ssd_tutorial.doctor.from_coco import read_coco
+from ssd_tutorial.datasets.layouts import read_folder
+from ssd_tutorial.datasets.records import Records
+from ssd_tutorial.doctor.box_rules import NEAR, check_boxes, counts_from_zero
 from ssd_tutorial.doctor.from_items import read_items
-from ssd_tutorial.doctor.from_voc import read_voc
-from ssd_tutorial.doctor.from_yolo import read_yolo
 from ssd_tutorial.doctor.label_rules import check_labels, count_classes
 from ssd_tutorial.doctor.picture_rules import PictureFacts, check_pictures, read_pictures
 from ssd_tutorial.doctor.reach import all_reaches, check_reach, collect_objects
-from ssd_tutorial.doctor.records import Records
 from ssd_tutorial.doctor.report import Report
+from ssd_tutorial.doctor.rules import SEVERITIES, Fault
 from ssd_tutorial.doctor.split_rules import check_splits
 from ssd_tutorial.doctor.twins import check_twins
 
 SCENES = "scenes"
 _SCENE_SPLITS = ("train", "val", "test")
-READERS: dict[str, Callable[..., Records]] = {
-    "VOC": read_voc,
-    "COCO": read_coco,
-    "YOLO": read_yolo,
-}
 
 
 def examine(
@@ -70,7 +60,7 @@ def examine(
     objects = collect_objects(records)
     reaches = all_reaches(objects)
     faults = [
-        *records.faults,
+        *(Fault(*fault) for fault in records.faults),
         *check_pictures(records, facts),
         *check_boxes(records, near),
         *check_labels(records, counts),
@@ -94,10 +84,9 @@ def read(
         if not isinstance(data, Mapping):
             data = {split: open_dataset(SCENES, split) for split in splits or _SCENE_SPLITS}
         return read_items(data, SCENES, max(0, workers - 1), progress)
-    root = Path(data)
-    records = READERS[find_layout(root)](root, progress)
-    if splits:
-        records = records.only(splits)
+    records = read_folder(data, splits, progress)
+    if counts_from_zero(records):
+        records.one_based = False
     return records, read_pictures(records, workers, progress) if workers >= 0 else {}
 
 

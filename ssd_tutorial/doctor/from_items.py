@@ -1,7 +1,5 @@
 """Datasets without files, such as drawn scenes, as `Records`: every item is made once."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,8 +8,8 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from ssd_tutorial._progress import progress_bar
+from ssd_tutorial.datasets.records import RawObject, RawPicture, Records
 from ssd_tutorial.doctor.picture_rules import PictureFacts, facts_of
-from ssd_tutorial.doctor.records import RawObject, RawPicture, Records
 
 
 class _Looked(Dataset):
@@ -40,7 +38,7 @@ def read_items(
         workers: processes that make the items; 0 makes them here.
         progress: see `examine`.
     """
-    records, facts = Records(Path(title), "drawn", {}, {}), {}
+    records, facts = Records(Path(title), "drawn"), {}
     for split, dataset in items.items():
         records.classes = records.classes or tuple(dataset.classes)
         loader = DataLoader(
@@ -61,7 +59,7 @@ def read_items(
                 )
                 for number, (box, label) in enumerate(zip(boxes, labels, strict=True), 1)
             )
-            records.pictures[name] = RawPicture(name, None, name, seen.size, objects)
+            records.pictures[name] = RawPicture(name, None, None, name, seen.size, objects)
             facts[name] = seen
             names.append(name)
         records.splits[split] = tuple(names)

@@ -1,15 +1,13 @@
 """Classes: how many objects each has, how it is spelled, and pictures where one seems forgotten."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter, defaultdict
 from typing import NamedTuple
 
-from ssd_tutorial.datasets.faults import BACKGROUND
+from ssd_tutorial.datasets.messages import is_background
+from ssd_tutorial.datasets.records import Records
 from ssd_tutorial.doctor.box_rules import at
-from ssd_tutorial.doctor.faults import Fault
-from ssd_tutorial.doctor.records import Records
+from ssd_tutorial.doctor.rules import Fault
 from ssd_tutorial.doctor.split_rules import base_splits
 
 RARE = 20
@@ -58,11 +56,6 @@ def check_labels(records: Records, counts: dict[str, ClassCount]) -> list[Fault]
         *_check_missing(records, counts),
         *_check_empty(records),
     ]
-
-
-def is_background(name: str) -> bool:
-    """Whether a class is the background by its name."""
-    return name.strip().lower() in BACKGROUND
 
 
 def _check_names(records: Records, counts: dict[str, ClassCount]) -> list[Fault]:
@@ -121,7 +114,7 @@ def _check_empty(records: Records) -> list[Fault]:
     return [
         Fault("picture-empty", picture.annotation, "its annotation has no object")
         for picture in records.pictures.values()
-        if picture.annotation and not picture.objects and not picture.unread
+        if picture.annotation and not picture.objects and not picture.fault
     ]
 
 

@@ -1,7 +1,5 @@
 """Picture files: decoded once each, to see whether they can be, and what they look like."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
@@ -14,12 +12,11 @@ from PIL import Image
 from torch import Tensor
 
 from ssd_tutorial._progress import progress_bar
-from ssd_tutorial.datasets.pictures import read_picture
-from ssd_tutorial.doctor.faults import Fault
-from ssd_tutorial.doctor.records import RawPicture, Records, reason_of
+from ssd_tutorial.datasets.pictures import ORIENTATION, read_picture
+from ssd_tutorial.datasets.records import RawPicture, Records, reason_of
+from ssd_tutorial.doctor.rules import Fault
 from ssd_tutorial.doctor.twins import Look, look_of
 
-ORIENTATION = 0x0112  # the EXIF tag
 _COLOURLESS = 2  # channels that differ by no more than this, of 255, on a small copy: JPEG's noise
 
 
@@ -50,10 +47,11 @@ def look_at(path: Path) -> PictureFacts:
         digest = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
         with Image.open(path) as picture:
             stored, mode = picture.size, picture.mode
-            orientation = picture.getexif().get(ORIENTATION, 1)
+            turned = picture.getexif().get(ORIENTATION, 1)
         image = read_picture(path)
     except (ValueError, OSError, SyntaxError, Image.DecompressionBombError) as error:
         return PictureFacts(fault=reason_of(error, path))
+    orientation = turned if turned in range(2, 9) else 1  # cameras write 0 and nonsense too
     return facts_of(image)._replace(
         stored=stored, mode=mode, orientation=orientation, digest=digest
     )
@@ -91,29 +89,17 @@ def check_pictures(records: Records, facts: Mapping[str, PictureFacts]) -> list[
     faults = []
     listed = records.splits_of()
     for name, picture in records.pictures.items():
-        faults += _check_pair(records, picture, bool(listed.get(name)))
+        file = records.shown(picture.picture) if picture.picture else ""
+        if picture.fault and not (picture.fault == "picture-unreadable" and name in facts):
+            what = records.said(picture.reason, picture.file or picture.picture)
+            faults.append(Fault(picture.fault, picture.annotation or file or picture.name, what))
+        elif not listed.get(name):
+            faults.append(Fault("picture-unlisted", picture.annotation, "no split names it"))
         if name in facts:
-            shown = records.shown_picture(name)
-            faults += _check_file(shown, picture, facts[name])
-    faults += [
+            faults += _check_file(file or name, picture, facts[name])
+    return faults + [
         Fault("picture-unannotated", file, "it has no annotation") for file in records.unannotated
     ]
-    return faults
-
-
-def _check_pair(records: Records, picture: RawPicture, listed: bool) -> Iterator[Fault]:
-    """Whether annotation and picture are both there."""
-    if picture.unread:
-        yield Fault("annotation-unreadable", picture.annotation, picture.unread)
-    if not picture.annotation:
-        # A name without annotation and without picture is one fault, of the split.
-        file = records.shown(picture.picture) if picture.picture else ""
-        what = "it has no annotation" if file else "there is neither annotation nor picture"
-        yield Fault("annotation-missing", file or picture.name, what)
-    elif picture.picture is None and records.layout != "drawn":
-        yield Fault("picture-missing", picture.annotation, f"{picture.name} has no picture file")
-    elif not listed and not picture.unread:
-        yield Fault("picture-unlisted", picture.annotation, "no split names it")
 
 
 def _check_file(shown: str, picture: RawPicture, facts: PictureFacts) -> Iterator[Fault]:

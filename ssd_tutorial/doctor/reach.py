@@ -10,8 +10,6 @@ an object's, the more they share with it, in x and in y apart. So an object need
 with one prior a shape and map, not with all 8732: that is 300 times faster, and exact.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -20,9 +18,8 @@ import torch
 from torch import Tensor
 
 from ssd_tutorial.boxes import area, cxcywh_to_xyxy, iou, xyxy_to_cxcywh
-from ssd_tutorial.doctor.box_rules import inside, is_possible
-from ssd_tutorial.doctor.faults import Fault
-from ssd_tutorial.doctor.records import RawObject, Records
+from ssd_tutorial.datasets.records import RawObject, Records
+from ssd_tutorial.doctor.rules import Fault
 from ssd_tutorial.presets import PRESETS, Preset
 from ssd_tutorial.priors import boxes_per_cell, cell_centres, cell_shapes, make_priors
 from ssd_tutorial.priors import priors_per_map as counts_of
@@ -106,8 +103,8 @@ def collect_objects(records: Records) -> Objects:
             continue
         width, height = picture.size
         for entry in picture.objects:
-            if is_possible(records, picture, entry):
-                x1, y1, x2, y2 = inside(records.edges(entry), picture.size)
+            if (box := records.judge(picture, entry).edges) is not None:
+                x1, y1, x2, y2 = box
                 boxes.append((x1 / width, y1 / height, x2 / width, y2 / height))
                 owners.append(index)
                 where.append((picture.annotation, entry))
@@ -233,7 +230,16 @@ def check_reach(objects: Objects, reaches: Sequence[Reach]) -> list[Fault]:
         file, entry = objects.where[index]
         x1, y1, x2, y2 = objects.boxes[index].tolist()
         what = f"{x2 - x1:.3f} of the picture wide and {y2 - y1:.3f} high, reached by no preset"
-        faults.append(Fault("prior-unreached", file, what, entry.number, entry.name, entry.written))
+        faults.append(
+            Fault(
+                "prior-unreached",
+                file,
+                what,
+                entry.number,
+                entry.name,
+                tuple(map(str, entry.written)),
+            )
+        )
     return faults
 
 

@@ -1,16 +1,14 @@
 """What an examination found: as text, as tables for a notebook, as JSON."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass
 
+from ssd_tutorial.datasets.records import Records
 from ssd_tutorial.doctor.box_rules import TINY
-from ssd_tutorial.doctor.faults import RULES, SEVERITIES, Fault
 from ssd_tutorial.doctor.label_rules import ClassCount
 from ssd_tutorial.doctor.picture_rules import PictureFacts
 from ssd_tutorial.doctor.reach import REACHED, Objects, Reach
-from ssd_tutorial.doctor.records import Records
+from ssd_tutorial.doctor.rules import RULES, SEVERITIES, Fault
 from ssd_tutorial.figures.tables import Table
 
 SHOWN = 12

@@ -1,13 +1,11 @@
 """Splits that are empty, repeat a picture, or share pictures with one another."""
 
-from __future__ import annotations
-
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping
 from itertools import combinations
 
-from ssd_tutorial.doctor.faults import Fault
-from ssd_tutorial.doctor.records import Records
+from ssd_tutorial.datasets.records import Records
+from ssd_tutorial.doctor.rules import Fault
 
 _COPIES = ("picture-copied", "picture-repeated")
 _ROLES = (("test",), ("val", "valid", "dev", "minival"), ("train",))
@@ -55,14 +53,20 @@ def check_splits(records: Records, digests: Mapping[str, str]) -> list[Fault]:
     """
     faults = []
     for split, names in records.splits.items():
+        file = records.shown_split(split)
         if not names:
-            faults.append(Fault("split-empty", records.shown_split(split), "it names no picture"))
-        counts = Counter(names)
+            faults.append(Fault("split-empty", file, "it names no picture"))
+        elif rank(split) < 3 and not any(records.pictures[name].objects for name in names):
+            what = f"its {len(names)} pictures have no object"
+            faults.append(Fault("split-without-objects", file, what))
         faults += [
-            Fault("split-repeats", records.shown_split(split), f"{name} stands there {count} times")
-            for name, count in counts.items()
-            if count > 1
+            Fault("split-repeats", file, f"{name} is named {count} times")
+            for name, count in records.repeated(split).items()
         ]
+    if not records.pictures and not faults and not records.faults:
+        faults.append(Fault("split-empty", ".", "no picture was found"))
+    elif all(not picture.objects for picture in records.pictures.values()) and not faults:
+        faults.append(Fault("split-without-objects", ".", "no picture has an object"))
     within = {(inner, outer) for inner, outer in within_splits(records)}
     for inner, outer in sorted(within):
         what = f"its {len(set(records.splits[inner]))} pictures are all in {outer}"

@@ -10,16 +10,14 @@ aspect ratio, or in JPEG of quality 30, differs by 2 bits in the median; one wit
 side is no longer recognised.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from ssd_tutorial.doctor.faults import Fault
-from ssd_tutorial.doctor.records import Records
+from ssd_tutorial.datasets.records import Records
+from ssd_tutorial.doctor.rules import Fault
 from ssd_tutorial.doctor.split_rules import home_splits, judge_pair
 
 BITS = 10

@@ -170,8 +170,8 @@ def test_a_failure_takes_back_what_was_written_and_the_next_try_works(
 @pytest.mark.parametrize(
     ("entry", "rule"),
     [
-        (([5, 5, 5, 9], 1, False), "xmax > xmin"),
-        (([5, float("nan"), 8, 9], 1, False), "ymax > ymin"),
+        (([5, 5, 5, 9], 1, False), "xmax must be above xmin"),
+        (([5, float("nan"), 8, 9], 1, False), "must be a finite number"),
         (([5, 5, 61, 9], 1, False), "inside the picture of 60 x 40"),
         (([5, 5, 8, 9], 0, False), "label must be 1 to 3, and is 0"),
     ],
@@ -300,7 +300,7 @@ def test_a_wrong_folder(folder, tmp_path, layout):
 
 @pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
 def test_a_reader_says_that_a_folder_is_in_another_layout(tmp_path, reader):
-    with pytest.raises(FileNotFoundError, match="is no folder in .*'s layout"):
+    with pytest.raises(FileNotFoundError, match="is not a folder in .*'s layout"):
         reader(tmp_path, "train")
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         reader(tmp_path / "none", "train")

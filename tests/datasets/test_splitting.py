@@ -117,5 +117,5 @@ def test_the_command(tmp_path, items, capsys):
     shown = capsys.readouterr().out
     assert "train: 6 pictures, val: 4 pictures" in shown
     assert f"train --data {root}" in shown
-    with pytest.raises(ValueError, match="say which folder to split"):
+    with pytest.raises(ValueError, match="say which folder: data split MYFOLDER"):
         tyro.cli(data_command, args=["split"])

@@ -5,7 +5,7 @@ import torch
 from PIL import Image
 
 from ssd_tutorial.datasets import YOLOFolder, layout_of, open_dataset
-from ssd_tutorial.datasets.yolo_files import label_path
+from ssd_tutorial.datasets.yolo import label_path
 
 NAMES = "nc: 2\nnames: [cat, dog]\n"
 
@@ -174,7 +174,7 @@ def test_no_class_list_is_answered_with_what_to_do(folder):
         ("names: {0: cat, 2: dog}", "must be 0 to 1, and are 0, 2"),
         ("nc: 3\nnames: [cat, dog]", "says nc: 3, but names 2"),
         ("names: [cat, cat]", "list of different names"),
-        ("names: [background, dog]", "must not hold the background"),
+        ("names: [background, dog]", "the background is never annotated"),
     ],
 )
 def test_class_lists_that_are_wrong(folder, text, words):
@@ -191,7 +191,9 @@ def test_a_background_that_no_line_uses_is_no_class(folder):
 @pytest.mark.parametrize("on_error", ["raise", "drop"])
 def test_a_class_that_the_list_does_not_have(folder, on_error):
     write(folder / "labels" / "train" / "b.txt", "0 .5 .5 .1 .1\n2 .5 .5 .1 .1\n")
-    with pytest.raises(ValueError, match=r"b\.txt, line 2: there is no class 2, since data\.yaml"):
+    with pytest.raises(
+        ValueError, match=r"b\.txt, object 2: there is no class 2, since data\.yaml"
+    ):
         YOLOFolder(folder, "train", on_error=on_error)
 
 
@@ -201,7 +203,7 @@ def test_a_class_that_the_list_does_not_have(folder, on_error):
 @pytest.mark.parametrize(
     ("line", "rule"),
     [
-        ("0 .5 .5 0 .1", "width and height must be positive, and are 0 and 0.1"),
+        ("0 .5 .5 0 .1", "width and height must be positive, and are 0 and 4 pixels"),
         ("0 .5 .5 .1 -.1", "width and height must be positive"),
         ("0 .5 .5 .1 .1 .93", "four numbers, and here are 5: is the fifth a score?"),
         ("0 .5 .5", "four numbers, and here are 2"),
@@ -244,7 +246,7 @@ def test_label_files_that_are_no_labels(folder):
         YOLOFolder(folder, "train")
     assert YOLOFolder(folder, "train", on_error="drop").names == ["a"]
     path.write_bytes(b"\xff\xfe0\x00")
-    with pytest.raises(ValueError, match=r"b\.txt is no text in UTF-8"):
+    with pytest.raises(ValueError, match=r"b\.txt is not valid UTF-8"):
         YOLOFolder(folder, "train")
 
 

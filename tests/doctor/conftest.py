@@ -11,9 +11,7 @@ import torch
 from PIL import Image, ImageEnhance
 from torch.utils.data import Dataset
 
-from ssd_tutorial.datasets import Scenes, write_voc
-from ssd_tutorial.datasets.coco_write import write_coco
-from ssd_tutorial.datasets.yolo_write import write_yolo
+from ssd_tutorial.datasets import Scenes, write_coco, write_voc, write_yolo
 
 WRITERS = {"VOC": write_voc, "COCO": write_coco, "YOLO": write_yolo}
 
@@ -218,6 +216,16 @@ def from_zero(root):
         tree.write(path)
 
 
+def as_fractions(root):
+    """All boxes as YOLO has them."""
+    for path in (root / "Annotations").iterdir():
+        tree = ElementTree.parse(path)
+        for corner in ("xmin", "ymin", "xmax", "ymax"):
+            for node in tree.iter(corner):
+                node.text = f"{float(node.text) / 96:.4f}"
+        tree.write(path)
+
+
 def no_red_in_p0(root):
     for path in (root / "Annotations").iterdir():
         tree = ElementTree.parse(path)
@@ -250,6 +258,12 @@ def empty(root):
     edit_xml(root, "p0", change)
 
 
+def of_one_empty_picture(root):
+    empty(root)
+    listed("train", lambda names: names[1:])(root)
+    listed("dev", lambda _: ["p0"])(root)
+
+
 def as_palette(root):
     with Image.open(picture(root, "p0")) as image:
         image.quantize(32).save(picture(root, "p0").with_suffix(".png"))
@@ -265,6 +279,8 @@ FAULTS = {
     "annotation-unreadable": lambda root: cut_short(root / "Annotations" / "p0.xml"),
     "annotation-missing": lambda root: (root / "Annotations" / "p0.xml").unlink(),
     "split-empty": listed("test", lambda _: []),
+    "split-unreadable": lambda root: split_list(root, "test").write_bytes(b"\xff\xfep\x000"),
+    "split-without-objects": of_one_empty_picture,
     "split-repeats": listed("train", lambda names: [*names, "p0"]),
     "split-overlap": listed("val", lambda names: [*names, "p0"]),
     "picture-copied": like("p100", "p0"),
@@ -275,6 +291,7 @@ FAULTS = {
     "box-reversed": one_box(60, 5, 30, 30),
     "box-empty": one_box(30, 5, 30, 30),
     "box-outside": one_box(130, 5, 160, 30),
+    "box-units": as_fractions,
     "class-background": more(("background", 5, 5, 60, 60)),
     "box-sticks-out": one_box(60, 5, 120, 30),
     "box-tiny": large_picture,

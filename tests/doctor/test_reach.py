@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ssd_tutorial.boxes import cxcywh_to_xyxy, iou
-from ssd_tutorial.doctor.faults import RULES
+from ssd_tutorial.datasets.records import RawObject
 from ssd_tutorial.doctor.reach import (
     Objects,
     best_priors,
@@ -12,7 +12,7 @@ from ssd_tutorial.doctor.reach import (
     reach_of,
     suggest_extras,
 )
-from ssd_tutorial.doctor.records import RawObject
+from ssd_tutorial.doctor.rules import RULES
 from ssd_tutorial.presets import PRESETS, get_preset
 from ssd_tutorial.priors import cell_centres, make_priors
 

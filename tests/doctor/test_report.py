@@ -133,7 +133,7 @@ def test_figure_without_any_object(own, tools):
         tools.edit_xml(own, path.stem, lambda t: [t.remove(n) for n in t.findall("object")])
     report = examine(own, progress=False)
     plt.close(figure(report))
-    assert report.codes == {"picture-empty": 40}
+    assert report.codes == {"split-without-objects": 2, "picture-empty": 40}
     assert "PRIORS" not in report.to_text()
     json.dumps(report.to_dict(), allow_nan=False)
 

@@ -67,7 +67,7 @@ class Holder(traitlets.HasTraits):
         ([0, 0, float("nan"), 1], "finite"),
         ([0, 0, float("inf"), 1], "finite"),
         ([0.5, 0, 0.5, 1], "xmax must be above xmin"),
-        ([0, 0.6, 1, 0.5], "ymax above ymin"),
+        ([0, 0.6, 1, 0.5], "ymax must be above ymin"),
         ([10, 10, 200, 200], "divide pixels"),
     ],
 )

@@ -353,7 +353,7 @@ def test_a_folder_of_other_data_is_refused(finished, scenes):
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        ({"boxes": ((30, 10, 30, 40),)}, "picture broken_one, box 0 .*xmax above xmin"),
+        ({"boxes": ((30, 10, 30, 40),)}, "picture broken_one, box 0 .*xmax must be above xmin"),
         ({"boxes": ((5, 5, 9, 9), (0, 0, float("nan"), 9))}, "picture broken_one, box 1 .*finite"),
         ({"boxes": ((5, 5, 90, 30),)}, r"broken_one\), box 0 .*corners must lie in \[0, 1\]"),
         ({"labels": [0]}, r"broken_one\), box 0: label 0 is not in 1 \.\. 2"),

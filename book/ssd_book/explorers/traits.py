@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import traitlets
 
+from ssd_tutorial.boxes import box_problem
+
 
 class Box(traitlets.TraitType):
     """A box, xyxy in fractions of the picture: a list of four numbers."""
@@ -62,10 +64,8 @@ def _problem(box) -> str | None:
         numbers = [float(number) for number in box]
     except (TypeError, ValueError):
         return f"a box is four numbers, not {box!r}"
-    if not all(map(math.isfinite, numbers)):
-        return f"{box}: every coordinate must be a finite number"
-    if numbers[2] <= numbers[0] or numbers[3] <= numbers[1]:
-        return f"{box}: xmax must be above xmin and ymax above ymin"
+    if problem := box_problem(numbers):
+        return f"{box}: {problem}"
     if min(numbers) < -1 or max(numbers) > 2:
         return f"{box}: corners are fractions of the picture; divide pixels by its width and height"
     return None

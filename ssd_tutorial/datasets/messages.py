@@ -1,7 +1,5 @@
 """What can be wrong with annotated pictures, and how it is said: where, what, and what to do."""
 
-from __future__ import annotations
-
 import difflib
 import math
 from collections.abc import Iterable, Sequence
@@ -40,28 +38,6 @@ class BadPicture(NamedTuple):
         return self.reason.rstrip(".")
 
 
-def cut_to_picture(
-    x1: float, y1: float, x2: float, y2: float, width: int, height: int, rounding_px: float = 0.0
-) -> tuple[tuple[float, float, float, float], str, bool]:
-    """Cut a box, four edges in pixels, at the border of its picture.
-
-    Args:
-        x1, y1, x2, y2: the edges, in pixels; x1 < x2 and y1 < y2.
-        width, height: of the picture, in pixels.
-        rounding_px: sticking out by no more than this is the rounding of a file, not a fault.
-
-    Returns:
-        ``(xyxy, fault, clipped)``: the edges inside the picture; what makes the box impossible, or
-        "" for a possible one; whether it stuck out.
-    """
-    inside = (max(x1, 0.0), max(y1, 0.0), min(x2, float(width)), min(y2, float(height)))
-    if inside[2] <= inside[0] or inside[3] <= inside[1]:
-        nothing = (0.0, 0.0, 0.0, 0.0)
-        return nothing, f"the box lies outside the picture of {width} x {height} pixels", False
-    moved = max(abs(a - b) for a, b in zip(inside, (x1, y1, x2, y2), strict=True))
-    return inside, "", moved > rounding_px
-
-
 def to_numbers(names: Sequence[str], written: Sequence[object]) -> tuple[list[float], str]:
     """The numbers that a file has for a box, and what is wrong with them, or ""."""
     values, bad = [], []
@@ -77,6 +53,11 @@ def to_numbers(names: Sequence[str], written: Sequence[object]) -> tuple[list[fl
     return values, ""
 
 
+def is_background(name: str) -> bool:
+    """Whether a class is the background by its name."""
+    return name.strip().lower() in BACKGROUND
+
+
 def check_classes(classes: Sequence[str]) -> tuple[str, ...]:
     """The class names of a reader's list, in their order; label 1 is the first.
 
@@ -85,7 +66,7 @@ def check_classes(classes: Sequence[str]) -> tuple[str, ...]:
     """
     if isinstance(classes, str) or not classes or len(set(classes)) < len(classes):
         raise ValueError(f"classes must be a list of different names, and is {classes!r}")
-    if set(classes) & set(BACKGROUND):
+    if any(map(is_background, classes)):
         raise ValueError(
             "classes must not hold the background: label 0 is always there for it. Take it out of "
             "the list."
@@ -134,6 +115,11 @@ def no_folder(root: Path) -> FileNotFoundError:
 def no_split(root: Path, split: str, splits: Iterable[str]) -> FileNotFoundError:
     """The error about a split that is not there, with those that are."""
     splits = sorted(splits)
+    if splits == ["all"]:
+        return FileNotFoundError(
+            f"{root} has no split {split!r}: without lists, its only split is 'all'. Let `python "
+            f"-m ssd_tutorial data split {root}` divide the pictures."
+        )
     return FileNotFoundError(
         f"{root} has no split {split!r}{near(split, splits)} Its splits: "
         f"{', '.join(splits) or 'none'}."
@@ -149,4 +135,4 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is no text in UTF-8 ({error}): save it in UTF-8.") from error
+        raise ValueError(f"{path} is not valid UTF-8 text ({error}): save it in UTF-8.") from error

@@ -1,0 +1,62 @@
+"""What can be wrong with a dataset: every rule of `doctor`, how grave it is, and what to do."""
+
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import yaml
+
+from ssd_tutorial.datasets.records import Problem
+
+Severity = Literal["error", "warning", "note"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+
+
+class Rule(NamedTuple):
+    """One thing to look for."""
+
+    severity: Severity
+    """``"error"``: training stops, or the score that comes out is not what it seems. ``"warning"``:
+    it costs accuracy, or may. ``"note"``: good to know."""
+    title: str
+    fix: str
+    """What to do about it."""
+
+
+def _read_rules() -> dict[str, Rule]:
+    text = Path(__file__).with_name("rules.yaml").read_text(encoding="utf-8")
+    return {
+        code: Rule(severity, **words)
+        for severity, rules in yaml.safe_load(text).items()
+        for code, words in rules.items()
+    }
+
+
+RULES = _read_rules()
+"""Every rule, by its code: errors, warnings, notes."""
+
+
+class Fault(Problem):
+    """One breach of a rule, and where; its fields are those of `Problem`."""
+
+    __slots__ = ()
+
+    @property
+    def rule(self) -> Rule:
+        """The rule that is broken."""
+        return RULES[self.code]
+
+    @property
+    def severity(self) -> Severity:
+        """How grave it is."""
+        return self.rule.severity
+
+    def __str__(self) -> str:
+        where = f"{self.file}, object {self.number} ({self.name})" if self.number else self.file
+        box = f", box [{', '.join(self.box)}]" if self.box else ""
+        return f"{where}{box}: {self.what}"
+
+    def to_dict(self) -> dict:
+        """Return everything for JSON, with the rule's severity and fix."""
+        given = {"object": self.number, "class": self.name or None, "box": list(self.box) or None}
+        where = {"severity": self.severity, "code": self.code, "file": self.file} | given
+        return where | {"other": self.other or None, "what": self.what, "fix": self.rule.fix}

@@ -1,4 +1,4 @@
-"""The command line, ``python -m ssd_tutorial COMMAND``: modules of `commands` (chapter 12)."""
+"""The command line, ``python -m ssd_tutorial COMMAND``: modules of `cli` (chapter 12)."""
 
 import argparse
 import re
@@ -45,7 +45,7 @@ def _sentence(error: Exception) -> str:
     """The error's own words: a loading process puts its whole traceback before them."""
     whole = str(error).rstrip()
     before_it = rf"\n(?:\w+\.)*{type(error).__name__}: "
-    return re.split(before_it, whole)[-1] if "\nTraceback" in whole else whole
+    return re.split(before_it, whole)[-1] if "Traceback (most recent call last)" in whole else whole
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -68,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         again = shlex.join(["python", "-m", "ssd_tutorial", *words])
-        how = f"; the same command goes on from the last checkpoint:\n  {again}"
+        how = f"; the same command resumes from the last checkpoint:\n  {again}"
         print(f"\nstopped{how if words[:1] == ['train'] else ''}", file=sys.stderr)
         return 130
     return code or 0

@@ -262,7 +262,8 @@ def record_run(arguments) -> None:
 
 def _commit(folder: Path) -> str | None:
     """The commit that the run's last start had, with + if files had been changed since."""
-    git = json.loads((folder / "environment.json").read_text(encoding="utf-8"))[-1]["git"]
+    start = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
+    git = (start[-1] if isinstance(start, list) else start)["git"]  # early runs list every start
     return git and git["commit"] + ("+" if git["dirty"] else "")
 
 

@@ -11,6 +11,7 @@ from ssd_tutorial.cli.options import OnError, find_device, print_dropped, print_
 from ssd_tutorial.datasets import open_dataset
 from ssd_tutorial.deploy.inference import detect_dataset, load_detector
 from ssd_tutorial.evaluate import COCO_SIZES, coco_ap, voc_ap
+from ssd_tutorial.figures.tables import Table
 
 
 def eval_command(
@@ -23,11 +24,12 @@ def eval_command(
     threads: int = 0,
     device: str = "",
 ) -> None:
-    """Measure a detector: AP of every class, mAP, and mAP by size of the objects.
+    """Measure a detector: AP per class, mAP, and mAP by size of the objects.
 
     Args:
         weights: a file that `train` wrote.
-        data: "scenes", or a folder in the layout of PASCAL VOC.
+        data: "scenes" (drawn, nothing is downloaded); a folder in the layout of PASCAL VOC, COCO
+            or YOLO; or "voc0712", "coco" or "bccd", once "data get" has fetched it.
         split: which list of pictures to look at.
         on_error: impossible boxes and unreadable files in the data: stop, or leave them out and
             say which.
@@ -45,27 +47,25 @@ def eval_command(
         print_log(stack, sys.stdout)
         found, truths = detect_dataset(network, dataset, workers=workers, on_error=on_error)
     voc = voc_ap(found, truths, detector.classes)
-    eleven = voc_ap(found, truths, detector.classes, interpolation="11 points")
+    eleven = voc_ap(found, truths, detector.classes, interpolation="11 points").mean_ap
+    coco = coco_ap(found, truths, detector.classes).mean_ap
     by_size = {
         name: coco_ap(found, truths, detector.classes, iou_thresholds=[0.5], size=size).mean_ap
         for name, size in COCO_SIZES.items()
     }
-    width = max(map(len, (*detector.classes, "class")))
-    print(f"{'class':<{width}}  objects   AP@.5")
-    for name, ap in voc.ap.items():
-        print(f"{name:<{width}}  {voc.objects[name]:7d}  {ap:6.3f}")
-    print(f"\nmAP@.5 (area)         {voc.mean_ap:.3f}   on {len(truths)} pictures")
-    print(f"mAP@.5 (11 points)    {eleven.mean_ap:.3f}")
-    print(f"mAP@.5:.95 (COCO)     {(coco := coco_ap(found, truths, detector.classes).mean_ap):.3f}")
-    sizes = ", ".join(f"{name} {ap:.3f}" for name, ap in by_size.items())
-    print(f"mAP@.5 by size (px²)  {sizes}")
+    rows = [[name, voc.objects[name], f"{ap:.3f}"] for name, ap in voc.ap.items()]
+    print(Table(["class", "objects", "AP@0.5"], rows), end="\n\n")
+    measures = {"mAP@0.5": voc.mean_ap, "mAP@0.5, 11 points": eleven, "mAP@0.5:0.95, COCO": coco}
+    measures |= {f"mAP@0.5, {name} objects": ap for name, ap in by_size.items()}
+    rows = [[name, f"{value:.3f}"] for name, value in measures.items()]
+    print(Table([f"on {len(truths)} pictures", ""], rows))
     result = {
         "weights": weights.name,
         "data": Path(data).resolve().name,
         "split": split,
         "pictures": len(truths),
         "map50": voc.mean_ap,
-        "map50_11_points": eleven.mean_ap,
+        "map50_11_points": eleven,
         "map50_95_coco": coco,
         "map50_by_size": by_size,
         "ap50": voc.ap,

@@ -27,7 +27,7 @@ from ssd_tutorial.training.loader import CachedDataset
 from ssd_tutorial.training.log import Step, read_log
 from ssd_tutorial.training.loop import train
 from ssd_tutorial.training.recipes import RECIPES, Recipe, get_recipe
-from ssd_tutorial.training.run_folder import LOG, check_run_folder
+from ssd_tutorial.training.run_folder import LOG, RunFolder
 from ssd_tutorial.weights.file import save_weights
 
 WEIGHTS = "weights.safetensors"
@@ -53,7 +53,7 @@ def train_command(
 
     Writes OUT/weights.safetensors, and beside it what the run was: settings.json,
     environment.json, run.csv, curves.png, tensorboard/ and two checkpoints. Given a folder with an
-    unfinished run of the same settings, it goes on from the last checkpoint.
+    unfinished run of the same settings, it resumes from the last checkpoint.
 
     On several GPUs: torchrun --nproc-per-node 4 -m ssd_tutorial train ...
 
@@ -88,7 +88,9 @@ def train_command(
         classes = ", ".join(dataset.classes)
         print(f"{data}, split {split}: {len(dataset)} pictures, classes {classes}")
         print_dropped(dataset)
-        step = check_run_folder(out, asdict(settings), dataset.classes)
+        step = RunFolder(
+            out, asdict(settings), dataset.classes, writes=devices.is_main_process
+        ).step()
         if step * settings.batch_size >= settings.samples and (out / WEIGHTS).is_file():
             print(f"this run is complete; weights in {out / WEIGHTS}")
             return

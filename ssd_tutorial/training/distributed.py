@@ -88,13 +88,6 @@ class Devices:
             dist.all_reduce(value)
         return value
 
-    def all_equal(self, number: int) -> bool:
-        """Whether every process has the same `number`."""
-        ends = torch.tensor([number, -number], device=self.device)
-        if self.world_size > 1:
-            dist.all_reduce(ends, dist.ReduceOp.MIN)
-        return ends[0].item() == -ends[1].item()
-
     def close(self) -> None:
         """Part from the other processes."""
         if dist.is_initialized():

@@ -91,12 +91,9 @@ class CachedDataset(Dataset):
         on_error: Literal["raise", "drop"] = "raise",
     ):
         self.classes = dataset.classes
-        loader = DataLoader(
-            _ResizedItems(dataset, size, on_error),
-            batch_size=8,
-            num_workers=workers,
-            collate_fn=list,
-        )
+        readable = SkipUnreadable(dataset, on_error)
+        small = functools.partial(_resized, resize(size))
+        loader = DataLoader(readable, batch_size=8, num_workers=workers, collate_fn=small)
         self._items: list[Item] = []
         self.dropped: list[str] = []
         with progress_bar(None, "pictures", progress, len(dataset)) as bar:
@@ -119,16 +116,9 @@ def _own(item: Item) -> Item:
     return image.clone(), copied
 
 
-class _ResizedItems(SkipUnreadable):
-    """Items, resized; in place of one that cannot be read, the reason."""
-
-    def __init__(self, dataset: Dataset, size: int, on_error: str):
-        super().__init__(dataset, on_error)
-        self.transform = resize(size)
-
-    def __getitem__(self, i: int) -> Item | str:
-        item = super().__getitem__(i)
-        return item if isinstance(item, str) else self.transform(item)
+def _resized(transform: Transform, items: list[Item | str]) -> list[Item | str]:
+    """Items, resized; instead of one that cannot be read, the reason."""
+    return [item if isinstance(item, str) else transform(item) for item in items]
 
 
 class Batch(NamedTuple):

@@ -1,14 +1,13 @@
 """What a training reports: steps, their CSV file, and TensorBoard's events (chapter 12)."""
 
 import csv
-import sys
+import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from ssd_tutorial._files import atomic_write
 
-_FIELDS = ("step", "samples", "lr", "total", "confidence", "localization", "positives", "seconds")
 _WHOLE = ("step", "samples", "positives")
 
 
@@ -45,7 +44,7 @@ def read_log(path: str | Path) -> list[Step]:
                 steps.append(Step(**numbers))
     except (ValueError, TypeError, AttributeError, OverflowError, csv.Error) as error:
         raise ValueError(
-            f"{path} is damaged in line {len(steps) + 2}: remove it, and training goes on without"
+            f"{path} is damaged in line {len(steps) + 2}: remove it, and the run resumes without"
             f" its earlier lines"
         ) from error
     return steps
@@ -57,24 +56,22 @@ def write_log(path: str | Path, history: list[Step]) -> None:
         atomic_write(path, durable=True) as unfinished,
         unfinished.open("w", newline="", encoding="utf-8") as file,
     ):
-        writer = csv.writer(file)
-        writer.writerow(_FIELDS)
-        writer.writerows([getattr(line, field) for field in _FIELDS] for line in history)
+        writer = csv.DictWriter(file, [field.name for field in fields(Step)])
+        writer.writeheader()
+        writer.writerows(map(asdict, history))
 
 
 class Events:
     """A run's reports for TensorBoard: ``tensorboard --logdir FOLDER``.
 
     Scalars: loss/total, loss/confidence, loss/localization, learning rate, positives, images per
-    second. A run that goes on writes all its reports once more and marks the earlier ones as void
-    (`purge_step`): no gap and no line that the run did not take, wherever it was interrupted.
-    Without the package tensorboard, one line on standard error says so, and nothing is written.
+    second. A run that resumes writes all its reports again, from the log, in place of the earlier
+    ones: no gap and no line that the run did not take, wherever it was interrupted.
     """
 
     def __init__(self, folder: str | Path):
         self.folder = Path(folder)
         self._writer = None
-        self._missing = False
         self._written = 0
 
     def write(self, history: list[Step], seconds: float) -> None:
@@ -84,10 +81,11 @@ class Events:
             history: all reports of the run.
             seconds: how long it has trained until now, from which the lines get their times.
         """
-        if self._writer is None and not self._missing:
-            self._open()
-        if self._missing:
-            return
+        if self._writer is None:
+            from torch.utils.tensorboard import SummaryWriter  # here: importing it takes a second
+
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self._writer, self._written = SummaryWriter(str(self.folder)), 0
         started = time.time() - seconds
         for k in range(self._written, len(history)):
             self._add(history[k], history[k - 1] if k else None, started)
@@ -98,21 +96,7 @@ class Events:
         """Finish the file of events."""
         if self._writer is not None:
             self._writer.close()
-        self._writer, self._written = None, 0
-
-    def _open(self) -> None:
-        again = self.folder.is_dir()
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError:
-            self._missing = True
-            print(
-                f"no curves in {self.folder}: the package tensorboard is not installed"
-                f" (run.csv has the same numbers)",
-                file=sys.stderr,
-            )
-        else:
-            self._writer = SummaryWriter(str(self.folder), purge_step=1 if again else None)
+        self._writer = None
 
     def _add(self, line: Step, before: Step | None, started: float) -> None:
         pictures = line.samples - (before.samples if before else 0)

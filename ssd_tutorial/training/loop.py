@@ -55,7 +55,7 @@ def train(
         dataset: items of `ssd_tutorial.datasets`, with ``classes``.
         recipe: see `ssd_tutorial.training.recipes`.
         out: a folder for log and checkpoints, see `RunFolder`. If it holds a checkpoint of the
-            same recipe, training goes on from there; of another one, it refuses.
+            same recipe, training resumes from there; of another one, it refuses.
         devices: where to compute; None takes CUDA if there is one, and the recipe's precision.
         workers: processes that load pictures; 0 loads them between the steps.
         on_error: a picture that cannot be decoded ends the training, or is replaced by the next one
@@ -74,8 +74,7 @@ def train(
         ValueError: an impossible box or label, with the picture's name; an empty dataset; a folder
             of another run (its recipe, classes or number of pictures), or not the same for all
             processes; a batch size that they cannot share equally.
-        FloatingPointError: the loss is not finite; the message names the batch's pictures, and
-            the folder keeps the list.
+        FloatingPointError: the loss is not finite; the message names the batch's pictures.
     """
     if log_every < 1 or checkpoint_every < 1:
         raise ValueError("log_every and checkpoint_every must be 1 or more")
@@ -84,13 +83,13 @@ def train(
     network = SSD(recipe.model_preset(), len(dataset.classes) + 1)
     network = devices.to_device(network).train()
     optimizer = make_optimizer(network, recipe)
-    run = RunFolder(out, asdict(recipe), dataset, writes=devices.is_main_process)
+    main = devices.is_main_process
+    run = RunFolder(out, asdict(recipe), dataset.classes, len(dataset), writes=main)
     first = run.resume(network, optimizer, devices.scaler)
-    if not devices.all_equal(first):
+    sum_of_first = devices.sum(torch.tensor(first, device=devices.device)).item()
+    if sum_of_first != first * devices.world_size:
         raise ValueError(f"{out} is not the same folder for all processes: put it where all see it")
-    if (
-        first == 0 and devices.is_main_process
-    ):  # the other processes are given the first one's weights
+    if first == 0 and main:  # the other processes are given the first one's weights
         _log.info(load_start(network, recipe.start, dataset.classes))
 
     total_steps = math.ceil(recipe.samples / recipe.batch_size)
@@ -102,22 +101,28 @@ def train(
         samples, recipe.batch_size, network.num_classes, first, workers, share, pinned
     )
     steps = range(first, total_steps)
-    shown = progress if devices.is_main_process else False
+    shown = progress if main else False
     bar = progress_bar(steps, "training", shown, total_steps, initial=first, unit="step")
     forward = devices.wrap_ddp(network, compile=compile)
-    mean, named = _Mean(run.pending, devices), set()
+    named: set[str] = set()
+    # of the steps since the last report; tensors, since reading a number waits for a GPU
+    losses = [torch.tensor(values, device=devices.device) for values in run.pending]
     history, started = run.history, time.perf_counter() - run.seconds
     with closing(run):
         for step, batch in zip(bar, batches, strict=True):
             for reason in set(batch.dropped) - named:
                 _log.warning("left out: %s", reason)
             named.update(batch.dropped)
+            lr = learning_rate(step, total_steps, recipe)
             for group in optimizer.param_groups:
-                group["lr"] = learning_rate(step, total_steps, recipe) * group["factor"]
+                group["lr"] = lr * group["factor"]
             batch = batch.to(devices.device)
             loss = _loss(loss_function, forward, network, batch, devices)
             if not loss.total.isfinite():
-                raise run.not_finite(step, loss.total.item(), batch.names)
+                raise FloatingPointError(
+                    f"the loss is {loss.total.item():.3g} at step {step}, with {batch.names}: most"
+                    f" often the learning rate is too high, or its warm-up too short"
+                )
             optimizer.zero_grad()
             devices.scaler.scale(loss.total * devices.world_size).backward()  # joined: a mean
             devices.scaler.unscale_(optimizer)
@@ -126,19 +131,20 @@ def train(
             devices.scaler.step(optimizer)
             devices.scaler.update()
 
-            mean.add(loss)
+            losses.append(devices.sum(torch.stack([part.detach().float() for part in loss])))
             seen = min((step + 1) * recipe.batch_size, recipe.samples)
+            seconds = time.perf_counter() - started
             if (step + 1) % log_every == 0 or step + 1 == total_steps:
-                lr = learning_rate(step, total_steps, recipe)
-                line = Step(step + 1, seen, lr, *mean.take(), time.perf_counter() - started)
-                history.append(line)
-                bar.set_postfix(loss=f"{line.total:.3f}")
-                if report is not None and devices.is_main_process:
-                    report(line)
+                *means, positives = torch.stack(losses).mean(dim=0).tolist()
+                losses.clear()
+                history.append(Step(step + 1, seen, lr, *means, round(positives), seconds))
+                bar.set_postfix(loss=f"{history[-1].total:.3f}")
+                if report is not None and main:
+                    report(history[-1])
             due = seen // checkpoint_every > (seen - recipe.batch_size) // checkpoint_every
             if due or step + 1 == total_steps:
-                seconds = time.perf_counter() - started
-                run.save(network, optimizer, step + 1, seconds, mean.pending(), devices.scaler)
+                pending = [values.tolist() for values in losses]
+                run.save(network, optimizer, step + 1, seconds, pending, devices.scaler)
     return network.eval(), history
 
 
@@ -173,16 +179,11 @@ def make_optimizer(network: SSD, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 def _transform(recipe: Recipe, network: SSD) -> Transform:
-    return training_transform(
-        network.image_size,
-        distort=recipe.distort,
-        expand=recipe.expand,
-        crop=recipe.crop,
-        crop_prob=recipe.crop_prob,
-        interpolation=recipe.interpolation,
-        horizontal_flip=recipe.horizontal_flip,
-        vertical_flip=recipe.vertical_flip,
-    )
+    names = ("distort", "expand", "crop", "crop_prob", "interpolation")
+    settings = {
+        name: getattr(recipe, name) for name in (*names, "horizontal_flip", "vertical_flip")
+    }
+    return training_transform(network.image_size, **settings)
 
 
 def _loss(
@@ -206,24 +207,3 @@ def _loss(
     everywhere = devices.sum(loss.num_positives)
     share = loss.num_positives.clamp(min=1) / everywhere.clamp(min=1)
     return MultiBoxLoss(*(part * share for part in loss[:3]), loss.num_positives)
-
-
-class _Mean:
-    """Means of a few steps' losses; kept as tensors, since reading a number waits for a GPU."""
-
-    def __init__(self, pending: list[list[float]], devices: Devices):
-        self._devices = devices
-        self._losses = [torch.tensor(values, device=devices.device) for values in pending]
-
-    def pending(self) -> list[list[float]]:
-        """The losses since the last `take`, for a checkpoint."""
-        return [values.tolist() for values in self._losses]
-
-    def add(self, part: MultiBoxLoss) -> None:
-        """Note a step's loss, the sum of all processes' parts."""
-        self._losses.append(self._devices.sum(torch.stack([v.detach().float() for v in part])))
-
-    def take(self) -> tuple[float, float, float, int]:
-        *losses, positives = torch.stack(self._losses).mean(dim=0).tolist()
-        self._losses.clear()
-        return (*losses, round(positives))

@@ -8,11 +8,17 @@ A recipe is a frozen dataclass. `RECIPES` has them by name; one setting is chang
 import ast
 import inspect
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Literal, get_args, get_origin
 
 from ssd_tutorial.augment import CROP_POLICIES
 from ssd_tutorial.presets import MODELS, ModelPreset, caffe_preset, get_model
+
+
+def _or(choices: Iterable[str]) -> str:
+    *first, last = choices
+    return f"{', '.join(first)} or {last}"
 
 
 @dataclass(frozen=True)
@@ -72,35 +78,24 @@ class Recipe:
     def __post_init__(self):
         ascending = all(a < b for a, b in itertools.pairwise((0, *self.milestones, 1)))
         rules = {
-            "model": (self.model in MODELS, f"one of {', '.join(MODELS)}"),
-            "prior_scales": (self.prior_scales in ("voc", "coco"), "voc or coco"),
+            "model": (self.model in MODELS, _or(MODELS)),
             "samples": (self.samples >= 1, "1 or more"),
             "batch_size": (self.batch_size >= 1, "1 or more"),
-            "optimizer": (self.optimizer in ("adamw", "sgd"), "adamw or sgd"),
             "lr": (self.lr > 0, "above 0"),
             "momentum": (0 <= self.momentum < 1, "from 0 to below 1"),
             "bias_lr": (self.bias_lr > 0, "above 0"),
             "weight_decay": (self.weight_decay >= 0, "0 or more"),
-            "schedule": (self.schedule in ("cosine", "steps"), "cosine or steps"),
-            "milestones": (
-                ascending,
-                "ascending shares of the run, between 0 and 1",
-            ),
+            "milestones": (ascending, "ascending shares of the run, between 0 and 1"),
             "warmup": (0 <= self.warmup <= 1, "from 0 to 1"),
             "grad_clip_norm": (self.grad_clip_norm >= 0, "0 or more"),
             "expand": (self.expand == 0 or self.expand >= 1, "0, or 1 or more"),
-            "crop": (
-                self.crop in ("", *CROP_POLICIES),
-                f"empty or one of {', '.join(CROP_POLICIES)}",
-            ),
+            "crop": (not self.crop or self.crop in CROP_POLICIES, f"empty or {_or(CROP_POLICIES)}"),
             "crop_prob": (0 <= self.crop_prob <= 1, "from 0 to 1"),
-            "interpolation": (self.interpolation in ("bilinear", "random"), "bilinear or random"),
-            "precision": (
-                self.precision in ("auto", "bf16", "fp16", "fp32"),
-                "auto, bf16, fp16 or fp32",
-            ),
             "seed": (self.seed >= 0, "0 or more"),
         }
+        for field in fields(self):
+            if choices := get_args(field.type) if get_origin(field.type) is Literal else ():
+                rules[field.name] = (getattr(self, field.name) in choices, _or(choices))
         for name, (holds, rule) in rules.items():
             if not holds:
                 raise ValueError(f"{name} must be {rule}, not {getattr(self, name)!r}")

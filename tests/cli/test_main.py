@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -70,11 +71,11 @@ def test_recorded_commands_still_run(tmp_path, monkeypatch, capsys):
     words = [*words[3:], "--clip", "2", "--crop-share", "0.1", "--no-mirror"]
     asked = {}
 
-    def stop(out, settings, classes):
+    def stop(out, settings, classes, writes):
         asked.update(settings)
         raise ValueError("far enough")
 
-    monkeypatch.setattr(train_module, "check_run_folder", stop)
+    monkeypatch.setattr(train_module, "RunFolder", stop)
     assert "far enough" in refused(capsys, *words)
     wanted = {"samples": 30000, "prior_scales": "coco", "vertical_flip": True, "crop": "caffe"}
     wanted |= {"distort": True, "expand": 2, "seed": 3, "grad_clip_norm": 2, "crop_prob": 0.1}
@@ -177,7 +178,12 @@ def test_eval_prints_and_writes_every_measure(data, weights, tmp_path, capsys):
     assert result["map50"] == pytest.approx(sum(known) / len(known))
     for name, count in result["objects"].items():
         assert any(line.split()[:2] == [name, str(count)] for line in done.out.splitlines())
-    assert f"mAP@.5 (area)         {result['map50']:.3f}   on 3 pictures" in done.out
+    assert "on 3 pictures" in done.out
+    measures = dict(re.findall(r"^(mAP@.*?)  +(\S+)$", done.out, re.M))
+    assert measures["mAP@0.5"] == f"{result['map50']:.3f}"
+    assert measures["mAP@0.5:0.95, COCO"] == f"{result['map50_95_coco']:.3f}"
+    small = result["map50_by_size"]["small"]
+    assert measures["mAP@0.5, small objects"] == ("nan" if small is None else f"{small:.3f}")
     assert f"written to {file}" in done.out
 
 
@@ -266,6 +272,16 @@ def test_a_broken_picture_is_named_in_one_sentence(own_data, tmp_path, capsys, m
     message = refused(capsys, *training, "--workers", "1")
     assert message.startswith(f"{broken} cannot be decoded as a picture")
     assert not (tmp_path / "run" / "weights.safetensors").exists()
+
+
+def test_an_error_without_a_cause_in_a_loading_process_is_one_sentence(own_data, tmp_path, capsys):
+    """torch puts "Original Traceback" before it, and no second one."""
+    file = own_data / "Annotations" / "scene_0_000002.xml"
+    file.write_text(re.sub(r"<width>\d+", "<width>900", file.read_text()))
+    training = ["train", "--out", tmp_path / "run", "--data", own_data, *SHORT, "--workers", "1"]
+    message = refused(capsys, *training)
+    assert "scene_0_000002.jpg is " in message
+    assert "\n" not in message
 
 
 def test_measuring_leaves_out_a_broken_picture_by_name_if_told_to(own_data, weights, capsys):
@@ -370,7 +386,7 @@ def test_interrupted_training_says_how_to_go_on(data, tmp_path):
             process.kill()
     assert process.returncode == 130
     assert "Traceback" not in err
-    assert "the same command goes on from the last checkpoint" in err
+    assert "the same command resumes from the last checkpoint" in err
     assert err.rstrip().endswith(f"python -m ssd_tutorial {' '.join(words)}")
 
 

@@ -14,7 +14,6 @@ def test_one_process_is_first_and_alone():
     assert (devices.rank, devices.world_size, devices.is_main_process) == (0, 1, True)
     value = torch.tensor([1.0, 2.0])
     assert devices.sum(value) is value
-    assert devices.all_equal(7)
     network = nn.Linear(2, 2)
     assert devices.wrap_ddp(network) is network
     devices.close()

@@ -166,8 +166,6 @@ def place_of(out):
     )
     if left:
         return f"inside the writing of {left[0]}"
-    if (out / "checkpoint-next.safetensors").exists():
-        return "between the writing of a checkpoint and its renaming"
     if not (out / NEWEST).exists():
         return "before the first checkpoint"
     return "between two checkpoints"
@@ -177,7 +175,7 @@ def kill_at_random(words, out, said, interval, draw, fresh):
     """Start a command and kill it at a random moment; where it was, or None if it was done."""
 
     def being_written():
-        return set(out.glob(".checkpoint-next*.unfinished"))
+        return set(out.glob(".checkpoint.safetensors*.unfinished"))
 
     left, moment = being_written(), draw.random()
     process = Started(words, said, fresh)
@@ -241,10 +239,8 @@ def test_a_run_that_is_killed_again_and_again_ends_like_one_that_was_not(data, t
     whole, killed, places = killed_again_and_again(tmp_path, data, kills=4, seed=1)
     assert len(places) == 4, places
     assert_same_run(whole, killed)
-    # every start that came to a checkpoint is on record, also if it was killed while writing it
-    starts = [s["from_step"] for s in json.loads((killed / "environment.json").read_text())]
-    assert starts == sorted(starts)
-    assert 1 < len(starts) <= 5
+    # the last start that came to a checkpoint is on record
+    assert json.loads((killed / "environment.json").read_text())["from_step"] > 0
 
 
 # --- a damaged checkpoint between two runs --------------------------------------------------------
@@ -282,7 +278,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_used(
     assert done.code == 0
     (said,) = [line for line in done.err.splitlines() if NEWEST in line]
     assert str(out / NEWEST) in said
-    assert said.endswith(f"; going on from {PREVIOUS}, step 4")
+    assert said.endswith(f"; resuming from {PREVIOUS}, step 4")
     assert_same_run(finished, out)
 
 
@@ -293,7 +289,7 @@ def test_two_damaged_checkpoints_end_in_one_sentence(finished, data, tmp_path, c
     message = refused(capsys, again(out, data))
     assert str(out / NEWEST) in message
     assert str(out / PREVIOUS) in message
-    assert message.endswith("remove both to start anew, or give another folder")
+    assert message.endswith("remove both to start again, or give another folder")
 
 
 # --- a full disk, a read-only folder --------------------------------------------------------------
@@ -316,8 +312,8 @@ def test_a_disk_that_fills_up_keeps_the_last_good_checkpoint(finished, data, tmp
     assert process.end() == 1, process.said.read_text()
     complaint = one_complaint(process)
     kept = int(re.search(r"the checkpoint of step (\d) is kept", complaint)[1])
-    assert "checkpoint-next.safetensors cannot be written (File too large)" in complaint
-    assert complaint.endswith("mend that, and the same command goes on from there")
+    assert f"{out} cannot be written (File too large)" in complaint
+    assert complaint.endswith("fix that and rerun the same command to resume")
     assert load_weights(out / NEWEST).metadata["step"] == kept < 6
     assert not list(out.glob(".*.unfinished"))
     process = Started(again(out, data), tmp_path / "said.txt")
@@ -393,13 +389,9 @@ def test_a_loss_that_is_nan_names_the_batch_and_keeps_the_checkpoint(data, tmp_p
     wild = ["--lr", "1e30", "--grad-clip-norm", "0", "--warmup", "0", "--checkpoint-every", "2"]
     message = refused(capsys, training(out, data, "--samples", "40", *wild))
     assert re.match(r"the loss is (nan|inf) at step \d+, with \['", message)
-    file = out / "nonfinite-batch.json"
-    assert str(file) in message
-    batch = json.loads(file.read_text())
-    assert len(batch["pictures"]) == 2
-    assert all(name in message for name in batch["pictures"])
-    if batch["step"]:
-        assert load_weights(out / NEWEST).metadata["step"] == batch["step"]
+    step = int(re.search(r"at step (\d+)", message)[1])
+    if step:
+        assert load_weights(out / NEWEST).metadata["step"] == step
     assert not (out / "weights.safetensors").exists()
 
 
@@ -457,7 +449,7 @@ def test_two_processes_compute_what_one_does(tmp_path):
     assert main([*words, str(one)]) == 0
     both = launched([*words, str(two)], tmp_path / "two.txt")
     assert both.wait(500) == 0, (tmp_path / "two.txt").read_text()
-    assert json.loads((two / "environment.json").read_text())[0]["processes"] == 2
+    assert json.loads((two / "environment.json").read_text())["processes"] == 2
 
     network = load_weights(one / "weights.safetensors").network
     torch.manual_seed(0)
@@ -527,8 +519,7 @@ def count_kills():
         assert_same_run(whole, killed)
         steps = read_header(killed / NEWEST).metadata["step"]
         tensors = len(load_file(killed / NEWEST))
-        starts = [s["from_step"] for s in json.loads((killed / "environment.json").read_text())]
-    print(f"killed {len(places)} times in a training of {steps} steps, gone on from {starts}")
+    print(f"killed {len(places)} times in a run of {steps} steps")
     for place, count in collections.Counter(places).most_common():
         print(f"{count:4d} {place}")
     print(f"losses equal, and {tensors} tensors of network and optimizer, bit for bit")

@@ -194,7 +194,8 @@ def test_imports_run_downwards():
 
 
 def test_imports_make_no_circle():
-    list(TopologicalSorter(import_graph()).static_order())
+    graph = import_graph()
+    assert set(TopologicalSorter(graph).static_order()) == set(graph)  # a circle would raise
 
 
 def test_climbing_imports_are_seen():
@@ -329,6 +330,53 @@ def test_room_says_in_its_first_line_what_it_holds(room):
 def test_every_folder_of_the_package_is_a_room():
     folders = {path.parent for path in MODULES} - {PACKAGE}
     assert [f for f in sorted(folders) if not (f / "__init__.py").is_file()] == []
+
+
+# --- the tests ------------------------------------------------------------------------------------
+
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+BESIDE_ROOMS = {"book", "browser", "parity", "tools"}
+
+
+def test_tests_mirror_the_rooms():
+    folders = {path.name for path in (ROOT / "tests").iterdir() if any(path.glob("test_*.py"))}
+    pages = {path.parent.name for path in (ROOT / "book" / "ssd_book").glob("*/__init__.py")}
+    assert folders == {room.name for room in ROOMS} | pages | BESIDE_ROOMS
+    modules = {path.stem.strip("_") for path in PACKAGE.glob("*.py")}
+    top = {path.stem.removeprefix("test_") for path in (ROOT / "tests").glob("test_*.py")}
+    assert top - {"house", "benchmarks"} <= modules
+
+
+def called(function: ast.FunctionDef) -> set[str]:
+    """Names that a function calls, the last part of each."""
+    calls = [node.func for node in ast.walk(function) if isinstance(node, ast.Call)]
+    return {getattr(call, "id", getattr(call, "attr", "")) for call in calls}
+
+
+def without_assertion(sources: list[str]) -> list[str]:
+    """Tests that assert nothing, neither themselves nor by a function that they call."""
+    functions = [
+        node
+        for source in sources
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef)
+    ]
+    sure = {"raises", "warns", "fail", "assert_close", "assert_allclose"}
+    sure |= {f.name for f in functions if any(isinstance(n, ast.Assert) for n in ast.walk(f))}
+    while more := {f.name for f in functions if called(f) & sure} - sure:
+        sure |= more
+    return [f.name for f in functions if f.name.startswith("test_") and f.name not in sure]
+
+
+def test_every_test_asserts_something():
+    assert without_assertion([path.read_text(encoding="utf-8") for path in TESTS]) == []
+
+
+def test_tests_that_assert_nothing_are_seen():
+    helper = "def same(a, b):\n    assert a == b\n"
+    good = "def test_a():\n    same(1, 1)\ndef test_b():\n    with raises(ValueError):\n        1\n"
+    assert without_assertion([helper, good]) == []
+    assert without_assertion([helper, "def test_c():\n    print(1)\n"]) == ["test_c"]
 
 
 # --- what no file may hold ------------------------------------------------------------------------

@@ -185,6 +185,7 @@ class RunFolder:
         old["classes"] = ", ".join(header.classes)
         changes = [f"{key} {old.get(key)} -> {new[key]}" for key in new if old.get(key) != new[key]]
         if changes:
+            read_header(path, verify=True)  # a damaged header says anything
             raise ValueError(
                 f"{self.folder} holds a run with other settings ({'; '.join(changes)}):"
                 f" give another folder, or remove that one"

@@ -100,12 +100,13 @@ class Header(NamedTuple):
     metadata: dict
 
 
-def read_header(path: str | Path) -> Header:
+def read_header(path: str | Path, verify: bool = False) -> Header:
     """Read what a file of weights says of itself; its tensors stay on the disk, unchecked.
 
-    Raises as `load_weights`.
+    Raises as `load_weights`; damage that leaves the header readable is seen under `verify` alone,
+    which reads the whole file.
     """
-    return _read(path, whole=False)[0]
+    return _read(path, whole=verify)[0]
 
 
 def load_weights(path: str | Path) -> Detector:

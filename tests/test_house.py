@@ -315,8 +315,7 @@ def test_size_is_printed_and_too_much_ends_with_code_1(capsys, monkeypatch):
 
 def test_no_two_modules_have_the_same_name():
     names = Counter(path.name for path in MODULES if path.name != "__init__.py")
-    twice = {name for name, count in names.items() if count > 1}
-    assert twice <= {"faults.py"}  # the doctor's goes with its readers
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 @pytest.mark.parametrize("room", ROOMS, ids=lambda path: path.name)

@@ -19,7 +19,7 @@ ELEVEN = (
     *("presets", "scales", "boxes", "priors", "targets", "matching"),
     *("mining", "loss", "network", "detect", "evaluate"),
 )
-BUDGETS = {"the eleven modules": 1_000, "ssd_tutorial": 8_800}
+BUDGETS = {"the eleven modules": 1_000, "ssd_tutorial": 8_250}
 """Code lines at most. The package's goal is 7 000; whoever raises a number says why."""
 
 _EMPTY = {

@@ -268,7 +268,8 @@ def _categories(path: Path, categories: list[dict], annotations: list[dict]) -> 
     used = {_id(annotation["category_id"]) for annotation in annotations}
     parents = {category.get("supercategory") for category in categories}
     names: dict[str, str] = {}
-    for category in sorted(categories, key=lambda category: _order(category["id"])):
+    numbers_first = sorted(categories, key=lambda one: (isinstance(one["id"], str), one["id"]))
+    for category in numbers_first:
         number, name = _id(category["id"]), str(category["name"]).strip()
         # Roboflow puts the name of the project first, as a parent of the classes that no object
         # belongs to; other tools list the background.
@@ -283,15 +284,16 @@ def _categories(path: Path, categories: list[dict], annotations: list[dict]) -> 
     return names
 
 
-def _order(number: float | str) -> tuple[bool, float | str]:
-    return isinstance(number, str), number
-
-
 def _objects(
     records: Records, file: Path, annotations: list[dict], ids: set[str], names: dict[str, str]
 ) -> dict[str, list[RawObject]]:
     """The objects of each image by its id; those of none are noted as faults."""
     objects: dict[str, list[RawObject]] = {}
+
+    def note(code: str, what: str, entry: RawObject) -> None:
+        at = (entry.number, entry.name, tuple(map(str, entry.written)))
+        records.faults.append(Problem(code, records.shown(file), what, *at))
+
     for place, annotation in enumerate(annotations, 1):
         number, image = annotation.get("id", place), _id(annotation["image_id"])
         name = names.get(_id(annotation["category_id"]), UNKNOWN)
@@ -299,18 +301,17 @@ def _objects(
         written = tuple(written) if isinstance(written, list) else ()
         corners, unread = _corners(written)
         entry = RawObject(number, name, written, corners, unread, bool(annotation.get("iscrowd")))
-        at = (number, name, tuple(map(str, written)))
         if name == UNKNOWN:
             what = (
                 f"there is no category with the id {annotation['category_id']!r}; the ids are "
                 f"{', '.join(names)}"
             )
-            records.faults.append(Problem("class-unknown", records.shown(file), what, *at))
+            note("class-unknown", what, entry)
         if image in ids:
             objects.setdefault(image, []).append(entry)
         else:
             what = f"there is no image with the id {annotation['image_id']!r}"
-            records.faults.append(Problem("object-without-picture", records.shown(file), what, *at))
+            note("object-without-picture", what, entry)
     return objects
 
 

@@ -218,14 +218,12 @@ class AnnotatedFolder(Dataset):
                 continue
             for entry in filter(self._wanted, picture.objects):
                 judged = records.judge(picture, entry)
-                written = tuple(map(str, entry.written))
-                at = (picture.file.name, entry.number, entry.name, written)
                 if judged.code:
-                    self.dropped.append(BadBox(*at, judged.what, picture.name))
+                    self.dropped.append(_bad_box(picture, entry, judged.what))
                     continue
                 if judged.over_px > (0 if records.layout == "VOC" else ROUNDING_PX):
                     reason = f"stuck out of {picture.size[0]} x {picture.size[1]} pixels"
-                    self.clipped.append(BadBox(*at, reason, picture.name))
+                    self.clipped.append(_bad_box(picture, entry, reason))
                 boxes.append(judged.edges)
                 labels.append(label[entry.name])
                 difficult.append(entry.difficult)
@@ -255,6 +253,11 @@ class AnnotatedFolder(Dataset):
                 f"is every place without an object. Take such objects out."
             )
         raise unknown_class(where, entry.name, self.classes)
+
+
+def _bad_box(picture: RawPicture, entry: RawObject, reason: str) -> BadBox:
+    written = tuple(map(str, entry.written))
+    return BadBox(picture.file.name, entry.number, entry.name, written, reason, picture.name)
 
 
 def short_names(files: Sequence[str]) -> list[str]:

@@ -145,10 +145,10 @@ class Records:
             width, height = picture.size
             x1, y1, x2, y2 = edges
             cut = max(x1, 0.0), max(y1, 0.0), min(x2, float(width)), min(y2, float(height))
-            if box_problem(cut):
+            if cut != edges and box_problem(cut):
                 where = f"the box lies outside the picture of {width} x {height} pixels"
                 return Judged("box-outside", where, None)
-        over = max(abs(a - b) for a, b in zip(edges, cut, strict=True))
+        over = 0.0 if cut == edges else max(abs(a - b) for a, b in zip(edges, cut, strict=True))
         return Judged("box-reversed" if what else "", what, cut, over)
 
     def wrong_units(self, split: str) -> str:

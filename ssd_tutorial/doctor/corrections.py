@@ -282,16 +282,13 @@ class _Correction:
             objects = [(e.name, box, e.difficult) for e, box in self.objects[key]]
             content, size = self._repainted(key)
             item = Item(name, f"{name}{suffix}", content, size, objects, records.classes)
-            for path, content in layout.picture_files(item).items():
-                put(work / path, content, overwrite=False)
+            for file, content in layout.picture_files(item).items():
+                put(work / file, content, overwrite=False)
             items[key] = item._replace(picture=b"")
-        for split, keys in self.splits.items():
-            named = [items[key] for key in keys]
-            if named:
-                for path, content in layout.split_files(
-                    split, named, records.classes, work
-                ).items():
-                    put(work / path, content, overwrite=True)
+        for split in [split for split, keys in self.splits.items() if keys]:
+            named = [items[key] for key in self.splits[split]]
+            for file, content in layout.split_files(split, named, records.classes, work).items():
+                put(work / file, content, overwrite=True)
         for path in visible(records.root):
             if path.name.upper().startswith(("README", "LICEN")) and path.is_file():
                 put(work / path.name, path.read_bytes(), overwrite=False)

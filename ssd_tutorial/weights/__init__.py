@@ -1,4 +1,4 @@
-"""Weights: their file, those of other programs by name, and where a run starts (chapter 12)."""
+"""Weights: file format, weights of other programs, where a run starts (chapters 12, 15)."""
 
 from ssd_tutorial.weights.convert import from_torchvision_ssd300, from_torchvision_vgg16
 from ssd_tutorial.weights.file import (

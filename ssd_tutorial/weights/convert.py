@@ -1,9 +1,9 @@
-"""Weights from elsewhere under our names: torchvision's SSD300 and VGG-16 (chapters 3 and 15).
+"""Convert torchvision's SSD300 and VGG-16 to our names (chapters 3 and 15).
 
-torchvision's SSD300 has our layers in our order: only names differ. The priors differ too, so load
-its weights into ``SSD300.with_priors(get_preset("torchvision300_coco"))``. A VGG-16 that classifies
-becomes our backbone in three steps: its fully connected layers turn into thinner convolutions, its
-normalisation goes into its first layer, and its scale is spread so that it can be trained on.
+torchvision's SSD300 has our layers in our order; only the names differ. The priors differ, too, so
+load its weights into ``SSD300.with_priors(get_preset("torchvision300_coco"))``. A VGG-16 classifier
+becomes our backbone in three steps: its fully connected layers become thinner convolutions, its
+normalisation is folded into its first layer, and its scale is spread so that it can be trained.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,13 +14,13 @@ from torch import Tensor
 
 from ssd_tutorial.network import VGG16
 
-_TO_CONV4_3 = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21)  # the same places in both nn.Sequential
+_TO_CONV4_3 = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21)  # the same indices in both nn.Sequential
 _CONV5 = {24: 1, 26: 3, 28: 5}  # theirs in ``features``, ours in ``conv7``
 _FC = {0: (8, (4096, 512, 7, 7)), 3: (10, (4096, 4096, 1, 1))}  # in ``classifier``, ours, as conv
 
 
 def _torchvision_layers() -> dict[str, str]:
-    """The name of every layer there, and its name here."""
+    """Map the name of every layer of torchvision's SSD300 to our name."""
     layers = {f"backbone.features.{i}": f"backbone.conv4_3.{i}" for i in _TO_CONV4_3}
     layers |= {f"backbone.extra.0.{i}": f"backbone.conv7.{i}" for i in (1, 3, 5)}  # conv5
     layers["backbone.extra.0.7.1"] = "backbone.conv7.8"  # conv6, which they nest once more
@@ -44,16 +44,16 @@ _TORCHVISION = {
 
 
 def from_torchvision_ssd300(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The state dict of torchvision's ``ssd300_vgg16`` under the names of `ssd_tutorial.network`.
+    """Rename a state dict of torchvision's ``ssd300_vgg16`` as in `ssd_tutorial.network`.
 
-    Tensors are passed on, not copied. The number of classes is what the heads have: 91 with the
-    background for torchvision's COCO weights. Images go in as RGB in [0, 1], as there. ::
+    Tensors are not copied. The heads determine the number of classes: 91 with the background for
+    torchvision's COCO weights. Images are RGB in [0, 1], as there. ::
 
         model = SSD(SSD300.with_priors(get_preset("torchvision300_coco")), num_classes=91)
         model.load_state_dict(from_torchvision_ssd300(theirs.state_dict()))
 
     Raises:
-        ValueError: names each key that is unknown and each that is missing.
+        ValueError: keys are unknown or missing; the message names the first five of each.
     """
     _check_names(state_dict, _TORCHVISION, "ssd300_vgg16")
     return {ours: state_dict[theirs] for theirs, ours in _TORCHVISION.items()}
@@ -66,25 +66,25 @@ def from_torchvision_vgg16(
     *,
     fully_connected: bool = True,
 ) -> dict[str, Tensor]:
-    """A classifying VGG-16 as the backbone of an SSD (paper, section 3): the tensors it can give.
+    """Convert a VGG-16 classifier to the backbone of an SSD (paper, section 3).
 
-    * conv1_1 .. conv5_3 go over by their place.
+    * conv1_1 .. conv5_3 are copied by position.
     * fc6, 4096 x 512 x 7 x 7 as a convolution, keeps every fourth channel and every third row and
       column: 1024 x 512 x 3 x 3, which a dilation of 6 spreads as wide again. fc7 keeps the same
-      channels: 1024 x 1024 x 1 x 1. The layer of the 1000 classes is left out.
+      channels: 1024 x 1024 x 1 x 1. The layer of the 1000 classes is dropped.
     * The normalisation goes into conv1_1 (`_fold`), its scale into the rest (`_spread`).
 
     Args:
         state_dict: of ``torchvision.models.vgg16``.
-        mean: of its input, a value a channel, for images in [0, 1]; std: likewise.
-        fully_connected: False leaves fc6 and fc7 out, for weights that have no real ones.
+        mean: of its input, one value per channel, for images in [0, 1]; std: likewise.
+        fully_connected: False omits fc6 and fc7, for weights whose fc6 and fc7 are not trained.
 
     Returns:
-        Tensors for ``SSD.load_state_dict(…, strict=False)``: all of the backbone but the L2Norm,
-        and without `fully_connected` all but conv6 and conv7.
+        Tensors for ``SSD.load_state_dict(…, strict=False)``: all of the backbone except the
+        L2Norm and, without `fully_connected`, conv6 and conv7.
 
     Raises:
-        ValueError: names, shapes or values (NaN) are not those of a VGG-16, and which.
+        ValueError: names or shapes are not those of a VGG-16, or values are NaN or infinite.
     """
     layers = {f"features.{i}": f"backbone.conv4_3.{i}" for i in _TO_CONV4_3}
     layers |= {f"features.{i}": f"backbone.conv7.{j}" for i, j in _CONV5.items()}
@@ -95,7 +95,7 @@ def from_torchvision_vgg16(
     _check_names(features | {k: state_dict[k] for k in names if k in state_dict}, names, "vgg16")
     state = {ours: state_dict[theirs].float() for theirs, ours in names.items()}
     if broken := [theirs for theirs, ours in names.items() if not state[ours].isfinite().all()]:
-        raise ValueError(f"weights that are no numbers (NaN) in {', '.join(broken)}")
+        raise ValueError(f"NaN or infinite weights in {', '.join(broken)}")
     if fully_connected:
         for place, (ours, shape) in _FC.items():
             try:
@@ -111,11 +111,11 @@ def from_torchvision_vgg16(
 def _fold(
     state: dict[str, Tensor], mean: Sequence[float], std: Sequence[float]
 ) -> dict[str, Tensor]:
-    """Let conv1_1 take images normalised as `VGG16` wants them, in place of (x - mean) / std.
+    """Adapt conv1_1 to images normalised as `VGG16` expects, instead of (x - mean) / std.
 
-    Exact but where it looks beyond the border: there is padding with 0, the mean colour, and the
-    two mean colours differ by about .01 of the std. With random weights it moves the features of
-    conv4_3's six outermost cells, by less than .1 % of the largest (measured: .02 %).
+    Exact except beyond the border: the padding is 0, which is the mean colour, and the two mean
+    colours differ by about 0.01 of the std. With random weights this moves the features of
+    conv4_3's six outermost cells by less than 0.1 % of the largest (measured: 0.02 %).
     """
     first = "backbone.conv4_3.0"
     weight, bias = state[f"{first}.weight"].double(), state[f"{first}.bias"].double()
@@ -127,13 +127,13 @@ def _fold(
 
 
 def _spread(state: dict[str, Tensor], scale: float) -> dict[str, Tensor]:
-    """Compute the same with features `scale` times as large up to conv4_3, and as before at conv7.
+    """Make features `scale` times as large up to conv4_3, and leave those of conv7 unchanged.
 
-    Images in 0 .. 255 instead of about -2 .. 2 leave conv1_1 with weights a 58th the size, and with
+    Images in 0 .. 255 instead of about -2 .. 2 leave conv1_1 with weights a 58th of the size, and
     gradients 58 times the size: one step of SGD at 1e-3 would change it by many times its own
-    length, where .01 is usual. ReLU and max-pooling pass on a factor, so conv1_1 can be multiplied
-    by it (and the biases up to conv4_3, whose L2Norm takes no notice), and the five layers behind
-    divide by its fifth root, 2.2, each.
+    length, where 0.01 is usual. ReLU and max-pooling preserve a factor, so conv1_1 can be
+    multiplied by it (and the biases up to conv4_3, whose L2Norm cancels it), and each of the five
+    layers after it divides by its fifth root, 2.2.
     """
     state = dict(state)
     for place in _TO_CONV4_3:

@@ -1,9 +1,9 @@
-"""Saving and loading weights: safetensors files that say what they are (chapter 12).
+"""Save and load weights: safetensors files that describe themselves (chapter 12).
 
 A file of weights holds the network's tensors and, in its header, the model's name and the classes:
-enough to build the detector again. A checkpoint holds the optimizer too. Files appear complete or
-not at all. A SHA-256 checksum in the header, of all the rest, tells a file that a disk or a copy
-has damaged; a file without it, as earlier versions wrote them, is read all the same.
+enough to build the detector again. A checkpoint also holds the optimizer. Files appear complete or
+not at all. The header has a SHA-256 checksum of everything else, which detects damage by a disk or
+a copy; files of earlier versions, which lack it, can still be read.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ _SHA256 = "sha256"
 
 
 class DamagedWeights(ValueError):
-    """A file of weights that cannot be read, or that is not what was written."""
+    """A file of weights cannot be read, or its content is not what was written."""
 
 
 @dataclass
@@ -51,16 +51,16 @@ def save_weights(
     """Write a network (and, for a checkpoint, its optimizer) to a safetensors file, atomically.
 
     Args:
-        path: the file; its folder is made where it is missing.
-        network: where its tensors are does not matter.
+        path: the file; its folder is created if it is missing.
+        network: on any device.
         classes: names without the background.
-        metadata: whatever belongs to the file and is JSON.
-        optimizer: its state, not its settings, which are the caller's.
+        metadata: anything about the file that JSON can hold.
+        optimizer: its state is saved, not its settings, which are the caller's.
 
     Raises:
-        ValueError: the number of classes is not the network's, or its priors have no name that
-            `load_weights` could find again.
-        OSError: the file cannot be written, such as on a full disk; an older one is still there.
+        ValueError: the number of classes is not the network's, or its priors are not those of a
+            preset that `load_weights` can find by name.
+        OSError: the file cannot be written, such as on a full disk; an older one is kept.
     """
     if len(classes) != network.num_classes - 1:
         raise ValueError(
@@ -93,7 +93,7 @@ def save_weights(
 
 
 class Header(NamedTuple):
-    """What a file of weights says of itself."""
+    """What a file of weights says about itself."""
 
     config: ModelPreset
     classes: tuple[str, ...]
@@ -101,7 +101,7 @@ class Header(NamedTuple):
 
 
 def read_header(path: str | Path, verify: bool = False) -> Header:
-    """Read what a file of weights says of itself; its tensors stay on the disk, unchecked.
+    """Read the header of a file of weights; its tensors stay on the disk, unchecked.
 
     Raises as `load_weights`; damage that leaves the header readable is seen under `verify` alone,
     which reads the whole file.
@@ -123,12 +123,11 @@ def load_weights(path: str | Path) -> Detector:
 
 
 def restore(path: str | Path, network: SSD, optimizer: torch.optim.Optimizer) -> dict:
-    """Put a checkpoint's state into a network and an optimizer of the same shape; return its
-    metadata.
+    """Load a checkpoint into a network and an optimizer of the same shape; return its metadata.
 
     Nothing is changed unless the whole file is good.
 
-    Raises as `load_weights`, and `ValueError` if it holds another network or no such optimizer.
+    Raises as `load_weights`, and `ValueError` if the file holds a different network or optimizer.
     """
     header, tensors, kind = _read(path)
     state: dict[int, dict[str, Tensor]] = {}
@@ -137,7 +136,7 @@ def restore(path: str | Path, network: SSD, optimizer: torch.optim.Optimizer) ->
             parameter, name = key.removeprefix(_OPTIMIZER).split(".", 1)
             state.setdefault(int(parameter), {})[name] = value
     if not state and kind is None:
-        raise ValueError(f"{path} holds weights but no optimizer: training can't go on from it")
+        raise ValueError(f"{path} holds weights but no optimizer: training cannot resume from it")
     if kind not in (None, type(optimizer).__name__):
         raise ValueError(f"{path} holds the state of {kind}, not of {type(optimizer).__name__}")
     _fill(path, network, tensors)
@@ -148,7 +147,7 @@ def restore(path: str | Path, network: SSD, optimizer: torch.optim.Optimizer) ->
 
 
 def _fill(path: str | Path, network: SSD, tensors: dict[str, Tensor]) -> None:
-    """Put the file's tensors into a network, after a look at their names and shapes."""
+    """Load the file's tensors into a network, after checking their names and shapes."""
     held = {k.removeprefix(_MODEL): v for k, v in tensors.items() if k.startswith(_MODEL)}
     expected = network.state_dict()
     names = sorted(held.keys() | expected.keys())
@@ -179,7 +178,7 @@ def _read(path: str | Path, whole: bool = True) -> tuple[Header, dict[str, Tenso
     if missing := ", ".join(sorted(_ENTRIES - set(entries))):
         raise DamagedWeights(f"{path} was not written by ssd_tutorial: its header lacks {missing}")
     if whole and _SHA256 in entries and entries[_SHA256] != _sha256(tensors, entries):
-        raise DamagedWeights(f"{path} is damaged: its checksum is not that of its content")
+        raise DamagedWeights(f"{path} is damaged: its content does not match its checksum")
     try:
         config = get_model(entries["model"]).with_priors(get_preset(entries["priors"]))
         classes, metadata = json.loads(entries["classes"]), json.loads(entries["facts"])

@@ -1,17 +1,17 @@
-"""First weights that others have trained: ImageNet's VGG-16, COCO's SSD300, a file (chapter 15).
+"""Start from trained weights: ImageNet's VGG-16, COCO's SSD300 or a file (chapter 15).
 
-``load_start`` is what a recipe's ``start`` means:
+``load_start`` implements a recipe's ``start``:
 
 * ``"imagenet"``: torchvision's VGG-16 (``IMAGENET1K_V1``) as the backbone. The default of the long
-  recipes, because it is the only one of torchvision's two with the fully connected layers that the
+  recipes, because of torchvision's two it is the only one with the fully connected layers that the
   paper turns into conv6 and conv7.
-* ``"imagenet-caffe"``: the numbers that the authors began with (``IMAGENET1K_FEATURES``), up to
-  conv5_3. conv6 and conv7 start random: so did torchvision's own SSD300.
+* ``"imagenet-caffe"``: the weights that the authors started from (``IMAGENET1K_FEATURES``), up to
+  conv5_3. conv6 and conv7 start random, as they did in torchvision's own SSD300.
 * ``"coco"``: torchvision's SSD300, trained on COCO, with its heads.
-* a file of weights, of ours or of torchvision's SSD300.
+* a file of weights, written by us or for torchvision's SSD300.
 
-Downloads are torchvision's: into its folder, checked against the hash in the file's name. Nobody
-has measured here what each start is worth; chapter 15 says what others report.
+torchvision downloads into its own folder and checks the hash in the file's name. How the starts
+compare has not been measured here; chapter 15 says what others report.
 """
 
 import pickle
@@ -55,16 +55,16 @@ class _Source:
 
     name: str
     config: ModelPreset
-    classes: tuple[str, ...] | None  # None: nobody knows their names
+    classes: tuple[str, ...] | None  # None: their names are unknown
     state: dict[str, Tensor]
 
 
 def load_start(network: SSD, start: str, classes: tuple[str, ...]) -> str:
-    """Give a network its first weights; say in one sentence which, and what stays random.
+    """Load a network's first weights; return a sentence that says which, and what stays random.
 
-    Where a whole detector is loaded, a class that is called the same there keeps its class scores;
-    spaces, dashes and capitals don't count, and VOC's words are COCO's. Every other row of the
-    class heads stays as it is. Offsets belong to no class and go over.
+    When a whole detector is loaded, classes of the same name keep their class scores; spaces,
+    dashes and capitals are ignored, and VOC's words count as COCO's. All other rows of the class
+    heads stay as they are. Offsets belong to no class and are loaded.
 
     Args:
         network: changed in place.
@@ -72,7 +72,7 @@ def load_start(network: SSD, start: str, classes: tuple[str, ...]) -> str:
         classes: names of the network's classes, without the background.
 
     Raises:
-        ValueError: weights of another model, or that cannot be read; damaged downloads.
+        ValueError: the weights are another model's or cannot be read; a download is damaged.
         OSError: there is no such file, or the download failed.
     """
     if len(classes) != network.num_classes - 1:
@@ -88,10 +88,10 @@ def load_start(network: SSD, start: str, classes: tuple[str, ...]) -> str:
 
 
 def load_coco() -> Detector:
-    """torchvision's SSD300, trained on COCO: 80 classes, on the CPU, ready to detect.
+    """Return torchvision's SSD300, trained on COCO: 80 classes, on the CPU, ready to detect.
 
-    Its 91 outputs a box lose the ten that stand for ids that COCO never used. Nothing taught them
-    to be high, so the other scores hardly move.
+    Of its 91 outputs per box, the ten for ids that COCO never used are removed. They were never
+    trained to be high, so the other scores hardly change.
 
     Raises as `load_start`.
     """
@@ -115,7 +115,7 @@ def _load_imagenet(network: SSD, start: str) -> str:
     network.load_state_dict(state, strict=False)
     return (
         f"{start}: conv1_1 to conv5_3{', conv6 and conv7' if whole else ''} from {weights}; the"
-        f" L2Norm,{'' if whole else ' conv6, conv7,'} the extras and the heads start afresh"
+        f" L2Norm,{'' if whole else ' conv6, conv7,'} the extras and the heads start random"
     )
 
 
@@ -137,23 +137,23 @@ def _read(start: str) -> _Source:
 
 
 def _read_foreign(path: Path) -> _Source:
-    """A file of ``torch.save``, of which only plain tensors are read; see `_Source`."""
+    """Read a file of ``torch.save``, but only plain tensors; see `_Source`."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError) as error:
         raise ValueError(
-            f"{path} cannot be read as plain tensors, and nothing else is read from a file that"
-            " could run a program. If you trust it, load it yourself and save its state dict alone"
+            f"{path} cannot be read as plain tensors, and anything else in such a file could run a"
+            " program. If you trust it, load it yourself and save its state dict alone"
             f" ({str(error).strip().splitlines()[0] if str(error) else type(error).__name__})"
         ) from error
     for inside in ("model", "state_dict"):
         if isinstance(state, dict) and isinstance(state.get(inside), dict):
             state = state[inside]
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise ValueError(f"{path} holds no state dict: it needs a tensor for each name")
+        raise ValueError(f"{path} does not hold a state dict: expected names with one tensor each")
     if "features.0.weight" in state:
         raise ValueError(
-            f"{path} is a VGG-16 that classifies: name it as in its address, put it into"
+            f"{path} is a VGG-16 classifier: give it the file name that its address has, move it to"
             f" {Path(torch.hub.get_dir()) / 'checkpoints'} and start from imagenet"
         )
     try:
@@ -166,7 +166,7 @@ def _read_foreign(path: Path) -> _Source:
 
 
 def _download(weights: WeightsEnum) -> dict[str, Tensor]:
-    """torchvision's file, from its folder of downloads or from the network."""
+    """Return torchvision's weights, from its folder of downloads or from the network."""
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     try:
         return weights.get_state_dict(
@@ -174,37 +174,37 @@ def _download(weights: WeightsEnum) -> dict[str, Tensor]:
         )
     except OSError as error:
         raise OSError(
-            f"{weights.url} could not be downloaded ({error}): try again, or bring the file from"
-            f" another machine into {folder}"
+            f"{weights.url} could not be downloaded ({error}): try again, or copy the file from"
+            f" another machine to {folder}"
         ) from error
     except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
         raise ValueError(
-            f"{weights.url} came damaged ({error}): delete it from {folder} if it is there, and try"
+            f"{weights.url} is damaged ({error}): delete it from {folder} if it is there, and try"
             " again"
         ) from error
 
 
 def _transfer(network: SSD, source: _Source, classes: tuple[str, ...]) -> str:
-    """Load what a source can give; see `load_start`."""
+    """Load what fits from a source; see `load_start`."""
     if source.config.name != network.config.name:
         raise ValueError(
             f"{source.name} holds the weights of an {source.config.name}, and this network is an"
             f" {network.config.name}: choose the same model, or another start"
         )
     theirs = source.classes
-    if theirs is None:  # without names, only the same number can mean the same classes
+    if theirs is None:  # without names, only an equal number can mean the same classes
         num_theirs = len(source.state["class_heads.5.bias"]) // 4
         theirs = classes if num_theirs == network.num_classes else ("",) * (num_theirs - 1)
     pairs = [(0, 0), *_same_classes(classes, theirs)]
     state = dict(source.state)
     if broken := [name for name, x in state.items() if not x.isfinite().all()]:
-        raise ValueError(f"{source.name} holds weights that are no numbers: {', '.join(broken)}")
+        raise ValueError(f"{source.name} contains NaN or infinite weights: {', '.join(broken)}")
     for name, ours in network.state_dict().items():
         if name.startswith("class_heads."):
             state[name] = _rows(ours, network.num_classes, state[name], len(theirs) + 1, pairs)
         elif state[name].shape != ours.shape:
             raise ValueError(
-                f"{source.name} has {name} of {list(state[name].shape)}, and this network has"
+                f"{source.name} has {name} of {list(state[name].shape)}, and this network needs"
                 f" {list(ours.shape)}"
             )
     network.load_state_dict(state)
@@ -221,7 +221,7 @@ def _transfer(network: SSD, source: _Source, classes: tuple[str, ...]) -> str:
         said += "; its classes have no names and are taken in the order of yours"
     if source.config.priors != network.config.priors:
         said += (
-            f"; it was trained with the priors {source.config.priors.name}, and has to get used to"
+            f"; it was trained with the priors {source.config.priors.name}, and has to adapt to"
             f" {network.config.priors.name}"
         )
     return said
@@ -230,7 +230,7 @@ def _transfer(network: SSD, source: _Source, classes: tuple[str, ...]) -> str:
 def _rows(
     ours: Tensor, num_ours: int, theirs: Tensor, num_theirs: int, pairs: list[tuple[int, int]]
 ) -> Tensor:
-    """A class head's weight or bias with some classes' rows, for every box of a cell, replaced."""
+    """Replace the rows of some classes, for every box of a cell, in a class head's tensor."""
     mixed = ours.clone().unflatten(0, (-1, num_ours))  # [boxes, classes, …]
     mine, other = (torch.tensor(side) for side in zip(*pairs, strict=True))
     mixed[:, mine] = theirs.to(ours).unflatten(0, (-1, num_theirs))[:, other]
@@ -238,7 +238,7 @@ def _rows(
 
 
 def _same_classes(ours: tuple[str, ...], theirs: tuple[str, ...]) -> list[tuple[int, int]]:
-    """Labels of the classes that both have: called the same to the letter, or nearly."""
+    """Return pairs of labels of the classes that both have, by equal or nearly equal names."""
     exact = {
         name: label for label, name in enumerate(theirs, start=1) if name not in ("", _UNNAMED)
     }
@@ -248,6 +248,6 @@ def _same_classes(ours: tuple[str, ...], theirs: tuple[str, ...]) -> list[tuple[
 
 
 def _plain(name: str) -> str:
-    """A class's name without what people write differently."""
+    """Return a class's name without case, spaces and dashes, in COCO's words."""
     word = "".join(character for character in name.lower() if character.isalnum())
     return _VOC_WORDS.get(word, word)

@@ -359,7 +359,7 @@ def test_a_swapped_tensor_is_noticed_where_only_a_checksum_can(file):
     tensors[first], tensors[second] = tensors[second], tensors[first]
     save_file(tensors, file, header)
     assert read_header(file).classes == CLASSES  # the tensors stay on the disk
-    with pytest.raises(DamagedWeights, match="its checksum is not that of its content"):
+    with pytest.raises(DamagedWeights, match="its content does not match its checksum"):
         load_weights(file)
 
 

@@ -1,1 +1,1 @@
-"""A trained detector at work: on pictures, as ONNX, and what it costs (chapters 13 to 16)."""
+"""Use a trained detector: on pictures, as an ONNX file, and its costs (chapters 13 to 16)."""

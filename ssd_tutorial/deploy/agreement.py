@@ -1,4 +1,4 @@
-"""How far a file in ONNX is from the detector in torch that it was made of."""
+"""Measure how far an ONNX file is from the torch detector that it was exported from."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -14,29 +14,29 @@ from ssd_tutorial.weights.file import Detector
 TOLERANCE = 1e-4
 """Largest difference between the file and torch: of probabilities, and of boxes in fractions."""
 AGREEING = 0.99
-"""Least share of detections that both find, within `TOLERANCE`. Not 1: where a score or an IoU
-stands on a threshold, rounding decides."""
+"""Smallest share of detections that both find, within `TOLERANCE`. Not 1: rounding decides where a
+score or an IoU lies on a threshold."""
 
 
 class Agreement(NamedTuple):
     """How far an ONNX file is from torch."""
 
     score: float
-    """Largest difference of a probability."""
+    """Largest difference between probabilities."""
     box: float
-    """Largest difference of a box's side, in fractions of the image."""
+    """Largest difference between coordinates of boxes, in fractions of the image."""
     same: int
     """Of `of` detections (without post-processing: priors), how many agree within `TOLERANCE`."""
     of: int
 
     @property
     def holds(self) -> bool:
-        """Whether that is near enough."""
+        """Whether the file is close enough."""
         return max(self.score, self.box) <= TOLERANCE and self.same >= AGREEING * self.of
 
     def __str__(self) -> str:
         if self.of == 0:
-            return "nothing was found on the pictures, so nothing could be compared"
+            return "nothing was detected on the pictures, so nothing could be compared"
         return (
             f"largest difference of a score {self.score:.1e}, of a box {self.box:.1e}"
             f" (allowed {TOLERANCE:.0e}); {self.same} of {self.of} agree"
@@ -47,12 +47,12 @@ class Agreement(NamedTuple):
 def measure_agreement(detector: Detector, onnx: nn.Module, batches: Iterable[Tensor]) -> Agreement:
     """Compare an exported file with the detector that it came from.
 
-    With the post-processing inside, differences are those of detections that both have.
+    With the post-processing inside, the differences are those of detections that both find.
 
     Args:
         detector: in evaluation mode, as loaded.
         onnx: the file, an `OnnxNetwork`.
-        batches: uint8 ``[B, 3, S, S]`` each; one at least.
+        batches: uint8 ``[B, 3, S, S]`` each; at least one.
     """
     network, rows = detector.network, []
     for images in batches:
@@ -69,7 +69,7 @@ def measure_agreement(detector: Detector, onnx: nn.Module, batches: Iterable[Ten
 
 
 def _compare_raw(network: SSD, expected: tuple[Tensor, ...], found: tuple[Tensor, ...]):
-    """(score, box, same, of) for the outputs of one batch."""
+    """Return (score, box, same, of) for the outputs of one batch."""
     scores, boxes = (
         [x.cpu() for x in pair]
         for pair in zip(*(decoded(network, *one) for one in (expected, found)), strict=True)
@@ -81,7 +81,7 @@ def _compare_raw(network: SSD, expected: tuple[Tensor, ...], found: tuple[Tensor
 
 
 def _compare_detections(expected: Detections, found: Detections):
-    """(score, box, same, of) for one picture: each detection beside the nearest of its class."""
+    """Return (score, box, same, of) for one image, by the nearest detections of each class."""
     expected, found = (Detections(*(x.cpu() for x in one)) for one in (expected, found))
     of = max(len(expected.scores), len(found.scores))
     if min(len(expected.scores), len(found.scores)) == 0:

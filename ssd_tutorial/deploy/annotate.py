@@ -1,4 +1,4 @@
-"""Picture files in, copies with detections drawn into them out (chapter 13)."""
+"""Read picture files, and write copies with detections drawn into them (chapter 13)."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from ssd_tutorial.detect import Detections
 
 
 def draw_copy(image: Tensor, found: Detections, names: list[str], target: Path) -> None:
-    """Write a picture as PNG with its detections, boxes in pixels, and their names in it."""
+    """Write an image as PNG with its detections (boxes in pixels) and their names."""
     captions = [f"{n} {s:.2f}" for n, s in zip(names, found.scores.tolist(), strict=True)]
     if captions:
         palette = ["#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"]
@@ -25,10 +25,10 @@ def draw_copy(image: Tensor, found: Detections, names: list[str], target: Path) 
 
 
 def find_pictures(paths: Iterable[Path]) -> list[Path]:
-    """Those given, and in place of each folder the pictures in it, sorted.
+    """Return the given files, and the pictures of each given folder, sorted.
 
     Raises:
-        FileNotFoundError: a folder without a picture.
+        FileNotFoundError: a folder contains no picture.
         ValueError: nothing was given.
     """
     found: list[Path] = []
@@ -36,7 +36,7 @@ def find_pictures(paths: Iterable[Path]) -> list[Path]:
         if path.is_dir():
             inside = sorted(p for p in path.iterdir() if p.suffix.lower() in EXTENSIONS)
             if not inside:
-                raise FileNotFoundError(f"the folder {path} holds no picture")
+                raise FileNotFoundError(f"the folder {path} contains no picture")
             found += inside
         else:
             found.append(path)
@@ -46,9 +46,10 @@ def find_pictures(paths: Iterable[Path]) -> list[Path]:
 
 
 def name_copies(pictures: Sequence[Path], out: Path) -> list[Path]:
-    """A PNG in `out` for each picture: no two the same.
+    """Return a PNG path in `out` for each picture, no two the same.
 
-    Raises `ValueError` if one would be written over a picture that was given.
+    Raises:
+        ValueError: a copy would overwrite a given picture.
     """
     targets: list[Path] = []
     taken: set[str] = set()
@@ -62,5 +63,5 @@ def name_copies(pictures: Sequence[Path], out: Path) -> list[Path]:
     originals = {path.resolve() for path in pictures}
     for target in targets:
         if target.resolve() in originals:
-            raise ValueError(f"{target} would be written over: give another folder with --out")
+            raise ValueError(f"{target} would be overwritten: give another folder with --out")
     return targets

@@ -1,7 +1,7 @@
 """What an SSD costs: operations, memory, and pictures per second (chapter 15).
 
 The first two are counted without computing anything: tensors on PyTorch's device ``meta`` have a
-shape and no numbers, so that a batch that no memory here could hold is counted in a second. The
+shape but no numbers, so even a batch that does not fit into memory is counted within a second. The
 speed has to be measured.
 """
 
@@ -25,7 +25,7 @@ _OPTIMIZER_NUMBERS = {"sgd": 1, "adamw": 2}  # numbers kept per parameter: momen
 
 
 class Flops(NamedTuple):
-    """Floating-point operations of a batch. A multiplication and an addition count as two."""
+    """Floating-point operations per batch. A multiplication and an addition count as two."""
 
     forward: int
     backward: int
@@ -48,13 +48,13 @@ class Memory(NamedTuple):
     """float32, and in half precision the copies that autocast makes of them."""
     gradients: int
     optimizer: int
-    """What the optimizer remembers of earlier steps."""
+    """What the optimizer keeps between steps, such as momentum."""
     activations: int
     """What the forward pass keeps for the backward pass; it grows with the batch."""
 
     @property
     def total(self) -> int:
-        """All four. Libraries, the loss and work space come on top."""
+        """All four. Libraries, the loss and temporary buffers come on top."""
         return sum(self)
 
 
@@ -70,14 +70,14 @@ def count_flops(network: SSD, batch_size: int = 1) -> Flops:
     """Count the operations of one pass over a batch, forward and backward.
 
     Convolutions are counted, by `torch.utils.flop_counter`; ReLU, pooling, norms and the loss are
-    not, as in the figures that papers give. So each number is exactly proportional to the batch.
+    not, as in the numbers that papers report. Each count is exactly proportional to the batch.
 
     Args:
         network: on any device, trained or not; only its shapes are used.
         batch_size: 1 or more.
 
     Raises:
-        ValueError: another batch size.
+        ValueError: a batch size below 1.
     """
     shapes = _shapes_of(network, torch.float32)
     with FlopCounterMode(display=False) as forward:
@@ -112,7 +112,7 @@ def training_memory(
         optimizer: SGD with momentum keeps one number per parameter, AdamW two.
 
     Raises:
-        ValueError: another batch size, precision or optimizer.
+        ValueError: a batch size below 1, or an unknown precision or optimizer.
     """
     if optimizer not in _OPTIMIZER_NUMBERS:
         raise ValueError(
@@ -121,7 +121,7 @@ def training_memory(
     dtype = _dtype(precision)
     shapes = _shapes_of(network, dtype)
     own = {id(t.untyped_storage()) for t in shapes.values()}
-    saved = {}  # by id, and held: else another storage could get the same id
+    saved = {}  # by id, and kept alive: otherwise another storage could get the same id
 
     def keep(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
@@ -160,15 +160,15 @@ def images_per_second(
         batch_size: pictures per step, 1 or more.
         precision: of the forward pass, by `torch.autocast`.
         training: time a step of training, or the forward pass alone.
-        seconds: steps are timed until these have passed, one at least. One that is not timed goes
-            before them: a GPU chooses its algorithms in it.
-        clock: returns seconds; None waits for a GPU and reads the clock on the wall. With one
-            thread on a CPU that others use too, `time.process_time` counts our own share alone.
+        seconds: steps are timed for this long, at least one. A first step is not timed, because a
+            GPU chooses its algorithms in it.
+        clock: returns seconds; None waits for a GPU and reads the wall clock. On a busy CPU with
+            one thread, `time.process_time` counts the time of this process alone.
 
     Raises:
-        ValueError: another number of pictures, or an unknown precision.
+        ValueError: a batch size below 1, or an unknown precision.
     """
-    # It looks for CUDA's compiler, and warns where that is without a GPU: no concern of ours.
+    # It looks for CUDA's compiler and warns if there is one but no GPU, which does not matter here.
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     from torch.utils import benchmark
 
@@ -214,7 +214,7 @@ def _step_of(
 
 
 def _shapes_of(network: SSD, dtype: torch.dtype) -> dict[str, Tensor]:
-    """Parameters and buffers by name, without numbers; floating-point ones become `dtype`."""
+    """Return parameters and buffers by name on ``meta``; floating-point ones become `dtype`."""
     return {
         name: torch.empty_like(
             t, device="meta", dtype=dtype if t.is_floating_point() else None

@@ -1,4 +1,4 @@
-"""What a file in ONNX computes: modules of torch that the exporter writes down."""
+"""What an ONNX file computes: torch modules that the exporter translates."""
 
 from functools import cache
 
@@ -20,12 +20,12 @@ class Raw(nn.Module):
         self.network = network
 
     def forward(self, images: Tensor):
-        """Images uint8 ``[B, 3, S, S]`` to what `names` says."""
+        """Turn images, uint8 ``[B, 3, S, S]``, into the outputs in `names`."""
         return *self.network(images), self.network.priors.clone()
 
 
 class WithPostprocessing(nn.Module):
-    """`ssd_tutorial.detect.postprocess` with fixed shapes up to its last line."""
+    """`ssd_tutorial.detect.postprocess` with fixed shapes until its last line."""
 
     names = ("boxes", "scores", "labels", "image")
 
@@ -34,7 +34,7 @@ class WithPostprocessing(nn.Module):
         self.network, self.limits = network, limits
 
     def forward(self, images: Tensor):
-        """Images uint8 ``[B, 3, S, S]`` to what `names` says, for all detections of the batch."""
+        """Turn images, uint8 ``[B, 3, S, S]``, into all detections of the batch, as in `names`."""
         image = torch.arange(images.shape[0], device=images.device)
         logits, offsets = self.network(images)
         scores, boxes = decoded(self.network, logits, offsets)
@@ -57,7 +57,7 @@ class WithPostprocessing(nn.Module):
 
 @cache
 def survivors():
-    """Our NMS as one operator of torch, which becomes one of ONNX's: see `survivors_in_onnx`."""
+    """Return our NMS as one torch operator, exported as one of ONNX: see `survivors_in_onnx`."""
 
     @torch.library.custom_op("ssd_tutorial::survivors", mutates_args=())
     def ssd_survivors(
@@ -73,9 +73,9 @@ def survivors():
 
 
 def survivors_in_onnx(boxes, scores, iou_threshold: float, score_threshold: float):
-    """``boxes`` [B, C, k, 4] and ``scores`` [B, C, k], each list sorted, to a mask [B, C, k].
+    """Turn ``boxes`` [B, C, k, 4] and sorted ``scores`` [B, C, k] into a mask [B, C, k].
 
-    NonMaxSuppression takes lists of boxes and gives the places of those that survive.
+    NonMaxSuppression takes lists of boxes and returns the indices of those that survive.
     """
     from onnxscript import opset18 as op
 
@@ -97,6 +97,6 @@ def survivors_in_onnx(boxes, scores, iou_threshold: float, score_threshold: floa
 
 
 def decoded(network: SSD, logits: Tensor, offsets: Tensor) -> tuple[Tensor, Tensor]:
-    """Probabilities ``[B, P, C]`` and boxes ``[B, P, 4]`` xyxy, cut at the border."""
+    """Return probabilities ``[B, P, C]`` and boxes ``[B, P, 4]`` xyxy, clipped to the image."""
     boxes = decode(offsets.to(network.priors), network.priors, network.config.priors.variances)
     return logits.float().softmax(dim=-1), boxes.clamp(0, 1)

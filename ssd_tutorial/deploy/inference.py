@@ -1,7 +1,7 @@
-"""From pictures of any size to detections in their own pixels (chapters 12, 13 and 16).
+"""Detect on pictures of any size, with boxes in their pixels (chapters 12, 13 and 16).
 
-``load_detector`` opens what `train` or `export` wrote; ``detect`` takes either. A file in ONNX is
-computed by onnxruntime, which is asked for when it is needed and not before.
+``load_detector`` opens what `train` or `export` wrote; ``detect`` takes either. onnxruntime runs
+ONNX files; it is imported only when one is opened.
 """
 
 import logging
@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 def load_detector(weights: str | Path) -> Detector:
-    """A detector, ready to use, on the CPU.
+    """Load a detector, ready to use, on the CPU.
 
     Args:
         weights: a file that `train` wrote (``.safetensors``) or `export` did (``.onnx``), or
@@ -39,7 +39,7 @@ def load_detector(weights: str | Path) -> Detector:
     Raises:
         FileNotFoundError: no such file.
         ValueError: the file is damaged, or another program wrote it.
-        ImportError: onnxruntime is needed and not installed.
+        ImportError: onnxruntime is needed but not installed.
     """
     if str(weights) == "coco":
         return load_coco()
@@ -51,16 +51,16 @@ def load_detector(weights: str | Path) -> Detector:
 
 @torch.inference_mode()
 def detect(network: SSD | OnnxNetwork, images: Sequence[Tensor], **limits) -> list[Detections]:
-    """Detect objects in pictures.
+    """Detect objects in images.
 
     Args:
-        network: put into evaluation mode for the time of the call.
+        network: put into evaluation mode during the call.
         images: uint8 ``[3, H, W]`` RGB each, of any size; stretched to the network's square.
-        limits: passed on to `ssd_tutorial.detect.postprocess`, such as ``score_threshold=0.5``;
+        limits: passed to `ssd_tutorial.detect.postprocess`, such as ``score_threshold=0.5``;
             the variances are those of the network's priors.
 
     Returns:
-        One `Detections` a picture, boxes xyxy in *pixels* of that picture.
+        One `Detections` per image, boxes xyxy in *pixels* of that image.
     """
     if not images:
         return []
@@ -91,11 +91,11 @@ def detect_dataset(
     on_error: Literal["raise", "drop"] = "raise",
     progress: bool | None = None,
 ) -> tuple[list[Detections], list[GroundTruth]]:
-    """Detect on every picture of a dataset: both arguments that `ssd_tutorial.evaluate` wants.
+    """Detect on every picture of a dataset; return both arguments of `ssd_tutorial.evaluate`.
 
     Args:
-        on_error: a picture that cannot be decoded ends it, or is left out and named in the log.
-        progress: show a bar; None shows it where standard error is a terminal.
+        on_error: raise on a picture that cannot be decoded, or drop it and name it in the log.
+        progress: show a bar; None shows it if standard error is a terminal.
     """
     items_or_reasons = SkipUnreadable(dataset, on_error)
     loader = DataLoader(items_or_reasons, batch_size, num_workers=workers, collate_fn=_items)
@@ -111,14 +111,14 @@ def detect_dataset(
 
 
 def ground_truth(target: dict) -> GroundTruth:
-    """The `GroundTruth` of a dataset's target, in pixels."""
+    """Return the `GroundTruth` of a dataset's target, in pixels."""
     boxes = target["boxes"].as_subclass(Tensor)
-    # copies: what a worker hands over holds files open for as long as it is kept
+    # copies: tensors from a worker keep files open for as long as they live
     return GroundTruth(*(x.clone() for x in (boxes, target["labels"], target["difficult"])))
 
 
 def _items(items: Iterable) -> list:
-    return list(items)  # pictures differ in size: there is nothing to stack yet
+    return list(items)  # images differ in size: they cannot be stacked yet
 
 
 def _size(image: Tensor) -> Tensor:

@@ -1,20 +1,20 @@
-"""A detector as one file in ONNX.
+"""A detector as one ONNX file (chapter 16).
 
 Input ``images``: uint8 ``[B, 3, S, S]``, RGB, 0 .. 255, any B. Bytes, because that is what a
-decoded picture is: the normalisation is inside the file, so nobody can get it wrong outside.
+decoded picture is: the normalisation is inside the file, so callers cannot get it wrong.
 Stretching to S x S stays outside (`ssd_tutorial.deploy.inference.detect`: bilinear with antialias,
 as Pillow's).
 
 Outputs, either raw:
 
 * ``logits`` ``[B, P, C]`` before softmax, background first; ``offsets`` ``[B, P, 4]``;
-* ``priors`` ``[P, 4]`` cxcywh in fractions: the same for every picture, so that the file is enough.
+* ``priors`` ``[P, 4]`` cxcywh in fractions: the same for every image, so the file is sufficient.
 
-or with the post-processing inside, for all N detections of the batch, picture by picture and best
+or with the post-processing inside, for all N detections of the batch, image by image and best
 first:
 
 * ``boxes`` ``[N, 4]`` xyxy in fractions, ``scores`` ``[N]``, ``labels`` ``[N]`` from 1, and
-  ``image`` ``[N]``, which picture of the batch.
+  ``image`` ``[N]``, the index of the image in the batch.
 
 The metadata name the classes, the model, its priors, image size and variances.
 """
@@ -57,27 +57,27 @@ def export_onnx(
         detector: its network is an `SSD`.
         postprocessing: put decoding, thresholds and NMS inside.
         opset: version of the ONNX operators; 18 is what most runtimes know.
-        check: batches of pictures, uint8 ``[B, 3, S, S]``, on which the new file must agree with
-            torch before it takes its place.
+        check: batches of images, uint8 ``[B, 3, S, S]``, on which the new file must agree with
+            torch before it replaces `path`.
         limits: of `ssd_tutorial.detect.postprocess`, fixed inside the file.
 
     Returns:
-        How far the file is from torch on `check`; None without any.
+        How far the file is from torch on `check`; None without batches.
 
     Raises:
-        ValueError: limits without post-processing or out of bounds, an unknown opset, a detector
-            that is a file in ONNX already, or one that differs from torch by more than `TOLERANCE`.
+        ValueError: limits without post-processing or out of range, an unknown opset, a detector
+            that is an ONNX file already, or a result that is not within `TOLERANCE` of torch.
         ImportError: torch is too old, or onnx, onnxscript or onnxruntime is missing.
     """
     fixed = _limits(limits) if postprocessing else None
     if limits and not postprocessing:
         raise ValueError(
-            f"{', '.join(limits)}: limits belong to the post-processing: ask for it too"
+            f"{', '.join(limits)}: limits belong to the post-processing: ask for it, too"
         )
     if opset not in _OPSETS:
         raise ValueError(f"opset must be {_OPSETS[0]} to {_OPSETS[-1]}, not {opset}")
     if not isinstance(detector.network, SSD):
-        raise ValueError("this detector is in ONNX already: export the weights it was made from")
+        raise ValueError("this detector is an ONNX file: export the weights it was made from")
     if "custom_translation_table" not in inspect.signature(torch.onnx.export).parameters:
         raise ImportError(f"export needs torch 2.6 or newer, and this is {torch.__version__}")
     model = _to_model(detector, fixed, opset)
@@ -85,12 +85,12 @@ def export_onnx(
         file.write_bytes(model.SerializeToString())
         agreement = measure_agreement(detector, OnnxNetwork(file), check) if check else None
         if agreement is not None and not agreement.holds:
-            raise ValueError(f"{path} was not written: its results are not torch's: {agreement}")
+            raise ValueError(f"{path} was not written: it differs from torch: {agreement}")
     return agreement
 
 
 def _to_model(detector: Detector, limits: dict | None, opset: int):
-    """The network as an ``onnx.ModelProto`` with its metadata."""
+    """Export the network to an ``onnx.ModelProto`` with its metadata."""
     network = detector.network
     graph = Raw(network) if limits is None else WithPostprocessing(network, limits)
     translations = {}
@@ -136,13 +136,13 @@ def _to_model(detector: Detector, limits: dict | None, opset: int):
 
 
 def _limits(given: dict) -> dict:
-    """All limits of `postprocess`: those given, and its own."""
+    """Return all limits of `postprocess`: the given ones, and its defaults."""
     known = inspect.signature(postprocess).parameters.values()
     limits = {
         p.name: p.default for p in known if p.kind is p.KEYWORD_ONLY and p.name != "variances"
     }
     if unknown := set(given) - set(limits):
-        raise TypeError(f"there is no limit {', '.join(sorted(unknown))}, but {', '.join(limits)}")
+        raise TypeError(f"no limit {', '.join(sorted(unknown))}; there are {', '.join(limits)}")
     limits |= given
     for name, value in limits.items():
         low, high = (0, 1) if name.endswith("threshold") else (1, float("inf"))
@@ -154,9 +154,9 @@ def _limits(given: dict) -> dict:
 class OnnxNetwork(nn.Module):
     """A detector in a file of `export_onnx`, with the interface of `SSD`.
 
-    Its buffer ``priors``, ``[P, 4]`` cxcywh, says by its place where onnxruntime computes.
-    ``limits`` is None, or, of a file with the post-processing inside, the arguments of
-    `ssd_tutorial.detect.postprocess` that are fixed there.
+    Its buffer ``priors``, ``[P, 4]`` cxcywh, determines by its device where onnxruntime
+    computes. ``limits`` is None or, for a file with the post-processing inside, the arguments of
+    `ssd_tutorial.detect.postprocess` that are fixed in it.
 
     Raises as `load_detector`.
     """
@@ -185,31 +185,32 @@ class OnnxNetwork(nn.Module):
         self.register_buffer("priors", make_priors(self.config.priors), persistent=False)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Scores ``[B, P, C]`` before softmax and offsets ``[B, P, 4]``, as of `SSD`.
+        """Return logits ``[B, P, C]`` and offsets ``[B, P, 4]``, as `SSD` does.
 
         Args:
             images: uint8 ``[B, 3, S, S]`` RGB; S is ``image_size``.
 
         Raises:
-            ValueError: another shape or type, or the file has the post-processing inside.
+            ValueError: the wrong shape or type, or the file has the post-processing inside.
         """
         if self.limits is not None:
-            raise ValueError(f"{self.path} gives detections, no scores of priors: use detect")
+            raise ValueError(f"{self.path} outputs detections, not scores of priors: use detect")
         logits, offsets, _ = self._run(images)
         return logits, offsets
 
     def detections(self, images: Tensor, **limits) -> list[Detections]:
-        """What a file with the post-processing inside finds, boxes in fractions of the image.
+        """Run a file with the post-processing inside; boxes are in fractions of the image.
 
-        Raises `ValueError` for limits that would need what the file has already thrown away.
+        Raises:
+            ValueError: the limits need detections that the file has already discarded.
         """
         fixed = self.limits or {}
         least = limits.pop("score_threshold", fixed["score_threshold"])
         other = {name: value for name, value in limits.items() if fixed.get(name) != value}
         if other or least < fixed["score_threshold"]:
             raise ValueError(
-                f"{self.path} has its post-processing inside, with {fixed}: here only the score"
-                " threshold can be raised; export again with other limits, or without"
+                f"{self.path} has its post-processing inside, with {fixed}: only the score"
+                " threshold can be raised now; export again with other limits, or without"
                 " --postprocessing"
             )
         boxes, scores, labels, image = self._run(images)
@@ -229,25 +230,25 @@ class OnnxNetwork(nn.Module):
         return [torch.from_numpy(array).to(device) for array in out]
 
     def _session(self, device: str):
-        """The file, opened by onnxruntime for this kind of device."""
+        """Return the file, opened by onnxruntime for this type of device."""
         if device not in self._sessions:
             self._sessions[device] = _open_session(self.path, device)
         return self._sessions[device]
 
 
 def _open_session(path: Path, device: str):
-    import onnxruntime  # not before it is needed
+    import onnxruntime  # only when it is needed
 
     providers = ["CPUExecutionProvider"]
     if device == "cuda":
         if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
             providers = ["CUDAExecutionProvider", *providers]
         else:
-            words = "this onnxruntime computes on the processor only: for the GPU, install"
+            words = "this onnxruntime runs on the CPU only: for the GPU, install"
             warnings.warn(f"{words} onnxruntime-gpu instead", stacklevel=2)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    options.log_severity_level = 3  # errors only; they are raised as well
+    options.log_severity_level = 3  # errors only; they are also raised
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # onnxruntime's errors have no common class of their own

@@ -224,7 +224,7 @@ def test_detect_writes_over_no_picture(data, weights, tmp_path, capsys):
         assert torch.equal(copy, read_picture(source))
     before = (tmp_path / "one" / "same.png").read_bytes()
     message = refused(capsys, "detect", *folders, *quietly, "--out", tmp_path / "one")
-    assert message.endswith("would be written over: give another folder with --out")
+    assert message.endswith("would be overwritten: give another folder with --out")
     assert (tmp_path / "one" / "same.png").read_bytes() == before
 
 
@@ -307,7 +307,7 @@ def test_wrong_weights(data, weights, tmp_path, capsys):
     assert "give at least one picture" in refused(capsys, "detect", "--weights", weights)
     (tmp_path / "empty").mkdir()
     message = refused(capsys, "detect", tmp_path / "empty", "--weights", weights)
-    assert "holds no picture" in message
+    assert "contains no picture" in message
 
 
 def test_wrong_device_and_threads(data, tmp_path, capsys):

@@ -335,13 +335,13 @@ def test_nothing_compared_is_said():
 def test_options_that_cannot_be(tmp_path, options, message):
     with pytest.raises(ValueError, match=message):
         export_onnx(table_detector(), tmp_path / "a.onnx", **options)
-    with pytest.raises(TypeError, match="no limit best, but score_threshold, iou"):
+    with pytest.raises(TypeError, match="no limit best; there are score_threshold, iou"):
         export_onnx(table_detector(), tmp_path / "a.onnx", postprocessing=True, best=3)
     assert not list(tmp_path.iterdir())
 
 
 def test_onnx_is_not_exported_again(tmp_path, raw):
-    with pytest.raises(ValueError, match="in ONNX already: export the weights it was made from"):
+    with pytest.raises(ValueError, match="is an ONNX file: export the weights it was made from"):
         export_onnx(load_detector(raw), tmp_path / "a.onnx")
 
 
@@ -389,7 +389,7 @@ def test_export_command_without_check_says_so(weights, tmp_path, capsys):
 def test_mistakes_of_the_command(weights, tmp_path):
     with pytest.raises(ValueError, match=r"--out must end in \.onnx"):
         export_command(weights, tmp_path / "b.pt")
-    with pytest.raises(ValueError, match="limits belong to the post-processing: ask for it too"):
+    with pytest.raises(ValueError, match="limits belong to the post-processing: ask for it, too"):
         export_command(weights, score=0.3)
     with pytest.raises(FileNotFoundError, match="there is no file of weights at"):
         export_command(tmp_path / "none.safetensors")

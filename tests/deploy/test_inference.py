@@ -252,7 +252,7 @@ def test_limits_that_are_inside_can_only_be_narrowed(files):
     for limits in ({"score_threshold": 0.1}, {"iou_threshold": 0.5}, {"detections_per_image": 3}):
         with pytest.raises(ValueError, match="only the score threshold can be raised|inside, with"):
             detect(network, image, **limits)
-    with pytest.raises(ValueError, match=r"whole\.onnx gives detections, no scores of priors"):
+    with pytest.raises(ValueError, match=r"whole\.onnx outputs detections, not scores of priors"):
         network(torch.zeros(1, 3, 300, 300, dtype=torch.uint8))
 
 
@@ -324,7 +324,7 @@ def test_a_gpu_that_onnxruntime_does_not_know_is_said(files, monkeypatch):
     import onnxruntime
 
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
-    with pytest.warns(UserWarning, match="computes on the processor only: for the GPU, install"):
+    with pytest.warns(UserWarning, match="runs on the CPU only: for the GPU, install"):
         session = onnx_file._open_session(files / "raw.onnx", "cuda")
     assert session.get_providers() == ["CPUExecutionProvider"]
 

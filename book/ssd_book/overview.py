@@ -16,12 +16,12 @@ from ssd_tutorial.weights.file import Detector
 
 
 def draw_overview(detector: Detector, image: Tensor, target: dict, score: float = 0.5) -> Figure:
-    """Three panels: all priors; those that answer for an object; the detections.
+    """Draw three panels: all priors; those matched to an object; the detections.
 
     Args:
         detector: a trained detector, from `ssd_tutorial.weights.file.load_weights`.
         image: uint8 ``[3, H, W]``.
-        target: of that image, as the datasets give it: boxes in pixels.
+        target: of that image, as the datasets return it: boxes in pixels.
         score: show detections with at least this score.
     """
     preset = detector.network.config.priors

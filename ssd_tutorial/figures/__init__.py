@@ -1,1 +1,1 @@
-"""Figures: one style for all, plots, and tables that follow the theme of the page."""
+"""Figures: a common style, plots, and tables that follow the page's theme."""

@@ -1,6 +1,6 @@
-"""Figures with matplotlib: one look for all chapters, put together from small functions.
+"""Figures with matplotlib: small functions that share one style.
 
-Every function draws on the `Axes` that it is given and returns what it drew. A chapter makes the
+Every function draws on the given `Axes` and returns what it drew. A chapter makes the
 figure, calls a few of these, and ends the cell with ``plt.show()``::
 
     plt.style.use(plots.STYLE)
@@ -9,8 +9,8 @@ figure, calls a few of these, and ends the cell with ``plt.show()``::
     plots.draw_boxes(ax, boxes, ["cat", "eye"])
 
 Boxes are drawn in the units of the axes: `show_image` and `show_canvas` make them fractions of the
-image, as everywhere in the package. A feature map has one colour in the whole book, and with it a
-line style and a marker: colour is never the only sign.
+image, as everywhere in the package. A feature map has the same colour, line style and
+marker in the whole book: colour is never the only sign.
 """
 
 from collections.abc import Mapping, Sequence
@@ -70,9 +70,12 @@ def show_image(ax: Axes, image: Tensor, fade: float = 0.0) -> Axes:
     """Show an image ``[3, H, W]`` (uint8, or float in 0 .. 1), with axes in fractions of it.
 
     Args:
-        ax: where.
+        ax: the axes to draw on.
         image: RGB.
-        fade: how far it is mixed with white, 0 .. 1, so that thin lines can be seen on it.
+        fade: share of white mixed in, 0 .. 1, so that thin lines remain visible on it.
+
+    Raises:
+        ValueError: another shape.
     """
     if image.ndim != 3 or image.shape[0] != 3:
         raise ValueError(f"an image must be [3, H, W], not {list(image.shape)}")
@@ -85,9 +88,9 @@ def show_image(ax: Axes, image: Tensor, fade: float = 0.0) -> Axes:
 
 
 def show_canvas(ax: Axes, margin: float = 0.05, aspect: float = 1.0) -> Axes:
-    """Axes in fractions of an image, y downwards, without ticks; the image's border is drawn.
+    """Set axes in fractions of an image, y downwards, without ticks; draw the image's border.
 
-    `margin` is kept free around it, for boxes that reach outside; `aspect` is height over width.
+    `margin` stays free around it for boxes that reach outside; `aspect` is height over width.
     """
     ax.set(xlim=(-margin, 1 + margin), ylim=(1 + margin, -margin), aspect=aspect, xticks=[])
     ax.set_yticks([])
@@ -110,8 +113,8 @@ def draw_boxes(
 ) -> list[Rectangle]:
     """Draw boxes ``[N, 4]`` xyxy, in the units of the axes, and return their patches.
 
-    A white rim keeps the lines apart from any picture. A label stands inside its box's ``"top"``
-    left or ``"bottom"`` right corner. `style` goes to `matplotlib.patches.Rectangle`.
+    A white outline makes the lines visible on any image. A label lies in the ``"top"`` left or the
+    ``"bottom"`` right corner of its box. `style` goes to `matplotlib.patches.Rectangle`.
     """
     boxes = torch.as_tensor(boxes_xyxy).reshape(-1, 4).tolist()
     if labels is not None and len(labels) != len(boxes):
@@ -141,7 +144,7 @@ def draw_boxes(
 def draw_priors(
     ax: Axes, preset: Preset, indices: Sequence[int] | Tensor, width: float = 1.8, **style
 ) -> list[Rectangle]:
-    """Draw the priors with these indices, each in the look of its map, as `draw_boxes` does."""
+    """Draw the priors with these indices by `draw_boxes`, each in the style of its map."""
     indices = torch.as_tensor(indices, dtype=torch.int64).reshape(-1)
     boxes = cxcywh_to_xyxy(make_priors(preset)[indices])
     patches = []
@@ -152,7 +155,7 @@ def draw_priors(
 
 
 def cell_indices(preset: Preset, k: int, row: int, column: int) -> range:
-    """The indices of the priors of one cell of map `k` (from 0): the inverse of `locate`."""
+    """Return the indices of the priors of one cell of map `k` (from 0): the inverse of `locate`."""
     cells, n = preset.maps[k].cells, boxes_per_cell(preset)[k]
     if not (0 <= row < cells and 0 <= column < cells):
         raise IndexError(
@@ -165,7 +168,7 @@ def cell_indices(preset: Preset, k: int, row: int, column: int) -> range:
 def draw_shapes(
     ax: Axes, preset: Preset, k: int, centre: tuple[float, float] = (0.5, 0.5), **style
 ) -> list[Rectangle]:
-    """The shapes of one cell's boxes on map `k` (from 0), around any point."""
+    """Draw the shapes of one cell's boxes on map `k` (from 0), around any point."""
     shapes = cell_shapes(preset, k)
     boxes = cxcywh_to_xyxy(torch.cat([torch.tensor(centre).expand_as(shapes), shapes], dim=1))
     look = map_look(k)
@@ -173,7 +176,7 @@ def draw_shapes(
 
 
 def draw_scales(ax: Axes, preset: Preset, **style) -> list[Rectangle]:
-    """The small square of every map around the middle of the image, one in the other."""
+    """Draw the small square of every map around the centre of the image, one inside another."""
     patches = []
     for k, s in enumerate(compute_scales(preset)[:-1]):
         look, box = map_look(k), torch.tensor([0.5 - s / 2, 0.5 - s / 2, 0.5 + s / 2, 0.5 + s / 2])
@@ -182,7 +185,7 @@ def draw_scales(ax: Axes, preset: Preset, **style) -> list[Rectangle]:
 
 
 def draw_centres(ax: Axes, preset: Preset, k: int, size: float = 14) -> PathCollection:
-    """The centres of all cells of map `k` (from 0), as markers of area `size`, in points²."""
+    """Draw the centres of all cells of map `k` (from 0), as markers of area `size`, in points²."""
     centres, look = cell_centres(preset, k), map_look(k)
     y, x = torch.meshgrid(centres, centres, indexing="ij")
     style = {"c": look.color, "marker": look.marker, "edgecolors": "white", "linewidths": 0.5}
@@ -190,7 +193,7 @@ def draw_centres(ax: Axes, preset: Preset, k: int, size: float = 14) -> PathColl
 
 
 def shade_overlap(ax: Axes, a_xyxy: Tensor, b_xyxy: Tensor, color: str = INK) -> Rectangle:
-    """Shade what two boxes ``[4]`` share, with a hatch, and return the patch (no area if none)."""
+    """Hatch the intersection of two boxes ``[4]``; return the patch (area 0 if there is none)."""
     low, high = torch.maximum(a_xyxy[:2], b_xyxy[:2]), torch.minimum(a_xyxy[2:], b_xyxy[2:])
     width, height = (high - low).clamp(min=0).tolist()
     patch = Rectangle(tuple(low.tolist()), width, height, hatch="///", linewidth=0, zorder=0.9)
@@ -201,14 +204,14 @@ def shade_overlap(ax: Axes, a_xyxy: Tensor, b_xyxy: Tensor, color: str = INK) ->
 def map_legend(
     ax: Axes, preset: Preset, maps: Sequence[int] | None = None, extra=(), **where
 ) -> Legend:
-    """A legend: the handles in `extra`, then the line of each map (all, or those in `maps`)."""
+    """Add a legend: the handles in `extra`, then the line of each map (all, or those in `maps`)."""
     looks = [map_look(k) for k in (range(len(preset.maps)) if maps is None else maps)]
     lines = [Line2D([], [], color=x.color, linestyle=x.line, label=x.name) for x in looks]
     return ax.legend(handles=[*extra, *lines], **{"handlelength": 2.6} | where)
 
 
 def swatch(label: str, color: str = INK, **style) -> Patch:
-    """A legend handle for filled areas and outlines: ``swatch("ground truth", fill=False)``."""
+    """Return a legend handle for areas or outlines: ``swatch("ground truth", fill=False)``."""
     return Patch(label=label, **{"facecolor": color, "edgecolor": color} | style)
 
 
@@ -220,10 +223,10 @@ def draw_heat_map(
     contours: Sequence[float] = (),
     **style,
 ) -> AxesImage:
-    """Values ``[rows, columns]``, row 0 at the bottom, over (left, right, bottom, top).
+    """Draw values ``[rows, columns]``, row 0 at the bottom, over (left, right, bottom, top).
 
-    `contours` draws lines at these values and writes the value on them; a colour bar carries
-    `label`. `style` goes to `Axes.imshow`.
+    `contours` are values at which lines are drawn and labelled; `label` names the colour bar.
+    `style` goes to `Axes.imshow`.
     """
     values = torch.as_tensor(values).numpy()
     image = ax.imshow(values, extent=extent, origin="lower", aspect="auto", **style)
@@ -240,7 +243,7 @@ def draw_heat_map(
 def plot_curves(
     ax: Axes, x: Sequence[float], curves: Mapping[str, Sequence[float]]
 ) -> list[Line2D]:
-    """Curves over the same `x`, each with its own colour, line style and name at its end."""
+    """Draw curves over the same `x`, each with its own colour, line style and name at its end."""
     lines = []
     for k, (name, y) in enumerate(curves.items()):
         look = LOOKS[k % len(LOOKS)]
@@ -251,7 +254,7 @@ def plot_curves(
 
 
 def draw_run(losses: Axes, rate: Axes, history: Sequence[Step]) -> list[Line2D]:
-    """A training's losses over the samples seen, and below them its learning rate."""
+    """Draw a run's losses over the samples seen, and its learning rate below them."""
     samples = [step.samples for step in history]
     parts = ("total", "confidence", "localization")
     lines = plot_curves(
@@ -266,7 +269,7 @@ def draw_run(losses: Axes, rate: Axes, history: Sequence[Step]) -> list[Line2D]:
 def draw_detections(
     ax: Axes, detections, classes: Sequence[str], score_threshold: float = 0.5
 ) -> list[Rectangle]:
-    """Boxes, classes and scores of one image's `Detections` that score at least the threshold."""
+    """Draw box, class and score of each of an image's `Detections` that reaches the threshold."""
     keep = detections.scores >= score_threshold
     labels = [
         f"{classes[label - 1]} {score:.2f}"

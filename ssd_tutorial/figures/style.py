@@ -1,8 +1,8 @@
-"""The look of the book's figures: one style, and one colour, line and marker a feature map."""
+"""The style of the book's figures, with one colour, line and marker per feature map."""
 
 from typing import NamedTuple
 
-# For figures 5.2 inches wide: a phone shows them at 60 %, where 11 pt can still be read.
+# For figures 5.2 inches wide: a phone shows them at 60 %, where 11 pt is still readable.
 STYLE = {
     "figure.figsize": (5.2, 3.6),
     "figure.dpi": 130,
@@ -26,16 +26,16 @@ STYLE = {
     "legend.fontsize": 11,
     "legend.frameon": False,
     "lines.linewidth": 2.0,
-    "image.cmap": "cividis",  # the same order of lightness for every eye, and in grey
+    "image.cmap": "cividis",  # ordered by lightness for every kind of colour vision, and in grey
 }
 """For ``plt.style.use(plots.STYLE)``, once at the top of a chapter."""
 
 INK, QUIET = "#1f262e", "#8a939d"
-"""Ground truths and text; negatives and whatever stands behind."""
+"""For ground truths and text; for negatives and what is in the background."""
 
 
 class MapLook(NamedTuple):
-    """How a feature map is drawn, everywhere."""
+    """How a feature map is drawn in every figure."""
 
     name: str
     color: str
@@ -53,15 +53,16 @@ LOOKS = (
     MapLook("conv11_2", "#432a8f", (0, (9, 3)), "P"),
     MapLook("conv12_2", "#4a4a4a", (0, (2, 1)), "X"),
 )
-"""By index of the map. Told apart with every kind of colour vision, and by line and marker."""
+"""By index of the map; distinct for every kind of colour vision, and by line and marker."""
 MAP_COLORS: dict[str, str] = {look.name: look.color for look in LOOKS}
 """The colour of each feature map by its name, in the order of the maps."""
 
 
 def map_look(key: int | str) -> MapLook:
-    """The look of a feature map, by its index from 0 or by its name.
+    """Return the style of a feature map, by its index from 0 or by its name.
 
-    Raises `ValueError`, with the names there are, if there is none.
+    Raises:
+        ValueError: there is none; the message lists the names.
     """
     for k, look in enumerate(LOOKS):
         if key in (k, look.name):

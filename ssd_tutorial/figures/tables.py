@@ -1,4 +1,4 @@
-"""Tables that read well on a page, on a phone and in a terminal."""
+"""Tables for a page, a phone and a terminal."""
 
 from collections.abc import Sequence
 from html import escape
@@ -7,10 +7,11 @@ from html import escape
 class Table:
     """Rows of cells under a header; a notebook shows it as HTML that follows the page's theme.
 
-    Numbers stand right, words left. Cells are text: round before you put a number in, so that the
-    same text comes out on every machine.
+    Columns of numbers are aligned right, others left. Cells are text: round a number before passing
+    it, so that every machine shows the same text.
 
-    Raises `ValueError` for a row whose length is not the header's.
+    Raises:
+        ValueError: a row is longer or shorter than the header.
     """
 
     def __init__(self, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -3,14 +3,14 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.NOTPARALLEL: # the order of the targets is the order of the work; each runs its own in parallel
+.NOTPARALLEL: # the targets run in order; each parallelises its own work
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
 VENV ?= .venv
 PORT ?= 8000
 LAB_FLAGS ?= # such as --no-browser, or --allow-root in a container
-# Tests run in as many processes as there are cores, four at most: each loads PyTorch (0.5 GB).
+# Tests run in one process per core, at most four: each loads PyTorch (0.5 GB).
 JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n > 4 ? 4 : n)))
 
 BIN := $(VENV)/bin
@@ -19,8 +19,8 @@ STAMP := $(VENV)/.installed
 HTML := _build/html/index.html
 AXE := tests/browser/node_modules/.package-lock.json
 
-# Processes that share cores wait asleep instead of spinning: with two of them on two cores,
-# training is several times faster.
+# Threads that wait sleep instead of spinning: with two processes on two cores, training is several
+# times faster.
 export OMP_WAIT_POLICY ?= PASSIVE
 export GOMP_SPINCOUNT ?= 0
 export PYTHONUNBUFFERED := 1
@@ -36,7 +36,7 @@ help: ## list the targets
 .PHONY: env
 env: $(STAMP) ## create .venv and install the package and its tools
 
-# Runs again only when a requirement changed: pip takes seconds to say "already satisfied" 150 times.
+# Runs again only if a requirement has changed: pip takes seconds to say "already satisfied" 150 times.
 $(STAMP): pyproject.toml requirements-lock.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 10) or sys.exit(f"Python 3.10 or newer is needed; {sys.executable} is {v.major}.{v.minor}. Choose another one: make PYTHON=python3.12 ...")'
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) \
@@ -61,7 +61,7 @@ lock: $(STAMP) ## update requirements-lock.txt to the newest releases that pypro
 # --- the book --------------------------------------------------------------------------------
 
 # Sphinx warns about a page only when it reads it, so a failed build must not leave its doctrees
-# behind: the next one would pass. The execution cache stays.
+# behind, or the next one would pass. The execution cache stays.
 .PHONY: book
 book: $(STAMP) ## execute the chapters and build the pages; unchanged chapters come from the cache
 	@rm -rf _build/html/reports && mkdir -p _build
@@ -85,7 +85,7 @@ lab: $(STAMP) ## open the chapters in JupyterLab; one of them: make lab CHAPTER=
 
 # --- the tests -------------------------------------------------------------------------------
 
-# What fails fast runs first. The last part opens the built pages, so `test` builds the book.
+# Quick tests run first. The last part opens the built pages, so `test` builds the book.
 .PHONY: test
 test: test-tools test-unit test-notebooks test-pages ## run every test: the package's, the notebooks', the pages'
 
@@ -101,7 +101,7 @@ test-notebooks: $(STAMP) ## execute every chapter and compare it with its stored
 test-pages: test-tools $(AXE) book ## build the book and open its pages in Chromium
 	@$(RUN) pytest tests/browser
 
-# Twenty minutes of tests should not end in "no browser".
+# Check it first: twenty minutes of tests should not end in "no browser".
 .PHONY: test-tools
 test-tools: $(STAMP)
 	@said=$$(PYTHONPATH=tools $(BIN)/python -c 'import built_site; built_site.find_chromium()' 2>&1) \

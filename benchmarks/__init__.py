@@ -1,1 +1,1 @@
-"""Our steps and torchvision's timed side by side: ``python -m benchmarks --help``."""
+"""Time our steps and torchvision's side by side: ``python -m benchmarks --help``."""

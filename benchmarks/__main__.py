@@ -21,7 +21,7 @@ from ssd_tutorial.training.provenance import processor
 
 
 def take_turns(step: Step, seconds: float, least: int) -> tuple[list[float], list[float]]:
-    """Milliseconds of each run of ours and of theirs; which goes first is drawn every round."""
+    """Return the milliseconds of each run of ours and theirs; each round's order is random."""
     sides = [(step.ours, []), (step.theirs, [])]
     for call, _ in sides:
         call()
@@ -44,13 +44,13 @@ def quartiles(times: list[float]) -> tuple[float, float, float]:
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("steps", nargs="*", help=f"some of: {', '.join(STEPS)} (default: all)")
-    parser.add_argument("--threads", type=int, help="of PyTorch (default: its own choice)")
-    parser.add_argument("--seconds", type=float, default=15, help="a step (default: 15)")
-    parser.add_argument("--quick", action="store_true", help="2 seconds a step: a rough look")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there too")
+    parser.add_argument("--threads", type=int, help="PyTorch's threads (default: its own choice)")
+    parser.add_argument("--seconds", type=float, default=15, help="seconds per step (default: 15)")
+    parser.add_argument("--quick", action="store_true", help="2 seconds per step: rough numbers")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the numbers to FILE")
     options = parser.parse_args(arguments)
     if unknown := set(options.steps) - set(STEPS):
-        parser.error(f"no step is called {', '.join(unknown)}; there are {', '.join(STEPS)}")
+        parser.error(f"there is no step {', '.join(unknown)}; the steps are {', '.join(STEPS)}")
     if options.json and not options.json.absolute().parent.is_dir():
         parser.error(f"{options.json.parent} is not a folder")
     return options

@@ -1,8 +1,8 @@
-"""Record what right and wrong trainings look like: ``python -m benchmarks.curves``.
+"""Record the curves of right and wrong training runs: ``python -m benchmarks.curves``.
 
 Trains slim300 on drawn scenes four times, with the same first weights and the same pictures in the
-same order: once as it should be, and three times with one fault planted. The curves are kept in
-data/runs/wrong_curves, where chapter 15 draws them. About half a minute a curve on one core.
+same order: once as it should be, and three times with one planted fault. The curves are kept in
+data/runs/wrong_curves, from which chapter 15 draws them. About half a minute per curve on one core.
 """
 
 import argparse
@@ -65,7 +65,7 @@ def record(name: str, recipe: Recipe, pictures: Dataset) -> list[Step]:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.curves", description=__doc__)
-    parser.add_argument("--samples", type=int, default=960, help="a curve (default: 960)")
+    parser.add_argument("--samples", type=int, default=960, help="samples per curve (default: 960)")
     parser.add_argument("--pictures", type=int, default=240, help="drawn scenes (default: 240)")
     parser.add_argument("--record", metavar="NAME", default="wrong_curves")
     options = parser.parse_args(arguments)

@@ -1,12 +1,12 @@
-"""Time what stands before the network: ``python -m benchmarks.dataloading``.
+"""Time the work before the network: ``python -m benchmarks.dataloading``.
 
 Writes pictures of 500 x 375 pixels as JPEG, as PASCAL VOC's are, reads them back with the recipe's
 augmentation, and prints
 
-* milliseconds a picture of every step, in one process: reading, distortion, expansion, crop, …
-* pictures a second with 0, 1 and 2 loading processes, by the wall or by the processor.
+* milliseconds per picture for every step, in one process: reading, distortion, expansion, crop, …
+* pictures per second with 0, 1 and 2 loading processes, by wall-clock or processor time.
 
-A GPU that trains g pictures a second needs g / (pictures a second of one process) of them. With
+A GPU that trains g pictures per second needs g / (pictures per second of one process) of them. With
 ``--record NAME`` the numbers are kept in data/runs/NAME/result.json, where chapter 15 reads them.
 """
 
@@ -82,7 +82,7 @@ def transform_of(recipe: Recipe):
 
 
 def profile(dataset: Dataset, recipe: Recipe, pictures: int) -> dict[str, float]:
-    """Milliseconds of processor time a picture, by step, in this process."""
+    """Return the milliseconds of processor time per picture for each step, in this process."""
     spent: dict[str, float] = defaultdict(float)
     transform = transform_of(recipe)
     for step in transform.transform.transforms:
@@ -113,7 +113,7 @@ def batches_of(samples: TrainingStream, recipe: Recipe, workers: int = 0):
 def pictures_per_second(
     dataset: Dataset, recipe: Recipe, pictures: int, workers: int, clock: str
 ) -> float:
-    """By the wall: once every process has delivered a batch. By the processor: from the start."""
+    """Measure wall-clock time from each process's first batch on; processor time from the start."""
     samples = TrainingStream(dataset, transform_of(recipe), pictures, seed=0)
     before = processor_seconds()
     batches = batches_of(samples, recipe, workers)
@@ -123,12 +123,12 @@ def pictures_per_second(
     seen = sum(len(images) for images, *_ in batches)
     if clock == "wall":
         return seen / (time.perf_counter() - start)
-    del batches  # ends the processes, and only then are their seconds known
+    del batches  # ends the processes; their seconds are known only then
     return pictures / (processor_seconds() - before)
 
 
 def processor_seconds() -> float:
-    """Of this process and of those that it has started and that have ended."""
+    """Return the seconds of this process and of its child processes that have ended."""
     used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(one.ru_utime + one.ru_stime for one in used)
 
@@ -138,15 +138,15 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--recipe", choices=RECIPES, default="voc0712")
     parser.add_argument("--files", type=int, default=64, help="pictures on disk (default: 64)")
     parser.add_argument(
-        "--pictures", type=int, default=320, help="pictures loaded a row (default: 320)"
+        "--pictures", type=int, default=320, help="pictures loaded per row (default: 320)"
     )
     parser.add_argument("--workers", nargs="+", type=int, default=[0, 1, 2], metavar="W")
     parser.add_argument(
         "--clock",
         choices=("wall", "processor"),
         default="wall",
-        help="of the last table. processor: seconds of all processes together, which hold on a"
-        " machine that others use too (default: wall)",
+        help="for the last table. processor: seconds of all processes together, which stay valid on"
+        " a machine that others use, too (default: wall)",
     )
     parser.add_argument("--record", metavar="NAME", help="keep the numbers in data/runs/NAME")
     options = parser.parse_args(arguments)
@@ -189,9 +189,11 @@ def main(arguments: list[str] | None = None) -> int:
     whole = sum(steps.values())
     for name, milliseconds in steps.items():
         print(f"{name:<28} {milliseconds:>7.2f} ms  {milliseconds / whole:>4.0%}")
-    print(f"{'together':<28} {whole:>7.2f} ms, {1000 / whole:.0f} pictures a second of one process")
+    print(
+        f"{'together':<28} {whole:>7.2f} ms, {1000 / whole:.0f} pictures per second of one process"
+    )
     for workers, rate in rates.items():
-        print(f"{workers} loading processes: {rate:.1f} pictures a second ({options.clock})")
+        print(f"{workers} loading processes: {rate:.1f} pictures per second ({options.clock})")
     if options.record:
         words = sys.argv[1:] if arguments is None else arguments
         record["command"] = shlex.join(["python", "-m", "benchmarks.dataloading", *words])

@@ -2,9 +2,9 @@
 
     python -m benchmarks.onnx_speed [WEIGHTS] [--rounds 30]
 
-Milliseconds of processor time a picture (so that a busy machine disturbs little), median with
+Prints milliseconds of processor time per picture (which a busy machine changes little), median with
 quartiles, and torch's median / onnxruntime's: 2.0x means that onnxruntime takes half the time.
-Network alone, then with the post-processing. Before the clock runs, both must agree.
+First the network alone, then with the post-processing. Before either is timed, both must agree.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from ssd_tutorial.training.provenance import processor
 
 
 def take_turns(calls: dict, rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of processor time of each call; which goes first is drawn every round."""
+    """Return the milliseconds of processor time of each call; each round's order is random."""
     times = {name: [] for name in calls}
     for call in calls.values():
         call()
@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
     network, size = detector.network, detector.network.image_size
     print(
         f"{network.config.name}, torch {torch.__version__}, onnxruntime {onnxruntime.__version__},"
-        f" {processor()}, 1 thread, {options.rounds} rounds, CPU milliseconds a picture\n"
+        f" {processor()}, 1 thread, {options.rounds} rounds, CPU milliseconds per picture\n"
     )
     scenes = Scenes(8, size=size)
     images = torch.stack([scenes[i][0].as_subclass(torch.Tensor) for i in range(8)])

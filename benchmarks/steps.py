@@ -1,4 +1,4 @@
-"""What is timed: for each step our way, torchvision's way, and a check that they agree."""
+"""The steps to time: for each, our code, torchvision's, and a check that they agree."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,9 +30,9 @@ class Step:
     ours: Callable[[], object]
     theirs: Callable[[], object]
     check: Callable[[], None]
-    """Raises `AssertionError` if the two do not give the same."""
+    """Raises `AssertionError` if the results differ."""
     aim: float
-    """How many times as fast we want to be."""
+    """How many times as fast ours should be."""
 
 
 def priors() -> Step:
@@ -58,7 +58,7 @@ def priors() -> Step:
 
 
 def loss(rule: str, batch: int = 32, objects: int = 10) -> Step:
-    """Matching, loss, and the gradients of the network's outputs."""
+    """Time matching, the loss, and the gradients of the network's outputs."""
     generator = torch.Generator().manual_seed(0)
     boxes = make_priors(PRESET)
     targets = reference.draw_targets([objects] * batch, CLASSES, generator)
@@ -84,7 +84,7 @@ def loss(rule: str, batch: int = 32, objects: int = 10) -> Step:
 
 
 def detections(kind: str, batch: int = 8) -> Step:
-    """Decoding and suppression, of noise or of something like a trained network's outputs."""
+    """Time decoding and suppression on noise or on outputs like those of a trained network."""
     generator = torch.Generator().manual_seed(0)
     boxes = make_priors(PRESET)
     logits = torch.randn(batch, len(boxes), CLASSES, generator=generator)
@@ -115,7 +115,7 @@ def detections(kind: str, batch: int = 8) -> Step:
 
 @torch.no_grad()
 def network(batch: int = 1) -> Step:
-    """SSD300 with VGG-16, from pixels to scores and offsets."""
+    """Time SSD300 with VGG-16, from pixels to scores and offsets."""
     model = reference.torchvision_ssd300(CLASSES)
     mine = SSD(SSD300.with_priors(PRESET), CLASSES).eval()
     mine.load_state_dict(from_torchvision_ssd300(model.state_dict()))

@@ -1,9 +1,9 @@
 """Time training and inference of each model on this device: ``python -m benchmarks.throughput``.
 
 Prints pictures per second (median and quartiles of the timed steps) for batches of 1, 8 and 32 in
-float32 and in half precision. The pictures are noise that is on the device already: loading them is
+float32 and in half precision. The pictures are noise that is already on the device: loading is
 what ``python -m benchmarks.dataloading`` measures. With ``--record NAME`` the table is kept in
-data/runs/NAME/result.json, where chapter 15 reads it; interrupted, the same command goes on.
+data/runs/NAME/result.json, where chapter 15 reads it; the same command resumes an interrupted run.
 """
 
 import argparse
@@ -36,31 +36,31 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--precisions", nargs="+", choices=("fp32", "bf16", "fp16"), default=["fp32", "bf16"]
     )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--threads", type=int, help="of PyTorch on the CPU (default: its choice)")
+    parser.add_argument("--threads", type=int, help="PyTorch's CPU threads (default: its choice)")
     parser.add_argument(
-        "--seconds", type=float, default=5.0, help="of timed steps per row (default: 5)"
+        "--seconds", type=float, default=5.0, help="timed seconds per row (default: 5)"
     )
     parser.add_argument(
         "--clock",
         choices=CLOCKS,
         default="wall",
-        help="processor: with --threads 1, on a CPU that others use too (default: wall)",
+        help="processor: with --threads 1, on a CPU that others use, too (default: wall)",
     )
     parser.add_argument("--record", metavar="NAME", help="keep the table in data/runs/NAME")
     options = parser.parse_args(arguments)
     if options.clock == "processor" and (options.device != "cpu" or options.threads != 1):
-        parser.error("--clock processor sees one CPU thread alone: add --device cpu --threads 1")
+        parser.error("--clock processor measures a single CPU thread: add --device cpu --threads 1")
     return options
 
 
 def cases_of(options: argparse.Namespace) -> list[tuple]:
-    """Model, precision, batch and kind of step, in the order of the table."""
+    """Return model, precision, batch and kind of step, in the order of the table."""
     kinds = ("training", "forward")
     return list(product(options.models, options.precisions, options.batches, kinds))
 
 
 def measure(case: tuple, options: argparse.Namespace) -> dict:
-    """The table's row of a case."""
+    """Return the table's row for a case."""
     model, precision, batch, kind = case
     network = SSD(get_model(model), CLASSES)
     speed = images_per_second(
@@ -109,12 +109,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def kept_rows(path: Path, where: dict) -> dict[tuple, dict]:
-    """Rows that an interrupted measurement has left, if it was made in the same way."""
+    """Return the rows of an interrupted measurement, if it was made in the same way."""
     if not path.is_file():
         return {}
     record = json.loads(path.read_text(encoding="utf-8"))
     if any(record.get(name) != value for name, value in where.items()):
-        raise SystemExit(f"{path} was measured elsewhere or otherwise: give another --record")
+        raise SystemExit(
+            f"{path} has a measurement of another kind or machine: choose another --record"
+        )
     names = ("model", "precision", "batch", "kind")
     return {tuple(row[name] for name in names): row for row in record["rows"]}
 

@@ -1,7 +1,7 @@
 """The rules of `tools/lint_book.py`: each takes a notebook and yields its faults.
 
-A rule is a generator of `Fault`; `RULES` lists those that look at one notebook. What needs the
-whole book (the table of contents, totals) is in `lint_book.py`.
+A rule is a generator of `Fault`; `RULES` lists those that check one notebook. Checks that need the
+whole book (the table of contents, totals) are in `lint_book.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from notebooks import WIDGET_VIEW, bootstrap_source, tags
 
 
 class Fault(NamedTuple):
-    """One thing that is wrong: where, which rule, what, and what to do about it."""
+    """One fault: where it is, which rule it breaks, what is wrong, and how to fix it."""
 
     cell: int | None  # counted from 1 over all cells; None: the notebook as a whole
     rule: str
@@ -49,14 +49,14 @@ NOT_FILES = {"torch.hub.load"}
 
 
 def code_cells(notebook) -> Iterator[tuple[int, object]]:
-    """Number and cell of each code cell that is not blank."""
+    """Yield the number and the cell of each code cell that is not blank."""
     for number, cell in enumerate(notebook.cells, start=1):
         if cell.cell_type == "code" and cell.source.strip():
             yield number, cell
 
 
 def prose(text: str) -> str:
-    """Markdown without what is no prose: code, mathematics, roles, targets of links, directives."""
+    """Strip Markdown of what is not prose: code, mathematics, roles, link targets, directives."""
     text = re.sub(r"^```(?!\{(?:note|tip|warning|admonition)).*?^```", "", text, flags=re.M | re.S)
     text = re.sub(r"\$\$.*?\$\$|\$[^$\n]+\$", "", text, flags=re.S)
     text = re.sub(r"\{[\w:-]+\}`[^`]*`|`[^`]*`|\]\([^)]*\)", "", text)
@@ -64,7 +64,7 @@ def prose(text: str) -> str:
 
 
 def parse(source: str) -> ast.Module | None:
-    """The cell as Python, or None: magics and other things that are no Python."""
+    """Parse the cell as Python; None for magics and anything else that is not Python."""
     try:
         return ast.parse(source)
     except SyntaxError:
@@ -77,37 +77,37 @@ def name_of_call(call: ast.Call) -> str:
 
 # --- what a notebook stores -----------------------------------------------------------------------
 def kernel(notebook):
-    """A kernel that every installation has, and no state of widgets."""
+    """Require the kernel that every installation has, and no widget state."""
     if notebook.metadata.get("kernelspec", {}).get("name") != "python3":
-        yield Fault(None, "kernelspec", "names no kernel python3", "run tools/execute.py")
+        yield Fault(None, "kernelspec", "does not name the kernel python3", "run tools/execute.py")
     if "widgets" in notebook.metadata:
-        yield Fault(None, "widget-state", "holds saved widget state", "run tools/execute.py")
+        yield Fault(None, "widget-state", "contains saved widget state", "run tools/execute.py")
 
 
 def widgets(notebook):
-    """Of an explorer a picture and words are stored: a widget without its state shows nothing."""
+    """Require an explorer's picture and text, not its view, which shows nothing without a state."""
     for number, cell in code_cells(notebook):
         for output in cell.outputs:
             kinds = output.get("data", {})
             if WIDGET_VIEW not in kinds:
                 continue
-            what, fix = "holds the view of a widget", "run tools/execute.py"
+            what, fix = "contains the view of a widget", "run tools/execute.py"
             if "image/png" not in kinds:
-                what = "shows a widget that is no explorer"
-                fix = "readers of the page have no kernel: draw a figure, or make an explorer of it"
+                what = "shows a widget that is not an explorer"
+                fix = "the page has no kernel: draw a figure, or turn the widget into an explorer"
             yield Fault(number, "widget-view", what, fix)
 
 
 def weight(notebook):
-    """A notebook that opens on a phone, and a repository that is cloned in seconds."""
+    """Limit the file, so that it opens on a phone and the repository is cloned in seconds."""
     size = len(nbformat.writes(notebook).encode())
     if size > MOST:
-        what = f"weighs {size / 1e6:.2f} MB, {MOST / 1e6:.1f} at most"
+        what = f"is {size / 1e6:.2f} MB, {MOST / 1e6:.1f} at most"
         yield Fault(None, "weight", what, "run tools/execute.py --lighten on it")
 
 
 def counts(notebook):
-    """Execution counts 1, 2, 3 …: executed once, in order, from a clean kernel."""
+    """Require the execution counts 1, 2, 3 …: run once, in order, from a clean kernel."""
     for wanted, (number, cell) in enumerate(code_cells(notebook), start=1):
         if cell.execution_count != wanted:
             what = f"execution count is {cell.execution_count}, not {wanted}"
@@ -116,7 +116,7 @@ def counts(notebook):
 
 
 def outputs_stored(notebook):
-    """A cell that prints or draws holds what came of it: nbval passes notebooks without outputs."""
+    """Require the outputs of cells that print or draw: nbval passes notebooks without outputs."""
     for number, cell in code_cells(notebook):
         tree = parse(cell.source)
         if tree is None or cell.outputs:
@@ -131,21 +131,21 @@ def outputs_stored(notebook):
 
 
 def outputs_clean(notebook):
-    """Nothing in a text output that another machine would not print."""
+    """Forbid text outputs that another machine would not print."""
     for number, cell in code_cells(notebook):
         for output in cell.outputs:
             if output.output_type == "error":
                 what = f"the cell raised {output.ename}"
-                yield Fault(number, "error", what, "mend the cell; expected errors are caught")
+                yield Fault(number, "error", what, "fix the cell; catch an error that is expected")
                 continue
             if output.get("name") == "stderr":
                 what = f"writes to stderr: {output.text.strip()[:80]!r}"
-                yield Fault(number, "stderr", what, "mend the cause; print what readers are to see")
+                yield Fault(number, "stderr", what, "fix the cause; print what readers should see")
             for text in _texts(output):
                 for what, pattern in LEAKS.items():
                     if found := pattern.search(text):
                         near = text[max(0, found.start() - 20) : found.end() + 30].strip()
-                        fix = "print what holds on any machine; end figures with plt.show()"
+                        fix = "print what is the same on every machine; end figures with plt.show()"
                         yield Fault(number, "leak", f"{what} in an output: {near!r}", fix)
 
 
@@ -154,12 +154,12 @@ def _texts(output) -> Iterator[str]:
         yield output.text
     for kind, value in output.get("data", {}).items():
         if kind.startswith("text/") and isinstance(value, str):
-            # the page of an animation or a picture inside HTML is data, not text
+            # an animation or a picture inside HTML is data, not text
             yield re.sub(r"base64,[A-Za-z0-9+/=\s]+", "", value)
 
 
 def markers(notebook, chapter: int | None = None):
-    """nbval compares every output, but for two at most in a chapter that trains or times."""
+    """Forbid hiding outputs from nbval, but for two in a chapter that trains or measures time."""
     ignored = 0
     cells = list(code_cells(notebook))
     for index, (number, cell) in enumerate(cells):
@@ -167,27 +167,29 @@ def markers(notebook, chapter: int | None = None):
             yield Fault(number, "nbval", f"tag {tag} hides the cell from nbval", "remove the tag")
         for marker in (m.upper() for m in MARKER.findall(cell.source)):
             if marker not in ("NBVAL_IGNORE_OUTPUT", "PYTEST_VALIDATE_IGNORE_OUTPUT"):
-                yield Fault(number, "nbval", f"{marker} is not allowed", "print what always holds")
+                yield Fault(
+                    number, "nbval", f"{marker} is not allowed", "print what is always the same"
+                )
                 continue
             ignored += 1
             if chapter not in TRAINS_OR_TIMES:
-                what = f"{marker} in a chapter that neither trains nor times"
-                yield Fault(number, "nbval", what, "print what holds on any machine")
+                what = f"{marker} in a chapter that neither trains nor measures time"
+                yield Fault(number, "nbval", what, "print what is the same on every machine")
             if not re.search(rf"^# {marker}$", cell.source, re.M):
-                what = f"{marker} does not stand alone on its line"
-                yield Fault(number, "nbval", what, f"the line is `# {marker}`")
+                what = f"{marker} is not alone on its line"
+                yield Fault(number, "nbval", what, f"write the line as `# {marker}`")
             following = cells[index + 1][1].source if index + 1 < len(cells) else ""
             if not re.search(r"^\s*assert\b", following, re.M):
                 what = "the cell after an ignored one asserts nothing"
                 yield Fault(number, "nbval", what, "assert bounds on what the ignored cell showed")
     if ignored > IGNORED_PER_CHAPTER:
         what = f"{ignored} ignored outputs, {IGNORED_PER_CHAPTER} at most"
-        yield Fault(None, "nbval", what, "print what holds on any machine")
+        yield Fault(None, "nbval", what, "print what is the same on every machine")
 
 
 # --- what a reader meets --------------------------------------------------------------------------
 def figures(notebook):
-    """Each picture is a numbered figure with caption and alternative text, and is spoken of."""
+    """Require each picture to be a figure with caption and alternative text that the text cites."""
     text = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
     for number, cell in code_cells(notebook):
         pictures = sum(
@@ -198,23 +200,23 @@ def figures(notebook):
             continue
         if pictures > 1:
             what = f"{pictures} pictures in one cell share one caption"
-            yield Fault(number, "figure", what, "one picture a cell, or subplots")
+            yield Fault(number, "figure", what, "draw one picture per cell, or use subplots")
         settings = cell.metadata.get("mystnb", {})
         figure, alt = settings.get("figure", {}), settings.get("image", {}).get("alt", "").strip()
         fix = 'metadata "mystnb": {"figure": {"name", "caption"}, "image": {"alt"}}'
         if not figure.get("caption", "").strip():
             yield Fault(number, "figure", "no caption", fix)
         if len(alt) < 20:
-            yield Fault(number, "figure", f"no alternative text to speak of: {alt!r}", fix)
+            yield Fault(number, "figure", f"alternative text missing or too short: {alt!r}", fix)
         elif alt == figure.get("caption", "").strip():
             yield Fault(
-                number, "figure", "alternative text repeats the caption", "say what is seen"
+                number, "figure", "alternative text repeats the caption", "say what can be seen"
             )
         name = figure.get("name", "")
         if not name.startswith("fig-"):
             yield Fault(number, "figure", f"name {name!r} does not begin with fig-", fix)
         elif name not in text:
-            what = f"no text speaks of {name}"
+            what = f"the text does not mention {name}"
             yield Fault(number, "figure", what, f"say what to look at: {{numref}}`{name}`")
     for number, cell in enumerate(notebook.cells, start=1):
         if cell.cell_type != "markdown":
@@ -227,15 +229,15 @@ def figures(notebook):
 
 
 def shape(notebook):
-    """The parts that every chapter has."""
+    """Require the parts that every chapter has."""
     text = "\n\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
     heads = re.findall(r"^# \S", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S), re.M)
     if len(heads) != 1:
         yield Fault(
-            None, "shape", f"{len(heads)} titles (`# …`)", "one a chapter, in its first cell"
+            None, "shape", f"{len(heads)} titles (`# …`)", "one per chapter, in its first cell"
         )
     for part, pattern in {
-        "card that says what one learns": r"^:class: chapter-card",
+        "card with what the reader will learn": r"^:class: chapter-card",
         "summary": r"^:class: summary",
         "section of sources": r"^## Sources",
     }.items():
@@ -247,7 +249,7 @@ def shape(notebook):
 
 
 def words(notebook):
-    """What makes readers feel slow teaches nothing."""
+    """Forbid words that make readers feel slow."""
     for number, cell in enumerate(notebook.cells, start=1):
         if cell.cell_type == "markdown":
             text = prose(cell.source)
@@ -263,7 +265,7 @@ def filler(text: str, number: int | None = None):
 
 # --- what runs elsewhere --------------------------------------------------------------------------
 def bootstrap(notebook):
-    """The first code cell installs the package where it is missing."""
+    """Require the first code cell to install the package where it is missing."""
     first = next(code_cells(notebook), None)
     fix = "run tools/bootstrap.py, then tools/execute.py"
     if first is None or "bootstrap" not in tags(first[1]):
@@ -273,7 +275,7 @@ def bootstrap(notebook):
 
 
 def self_contained(notebook):
-    """Nothing by a relative path, a shell or a magic: Colab opens a notebook without its folder."""
+    """Forbid relative paths, shell commands and magics: in Colab a notebook has no folder."""
     for number, cell in code_cells(notebook):
         if shell := re.search(r"^\s*([%!]\S+)", cell.source, re.M):
             yield Fault(number, "relative", f"runs {shell[1]}", "write it in Python")

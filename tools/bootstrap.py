@@ -1,4 +1,4 @@
-"""Write the bootstrap cell into chapters: in Colab it installs the package and allows explorers.
+"""Write the bootstrap cell into chapters: in Colab it installs the package and enables explorers.
 
     python tools/bootstrap.py                  # every chapter
     python tools/bootstrap.py 08_matching      # one of them
@@ -6,7 +6,7 @@
 
 The cell is the first code cell, folded in JupyterLab and left out of the pages. The address in it
 comes from `repository.url` in `_config.yml`; in a running notebook the environment variable
-SSD_TUTORIAL_SOURCE (a folder, a wheel or git+ address, as pip takes it) overrides it.
+SSD_TUTORIAL_SOURCE (a folder, a wheel or a git+ address, as pip accepts it) overrides it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ METADATA = {"tags": ["bootstrap", "remove-cell"], "jupyter": {"source_hidden": T
 
 
 def refresh(notebook, source: str) -> bool:
-    """Insert or renew the cell; whether anything changed."""
+    """Insert or update the cell, and return whether anything changed."""
     before = nbformat.writes(notebook)
     codes = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
     ours = [i for i in codes if "bootstrap" in tags(notebook.cells[i])]

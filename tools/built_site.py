@@ -1,7 +1,7 @@
-"""The built pages behind a local server, and the browser that looks at them.
+"""Serve the built pages locally, and open them in a browser.
 
-Shared by `tools/screenshots.py` and `tests/browser/`. Nothing here asks another origin: requests to
-one are refused and written down, so that a page that needs the network is found out.
+Shared by `tools/screenshots.py` and `tests/browser/`. Requests to other origins are refused and
+recorded, so that a page that needs the network is noticed.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ CHROMIUM_ARGUMENTS = [
 
 
 def built_pages(html: Path = HTML) -> list[str]:
-    """Paths of all pages below `html`, less the redirect at the top.
+    """Return the paths of all pages below `html` except the redirect at the top.
 
     Raises:
-        FileNotFoundError: nothing is built there.
+        FileNotFoundError: there are no built pages.
     """
     pages = sorted(
         file.relative_to(html).as_posix()
@@ -61,7 +61,7 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
 
 @contextlib.contextmanager
 def serve(html: Path = HTML):
-    """Serve `html` on the loopback address under a sub-path; gives the address of the book."""
+    """Serve `html` on the loopback address under a sub-path, and yield the book's address."""
     handler = functools.partial(_Handler, directory=str(html))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -74,10 +74,10 @@ def serve(html: Path = HTML):
 
 
 def find_chromium() -> str:
-    """Path of a Chromium on this machine.
+    """Return the path of a Chromium on this machine.
 
     Raises:
-        FileNotFoundError: there is none; says how to install it.
+        FileNotFoundError: there is none; the message says how to install it.
     """
     if path := os.environ.get("CHROMIUM"):
         if shutil.which(path):
@@ -93,14 +93,14 @@ def find_chromium() -> str:
 
 
 def how_to_launch(fonts: Path | None = None) -> dict:
-    """Arguments of playwright's `launch`; `fonts` is a fontconfig file instead of the machine's."""
+    """Return arguments of playwright's `launch`; `fonts` replaces the machine's fontconfig file."""
     environment = os.environ | ({"FONTCONFIG_FILE": str(fonts)} if fonts else {})
     return {"executable_path": find_chromium(), "args": CHROMIUM_ARGUMENTS, "env": environment}
 
 
 @contextlib.contextmanager
 def launch(fonts: Path | None = None):
-    """Give a headless Chromium, driven by playwright."""
+    """Yield a headless Chromium, driven by playwright."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -112,9 +112,9 @@ def launch(fonts: Path | None = None):
 
 
 def new_page(browser, base: str, width: int, theme: str = "light", height: int = 900, **context_of):
-    """An empty page of that width, and the list of requests to other origins, which are refused.
+    """Open an empty page of that width; return it with the list of refused foreign requests.
 
-    `context_of` goes to the browser context, such as ``reduced_motion="reduce"``.
+    `context_of` is passed to the browser context, such as ``reduced_motion="reduce"``.
     """
     context = browser.new_context(
         viewport={"width": width, "height": height},
@@ -140,7 +140,7 @@ def new_page(browser, base: str, width: int, theme: str = "light", height: int =
 
 
 def wait_until_drawn(page):
-    """Wait until MathJax has typeset the page, web fonts are there and explorers have begun."""
+    """Wait until MathJax has typeset the page, web fonts are loaded and explorers have started."""
     page.evaluate(
         "async () => { await window.MathJax?.startup?.promise; await document.fonts.ready; }"
     )

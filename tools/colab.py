@@ -1,15 +1,15 @@
-"""Run chapters as Colab does: an environment with what Colab ships, an empty folder, no checkout.
+"""Run chapters as Colab does: with the packages that Colab ships, in an empty folder, no checkout.
 
     python tools/colab.py                    # every chapter
     python tools/colab.py 08_matching        # one of them
 
-An environment is made with only torch, torchvision, numpy, matplotlib and ipywidgets (and ipykernel
-to run cells). Each notebook is copied into an empty folder and run from its first cell, which
-installs the package from this checkout's last commit by a local git address. Between notebooks
-everything that one installed is removed again. A notebook fails if a cell raises, or if a text
-output differs from the stored one; the exit code is then 1.
+The environment contains only torch, torchvision, numpy, matplotlib and ipywidgets (and ipykernel to
+run cells). Each notebook is run in an empty folder of its own, from its first cell, which installs
+the package from this checkout's last commit by a local git address. After each notebook, everything
+that it installed is removed again. A notebook fails if a cell raises, or if a text output differs
+from the stored one; the exit code is then 1.
 
-The environment takes about 5 GB and some minutes; it stays in `_build/colab` for the next run.
+The environment takes about 5 GB and a few minutes; it stays in `_build/colab` for the next run.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ IGNORED = "NBVAL_IGNORE_OUTPUT"
 
 
 class Environment:
-    """A virtual environment that can be brought back to how it was."""
+    """A virtual environment that can be restored to its first state."""
 
     def __init__(self, folder: Path):
         self.folder = folder
         self.python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
     def make(self) -> None:
-        """Create it, or take the one that is there and whole."""
+        """Create it, or reuse a complete one."""
         snapshot = self.folder / "shipped.json"
         if not snapshot.is_file():
             print(f"making {self.folder} with {', '.join(SHIPPED)} ...", flush=True)
@@ -65,7 +65,7 @@ class Environment:
         return {p["name"]: p["version"] for p in json.loads(self.pip("list", "--format=json"))}
 
     def restore(self) -> None:
-        """Remove what a notebook installed, and put back what it changed."""
+        """Remove what a notebook installed, and restore what it changed."""
         now = self.packages()
         if extra := sorted(set(now) - set(self.shipped)):
             self.pip("uninstall", "--yes", "--quiet", *extra)
@@ -86,7 +86,7 @@ class Environment:
 
 
 def clean_environment(**more: str) -> dict[str, str]:
-    """The variables of this process, less those that point into this checkout's environment."""
+    """Return this process's variables except those that point into this checkout's environment."""
     drop = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "MPLBACKEND"}
     kept = {
         name: value
@@ -97,7 +97,7 @@ def clean_environment(**more: str) -> dict[str, str]:
 
 
 def local_address() -> str:
-    """This checkout's last commit, as pip takes it."""
+    """Return the address of this checkout's last commit, as pip accepts it."""
     git = ["git", "-C", str(ROOT)]
     commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
     state = subprocess.run(
@@ -107,7 +107,7 @@ def local_address() -> str:
         check=True,
     )
     if state.stdout.strip():
-        print("note: the package has changes that are not committed; they are not tried here")
+        print("note: the package has uncommitted changes, which are not tested here")
     return f"git+{ROOT.as_uri()}@{commit.stdout.strip()}"
 
 
@@ -126,23 +126,23 @@ def run(notebook, python: Path, folder: Path, source: str, timeout: int) -> None
         coalesce_streams=True,
         resources={"metadata": {"path": str(folder)}},
     )
-    client.owns_km = True  # and so ends the kernel
+    client.owns_km = True  # so that it stops the kernel
     client.execute(env=clean_environment(SSD_TUTORIAL_SOURCE=source))
 
 
 def differences(stored, executed) -> list[str]:
-    """Text outputs that are not as stored; the bootstrap cell may say that it installs."""
+    """Return the text outputs that differ; the bootstrap cell may say that it installs."""
     codes = [cell for cell in stored.cells if cell.cell_type == "code"]
     found = []
     pairs = zip(codes, text_outputs(stored), text_outputs(executed), strict=True)
     for number, (cell, old, new) in enumerate(pairs, start=1):
         if number > 1 and old != new and IGNORED not in cell.source:
-            found.append(f"code cell {number} shows\n{new}\nand not, as stored,\n{old}")
+            found.append(f"code cell {number} shows\n{new}\ninstead of the stored\n{old}")
     return found
 
 
 def try_chapter(path: Path, environment: Environment, source: str, timeout: int) -> list[str]:
-    """Run one chapter as Colab would; what went wrong."""
+    """Run one chapter as Colab would, and return what went wrong."""
     stored, executed = read(path), read(path)
     with tempfile.TemporaryDirectory(prefix="colab-") as folder:
         try:
@@ -160,8 +160,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("notebooks", nargs="*", help="paths or names of chapters; default: all")
     parser.add_argument("--source", help="what pip installs (default: this checkout's last commit)")
-    parser.add_argument("--fresh", action="store_true", help="make the environment anew")
-    parser.add_argument("--timeout", type=int, default=900, help="seconds a cell (%(default)s)")
+    parser.add_argument("--fresh", action="store_true", help="create the environment again")
+    parser.add_argument("--timeout", type=int, default=900, help="seconds per cell (%(default)s)")
     options = parser.parse_args(arguments)
     try:
         paths = chapters(options.notebooks)
@@ -186,7 +186,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{'FAILED' if faults else 'runs'}, {time.perf_counter() - start:.0f} s")
         for fault in faults:
             print(fault, file=sys.stderr)
-    print(f"{len(paths) - failed} of {len(paths)} chapters run with what Colab ships")
+    print(f"{len(paths) - failed} of {len(paths)} chapters run with the packages that Colab ships")
     return 1 if failed else 0
 
 

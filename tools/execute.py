@@ -1,4 +1,4 @@
-"""Execute chapters in place, as they are committed: clean kernel, outputs stored, nothing volatile.
+"""Execute chapters in place, as they are committed: clean kernel, stored outputs, nothing volatile.
 
     python tools/execute.py 08_matching          # or a path; several at once
     python tools/execute.py --all
@@ -6,10 +6,10 @@
     python tools/execute.py --lighten --all      # execute nothing; make stored pictures light
 
 Each notebook runs in an empty folder of its own, so that a chapter which reads a relative path
-fails here and not first in Colab. What would differ from run to run is not stored: widget state,
-times, the version of Python, random cell ids. Of an explorer, its picture and its words stay. What
-is stored of pictures is light (`pictures.py`). When a cell raises, its error is printed, the file
-stays as it was, and the exit code is 1.
+fails here instead of in Colab. What would differ from run to run is not stored: widget state,
+times, the version of Python, random cell ids. Explorers keep their picture and their text. Stored
+pictures are made light (`pictures.py`). If a cell raises, its error is printed, the file stays as
+it was, and the exit code is 1.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ def execute(notebook, timeout: int):
             record_timing=False,
             store_widget_state=False,
             coalesce_streams=True,
-            extra_arguments=["--log-level=ERROR"],  # not a note about TCP for every kernel
+            extra_arguments=["--log-level=ERROR"],  # otherwise every kernel prints a note about TCP
             resources={"metadata": {"path": folder}},
         ).execute()
     return notebook
 
 
 def strip(notebook):
-    """Leave out, in place, what differs from run to run without being a result."""
+    """Remove, in place, what differs from run to run without being a result."""
     notebook.metadata = type(notebook.metadata)(
         kernelspec=KERNELSPEC, language_info={"name": "python", "pygments_lexer": "ipython3"}
     )
@@ -71,7 +71,7 @@ def strip(notebook):
 
 
 def text_outputs(notebook) -> list[list[str]]:
-    """What nbval compares: everything but pictures and widgets, a list for each code cell."""
+    """Return what nbval compares: all but pictures and widgets, one list per code cell."""
     found = []
     for cell in notebook.cells:
         if cell.cell_type != "code":
@@ -98,7 +98,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--timeout", type=int, default=900, help="seconds per cell (%(default)s)")
     options = parser.parse_args(arguments)
     if bool(options.notebooks) == options.all:
-        parser.error("name notebooks, or say --all")
+        parser.error("name notebooks, or pass --all")
     if options.check and options.lighten:
         parser.error("--check writes nothing, so --lighten has nothing to do")
     try:

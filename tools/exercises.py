@@ -1,11 +1,11 @@
-"""Derive the exercise cells of the book from its solution cells, so that the two never drift.
+"""Derive the exercise cells of the book from its solution cells, so that the two never diverge.
 
 A solution cell is an ordinary, complete cell that calls `check("08.2", answer)`. The exercise cell
 above it is the same cell without the answers:
 
-* imports, `check(...)` and other bare calls stay; so do comments, but for those right above
+* imports, `check(...)` and other bare calls stay; so do comments, except those right above
   what is left out;
-* `name = value` becomes `name = ...`, and of a dict only the values go;
+* `name = value` becomes `name = ...`; a dict keeps its keys;
 * a function keeps its first line and docstring, and its body becomes `...`;
 * any other statement (a loop, an `if`, a `with`) is left out;
 * a statement marked `# given` at the end of its first or last line stays, in a body too.
@@ -27,9 +27,10 @@ PROMPTS = {"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide th
 
 
 def derive(solution: str) -> str:
-    """The source of the exercise cell that belongs to a solution's source.
+    """Return the source of the exercise cell for a solution's source.
 
-    Raises `ValueError` if the solution is no Python, or if there is nothing to leave out.
+    Raises:
+        ValueError: the solution is not Python, or there is nothing to leave out.
     """
     try:
         tree = ast.parse(solution)
@@ -44,7 +45,7 @@ def derive(solution: str) -> str:
 
 
 def _block(statements: list[ast.stmt], lines: list[str], start: int, stop: int) -> list[str]:
-    """Lines start..stop of a cell, without the answers; what lies between statements stays."""
+    """Return lines start..stop of a cell without the answers; what is between statements stays."""
     out, at = [], start
     for statement in statements:
         decorators = getattr(statement, "decorator_list", [])
@@ -70,7 +71,7 @@ def _without_answer(statement: ast.stmt, source: list[str], lines: list[str]) ->
 
 
 def _blank_value(statement: ast.Assign) -> str:
-    """A `...` for each thing to fill in: each name of `a, b = …`, each value of a dict."""
+    """Return a `...` per thing to fill in: each name of `a, b = …`, each value of a dict."""
     target, value = statement.targets[0], statement.value
     if isinstance(target, ast.Tuple):
         return ", ".join(BLANK for _ in target.elts)
@@ -101,7 +102,7 @@ def _blank_body(function: ast.FunctionDef, lines: list[str]) -> list[str]:
 
 
 def _is_given(statement: ast.stmt, lines: list[str]) -> bool:
-    """Marked on its first line or, unless it is a block of others, on its last."""
+    """Return whether it is marked on its first line or, unless it is a block, on its last."""
     marked = bool(GIVEN.search(lines[statement.lineno - 1]))
     return marked or (
         not hasattr(statement, "body") and bool(GIVEN.search(lines[statement.end_lineno - 1]))
@@ -109,15 +110,16 @@ def _is_given(statement: ast.stmt, lines: list[str]) -> bool:
 
 
 def exercise_id(source: str) -> str | None:
-    """The id in the `check(...)` call of a cell, or None."""
+    """Return the id in the `check(...)` call of a cell, or None."""
     found = CHECK.search(source)
     return found[1] if found else None
 
 
 def solutions(notebook) -> list[tuple[int, str]]:
-    """Index and exercise id of each cell tagged `solution`.
+    """Return the index and the exercise id of each cell tagged `solution`.
 
-    Raises `ValueError` if one calls no `check`.
+    Raises:
+        ValueError: one of them does not call `check`.
     """
     found = []
     for index, cell in enumerate(notebook.cells):
@@ -129,7 +131,7 @@ def solutions(notebook) -> list[tuple[int, str]]:
 
 
 def faults(notebook) -> list[str]:
-    """What is out of order between exercises and solutions; empty if nothing is."""
+    """Return what is wrong with the exercises and solutions; empty if nothing is."""
     found, paired = [], set()
     try:
         pairs = solutions(notebook)
@@ -143,7 +145,7 @@ def faults(notebook) -> list[str]:
         paired.add(index - 1)
         try:
             if above.source != derive(notebook.cells[index].source):
-                found.append(f"{id}: the exercise cell is not what its solution gives")
+                found.append(f"{id}: the exercise cell differs from what its solution gives")
         except ValueError as error:
             found.append(f"{id}: {error}")
         for cell, wanted in (
@@ -151,7 +153,7 @@ def faults(notebook) -> list[str]:
             (notebook.cells[index], _solution_metadata(id)),
         ):
             if any(cell.metadata.get(key) != value for key, value in wanted.items()):
-                found.append(f"{id}: the metadata of the {wanted['tags'][0]} cell are not in order")
+                found.append(f"{id}: the metadata of the {wanted['tags'][0]} cell is out of date")
     for index, cell in enumerate(notebook.cells):
         if "exercise" in cell.metadata.get("tags", []) and index not in paired:
             found.append(f"cell {index} is an exercise with no solution right below")
@@ -159,10 +161,12 @@ def faults(notebook) -> list[str]:
 
 
 def sync(notebook) -> bool:
-    """Bring every exercise cell, and the metadata of both, into line; whether anything changed.
+    """Update every exercise cell and the metadata of both; return whether anything changed.
 
-    A cell whose source changes loses its outputs: the notebook is to be executed again.
-    Raises `ValueError` if a solution can't be turned into an exercise.
+    A cell whose source changes loses its outputs: the notebook must be executed again.
+
+    Raises:
+        ValueError: a solution can't be turned into an exercise.
     """
     before = nbformat.writes(notebook)
     for index, id in reversed(solutions(notebook)):
@@ -183,7 +187,7 @@ def _exercise_metadata(id: str) -> dict:
 
 
 def _solution_metadata(id: str) -> dict:
-    """Folded in the page (`hide-cell`), in JupyterLab (`source_hidden`) and in Colab (`form`)."""
+    """Fold it on the page (`hide-cell`), in JupyterLab (`source_hidden`) and in Colab (`form`)."""
     return {
         "tags": ["solution", "hide-cell"],
         "exercise": id,
@@ -194,7 +198,7 @@ def _solution_metadata(id: str) -> dict:
 
 
 def _write(notebook, path: Path) -> None:
-    """Whole or not at all: a notebook half written is a chapter lost."""
+    """Write all of it or nothing: a half-written notebook is a lost chapter."""
     new = path.with_name(path.name + ".new")
     new.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
     new.replace(path)
@@ -204,7 +208,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("action", choices=("sync", "check"), help="derive, or fail on any drift")
+    parser.add_argument(
+        "action", choices=("sync", "check"), help="derive, or fail on any difference"
+    )
     parser.add_argument("notebooks", nargs="*", type=Path, help="default: all of book/")
     options = parser.parse_args(arguments)
     status = 0

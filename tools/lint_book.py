@@ -3,9 +3,9 @@
     python tools/lint_book.py                  # the whole book
     python tools/lint_book.py 08_matching      # one chapter
 
-Takes a second and executes nothing. Links, labels, terms and citations are checked by Sphinx, which
-builds the book with ``-n -W``. Each fault is a line with file, cell (counted from 1), rule and
-what to do; the exit code is 1 if there is one.
+It takes a second and executes nothing. Links, labels, terms and citations are checked by Sphinx,
+which builds the book with ``-n -W``. Each fault is a line with file, cell (counted from 1), rule
+and fix; the exit code is 1 if there is one.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def pages_of(root: Path) -> list[Path]:
 
 
 def lint_page(path: Path) -> list[Fault]:
-    """Faults of one page."""
+    """Return the faults of one page."""
     if path.suffix != ".ipynb":
         return list(filler(prose(path.read_text(encoding="utf-8"))))
     notebook, found = read(path), []
@@ -43,7 +43,7 @@ def lint_page(path: Path) -> list[Fault]:
 
 
 def lint_whole(root: Path) -> list[tuple[str, Fault]]:
-    """Faults that no page has alone."""
+    """Return the faults of the book as a whole."""
     found, there = [], pages_of(root)
     toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
     listed = [toc["root"], *re.findall(r"file: *(\S+)", (root / "_toc.yml").read_text())]
@@ -53,7 +53,9 @@ def lint_whole(root: Path) -> list[tuple[str, Fault]]:
             found.append((page.name, fault))
     for name in listed:
         if not any((root / f"{name}{s}").is_file() for s in (".md", ".ipynb")):
-            found.append(("_toc.yml", Fault(None, "toc", f"{name} is no file", "remove the line")))
+            found.append(
+                ("_toc.yml", Fault(None, "toc", f"{name} is not a file", "remove the line"))
+            )
     ignored = sum(
         "IGNORE_OUTPUT" in marker.upper()
         for path in there
@@ -63,7 +65,9 @@ def lint_whole(root: Path) -> list[tuple[str, Fault]]:
     )
     if ignored > IGNORED_IN_THE_BOOK:
         what = f"{ignored} ignored outputs, {IGNORED_IN_THE_BOOK} at most"
-        found.append(("book", Fault(None, "nbval", what, "print what holds on any machine")))
+        found.append(
+            ("book", Fault(None, "nbval", what, "print what is the same on every machine"))
+        )
     return found
 
 

@@ -1,9 +1,9 @@
-"""Make the pictures of data/photographs from the files that scikit-image brings along.
+"""Make the pictures of data/photographs from files that come with scikit-image.
 
     python tools/make_photographs.py FOLDER
 
 writes FOLDER/NAME.jpg and prints each file's SHA-256. Needed once: the pictures are kept in the
-repository, and another version of the JPEG encoder may give other bytes for the same picture.
+repository, and another version of the JPEG encoder may write different bytes for the same picture.
 """
 
 import argparse
@@ -27,7 +27,7 @@ LONGEST_SIDE_PX = 600
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="where the pictures go")
+    parser.add_argument("folder", type=Path, help="where to write the pictures")
     folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     for name, file in PICTURES.items():

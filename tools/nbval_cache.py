@@ -1,11 +1,11 @@
-"""A pytest plugin: what nbval executes, the book's build need not execute again.
+"""A pytest plugin: the book's build need not execute again what nbval has executed.
 
     PYTHONPATH=tools pytest -p nbval_cache --nbval book/
 
 nbval runs each chapter in a fresh kernel and compares every output with the stored one, as it does
-without this plugin. Here we listen: a chapter whose cells all passed goes, with what its kernel
-sent, into the execution cache that `make book` reads. Kernels start as in the build, in an empty
-folder and without the reader's own IPython settings.
+without this plugin. The plugin listens: if all cells of a chapter pass, the outputs that its kernel
+sent go into the execution cache that `make book` reads. Kernels start as in the build, in an empty
+folder and without the user's own IPython settings.
 """
 
 import atexit
@@ -29,7 +29,7 @@ EXECUTION = pytest.StashKey["Execution"]()
 
 
 def book_pages(root: Path) -> ModuleType:
-    """The Sphinx extension that says where the cache lies; it is in no package."""
+    """Import the Sphinx extension that knows the cache's path; it is not in a package."""
     path = root / "book" / "_ext" / "book_pages.py"
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
@@ -38,7 +38,7 @@ def book_pages(root: Path) -> ModuleType:
 
 
 class Execution:
-    """What the kernel of a notebook has sent, put together as the build would have done."""
+    """The outputs that a notebook's kernel has sent, assembled as the build would do it."""
 
     def __init__(self, file: nbval.plugin.IPyNbFile, cache: Path):
         self.file, self.cache, self.started = file, cache, time.perf_counter()
@@ -48,12 +48,12 @@ class Execution:
         for place in self.places:
             notebook.cells[place].outputs = []
         self.client = NotebookClient(notebook, record_timing=False)
-        self.client.clear_before_next_output = False  # it sets this where it starts a kernel
+        self.client.clear_before_next_output = False  # nbclient sets it when it starts a kernel
         self.running, self.request, self.passed = 0, None, set()
         file.get_kernel_message = self.next_message
 
     def next_message(self, **options) -> dict:
-        """The next message for nbval, after we have read it."""
+        """Return the next message for nbval, after reading it."""
         message = type(self.file).get_kernel_message(self.file, **options)
         if message["msg_type"] == "execute_input":
             self.request = message["parent_header"]["msg_id"]
@@ -76,7 +76,7 @@ class Execution:
         seconds = {"execution_seconds": time.perf_counter() - self.started}
         bundle = CacheBundleIn(self.client.nb, str(self.file.path), data=seconds)
         self.cache.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{self.cache}.lock"):  # several processes of xdist
+        with FileLock(f"{self.cache}.lock"):  # xdist runs several processes
             get_cache(self.cache).cache_notebook_bundle(
                 bundle, check_validity=False, overwrite=True
             )

@@ -1,9 +1,9 @@
-"""Start a chapter: a notebook in the shape that all chapters have, and its line in `_toc.yml`.
+"""Start a chapter: a notebook with the parts that all chapters have, and its line in `_toc.yml`.
 
     python tools/new_chapter.py 09_loss "The loss" --part Learning
 
-The parts of a chapter stand in it in order, each with a line on what belongs there. An existing
-notebook is never overwritten.
+The notebook contains the parts of a chapter in order, each with a line on what belongs there. An
+existing notebook is never overwritten.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ SECTIONS = (
 
 
 def skeleton(name: str, title: str):
-    """The notebook of a new chapter `NN_name`."""
+    """Return the notebook of a new chapter `NN_name`."""
     slug = name[3:].replace("_", "-")
     words = {"TITLE": title, "SLUG": slug, "NUMBER": str(int(name[:2]))}
     fill = re.compile("|".join(words))
@@ -75,14 +75,14 @@ def skeleton(name: str, title: str):
 
 
 def add_to_toc(text: str, name: str, part: str) -> str:
-    """`_toc.yml` with the chapter in its part, in order of numbers; comments stay.
+    """Return `_toc.yml` with the chapter in its part, in order of numbers; comments stay.
 
     Raises:
-        ValueError: the chapter is there already.
+        ValueError: the chapter is already listed.
     """
     entry = f"      - file: book/{name}\n"
     if entry in text:
-        raise ValueError(f"_toc.yml lists book/{name} already")
+        raise ValueError(f"_toc.yml already lists book/{name}")
     head = f"  - caption: {part}\n"
     if head not in text:
         reference = text.find("  - caption: Reference\n")
@@ -107,7 +107,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     path, toc = BOOK / f"{options.name}.ipynb", ROOT / "_toc.yml"
     if not re.fullmatch(r"\d\d_[a-z0-9_]+", options.name):
-        parser.error(f"a chapter is called like 08_matching, not {options.name!r}")
+        parser.error(f"name the chapter like 08_matching, not {options.name!r}")
     if path.exists():
         parser.error(f"{path} exists; a chapter keeps its file")
     try:

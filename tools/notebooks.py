@@ -1,4 +1,4 @@
-"""What the tools for notebooks share: where chapters are, reading, writing, the bootstrap cell."""
+"""Shared by the tools for notebooks: finding, reading and writing chapters, the bootstrap cell."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ else:
 
 
 def chapters(names=()) -> list[Path]:
-    """The notebooks named, or all of `book/`: the chapters in reading order, then other pages.
+    """Return the notebooks named, or all of `book/`: chapters in reading order, then other pages.
 
     A name is a path, or a chapter's name with or without `.ipynb`.
 
     Raises:
-        FileNotFoundError: a name is none of these; says which chapters there are.
+        FileNotFoundError: a name is neither; the message lists the chapters.
     """
     all_chapters = sorted(BOOK.glob("*.ipynb"))
     if not names:
@@ -64,7 +64,7 @@ def read(path: Path):
 
 
 def write(notebook, path: Path) -> None:
-    """Write whole or not at all: a notebook half written is a chapter lost."""
+    """Write all of it or nothing: a half-written notebook is a lost chapter."""
     nbformat.validate(notebook)
     text = nbformat.writes(notebook).rstrip("\n") + "\n"
     partial = path.with_name(path.name + ".new")
@@ -77,18 +77,18 @@ def tags(cell) -> list[str]:
 
 
 def repository_address() -> str:
-    """`repository.url` of `_config.yml`, the one place where it stands.
+    """Return `repository.url` of `_config.yml`, the only place where the address is set.
 
     Raises:
-        ValueError: it is missing or no https address.
+        ValueError: it is missing or not an https address.
     """
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
     address = str(config.get("repository", {}).get("url", ""))
     if not re.fullmatch(r"https://[\w.-]+/[\w.-]+/[\w.-]+", address):
-        raise ValueError(f"_config.yml: repository.url is no https address: {address!r}")
+        raise ValueError(f"_config.yml: repository.url is not an https address: {address!r}")
     return address
 
 
 def bootstrap_source() -> str:
-    """The bootstrap cell that every chapter holds."""
+    """Return the source of the bootstrap cell of every chapter."""
     return BOOTSTRAP.format(address=repository_address())

@@ -1,10 +1,10 @@
-"""Make the stored pictures of a notebook light: fewer colours, and fewer pixels where need be.
+"""Make the stored pictures of a notebook light: fewer colours, and fewer pixels if necessary.
 
-Stored pictures are what GitHub and JupyterLab show before a cell is run; the pages' come from the
-execution of the build. Each is stored with the fewest colours that keep its structural similarity
+GitHub and JupyterLab show the stored pictures before a cell is run; the pages show those of the
+build's own execution. Each is stored with the fewest colours that keep its structural similarity
 (Wang et al. 2004: luminance, Gaussian window) with the picture as drawn at `SIMILAR` or above.
-Where that is not enough for the notebook, the heaviest pictures are stored smaller, one step after
-another, and say the width at which they are to be shown. Nothing that nbval compares changes.
+If the notebook is still too large, the heaviest pictures are stored smaller, step by step, with the
+width at which to show them. Nothing that nbval compares changes.
 """
 
 import base64
@@ -20,8 +20,8 @@ PNG = "image/png"
 SIMILAR = 0.98
 COLOURS = (32, 64, 128, 256)
 SCALES = (1, 0.8, 0.65, 0.5, 0.4, 0.32, 0.25)
-NOTEBOOK = 690_000  # bytes of a notebook, all in all; the lint allows 700 000
-GALLERY = 250_000  # of explorers.ipynb, whose pictures stand in the chapters too
+NOTEBOOK = 690_000  # bytes of a whole notebook; the lint allows 700 000
+GALLERY = 250_000  # of explorers.ipynb, whose pictures are in the chapters, too
 
 
 def similarity(one: Image.Image, other: Image.Image) -> float:

@@ -1,12 +1,11 @@
-"""Build one chapter alone, as it is built in the book, in seconds, and say where it is.
+"""Build one chapter alone, as in the book but within seconds, and print its address.
 
     python tools/preview.py 08_matching                 # build, with the outputs stored in it
     python tools/preview.py 08_matching --shots shots   # and photograph it, four PNGs
     python tools/preview.py 08_matching --execute       # run it first, as `make book` does
 
-All pages are read, so that links lead somewhere, but only what is wrong with the chapters named is
-shown. Builds go to `_build/preview/NAME`, apart
-from those of `make book`.
+All pages are read, so that links resolve, but only the faults of the chapters named are shown.
+Builds go to `_build/preview/NAME`, separate from those of `make book`.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ PREVIEWS = ROOT / "_build" / "preview"
 
 
 def warnings_of(log: str, named: list[str]) -> tuple[list[str], int]:
-    """What a build says of the chapters named, and the number of warnings about other pages."""
+    """Return a build's lines on the chapters named, and the number of warnings on other pages."""
     ours, others, mine = [], 0, True
     for line in log.splitlines(keepends=True):
         if "WARNING:" in line or "ERROR:" in line:
@@ -66,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
     ours, others = warnings_of(built.stderr, named)
     print("".join(ours), file=sys.stderr, end="")
     if others:
-        print(f"({others} warnings about other pages, left out)")
+        print(f"({others} warnings about other pages left out)")
     if built.returncode or ours:
         print("preview: the build reported the faults above", file=sys.stderr)
         return 1

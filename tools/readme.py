@@ -1,9 +1,9 @@
 """Write the map of the book into README.md, from `_toc.yml`, the chapters and `_config.yml`.
 
-    python tools/readme.py            # renew the map and the repository's address
+    python tools/readme.py            # update the map and the repository's address
     python tools/readme.py --check    # write nothing, fail if README.md is out of date
 
-The map stands between two comments; the rest of the file is prose and stays as it is.
+The map is between two comments; the rest of the file stays as it is.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ COLAB = "https://colab.research.google.com/github"
 
 
 def pages(toc: dict) -> list[tuple[str, list[str]]]:
-    """The parts of `_toc.yml` in order: caption, and the pages below it without suffix."""
+    """Return the parts of `_toc.yml` in order: caption, and its pages without suffix."""
     parts = toc.get("parts") or [toc]
     return [
         (part.get("caption", ""), [chapter["file"] for chapter in part.get("chapters") or []])
@@ -31,7 +31,7 @@ def pages(toc: dict) -> list[tuple[str, list[str]]]:
 
 
 def source_of(page: str, root: Path = ROOT) -> Path:
-    """The file of a page of `_toc.yml`.
+    """Return the file of a page of `_toc.yml`.
 
     Raises:
         FileNotFoundError: there is neither a notebook nor a Markdown file of that name.
@@ -43,10 +43,10 @@ def source_of(page: str, root: Path = ROOT) -> Path:
 
 
 def title_of(path: Path) -> str:
-    """The first heading of a page.
+    """Return the first heading of a page.
 
     Raises:
-        ValueError: it has none.
+        ValueError: there is none.
     """
     if path.suffix == ".ipynb":
         texts = [cell.source for cell in read(path).cells if cell.cell_type == "markdown"]
@@ -54,12 +54,12 @@ def title_of(path: Path) -> str:
         texts = [path.read_text(encoding="utf-8")]
     heading = re.search(r"^# +(.+)$", "\n".join(texts), re.MULTILINE)
     if heading is None:
-        raise ValueError(f"{path.name} has no heading of the first level")
+        raise ValueError(f"{path.name} has no first-level heading")
     return heading[1].strip()
 
 
 def map_of_the_book(root: Path = ROOT) -> str:
-    """The lines between the two comments."""
+    """Return the lines between the two comments."""
     toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
     slug = repository_address().removeprefix("https://github.com/")
     lines = []
@@ -78,7 +78,7 @@ def map_of_the_book(root: Path = ROOT) -> str:
 
 
 def renewed(text: str, book_map: str, address: str) -> str:
-    """The README with this map, and this address where it clones and installs.
+    """Return the README with this map, and with this address in its clone and install commands.
 
     Raises:
         ValueError: one of the two comments is missing.
@@ -108,7 +108,7 @@ def main(arguments: list[str] | None = None) -> int:
         print("README.md: the map is out of date; run python tools/readme.py", file=sys.stderr)
         return 1
     README.write_text(after, encoding="utf-8")
-    print("README.md: map renewed")
+    print("README.md: map updated")
     return 0
 
 

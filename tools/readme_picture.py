@@ -2,8 +2,8 @@
 
     python tools/readme_picture.py
 
-writes book/_static/preview.png with the trained weights of data/weights. The scene is one that the
-detector was not trained on.
+writes book/_static/preview.png with the trained weights of data/weights. The detector was not
+trained on this scene.
 """
 
 from __future__ import annotations

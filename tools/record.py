@@ -1,4 +1,4 @@
-"""Train, measure, and keep what was found in data/runs/NAME: what the book quotes.
+"""Train, measure, and record the results that the book quotes in data/runs/NAME.
 
     python tools/record.py run scenes_slim300 --data scenes
     python tools/record.py run bccd_slim300 --data PATH/TO/BCCD --on-error drop -- --vertical-flip
@@ -11,14 +11,14 @@
 weights of the first seed go to data/weights/NAME.safetensors. ``ablation`` trains one recipe with
 each augmentation. ``mining`` trains one with other choices of negatives: "hard" is SSD's own, whose
 runs are those of data/runs/scenes_slim300, "random" takes as many negatives at random, "all" takes
-every one; besides mAP it says what the scores mean. ``hardest`` trains nothing: it lists, for each
+all of them; besides mAP it measures what the scores mean. ``hardest`` does not train: it lists, per
 picture, the negative that mining would take first.
 
-Training and measuring go through the command line that readers use, except for mining's losses,
-which it does not have. A training run that is complete is not repeated, if its command was the
-same; an unfinished one resumes from its checkpoint (mining's starts again: "random" draws on
-torch's random numbers). The record is data/runs/NAME/result.json, with the losses as CSV beside it,
-written again after each run. What was entered into it by hand (``long``, ``looked_at``) is kept.
+Training and measuring use the same command line as readers do, except for mining's losses, which
+it does not offer. A complete training run is not repeated if its command was the same; an
+unfinished one resumes from its checkpoint (mining's starts again: "random" uses torch's random
+numbers). The record is data/runs/NAME/result.json, with the losses as CSV beside it; it is written
+again after each run. Entries made by hand (``long``, ``looked_at``) are kept.
 """
 
 import argparse
@@ -94,7 +94,7 @@ def main(words: list[str] | None = None) -> None:
             one.add_argument("--data", default="scenes", help='"scenes" or a folder of pictures')
             one.add_argument("--on-error", choices=("raise", "drop"), default="raise")
         if kind in ("run", "hardest"):
-            one.add_argument("--split", default="train", help="split to train on, or to look at")
+            one.add_argument("--split", default="train", help="split to train on, or to examine")
         if kind == "run":
             one.add_argument("--val", default="val", help="split to measure on")
         if samples:
@@ -120,13 +120,13 @@ def main(words: list[str] | None = None) -> None:
 
 
 def folder_of(arguments, label: str, seed: int) -> Path:
-    """Where the whole run is, of which the record keeps the figures."""
+    """Return the folder of the whole run, of which the record keeps the numbers."""
     middle = f"-{label}" if label else ""
     return arguments.work.resolve() / f"{arguments.name}{middle}-seed-{seed}"
 
 
 def trained(arguments, folder: Path, seed: int, *more: str) -> None:
-    """Train a run by the command line, unless it is complete; end if another command began it."""
+    """Train a run by the command line unless it is complete; exit if another command began it."""
     data = ["--data", arguments.data, "--on-error", arguments.on_error]
     command = ["train", "--out", str(folder), "--seed", str(seed), *data]
     command += ["--threads", str(arguments.threads), *more]
@@ -141,7 +141,7 @@ def trained(arguments, folder: Path, seed: int, *more: str) -> None:
 
 
 def measured(arguments, folder: Path, data: list[str], split: str = "val") -> None:
-    """Measure a trained run by the command line, unless that is done."""
+    """Measure a trained run by the command line unless that is done."""
     if not (folder / "eval.json").is_file():
         command = ["eval", "--weights", str(folder / "weights.safetensors"), "--split", split]
         command += [*data, "--threads", str(arguments.threads)]
@@ -152,7 +152,7 @@ def run(command: list[str]) -> None:
     whole = [sys.executable, "-m", "ssd_tutorial", *command]
     print("$", shlex.join(["python", *whole[1:]]), flush=True)
     if code := subprocess.run(whole, cwd=ROOT).returncode:
-        sys.exit(code)  # it has said why
+        sys.exit(code)  # its own message is above
 
 
 def result_of(folder: Path, name: str = "eval") -> dict:
@@ -160,7 +160,7 @@ def result_of(folder: Path, name: str = "eval") -> dict:
 
 
 def write_record(arguments, record: dict, logs: dict[str, Path] | None = None) -> None:
-    """Write result.json, with what was entered by hand, and a CSV of losses for each run."""
+    """Write result.json, with the entries made by hand, and a CSV of losses per run."""
     target = arguments.records / "runs" / arguments.name
     target.mkdir(parents=True, exist_ok=True)
     for name, folder in (logs or {}).items():
@@ -190,7 +190,7 @@ def minutes_of(folder: Path) -> float:
 
 
 def command_of(arguments, *more: str) -> str:
-    """The command that makes this record, without a path of this machine."""
+    """Return the command that makes this record, without a path of this machine."""
     return shlex.join(["python", "tools/record.py", arguments.kind, arguments.name, *more])
 
 
@@ -221,7 +221,7 @@ def record_run(arguments) -> None:
     metadata = all_facts[0]
     for folder, other in zip(folders, all_facts, strict=True):
         if _recipe(other) != _recipe(metadata):
-            sys.exit(f"{folder} holds a run with other settings than {folders[0]}: remove one")
+            sys.exit(f"the settings of the runs {folder} and {folders[0]} differ: remove one")
     maps = [round(result["map50"], 4) for result in results]
     name = name_of(arguments.data)
     shown = [name if word == arguments.data else word for word in arguments.passed_on]
@@ -261,7 +261,7 @@ def record_run(arguments) -> None:
 
 
 def _commit(folder: Path) -> str | None:
-    """The commit that the run's last start had, with + if files had been changed since."""
+    """Return the commit at the run's last start, with + if files had been changed since."""
     start = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
     git = (start[-1] if isinstance(start, list) else start)["git"]  # early runs list every start
     return git and git["commit"] + ("+" if git["dirty"] else "")
@@ -272,7 +272,7 @@ def _recipe(metadata: dict) -> dict:
     return {key: value for key, value in settings.items() if key != "seed"}
 
 
-# --- what each augmentation is worth --------------------------------------------------------------
+# --- how much each augmentation gains -------------------------------------------------------------
 
 
 def record_ablation(arguments) -> None:
@@ -326,7 +326,7 @@ def _write_ablation(arguments) -> None:
     write_record(arguments, record, logs)
 
 
-# --- what mining is worth -------------------------------------------------------------------------
+# --- how much mining gains ------------------------------------------------------------------------
 
 
 def record_mining(arguments) -> None:
@@ -447,7 +447,7 @@ def record_hardest(arguments) -> None:
 def hardest_negative(detector: Detector, image, target: dict) -> dict:
     """Find the negative of one picture that looks least like background.
 
-    IoUs, of the prior and of the box that the detector makes of it, are 0 without objects.
+    The IoUs, of the prior and of the box decoded from it, are 0 without objects.
     """
     network = detector.network.eval()
     height, width = image.shape[-2:]

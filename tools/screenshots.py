@@ -1,10 +1,10 @@
-"""Photograph built pages at desktop and phone width, in the light and the dark theme.
+"""Take screenshots of built pages at desktop and phone width, in the light and the dark theme.
 
     python tools/screenshots.py --out shots                     # every page
     python tools/screenshots.py --out shots 08_matching         # one chapter
 
 Each page gives four PNGs, PAGE.WIDTH.THEME.png, as long as the page is (at most 3000 px; longer
-pages go on in PAGE.WIDTH.THEME.2.png and so on, so that each stays readable in an image viewer).
+pages continue in PAGE.WIDTH.THEME.2.png and so on, to stay readable in an image viewer).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from built_site import HTML, built_pages, launch, new_page, serve, wait_until_dr
 
 
 def photograph(browser, base: str, name: str, width: int, theme: str, out: Path, slice_px: int):
-    """Write the PNGs of one page; returns their paths."""
+    """Write the PNGs of one page, and return their paths."""
     page, _ = new_page(browser, base, width, theme)
     page.goto(base + name, wait_until="load")
     wait_until_drawn(page)
@@ -55,7 +55,7 @@ def main() -> int:
         return f"screenshots: {error}"
     wanted = [n for n in names if not options.pages or any(p in n for p in options.pages)]
     if not wanted:
-        return f"screenshots: no page is called {options.pages}; there are {', '.join(names)}"
+        return f"screenshots: there is no page {options.pages}; the pages are {', '.join(names)}"
     options.out.mkdir(parents=True, exist_ok=True)
     with serve(options.html) as base, launch() as browser:
         for name in wanted:

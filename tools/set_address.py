@@ -1,9 +1,9 @@
-"""Change the repository's web address, in `_config.yml` and wherever it was derived from there.
+"""Change the repository's web address, in `_config.yml` and wherever it was copied from there.
 
     python tools/set_address.py https://github.com/NAME/REPOSITORY
 
-Rewrites every text file that git tracks and that holds the old address (links in README.md, the
-bootstrap cell of each chapter, …); prints which. Nothing is committed.
+Rewrites every text file that git tracks and that contains the old address (links in README.md, the
+bootstrap cell of each chapter, …), and prints their names. Nothing is committed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ADDRESS = re.compile(r"https://(?P<host>[\w.-]+)/(?P<name>[\w.-]+/[\w.-]+?)(?:\.
 
 
 def replace_address(text: str, old: str, new: str) -> str:
-    """`text` with the new address for the old one, also in links of Colab (…/github/NAME/…)."""
+    """Replace the old address by the new one, also in links to Colab (…/github/NAME/…)."""
     before, after = ADDRESS.fullmatch(old), ADDRESS.fullmatch(new)
     text = re.sub(rf"{re.escape(old)}(?![\w-])", new, text)
     provider = after["host"].split(".")[0]
@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("address", help="such as https://github.com/NAME/REPOSITORY")
     options = parser.parse_args(arguments)
     if not (match := ADDRESS.fullmatch(options.address)):
-        parser.error(f"no address like https://github.com/NAME/REPOSITORY: {options.address!r}")
+        parser.error(f"not an address like https://github.com/NAME/REPOSITORY: {options.address!r}")
     old, new = repository_address(), f"https://{match['host']}/{match['name']}"
     changed = 0
     for file in tracked_files(ROOT):

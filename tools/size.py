@@ -1,4 +1,4 @@
-"""Count the code lines of the package, room by room.
+"""Count the code lines of the package per room.
 
     python tools/size.py              # files and code lines per room, and the budgets
     python tools/size.py PATH...      # of these files or folders
@@ -20,7 +20,7 @@ ELEVEN = (
     *("mining", "loss", "network", "detect", "evaluate"),
 )
 BUDGETS = {"the eleven modules": 1_000, "ssd_tutorial": 8_250}
-"""Code lines at most. The package's goal is 7 000; whoever raises a number says why."""
+"""Most code lines allowed. The package's goal is 7 000; raising a number needs a reason."""
 
 _EMPTY = {
     *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT),
@@ -29,7 +29,7 @@ _EMPTY = {
 
 
 def code_lines(source: str) -> int:
-    """Lines of Python that hold code."""
+    """Return the number of lines that contain code."""
     lines = set()
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type not in _EMPTY:
@@ -42,13 +42,13 @@ def code_lines(source: str) -> int:
 
 
 def size_of(path: Path) -> tuple[int, int]:
-    """Files and code lines of a file or of all Python below a folder."""
+    """Return the files and the code lines of a file, or of all Python below a folder."""
     files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
     return len(files), sum(code_lines(file.read_text(encoding="utf-8")) for file in files)
 
 
 def rooms() -> dict[str, tuple[int, int]]:
-    """Files and code lines: the eleven modules, every room, the other modules, and all of them."""
+    """Return files and code lines: the eleven modules, each room, each other module, in total."""
     taught = [size_of(PACKAGE / f"{name}.py") for name in ELEVEN]
     found = {"the eleven modules": tuple(map(sum, zip(*taught, strict=True)))}
     folders = sorted(path.parent for path in PACKAGE.glob("*/__init__.py"))

@@ -1,19 +1,19 @@
-"""Sphinx extension of this book: what jupyter-book leaves open, in six small parts.
+"""Sphinx extension of this book: six small additions to jupyter-book.
 
 1. Nothing comes from another origin. MathJax is copied out of the PyPI package
    sphinx-mathjax-offline; the theme's fonts and icons are its own static files.
-2. The execution cache depends on the package. jupyter-cache compares the cells of a notebook only,
+2. The execution cache depends on the package. jupyter-cache compares only the cells of a notebook,
    so an edit in `ssd_tutorial/`, `book/ssd_book/` or `data/` would leave old figures on the pages.
    The cache's path holds a hash of all three, and of the versions of the libraries that chapters
    compute with.
-3. A chapter keeps the number of its file: `book/08_matching` is chapter 8, with Figure 8.1 and
+3. A chapter takes its number from its file: `book/08_matching` is chapter 8, with Figure 8.1 and
    equation (8.1), however many chapters come before it.
-4. A figure without alternative text or caption is a warning, and `-W` makes it an error.
-5. Names that myst-nb and the theme give to screen readers agree with what is to be seen.
-6. Launch buttons stand on notebooks only, not on the index.
+4. A figure without alternative text or caption causes a warning, which `-W` makes an error.
+5. Names that myst-nb and the theme give to screen readers agree with the visible text.
+6. Only notebooks have launch buttons; the index has none.
 
-Files of `book/_static` are added here, one by one: jupyter-book itself would add every script that
-it finds below a folder `_static` to every page.
+Files of `book/_static` are added here, one by one: jupyter-book itself would add every script below
+a folder `_static` to every page.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ CHAPTER = re.compile(r"(?:^|/)(\d\d)_\w+$")
 
 # --- 1. mathematics -------------------------------------------------------------------------------
 def copy_mathjax(app):
-    """Copy the parts of MathJax that our pages can ask for, about 2 MB of its 10."""
+    """Copy the parts of MathJax that our pages may request, about 2 MB of its 10."""
     if app.builder.format != "html":
         return
     package = Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent
@@ -53,7 +53,7 @@ def copy_mathjax(app):
 
 # --- 2. execution cache ---------------------------------------------------------------------------
 def digest_of_sources(root: Path) -> str:
-    """Hash of everything outside the notebooks that decides what a chapter computes."""
+    """Hash everything outside the notebooks that affects what a chapter computes."""
     digest = hashlib.sha256()
     for name in COMPUTES_WITH:
         digest.update(f"{name} {importlib.metadata.version(name)}\n".encode())
@@ -71,7 +71,7 @@ def cache_by_sources(app, config):
 
 
 def quiet_kernel(build: Path):
-    """Run kernels with settings of the book's own: not the reader's startup files or backend."""
+    """Run kernels with the book's own settings, not with the user's startup files or backend."""
     profile = build / "ipython" / "profile_default"
     profile.mkdir(parents=True, exist_ok=True)
     (profile / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 40\n")
@@ -80,7 +80,7 @@ def quiet_kernel(build: Path):
 
 
 def drop_old_caches(app, exception):
-    """After a build that worked, keep only the cache that it used."""
+    """Keep only the cache that the build used, if the build succeeded."""
     current = Path(app.config.nb_execution_cache_path)
     if exception is None and current.parent.is_dir():
         for folder in current.parent.iterdir():
@@ -90,7 +90,7 @@ def drop_old_caches(app, exception):
 
 # --- 3. chapter numbers ---------------------------------------------------------------------------
 def number_chapters_by_file(assign):
-    """Wrap Sphinx's `assign_section_numbers`: the first number becomes that of the file."""
+    """Wrap Sphinx's `assign_section_numbers` so that the first number is that of the file."""
 
     def assign_section_numbers(self, env):
         before = env.toc_secnumbers
@@ -111,7 +111,7 @@ def number_chapters_by_file(assign):
 
 # --- 4. figures -----------------------------------------------------------------------------------
 def check_figures(app, doctree):
-    """Warn of a picture without alternative text, number or caption."""
+    """Warn about pictures without alternative text, number or caption."""
     for image in doctree.findall(nodes.image):
         figure = image.parent
         while figure is not None and not isinstance(figure, nodes.figure):
@@ -132,29 +132,33 @@ def check_figures(app, doctree):
 
 # --- 5. screen readers ----------------------------------------------------------------------------
 WRONG_NAMES = {
-    re.compile(r' aria-label="Toggle hidden content"'): "",  # where it says "Show the solution"
-    re.compile(r'(search-button-field[^>]*?) aria-label="Search"'): r"\1",  # it says the keys too
-    re.compile(r'(class="theme-switch [^>]*?) +title="[^"]*"'): r"\1",  # the button has a name
+    re.compile(r' aria-label="Toggle hidden content"'): "",  # whose text is "Show the solution"
+    re.compile(
+        r'(search-button-field[^>]*?) aria-label="Search"'
+    ): r"\1",  # its text names the keys, too
+    re.compile(
+        r'(class="theme-switch [^>]*?) +title="[^"]*"'
+    ): r"\1",  # the button has a name already
     re.compile(r' role="list" (?=class="citation-list")'): " ",  # a list without list items
     re.compile(r' role="doc-biblioentry"'): "",  # withdrawn by the standard
 }
 
 
-def mend_names(app, exception):
-    """Drop names and roles that say something else than the page."""
+def fix_names(app, exception):
+    """Drop names and roles that contradict the page."""
     if exception is not None or app.builder.format != "html":
         return
     for file in Path(app.outdir).rglob("*.html"):
-        text = mended = file.read_text(encoding="utf-8")
+        text = fixed = file.read_text(encoding="utf-8")
         for wrong, right in WRONG_NAMES.items():
-            mended = wrong.sub(right, mended)
-        if mended != text:
-            file.write_text(mended, encoding="utf-8")
+            fixed = wrong.sub(right, fixed)
+        if fixed != text:
+            file.write_text(fixed, encoding="utf-8")
 
 
 # --- 6. launch buttons ----------------------------------------------------------------------------
 def launch_notebooks_only(app, pagename, templatename, context, doctree):
-    """Drop the launch buttons of a page that is text with code: Colab opens notebooks only."""
+    """Drop the launch buttons of Markdown pages: Colab opens only notebooks."""
     if pagename in app.env.all_docs and not str(app.env.doc2path(pagename)).endswith(".ipynb"):
         buttons = context.get("header_buttons", [])
         buttons[:] = [button for button in buttons if button.get("label") != "launch-buttons"]
@@ -171,13 +175,13 @@ def setup(app):
     app.connect("doctree-read", check_figures)
     app.connect("build-finished", drop_old_caches)
     app.connect("builder-inited", lambda app: app.config.html_static_path.append(str(STATIC)))
-    app.connect("build-finished", mend_names)
+    app.connect("build-finished", fix_names)
     app.connect("html-page-context", launch_notebooks_only, priority=900)
     app.add_css_file("book.css")
     app.add_js_file("scrolling.js", loading_method="defer")
     return {
         "version": "1",
-        # an edit of this file builds every page anew
+        # an edit of this file rebuilds every page
         "env_version": zlib.crc32(Path(__file__).read_bytes()),
         "parallel_read_safe": True,
         "parallel_write_safe": True,

@@ -1,13 +1,13 @@
-// Brings a page's explorers to life: no kernel, no module loader, nothing from another origin.
+// Starts a page's explorers: no kernel, no module loader, nothing from another origin.
 //
-// live_explorers.py calls this function, at the end of _static/explorers.js, with the sources of the
-// modules and, for each explorer, the names of those that it is joined of. What the page holds:
+// live_explorers.py writes the call of this function into _static/explorers.js, with the sources of
+// the modules and, for each explorer, the names of those that make it up. The page contains:
 //   #explorer-states   JSON: models (state, buffers), the model of each place, shared values
-//   #explorer-0, -1 …  the places, each around the picture that stands in for the explorer
+//   #explorer-0, -1 …  the places, each around the picture that is shown until the explorer starts
 (sources, parts) => {
   const FAILED = "This figure did not come alive in your browser; the picture shows how it begins.";
 
-  /** What an ES module may use of an anywidget model, with nobody behind it to tell. */
+  /** The part of an anywidget model that an ES module may use; there is no kernel to notify. */
   class Model {
     #handlers = [];
     #state;
@@ -44,7 +44,7 @@
     save_changes() {}
   }
 
-  /** The value in which shared parts stand where they belong again. */
+  /** Put the shared parts of a value back where they belong. */
   function unpacked(value, shared) {
     if (Array.isArray(value)) return value.map((part) => unpacked(part, shared));
     if (value === null || typeof value !== "object") return value;
@@ -53,7 +53,7 @@
   }
 
   async function load(name) {
-    if (!parts[name]) throw new Error(`explorers.js holds no explorer called ${name}`);
+    if (!parts[name]) throw new Error(`explorers.js contains no explorer called ${name}`);
     const text = parts[name].map((part) => sources[part]).join("\n");
     const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
     try {
@@ -63,7 +63,7 @@
     }
   }
 
-  /** Put a living explorer where its picture stands; the picture comes back if that fails. */
+  /** Replace an explorer's picture by the explorer; restore the picture if that fails. */
   async function enliven(place, model, loading) {
     const picture = [...place.childNodes];
     try {

@@ -1,12 +1,12 @@
-"""Sphinx extension: explorers (`ssd_book.explorers`) that live in the built page, with no kernel.
+"""Sphinx extension: explorers (`ssd_book.explorers`) that work on built pages without a kernel.
 
-1. myst-nb puts the state of a page's widgets into it, each with all of its JavaScript. Here the
-   state of the explorers is taken out of its hands, made small, and set at the end of the page.
-2. `_static/explorers.js` holds the JavaScript once, with the loader (`explorer_loader.js`). It is a
-   classic script, since a browser loads no ES module from a `file://` address. Only pages with
-   explorers ask for it.
-3. An explorer's picture stands on the page, as every figure does, until the explorer is alive.
-4. Any other widget would be dead on the page; it is a warning, and `-W` makes it an error.
+1. myst-nb embeds the state of a page's widgets, each with all of its JavaScript. This extension
+   takes the state of the explorers, makes it small and puts it at the end of the page.
+2. `_static/explorers.js` contains the JavaScript once, with the loader (`explorer_loader.js`). It
+   is a classic script, since browsers load no ES modules from a `file://` address. Only pages with
+   explorers load it.
+3. An explorer's picture is on the page, as every figure is, until the explorer has started.
+4. Any other widget would not work on the page: it causes a warning, which `-W` makes an error.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ logger = logging.getLogger(__name__)
 HERE = Path(__file__).parent
 LOADER, PAGE_STYLE = HERE / "explorer_loader.js", HERE / "explorer_page.css"
 VIEW = "application/vnd.jupyter.widget-view+json"
-PLACE = "explorer-place"  # class of the element that an explorer fills
+PLACE = "explorer-place"  # class of the element that an explorer is rendered into
 STATES = "explorer-states"  # id of the script with the states
 NOT_ITS_OWN = {"layout", "tabbable", "tooltip"}  # traits of every widget
-SHARED = "$shared"  # {"$shared": 2} stands for the third of the shared values
-LONG = 200  # characters: what is shorter is not worth sharing
+SHARED = "$shared"  # {"$shared": 2} refers to the third shared value
+LONG = 200  # characters: shorter values are not worth sharing
 
 
 # --- 1. states ------------------------------------------------------------------------------------
 def pack(value) -> tuple[object, list]:
-    """A JSON value in which parts that it holds several times stand once, in a list beside it."""
+    """Move the parts that occur several times in a JSON value to a list, where each occurs once."""
     seen: Counter[str] = Counter()
 
     def parts(part):
@@ -43,7 +43,7 @@ def pack(value) -> tuple[object, list]:
 
     def count(part):
         if isinstance(part, dict) and SHARED in part:
-            raise ValueError(f"a trait holds the key {SHARED}, which marks shared values")
+            raise ValueError(f"a trait contains the key {SHARED}, which marks shared values")
         if isinstance(part, str | list | dict) and len(text := json.dumps(part)) >= LONG:
             seen[text] += 1
             if seen[text] > 1:
@@ -74,7 +74,7 @@ def pack(value) -> tuple[object, list]:
 
 
 def essence(model: dict) -> dict:
-    """What the loader needs of a widget model: its module, its own traits, its binary data."""
+    """Return what the loader needs of a widget model: its module, own traits and binary data."""
     traits = {
         name: value
         for name, value in model["state"].items()
@@ -84,12 +84,12 @@ def essence(model: dict) -> dict:
 
 
 def find_explorers(app, doctree):
-    """Give each explorer of a page its place around its picture, and keep the states they need."""
+    """Wrap the picture of each explorer of a page in a place, and keep the states they need."""
     page = NbMetadataCollector.get_doc_data(app.env)[app.env.docname]
     scripts = page.get("js_files", {})
     _, state = scripts.pop("ipywidgets_state", (None, {}))
     models = json.loads(state.get("body", "{}")).get("state", {})
-    order: list[str] = []  # of the models, as they come in the page
+    order: list[str] = []  # of the models on the page
     views: list[int] = []
     for bundle in list(doctree.findall(nodes.container)):
         kinds = {child.get("mime_type"): child for child in bundle.children}
@@ -115,23 +115,23 @@ def find_explorers(app, doctree):
 
 
 def fault(model: dict | None, kinds: dict) -> str | None:
-    """Why a widget would be dead on the page; None for an explorer."""
+    """Return why a widget would not work on the page; None for an explorer."""
     if model is None:
         return "shows a widget whose state is not on the page: run tools/execute.py on the notebook"
     module = model["state"].get("module")
     if model["model_module"] != "anywidget" or module not in modules().names():
         return (
-            f"shows a {model['model_name']}, which needs a running kernel, and readers of the page "
-            "have none: draw a figure, or make an explorer of it (see CONTRIBUTING.md)"
+            f"shows a {model['model_name']}, which needs a running kernel, and the page "
+            "has none: draw a figure, or turn it into an explorer (see CONTRIBUTING.md)"
         )
     if "image/png" not in kinds:
-        return f"the explorer {module} has no picture: without scripts, nothing would be seen"
+        return f"the explorer {module} has no picture: without scripts, the page would show nothing"
     return None
 
 
 # --- 2. scripts -----------------------------------------------------------------------------------
 def modules():
-    from ssd_book.explorers import modules  # here, since it brings PyTorch along
+    from ssd_book.explorers import modules  # here, since it imports PyTorch
 
     return modules
 
@@ -154,15 +154,15 @@ def write_assets(app):
 
 
 def add_to_page(app, pagename, templatename, context, doctree):
-    """Add states, script and style to a page with explorers."""
+    """Add the states, the script and the style sheet to a page with explorers."""
     states = getattr(app.env, "nb_metadata", {}).get(pagename, {}).get("explorers")
     if states is None:
         return
     app.add_css_file("explorers.css")
     app.add_js_file("explorers.js", loading_method="defer")
-    # "<" would let a word in a trait, such as "</script>", end the script
+    # escaped, because "</script>" in a trait would end the script
     text = json.dumps(states, separators=(",", ":")).replace("<", r"\u003c")
-    # at the end, so that words are read before it is loaded
+    # at the end, so that the text appears before it is loaded
     context["body"] += f'<script type="application/json" id="{STATES}">{text}</script>\n'
 
 

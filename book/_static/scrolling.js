@@ -1,7 +1,7 @@
-// Whatever scrolls sideways on a page has a name and a place in the focus order while it does, and
-// neither otherwise. The theme sets tab stops too, but gives no names and does not look again when
-// folded code opens. Explorers have `scrollable` of their own, in ui.js; MathJax makes every formula
-// a tab stop.
+// An element that scrolls sideways has a name and a place in the focus order while it does, and
+// neither otherwise. The theme sets tab stops, too, but gives no names and does not check again when
+// folded code opens. Explorers have their own `scrollable`, in ui.js; MathJax makes every formula a
+// tab stop.
 addEventListener("DOMContentLoaded", () => {
   const KINDS = {
     Output: "div.cell_output pre",

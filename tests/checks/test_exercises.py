@@ -143,7 +143,7 @@ def test_sync_keeps_outputs_unless_the_exercise_changes():
     assert not tool.sync(notebook)
     assert notebook.cells[1].outputs
     notebook.cells[2].source = SOLUTION.replace("The area.", "Its area.")
-    assert "not what its solution gives" in tool.faults(notebook)[0]
+    assert "differs from what its solution gives" in tool.faults(notebook)[0]
     assert tool.sync(notebook)
     assert "Its area." in notebook.cells[1].source
     assert not notebook.cells[1].outputs

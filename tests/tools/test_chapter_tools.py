@@ -282,7 +282,7 @@ def test_the_address_changes_in_every_form_and_nowhere_else():
 def test_what_is_no_address_is_refused(address, capsys):
     with pytest.raises(SystemExit):
         set_address.main([address])
-    assert "no address" in capsys.readouterr().err
+    assert "not an address" in capsys.readouterr().err
 
 
 # --- Colab ----------------------------------------------------------------------------------------

@@ -236,7 +236,7 @@ def test_chapters_and_table_of_contents_agree(book, tmp_path):
     faults = book(good_notebook(), "98_lost")
     assert {(f.rule, f.what) for f in faults if f.rule == "toc"} == {
         ("toc", "is not in _toc.yml"),
-        ("toc", "book/99_try is no file"),
+        ("toc", "book/99_try is not a file"),
     }
 
 

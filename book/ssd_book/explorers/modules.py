@@ -1,10 +1,10 @@
-"""The explorers' JavaScript: ES modules, joined into the one text that a widget may be.
+"""The explorers' JavaScript: ES modules, joined into the single text that a widget consists of.
 
-`static/` holds one module an explorer, and two that they share: `geometry.js`, the arithmetic, and
-`ui.js`, what an explorer is made of. A browser would fetch ``import … from "./ui.js"`` from a
-server; JupyterLab, Colab and a page opened from a folder have none to ask. So modules that import
-one another are joined: their imports and the word ``export`` are left out, and no name may stand
-in two of them.
+`static/` contains one module per explorer and four that they share: `geometry.js`, the arithmetic;
+`ui.js`, controls and tables; `paper.js`, canvases; and `objects.js`, what is drawn on them. A
+browser would fetch ``import … from "./ui.js"`` from a server, and JupyterLab, Colab and a page
+opened from a folder have none. So modules that import one another are joined: their imports and the
+word ``export`` are left out, and no two of them may define the same name.
 """
 
 import re
@@ -18,17 +18,18 @@ _EXPORT = re.compile(r"^export (?!default)", re.M)
 
 
 def names() -> list[str]:
-    """The modules that are explorers, in alphabetical order."""
+    """Return the names of the explorers' modules, in alphabetical order."""
     files = sorted(STATIC.glob("*.js"))
     return [f.stem for f in files if "export default" in f.read_text(encoding="utf-8")]
 
 
 @cache
 def parts(name: str) -> dict[str, str]:
-    """The sources of module `name` and of all that it imports, by their names, in order.
+    """Return the sources of module `name` and of all that it imports, by name, in order.
 
-    Raises `FileNotFoundError` if one of them does not exist, `ValueError` if an import is not of
-    the form ``import { … } from "./NAME.js";``.
+    Raises:
+        FileNotFoundError: one of them does not exist.
+        ValueError: an import is not of the form ``import { … } from "./NAME.js";``.
     """
     source = (STATIC / f"{name}.js").read_text(encoding="utf-8")
     found: dict[str, str] = {}
@@ -41,5 +42,5 @@ def parts(name: str) -> dict[str, str]:
 
 
 def joined(name: str) -> str:
-    """One ES module with all of `parts`."""
+    """Join all of `parts` into one ES module."""
     return "\n".join(parts(name).values())

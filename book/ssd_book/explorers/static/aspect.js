@@ -1,4 +1,4 @@
-// Explorer: one area, any shape. A box is stretched along constant area, among the priors of a cell.
+// Explorer: one area, any shape. A box is stretched at constant area, among the priors of a cell.
 
 import { area, extraScale, iou, scales, toXyxy } from "./geometry.js";
 import { centreKnob, drawObjects, nearestObject } from "./objects.js";
@@ -6,7 +6,7 @@ import { INK, LOOKS, assign, clamp, mapLook } from "./paper.js";
 import { explorer, html } from "./ui.js";
 
 const WIDEST = 9; // the box goes from 1/9 to 9
-const NEAR = 0.05; // in the logarithm of the ratio
+const NEAR = 0.05; // difference of the logarithms of two ratios
 const sides = (s, a) => [s * Math.sqrt(a), s / Math.sqrt(a)];
 const nameOf = (a) => (a < 1 ? `1/${1 / a}` : `${a}`);
 const show = (number) => number.toFixed(3);
@@ -52,7 +52,7 @@ export default explorer({
       const { name, ratios } = preset.maps[map];
       const next = ofMap[map + 1];
       slider.max = Math.min(1, next);
-      slider.value = s; // again: with the old maximum it may not have fitted
+      slider.value = s; // again: the old maximum may have limited it
       const around = (size) => toXyxy([...centre, ...size]);
       const large = extraScale(s, next);
       const shapes = [1, ...ratios.flatMap((r) => [r, 1 / r])];
@@ -67,7 +67,7 @@ export default explorer({
         button.style.display = shapes.includes(ratio) ? "" : "none";
       }
 
-      // the picture; the corner that is dragged is the one with most room
+      // the picture; the corner to drag is the one with the most room
       const [right, down] = [centre[0] <= 0.5 ? 1 : -1, centre[1] <= 0.5 ? 1 : -1];
       const corner = ([width, height]) => [
         stage.x(centre[0] + (right * width) / 2),
@@ -87,9 +87,9 @@ export default explorer({
       for (const { ratio, name: label } of priors) {
         const [x, y] = corner(ratio ? sides(s, ratio) : [large, large]);
         const away = ratio ? 7 : 12;
-        const below = ratio === 1 ? 4 : down > 0 ? away + 6 : -away; // 1 lies close to the extra square
+        const below = ratio === 1 ? 4 : down > 0 ? away + 6 : -away; // 1 is close to the extra square
         stage.put(`dot ${label}`, "circle", { cx: x, cy: y, r: 3.5, fill: LOOKS[map].colour });
-        const beside = clamp(x + away * right, 44, stage.width - 44); // words need room
+        const beside = clamp(x + away * right, 44, stage.width - 44); // the text needs room
         stage.text(`name ${label}`, beside, y + below, label, words);
       }
       lengths(stage, box, `${show(w)} wide`, `${show(h)} high`);
@@ -135,7 +135,7 @@ export default explorer({
   },
 });
 
-/** Width and height of a box beside it, as lengths with bars at their ends; never off the paper. */
+/** Write a box's width and height beside it, as lengths with end bars; never off the paper. */
 function lengths(stage, box, wide, high) {
   const [x0, y0, x1, y1] = stage.px(box);
   const [x, y] = [Math.max(x0 - 9, 16), Math.min(y1 + 9, stage.height - 18)];

@@ -1,4 +1,4 @@
-// Explorer: SSD's random crop, trial by trial, and what it leaves of the picture.
+// Explorer: SSD's random crop, trial by trial, and what remains of the picture.
 
 import { centreInside, iou, toCxcywh } from "./geometry.js";
 import { INK, LOOKS, QUIET, clamp } from "./paper.js";
@@ -10,7 +10,7 @@ const BOLD = { "font-weight": 600, "font-size": 16 };
 const scaled = (box, size) => box.map((x, i) => x * size[i % 2]);
 const fractions = (box, size) => box.map((x, i) => x / size[i % 2]);
 
-/** What follows from a trial: IoUs, whose centres are inside, and whether a sampler accepts it. */
+/** The outcome of a trial: IoUs, which centres are inside, and whether a sampler accepts it. */
 function judge([number, crop, pixels], { boxes, size }, minimum) {
   const ious = boxes.map((box) => iou(crop, fractions(box, size)));
   const best = ious.indexOf(Math.max(...ious));
@@ -20,7 +20,7 @@ function judge([number, crop, pixels], { boxes, size }, minimum) {
 }
 
 /** The state: the seed's draw, the sampler's minimum (null: no crop), its trials, the last one shown.
- *  Null where the seed is not in the page. */
+ *  Null if the page does not contain the seed. */
 function look(frame) {
   const draw = frame.get("draws")[frame.get("seed")];
   if (!draw) return null;
@@ -35,7 +35,7 @@ function look(frame) {
   return { draw, minimum, trials, shown, now };
 }
 
-/** The canvas and the photograph on it; `map` says what of the canvas lies where on the paper. */
+/** Draw the canvas and the photograph on it; `map` maps the canvas to the paper. */
 function photograph(paper, frame, { place, size }, map, mirrored) {
   const node = (key, tag, box, more) => {
     const [x, y, right, bottom] = paper.px(box);
@@ -52,7 +52,7 @@ function outlined(paper, boxes) {
   paper.rects("objects", boxes, { stroke: INK, "stroke-width": 2 });
 }
 
-/** Names in their boxes' corners, clear of one another. */
+/** Write the names into their boxes' corners, without overlaps. */
 function named(paper, boxes, names) {
   const taken = [];
   boxes.forEach((box, i) => {
@@ -69,8 +69,8 @@ export default explorer({
 
   build(frame) {
     const names = frame.get("names");
-    const lastSeed = frame.get("seeds") - 1; // of those that the page holds
-    const { size } = Object.values(frame.get("draws"))[0]; // a canvas has the photograph's shape
+    const lastSeed = frame.get("seeds") - 1; // of those that the page contains
+    const { size } = Object.values(frame.get("draws"))[0]; // a canvas has the photograph's aspect ratio
     const stage = frame.stage({ label: "The picture and a trial", ratio: size[1] / size[0] });
     const last = () => look(frame)?.trials.length ?? 0;
     const settle = () => look(frame) && frame.set({ trial: last() }); // how the search ends
@@ -95,7 +95,7 @@ export default explorer({
     const result = frame.stage({ label: "What the network gets", into: frame.side });
     const header = ["object", "IoU", "centre"];
     const table = frame.table({ label: "Objects", header, into: frame.main });
-    let step = ""; // where an own crop belongs: it goes when the reader steps on
+    let step = ""; // of the reader's own crop, which the next step removes
 
     function drawTrials({ draw, shown, now }) {
       const boxes = draw.boxes.map((box) => fractions(box, draw.size));
@@ -128,7 +128,7 @@ export default explorer({
       named(stage, boxes, names);
     }
 
-    /** The crop as the network's square, with the boxes that stay, cut at its border. */
+    /** Draw the crop as the network's square, with the boxes that stay, clipped at its border. */
     function drawResult({ boxes, size, place, mirror }, { pixels, inside, accepted }) {
       const [left, top, right, bottom] = pixels;
       const cut = ([x0, y0, x1, y1]) =>
@@ -175,7 +175,7 @@ export default explorer({
       const best = now.ious[now.best];
       const value = best ? `IoU ${best.toFixed(2)} with the ${names[now.best]}` : "it touches no object";
       const trial = `${start}${wish}${which}: ${value}, `;
-      const left = now.number > shown.length; // of a long search the page holds a part
+      const left = now.number > shown.length; // the page contains only part of a long search
       const skipped = left ? ` Trials ${shown.length} to ${now.number - 1} were refused, too.` : "";
       if (!now.accepted) {
         const why = !best || now.inside.includes(true) ? "" : "no centre is inside, ";

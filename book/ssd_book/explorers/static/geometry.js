@@ -1,11 +1,11 @@
 /**
  * What SSD computes, for the explorers: the same rules as the Python package, in double precision.
  *
- * Nothing here draws or knows the page. A box is an array of 4 numbers in fractions of the image:
+ * Nothing here draws or uses the page. A box is an array of 4 numbers in fractions of the image:
  * `xyxy` is [xmin, ymin, xmax, ymax], `cxcywh` is [centre x, centre y, width, height]. P priors are
  * one flat Float64Array of 4 P numbers, cxcywh. A preset is the package's `Preset` as an object.
- * `python -m tests.parity.javascript` compares every function with its Python twin. (A training runs
- * in float32: where several priors overlap a small box alike, rounding may name another of them.)
+ * `python -m tests.parity.javascript` compares every function with its Python twin. (Training runs
+ * in float32: if several priors overlap a small box equally, rounding may choose another of them.)
  */
 
 // --- boxes: ssd_tutorial/boxes.py, chapter 4 -----------------------------------------------------
@@ -18,7 +18,7 @@ export const toXyxy = ([cx, cy, w, h]) => [cx - w / 2, cy - h / 2, cx + w / 2, c
 /** xyxy to cxcywh. */
 export const toCxcywh = ([x0, y0, x1, y1]) => [(x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0];
 
-/** Area of an xyxy box; 0 for one turned inside out. */
+/** Area of an xyxy box; 0 for an inverted one (xmax < xmin). */
 export function area(box) {
   return Math.max(box[2] - box[0], 0) * Math.max(box[3] - box[1], 0);
 }
@@ -69,14 +69,14 @@ export function decode(offsets, [px, py, pw, ph], variances) {
 
 // --- scales: ssd_tutorial/scales.py, chapter 5 ---------------------------------------------------
 
-/** To the nearest whole number, halves to the even one, as Python rounds. */
+/** Round to the nearest whole number, halves to the even one, as Python does. */
 function roundHalfEven(x) {
   const low = Math.floor(x);
   const up = x - low > 0.5 || (x - low === 0.5 && low % 2 !== 0);
   return up ? low + 1 : low;
 }
 
-/** The scales [s_1 .. s_{m+1}] of m maps; the last belongs to no map, `extraScale` needs it. */
+/** The scales [s_1 .. s_{m+1}] of m maps; the last has no map, but `extraScale` needs it. */
 export function scales(preset) {
   const { s_min, s_max, first, beyond, whole_percent } = preset.rule;
   const byHand = first == null ? [] : [first];
@@ -157,7 +157,7 @@ export function priorsPerMap(preset) {
 /** Number of priors P: 8732 for SSD300. */
 export const numPriors = (preset) => priorsPerMap(preset).reduce((sum, n) => sum + n, 0);
 
-/** Where prior `index` lives: {map, row, column, box}, each from 0. */
+/** The place of prior `index`: {map, row, column, box}, each from 0. */
 export function locate(preset, index) {
   const [counts, boxes] = [priorsPerMap(preset), boxesPerCell(preset)];
   let rest = index;
@@ -173,7 +173,7 @@ export function locate(preset, index) {
   throw new RangeError(`prior ${index} does not exist: there are ${numPriors(preset)}, from 0`);
 }
 
-/** Prior i as xyxy, written into `out`: no new array for each of thousands. */
+/** Write prior i as xyxy into `out`: no new array for each of thousands. */
 export function priorXyxy(priors, i, out = [0, 0, 0, 0]) {
   const [cx, cy, w, h] = [priors[4 * i], priors[4 * i + 1], priors[4 * i + 2], priors[4 * i + 3]];
   out[0] = cx - w / 2;
@@ -188,9 +188,9 @@ export function priorXyxy(priors, i, out = [0, 0, 0, 0]) {
 /**
  * Matches P priors with G xyxy boxes; each prior gets a ground truth or becomes a negative.
  *
- * First every ground truth gets one prior: by "bipartite" the best pair of all first, then the best
- * of what is left; by "argmax" each its best prior, and where two want the same, the last wins.
- * Then every prior left takes the ground truth that it overlaps most, if their IoU is >= threshold.
+ * First every ground truth gets one prior: with "bipartite" the best pair of all first, then the best
+ * of what is left; with "argmax" its best prior, and if two share the same one, the last wins. Then
+ * every prior left is matched to the ground truth that it overlaps most, if their IoU >= threshold.
  * Returns, for each prior, `groundTruth` (-1 for a negative) and its `iou` with that (or the best).
  */
 export function match(priors, boxes, threshold = 0.5, rule = "bipartite") {
@@ -220,14 +220,14 @@ export function match(priors, boxes, threshold = 0.5, rule = "bipartite") {
   }
   const pairs = rule === "argmax" ? favourites : bipartite(priors, boxes, favourites);
   pairs.forEach(({ prior, iou: overlap }, g) => {
-    if (overlap === 0) return; // it touches no prior, or all that it touches are given away
+    if (overlap === 0) return; // it overlaps no prior that is not taken
     groundTruth[prior] = g;
     best[prior] = overlap;
   });
   return { groundTruth, iou: best };
 }
 
-/** Greedy global matching: each ground truth's prior, {prior, iou}; no prior is given twice. */
+/** Greedy global matching: each ground truth's prior, {prior, iou}; no prior is used twice. */
 function bipartite(priors, boxes, favourites) {
   const wanted = [...favourites];
   const given = boxes.map(() => ({ prior: -1, iou: 0 }));
@@ -247,7 +247,7 @@ function bipartite(priors, boxes, favourites) {
   }
 }
 
-/** The prior that overlaps a box most, of those that are not gone. */
+/** The prior that overlaps a box most, of those that are not taken. */
 function favourite(priors, box, gone) {
   const corners = [0, 0, 0, 0];
   let found = { prior: -1, iou: 0 };
@@ -260,11 +260,11 @@ function favourite(priors, box, gone) {
 
 // --- mining and loss: ssd_tutorial/mining.py and loss.py, chapters 9 and 10 ----------------------
 
-/** Smooth L1 of one difference: x^2 / 2 below 1, a straight line from there. */
+/** Smooth L1 of one difference: x^2 / 2 below 1, a straight line beyond. */
 export const smoothL1 = (x) => (Math.abs(x) < 1 ? 0.5 * x * x : Math.abs(x) - 0.5);
 
 function logSumExp(logits) {
-  const top = Math.max(...logits); // taken out first, so that exp can't overflow
+  const top = Math.max(...logits); // subtracted first, so that exp can't overflow
   return top + Math.log(logits.reduce((sum, x) => sum + Math.exp(x - top), 0));
 }
 
@@ -278,10 +278,10 @@ export function softmax(logits) {
 export const crossEntropy = (logits, label) => logSumExp(logits) - logits[label];
 
 /**
- * The negatives that look least like background, `ratio` for each positive; hardest first.
+ * The negatives that look least like background, `ratio` per positive; hardest first.
  *
  * `backgroundLoss` is -log p(background) of P priors, `positive` P flags. Returns indices; equal
- * losses in the priors' order.
+ * losses are in the priors' order.
  */
 export function hardNegatives(backgroundLoss, positive, ratio = 3) {
   const negatives = [];
@@ -312,11 +312,11 @@ export function nms(boxes, threshold = 0.45) {
 }
 
 /**
- * Which detections of one class are right, by VOC's rule, in falling score (ties as they stand).
+ * Which detections of one class are right by VOC's rule, by falling score (ties in their given order).
  *
  * A detection {image, box, score} belongs to the ground truth {image, box, difficult} of its image
  * that it overlaps most, if their IoU is >= iouThreshold: the first one there is a `hit`, the next
- * are duplicates, and wrong. One that found a difficult object is `ignored`: neither of the two.
+ * are duplicates, and wrong. One matched to a difficult object is `ignored`: neither right nor wrong.
  * Returns [{detection, groundTruth, hit, ignored}]: indices (groundTruth -1 for none) and flags.
  */
 export function matchDetections(detections, groundTruths, iouThreshold = 0.5) {
@@ -339,8 +339,8 @@ export function matchDetections(detections, groundTruths, iouThreshold = 0.5) {
 }
 
 /**
- * Recall and precision after each detection that counts; `hits` are their flags, in falling score.
- * `numObjects` counts the ground truths that are not difficult; at 0 there is no AP to speak of.
+ * Recall and precision after each detection that counts; `hits` are their flags, by falling score.
+ * `numObjects` counts the ground truths that are not difficult; at 0 the AP is undefined.
  */
 export function precisionRecall(hits, numObjects) {
   let right = 0;
@@ -351,14 +351,14 @@ export function precisionRecall(hits, numObjects) {
   };
 }
 
-/** The best precision at each recall or a higher one. */
+/** The best precision at each recall or any higher one. */
 export function envelope(precision) {
   const result = Array.from(precision);
   for (let i = result.length - 2; i >= 0; i--) result[i] = Math.max(result[i], result[i + 1]);
   return result;
 }
 
-/** VOC 2007's AP: the mean precision at the recalls 0, .1 .. 1; 0 where one is never reached. */
+/** VOC 2007's AP: the mean precision at the recalls 0, 0.1 .. 1; 0 where one is never reached. */
 export function apElevenPoints(recall, precision) {
   const best = envelope(precision);
   let sum = 0;

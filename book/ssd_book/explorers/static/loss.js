@@ -4,8 +4,8 @@ import { crossEntropy, decode, encode, smoothL1, softmax, toXyxy } from "./geome
 import { INK, LOOKS, QUIET, clamp, mapLook } from "./paper.js";
 import { explorer, html } from "./ui.js";
 
-const FAR = 4; // where the curve ends: differences beyond are drawn at its end
-// One mark and name an offset; the marks are paths around 0, 0.
+const FAR = 4; // end of the curve: larger differences are drawn there
+// One mark and one name per offset; the marks are paths around 0, 0.
 const OFFSETS = [
   { name: "shift in x", sign: "● x", mark: "M-6 0a6 6 0 1 0 12 0a6 6 0 1 0 -12 0Z" },
   { name: "shift in y", sign: "■ y", mark: "M-5.5 -5.5H5.5V5.5H-5.5Z" },
@@ -85,7 +85,7 @@ export default explorer({
         chart.curve(`bend ${x}`, [[x, 0], [x, y]], { stroke: QUIET, "stroke-width": 1, "stroke-dasharray": "3 3" });
       }
       chart.curve("smooth L1", shape, { "stroke-width": 3, stroke: LOOKS[0].colour });
-      if (!positive) return; // a negative has no offset to be right or wrong
+      if (!positive) return; // a negative has no target offsets
       away.forEach((x, m) => {
         const at = clamp(x, -FAR, FAR);
         const place = [chart.x(at), chart.y(smoothL1(at))].map((p) => p.toFixed(1));

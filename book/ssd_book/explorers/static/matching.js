@@ -1,4 +1,4 @@
-// Explorer: ground truths to drag, and the priors that matching gives them.
+// Explorer: ground truths to drag, and the priors that are matched to them.
 
 import { area, iou, makePriors, match, numPriors, priorXyxy, priorsPerMap } from "./geometry.js";
 import { INK, LOOKS, mapLook } from "./paper.js";
@@ -7,11 +7,11 @@ import { explorer, html, listed } from "./ui.js";
 const MOST = 8; // ground truths
 const LOST = "#b3001b"; // no map has this red
 
-/** What matching makes of each ground truth, and its priors map by map. */
+/** The result of matching for each ground truth, and its priors map by map. */
 function survey(preset, priors, boxes, threshold, rule) {
   const found = match(priors, boxes, threshold, rule);
   const truths = boxes.map((box, g) => ({ name: `G${g}`, priors: 0, best: 0, own: 0, favourite: -1 }));
-  const positives = preset.maps.map(() => []); // of each map, {box, owner}
+  const positives = preset.maps.map(() => []); // per map, {box, owner}
   const ends = [];
   priorsPerMap(preset).forEach((count, k) => ends.push(count + (ends[k - 1] ?? 0)));
   const corners = [0, 0, 0, 0];
@@ -32,7 +32,7 @@ function survey(preset, priors, boxes, threshold, rule) {
   return { truths, positives };
 }
 
-/** Slanted lines that fill a box given in pixels. */
+/** Slanted lines that hatch a box given in pixels. */
 function hatch([x0, y0, x1, y1], gap = 9) {
   let d = "";
   for (let at = x0 + gap; at < x1 + y1 - y0; at += gap) {
@@ -42,7 +42,7 @@ function hatch([x0, y0, x1, y1], gap = 9) {
   return d;
 }
 
-/** Lay the boxes' nodes on one another with the smaller ones above, so that each can be caught. */
+/** Stack the boxes' nodes with the smaller ones on top, so that each can be dragged. */
 function stack(nodes, boxes) {
   const order = [...nodes.keys()].sort((a, b) => area(boxes[b]) - area(boxes[a]) || a - b);
   const sorted = order.map((g) => nodes[g]);
@@ -59,7 +59,7 @@ export default explorer({
 
   build(frame) {
     const presets = frame.get("presets");
-    const priorsOf = {}; // made when they are first asked for
+    const priorsOf = {}; // computed when first needed
     const stage = frame.stage({ label: "Photograph with ground truths", ratio: 2 / 3, margin: 0.06 });
     const row = (label, into, buttons) =>
       into.append(html("div", { class: "ssd-player", role: "group", "aria-label": label }, ...buttons));
@@ -95,7 +95,7 @@ export default explorer({
       const boxes = frame.get("boxes").filter((_, g) => g !== index);
       const next = Math.max(0, Math.min(index, boxes.length - 1));
       if (stage.svg.contains(document.activeElement)) {
-        (boxes.length ? stage.nodes.get(`box ${next}`) : add).focus(); // or the focus is lost
+        (boxes.length ? stage.nodes.get(`box ${next}`) : add).focus(); // otherwise the focus is lost
       }
       frame.set({ boxes, chosen: next });
     }

@@ -6,9 +6,9 @@ import { explorer } from "./ui.js";
 
 const NEAR = 0.3; // IoU from which a negative is called a near miss
 const FAR = 0.1; // IoU below which it is far from every label
-const LEAST = 0.001; // the least loss that the chart shows
+const LEAST = 0.001; // the smallest loss that the chart shows
 
-/** Number `i` of a view of float16. */
+/** Number `i` of a view of float16 values. */
 function half(view, i) {
   const bits = view.getUint16(2 * i, true);
   const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
@@ -67,7 +67,7 @@ export default explorer({
       const all = exact.reduce((sum, i) => sum + losses[i], scenes[name].small);
       const own = Object.values(scenes[name].own[Number(forget)]).reduce((sum, loss) => sum + loss, 0);
       const nearest = (i) => Math.max(0, ...boxes.map((box) => iou(box, priorXyxy(priors, i))));
-      // places further right lie closer together: some of them draw the whole curve
+      // places lie closer together on the right, so a sample of them draws the whole curve
       const seen = order.filter((i) => losses[i] >= LEAST).map((_, place) => place);
       const places = seen.filter((p) => p < 100 || p % Math.ceil(p / 50) === 0);
       const result = { losses, positive, order, all, own, nearest, places };

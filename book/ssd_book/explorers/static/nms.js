@@ -10,9 +10,9 @@ const STAYS = { stroke: LOOKS[0].colour };
 const DOUBTFUL = { ...STAYS, "stroke-dasharray": "1.5 2.5" };
 const FALLS = { stroke: LOOKS[1].colour, "stroke-dasharray": "5 3" };
 const WAITS = { stroke: QUIET };
-const SHOWN = 0.5; // from this score on a detection is worth showing
+const SHOWN = 0.5; // lowest score of the detections shown
 
-/** Who takes part, best first, and the rounds: who stays, and who falls to it. */
+/** The boxes that take part, best first, and the rounds: which box stays, which it suppresses. */
 function play(detections, classes, group, least, threshold) {
   const several = group === EACH || group === AS_ONE;
   const list = detections
@@ -26,7 +26,7 @@ function play(detections, classes, group, least, threshold) {
   const rounds = list.filter((one) => !one.to).map((best) => ({ best, fallen: [] }));
   const round = new Map(rounds.map((one, r) => [one.best, r]));
   for (const one of list) {
-    one.round = round.get(one.to ?? one); // in which it stays or falls
+    one.round = round.get(one.to ?? one); // in which it stays or is suppressed
     if (one.to) rounds[one.round].fallen.push(one);
   }
   return { list, rounds };
@@ -41,7 +41,7 @@ export default explorer({
     const told = classes.filter((name, k) => detections.some(([j, score]) => j === k && score > 0.1));
     const options = [...told, EACH, AS_ONE].map((name) => [name, name]);
     let before = "";
-    let game; // of the thresholds in `before`: stepping computes nothing
+    let game; // for the thresholds in `before`: steps compute nothing
     const current = () => {
       const asked = ["group", "score_threshold", "iou_threshold"].map((name) => frame.get(name));
       if (before !== (before = JSON.stringify(asked))) game = play(detections, classes, ...asked);
@@ -64,7 +64,7 @@ export default explorer({
     });
     const table = frame.table({ label: "Rounds", header: ["round", "stays", "score", "fall"] });
 
-    let [shown, atEnd, stepShown] = [null, false, 0]; // by the drawing before
+    let [shown, atEnd, stepShown] = [null, false, 0]; // at the previous drawing
 
     return function draw() {
       const { list, rounds } = current();
@@ -116,7 +116,7 @@ export default explorer({
   },
 });
 
-/** Round, class and score of boxes, in a corner that is free; one without a free corner has none. */
+/** Write round, class and score into a free corner of each box; omit them if there is none. */
 function writeTags(stage, ones) {
   const taken = [];
   for (const { box, round, name, score } of ones) {
@@ -132,7 +132,7 @@ function writeTags(stage, ones) {
   }
 }
 
-/** A bar for each box; the threshold as a line to drag. */
+/** A bar per box; the threshold is a line to drag. */
 function drawScores(chart, list, { waits, falls, fell, stays }, frame) {
   chart.axis.x.to = Math.max(list.length, 1);
   chart.axis.x.ticks = list.length ? [1, list.length] : [];

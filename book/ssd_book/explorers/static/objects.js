@@ -1,4 +1,4 @@
-// What explorers over a drawn scene share: its objects, and a place that can be put on one of them.
+// Shared by explorers over a drawn scene: its objects, and a place that snaps to one of them.
 
 import { toCxcywh } from "./geometry.js";
 import { INK, clamp } from "./paper.js";
@@ -16,7 +16,7 @@ export function nearestObject(objects, place) {
   return objects.reduce(nearer);
 }
 
-/** The objects' boxes, thicker that of the one that counts. */
+/** Draw the objects' boxes, that of the chosen one thicker. */
 export function drawObjects(stage, objects, chosen) {
   for (const [i, object] of objects.entries()) {
     const width = object === chosen ? 3 : 1;
@@ -24,7 +24,7 @@ export function drawObjects(stage, objects, chosen) {
   }
 }
 
-/** A knob at the trait `centre`. Near the centre of an object, dragging puts it there exactly. */
+/** A knob at the trait `centre`. Dragged near the centre of an object, it snaps to it. */
 export function centreKnob(frame, stage, what) {
   const [x, y] = frame.get("centre");
   const set = (place) => frame.set({ centre: place.map((at) => Number(clamp(at, 0, 1).toFixed(4))) });

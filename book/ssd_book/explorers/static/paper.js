@@ -1,14 +1,15 @@
-// Areas to draw on: the picture with its boxes, and charts. What can be dragged is made here.
+// Areas to draw on: the picture with its boxes, and charts. Everything draggable is made here.
 //
-// An explorer describes what its state looks like in one function, which runs after every change:
-// `paper.put(key, tag, attributes)` makes or moves the node of that key, and what was not put again
-// is removed. An explorer keeps no node, so it can forget none.
+// An explorer draws its state in one function, which runs after every change:
+// `paper.put(key, tag, attributes)` makes or moves the node of that key, and nodes that were not put
+// again are removed. An explorer keeps no nodes, so none can become stale.
 //
 // Paper is white in both themes, as the book's figures are, so that colours mean the same everywhere.
 
 const SVG = "http://www.w3.org/2000/svg";
 
-// One colour, dash and marker a feature map, as in ssd_tutorial/looks.py (a test compares them).
+// One colour, dash and marker per feature map, as in ssd_tutorial/figures/style.py (a test compares
+// them).
 export const LOOKS = [
   { name: "conv4_3", colour: "#0072b2", dash: "", marker: "o" },
   { name: "conv7", colour: "#e06c00", dash: "5 2.5", marker: "s" },
@@ -58,7 +59,7 @@ function draggable(node, paper, { start, move }) {
   let held = false;
   node.addEventListener("pointerdown", (event) => {
     if (event.button) return;
-    event.preventDefault(); // no text is selected, no picture dragged away
+    event.preventDefault(); // no text is selected, no picture is dragged away
     event.stopPropagation();
     node.closest("[tabindex]").focus({ preventScroll: true });
     node.setPointerCapture(event.pointerId);
@@ -79,14 +80,14 @@ function keyed(node, { arrow, remove }) {
     if (ARROWS[event.key]) arrow(...ARROWS[event.key], event.shiftKey);
     else if (event.key === "Delete" || event.key === "Backspace") remove();
     else return;
-    event.preventDefault(); // the page must not scroll, and the book not turn to the next chapter
+    event.preventDefault(); // neither scroll the page nor turn to the next chapter
     event.stopPropagation();
   });
 }
 
-// --- paper: a white area that is drawn on -----------------------------------------------------------
+// --- paper: a white area to draw on -----------------------------------------------------------------
 
-/** An SVG area as wide as its place; `ratio` is height / width. One unit is one CSS pixel. */
+/** An SVG area as wide as its parent; `ratio` is height / width. One unit is one CSS pixel. */
 class Paper {
   constructor(parent, label, ratio, name) {
     this.ratio = ratio;
@@ -94,8 +95,8 @@ class Paper {
     this.nodes = new Map();
     this.svg = document.createElementNS(SVG, "svg");
     assign(this.svg, { class: `ssd-paper ssd-${name}`, role: "group", "aria-label": label });
-    // A finger on what can be dragged drags it, beside it scrolls the page. Asked of the whole area:
-    // browsers overlook touch-action, and such listeners, on parts of an SVG.
+    // A finger on something draggable drags it; elsewhere it scrolls the page. The listener is on the
+    // whole area: browsers ignore touch-action, and such listeners, on parts of an SVG.
     const held = ".ssd-body, .ssd-corner, .ssd-knob";
     const drags = (event) => event.target.closest(held) && event.preventDefault();
     this.svg.addEventListener("touchstart", drags, { passive: false });
@@ -106,7 +107,7 @@ class Paper {
     return Math.round(this.width * this.ratio);
   }
 
-  /** Take the width that the page gives; true if it is another one. */
+  /** Take the width that the page gives; true if it has changed. */
   measure() {
     const width = Math.round(this.svg.getBoundingClientRect().width);
     if (!width || width === this.width) return false;
@@ -121,7 +122,7 @@ class Paper {
     this.last = null;
   }
 
-  /** Make or update the node called `key`. Nodes lie on one another in the order of the calls of
+  /** Make or update the node called `key`. Nodes are stacked in the order of the calls of
    *  the first drawing. `text` is written into it. */
   put(key, tag, attributes, text) {
     let node = this.nodes.get(key);
@@ -138,7 +139,7 @@ class Paper {
     return node;
   }
 
-  /** Words at a place; `anchor` is start, middle or end. A pale edge keeps them legible. */
+  /** Text at a place; `anchor` is start, middle or end. A pale outline keeps it legible. */
   text(key, x, y, words, attributes = {}) {
     return this.put(key, "text", { class: "ssd-text", x, y, ...attributes }, words);
   }
@@ -166,7 +167,7 @@ class Paper {
         const shape = document.createElementNS(SVG, "circle");
         node.append(assign(shape, { r, class: name }));
       };
-      circle(16, "ssd-hit"); // what a finger needs
+      circle(16, "ssd-hit"); // large enough for a finger
       circle(6, "ssd-dot");
       draggable(node, this, { move: (...at) => node.to(...at) });
       keyed(node, { arrow: (...keys) => node.by(...keys), remove() {} });
@@ -178,7 +179,7 @@ class Paper {
   }
 }
 
-/** The picture area. Places are fractions of the picture; `margin` leaves room around it. */
+/** An area with a picture. Places are fractions of the picture; `margin` leaves room around it. */
 export class Stage extends Paper {
   constructor(parent, { label, margin = 0, ratio = 1 }) {
     super(parent, label, (ratio + 2 * margin) / (1 + 2 * margin), "stage");
@@ -222,7 +223,7 @@ export class Stage extends Paper {
     this.put("edge", "rect", { ...place, class: "ssd-edge" });
   }
 
-  /** A box, xyxy in fractions, with attributes as `mapLook` gives them. */
+  /** A box, xyxy in fractions, with attributes such as those of `mapLook`. */
   rect(key, box, attributes) {
     const [x, y, right, bottom] = this.px(box);
     const place = { x, y, width: Math.max(0, right - x), height: Math.max(0, bottom - y) };
@@ -235,8 +236,8 @@ export class Stage extends Paper {
     return this.put(key, "path", { "stroke-width": 1.5, fill: "none", ...attributes, d });
   }
 
-  /** A box to move and to resize. `set(box)` gets where it went: never inside out, never outside
-   *  `bounds`. `label` says what it is; `attributes` how it looks; `remove` is called on Delete. */
+  /** A box to move and to resize. `set(box)` gets the new box: never inverted, never outside
+   *  `bounds`. `label` says what it is, `attributes` how it looks; `remove` is called on Delete. */
   handleBox(key, box, { label, set, remove, tag, attributes = {}, bounds = [0, 0, 1, 1] }) {
     const fresh = !this.nodes.has(key);
     const look = { class: "ssd-box", tabindex: 0, role: "application" };

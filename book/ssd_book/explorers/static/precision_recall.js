@@ -9,7 +9,7 @@ const HIT = { stroke: LOOKS[0].colour };
 const FALSE = { stroke: LOOKS[1].colour, "stroke-dasharray": "5 3" };
 const MISSED = { stroke: INK, "stroke-dasharray": "1.5 3" };
 
-/** The verdicts on all detections of a class, best first, and what there is to find. */
+/** The verdicts on all detections of a class, best first, and the objects to find. */
 function referee(detections, objects, k, threshold) {
   const ones = detections
     .filter((row) => row[1] === k)
@@ -43,7 +43,7 @@ export default explorer({
     const columns = frame.get("columns");
     const rows = Math.ceil((1 + Math.max(...objects.map(([image]) => image))) / columns);
     let before = "";
-    let games; // one a class, of the IoU threshold and the group in `before`
+    let games; // one per class, for the IoU threshold and the group in `before`
     const current = () => {
       const asked = [frame.get("iou_threshold"), frame.get("group")];
       if (before !== (before = JSON.stringify(asked))) {
@@ -105,7 +105,7 @@ export default explorer({
   },
 });
 
-/** The score of each box above it, where there is room. */
+/** Write the score of each box above it, where there is room. */
 function writeScores(stage, ones, place) {
   const taken = [];
   ones.forEach((one, i) => {
@@ -119,7 +119,7 @@ function writeScores(stage, ones, place) {
   });
 }
 
-/** The whole curves thin, the parts down to the threshold thick; of a single one more. */
+/** Draw whole curves thin, their parts down to the threshold thick; a single one in more detail. */
 function drawCurves(chart, all, parts, frame) {
   chart.axes();
   const points = ({ recall, precision }) => recall.map((r, i) => [r, precision[i]]);

@@ -16,7 +16,7 @@ const SHAPES = [
   ["1/3", "1 : 3"],
 ];
 
-/** All that is to know of a preset's list: the priors, their shapes, their first indices. */
+/** A preset's list: the priors, their shapes, their first indices. */
 function catalogue(preset) {
   const priors = makePriors(preset);
   const counts = priorsPerMap(preset);
@@ -44,19 +44,19 @@ function chosenBoxes({ priors, maps, perCell }, k, shape, crossing) {
   return found;
 }
 
-/** Side of a cell of a map, and the cell around a place. */
+/** Side of a map's cells, and the cell around a place. */
 function cellAt(preset, map, [x, y]) {
   const side = preset.centres === "step" ? map.step_px / preset.image_size : 1 / map.cells;
   const at = (value) => clamp(Math.floor(value / side), 0, map.cells - 1);
   return { side, row: at(y), column: at(x) };
 }
 
-/** A function that computes again only when its arguments change. */
+/** A function that caches its results. */
 function remembered(compute) {
   const known = new Map();
   return (...key) => {
     const name = key.map((part) => part.preset?.name ?? part).join(" ");
-    if (known.size > 99) known.clear(); // as a window is resized
+    if (known.size > 99) known.clear(); // such as while a window is resized
     if (!known.has(name)) known.set(name, compute(...key));
     return known.get(name);
   };

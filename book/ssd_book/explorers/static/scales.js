@@ -1,4 +1,4 @@
-// Explorer: the scales of the feature maps, by the rule of any preset or by the reader's own.
+// Explorer: the scales of the feature maps, by any preset's rule or by the reader's own.
 
 import { extraScale, iou, scales, toXyxy } from "./geometry.js";
 import { centreKnob, drawObjects, nearestObject } from "./objects.js";
@@ -10,7 +10,7 @@ const TOP = 1.2; // of the chart
 const px = (pixels) => String(Number(pixels.toFixed(1)));
 const signed = (pixels) => (Math.abs(pixels) < 0.05 ? "0" : px(pixels).replace("-", "−").replace(/^(?=\d)/, "+"));
 
-/** All squares of a preset, two a map: {map, side, extra}. */
+/** All squares of a preset, two per map: {map, side, extra}. */
 function squares(preset) {
   const s = scales(preset);
   return preset.maps.flatMap((_, map) => [
@@ -96,7 +96,7 @@ export default explorer({
 
       for (const [preset, button] of buttons) assign(button, { "aria-pressed": String(same(preset)) });
       count.max = like.maps.length;
-      count.value = n; // again: with the old maximum it may not have fitted
+      count.value = n; // again: the old maximum may have limited it
 
       const centre = frame.get("centre");
       const objects = frame.get("objects");
@@ -114,7 +114,7 @@ export default explorer({
       chart.curve("mark", [[0.8, 1.08], [1.5, 1.08]], { stroke: QUIET, "stroke-dasharray": "5 4" });
       chart.text("compared", chart.x(1.6), chart.y(1.08) + 4, other.name, { "font-size": 12 });
       chart.curve("other", theirs.map((scale, k) => [k + 1, scale]), { stroke: QUIET, "stroke-dasharray": "5 4" });
-      const start = rule.first === null ? 1 : 2; // the first map of the formula
+      const start = rule.first === null ? 1 : 2; // the first map that the formula covers
       chart.curve("line", [[start, rule.s_min], [n, rule.s_max]], { "stroke-width": 1 });
       s.forEach((scale, k) => {
         const [x, y] = [chart.x(k + 1), chart.y(Math.min(scale, TOP))];

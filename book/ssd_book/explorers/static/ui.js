@@ -1,4 +1,4 @@
-// The frame of an explorer: its state, its controls, its words, and when it draws.
+// The frame of an explorer: its state, its controls, its text, and when it draws.
 
 import { Chart, Stage, assign, clamp } from "./paper.js";
 
@@ -9,11 +9,11 @@ export function html(tag, attributes = {}, ...children) {
   return node;
 }
 
-/** Names as in a sentence: "a, b and c". */
+/** Join names as in a sentence: "a, b and c". */
 export const listed = (names) => names.join(", ").replace(/, ([^,]*)$/, " and $1");
 
-/** Name `box` and put it into the focus order while its content overflows it, and only then: whoever
- *  has no mouse scrolls with the arrow keys. (Pages: book/_static/scrolling.js does the same.) */
+/** Name `box` and put it into the focus order while its content overflows it, and only then: readers
+ *  without a mouse scroll with the arrow keys. (book/_static/scrolling.js does it for pages.) */
 export function scrollable(box, label) {
   const follow = () => {
     const scrolls = box.scrollWidth > box.clientWidth;
@@ -28,9 +28,9 @@ export function scrollable(box, label) {
   return box;
 }
 
-const firstStates = new WeakMap(); // of each model, what reset goes back to
-// Radio buttons of one name are one group in the whole page, and each explorer has its own copy of
-// this module, so that a count alone would name several groups the same.
+const firstStates = new WeakMap(); // per model, what reset restores
+// Radio buttons of one name form one group in the whole page, and each explorer has its own copy of
+// this module, so a counter alone would give several groups the same name.
 const own = Math.random().toString(36).slice(2);
 let count = 0;
 
@@ -50,7 +50,7 @@ class Frame {
   #model;
   #state;
   #papers = [];
-  #controls = []; // functions that bring a control in step with the state
+  #controls = []; // functions that update a control from the state
   #asked = 0;
   #saying = 0;
 
@@ -69,7 +69,7 @@ class Frame {
     reset.addEventListener("click", () => this.set(structuredClone(firstStates.get(model))));
     this.root = html(
       "div",
-      // the second attribute keeps JupyterLab from taking keys for commands, such as "delete cell"
+      // the second attribute keeps JupyterLab from treating keys as commands, such as "delete cell"
       { class: "ssd-explorer", "data-lm-suppress-shortcuts": "true", role: "group" },
       this.main,
       this.side,
@@ -78,7 +78,7 @@ class Frame {
       reset,
     );
     assign(this.root, { "aria-label": label, "data-explorer": model.get("module") });
-    this.root.addEventListener("keydown", (event) => event.stopPropagation()); // nor the page
+    this.root.addEventListener("keydown", (event) => event.stopPropagation()); // and the page, too
     el.classList.add("ssd-host");
     el.replaceChildren(this.root);
   }
@@ -124,7 +124,7 @@ class Frame {
     globalThis.explorerTimes?.push([this.get("module"), performance.now() - from]);
   }
 
-  /** What the explorer shows, in a sentence or two. Screen readers hear it when it stays. */
+  /** What the explorer shows, in a sentence or two. Screen readers hear it once it stops changing. */
   say(words) {
     if (this.words.textContent === words) return;
     this.words.textContent = words;
@@ -177,7 +177,7 @@ class Frame {
     return field;
   }
 
-  /** A box to tick; `on` and `off` are the values of the trait that it stands for. */
+  /** A checkbox; `on` and `off` are the values that it gives the trait. */
   check({ label, name, on = true, off = false }) {
     const input = html("input", { type: "checkbox" });
     input.addEventListener("change", () => this.set({ [name]: input.checked ? on : off }));
@@ -186,7 +186,7 @@ class Frame {
     return input;
   }
 
-  /** One of many, in a list that opens; `options` are [value, words], the values text. */
+  /** One of many, in a drop-down list; `options` are [value, words], the values text. */
   select({ label, name, options }) {
     const select = html("select", {}, ...options.map(([value, words]) => html("option", { value }, words)));
     select.addEventListener("change", () => this.set({ [name]: select.value }));
@@ -202,7 +202,7 @@ class Frame {
     return button;
   }
 
-  /** Buttons that go through the whole numbers 0 .. `last()` of the trait `name`: back, play, on. */
+  /** Buttons that step through the whole numbers 0 .. `last()` of the trait `name`: back, play, on. */
   player({ label, name, last, milliseconds = 600 }) {
     const go = (step) => this.set({ [name]: clamp(step, 0, last()) });
     let timer = 0;
@@ -218,7 +218,7 @@ class Frame {
     };
     const play = button("Play", () => {
       if (timer) return pause();
-      if (this.calm) return go(last()); // the reader asked for no motion
+      if (this.calm) return go(last()); // the reader prefers reduced motion
       if (this.get(name) >= last()) go(0);
       play.textContent = "Pause";
       timer = setInterval(() => {
@@ -240,7 +240,7 @@ class Frame {
   }
 
   // --- words and numbers ---
-  /** A place for numbers; the function returned takes rows of cells, the first ones heads. */
+  /** A table of numbers; the function returned takes rows of cells, of which the first are headers. */
   table({ label, header, into = this.side }) {
     const head = header.map((words) => html("th", { scope: "col" }, words));
     const body = html("tbody");
@@ -256,7 +256,7 @@ class Frame {
     };
   }
 
-  /** Swatches with words: [attributes of an SVG line, words]. The function returned takes them. */
+  /** A legend; the function returned takes its entries, [attributes of an SVG line, words]. */
   legend({ into = this.side } = {}) {
     const list = html("ul", { class: "ssd-legend" });
     into.append(list);

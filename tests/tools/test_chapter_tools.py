@@ -298,7 +298,7 @@ def pair(stored, executed, source="print(1)"):
 
 def test_an_output_that_differs_in_colab_is_a_fault():
     assert colab.differences(*pair("1\n", "1\n")) == []
-    assert "as stored" in colab.differences(*pair("1\n", "2\n"))[0]
+    assert "instead of the stored" in colab.differences(*pair("1\n", "2\n"))[0]
     assert colab.differences(*pair("1\n", "2\n", "# NBVAL_IGNORE_OUTPUT\nx")) == []
 
 

@@ -1,10 +1,10 @@
-"""What all unit tests share: one thread each, fixed seeds, and a bound on their time."""
+"""Shared by all unit tests: one thread each, fixed seeds, and a time limit."""
 
 import os
 import tempfile
 from pathlib import Path
 
-# Before anything imports PyTorch: xdist runs one process a core, and more threads would only
+# Before anything imports PyTorch: xdist runs one process per core, and more threads would only
 # take turns. Also the drawing of figures without a screen.
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -15,7 +15,7 @@ import pytest
 SECONDS = 120
 """A unit test that takes longer hangs, or belongs under @pytest.mark.timeout(...)."""
 
-# The same examples on every machine; a slow machine is no failure.
+# The same examples on every machine; a slow machine is not a failure.
 hypothesis.settings.register_profile("project", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("project")
 
@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(autouse=True)
 def seeded():
-    """Every test draws the same random numbers, alone or after others."""
+    """Give every test the same random numbers, alone or after others."""
     import torch
 
     torch.manual_seed(0)
@@ -46,7 +46,7 @@ def seeded():
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    """A command that sets the number of threads does so for one test only."""
+    """Restore the number of threads after each test."""
     import torch
 
     threads = torch.get_num_threads()
@@ -57,7 +57,7 @@ def one_thread():
 
 @pytest.fixture
 def open_to_others():
-    """Lets other users enter a folder of pytest's, which are for their owner alone."""
+    """Let other users enter a folder of pytest's, which only its owner may enter."""
 
     def enter(path):
         ours = [p for p in (path, *path.parents) if Path(tempfile.gettempdir()) in p.parents]

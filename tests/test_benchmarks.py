@@ -1,4 +1,4 @@
-"""The benchmarks whose numbers the book quotes: what they time is what they say, and is kept."""
+"""The benchmarks whose numbers the book quotes: they time what they say, and keep it."""
 
 import json
 from pathlib import Path
@@ -32,7 +32,7 @@ def test_throughput_keeps_a_row_for_each_case(records, tmp_path, capsys):
     assert "slim300  fp32 batch   2 training" in capsys.readouterr().out
 
 
-def test_an_interrupted_throughput_goes_on(records, tmp_path, monkeypatch):
+def test_an_interrupted_throughput_resumes(records, tmp_path, monkeypatch):
     words = "--models slim300 --batches 1 --precisions fp32 --device cpu --seconds 0.001"
     words += " --threads 1 --record here"
     timed, real = [], records["throughput"].images_per_second
@@ -99,7 +99,7 @@ def test_curves_are_kept_with_the_fault_that_each_has(records, tmp_path):
     assert all(text.splitlines()[-1].startswith("64,") for text in files.values())
 
 
-def test_a_spoilt_list_gives_each_picture_its_neighbours_boxes(records):
+def test_a_spoilt_dataset_gives_each_picture_its_neighbours_boxes(records):
     items = [("a", 1), ("b", 2), ("c", 3)]
     spoilt = records["curves"].boxes_of_the_next
     assert [spoilt(items, i) for i in range(3)] == [("a", 2), ("b", 3), ("c", 1)]

@@ -22,7 +22,7 @@ from ssd_tutorial.presets import PRESETS
 
 @st.composite
 def boxes(draw, smallest=1e-3):
-    """A float64 xyxy box inside the image, no side shorter than `smallest`."""
+    """Draw a float64 xyxy box inside the image, no side shorter than `smallest`."""
     x, y = draw(st.floats(0, 1 - smallest)), draw(st.floats(0, 1 - smallest))
     w, h = draw(st.floats(smallest, 1 - x)), draw(st.floats(smallest, 1 - y))
     return [x, y, x + w, y + h]
@@ -35,7 +35,7 @@ def several(most=5, **kwargs):
 
 
 def slow_iou(a, b):
-    """IoU of two boxes, by the definition, in Python floats."""
+    """Compute the IoU of two boxes by its definition, in Python floats."""
     overlap = 1.0
     for axis in (0, 1):
         low, high = max(a[axis], b[axis]), min(a[axis + 2], b[axis + 2])

@@ -23,7 +23,7 @@ def outputs(batch=2, seed=0, spread=2.0, classes=CLASSES, priors=8732):
 
 
 def sparse(batch=2, seed=0, classes=CLASSES):
-    """What a trained network says: background nearly everywhere, and some clusters of finds."""
+    """Return outputs like a trained network's: background and some clusters of objects."""
     logits, offsets = outputs(batch, seed, 0.5, classes)
     logits[..., 0] += 8
     generator = torch.Generator().manual_seed(seed)
@@ -37,7 +37,7 @@ def sparse(batch=2, seed=0, classes=CLASSES):
 
 
 def slow_nms(boxes, threshold):
-    """Which of the sorted boxes survive, one after the other."""
+    """Return which of the sorted boxes survive, one by one."""
     kept = []
     for i, box in enumerate(boxes):
         if all(iou(box[None], boxes[k][None]).item() <= threshold for k in kept):
@@ -46,7 +46,7 @@ def slow_nms(boxes, threshold):
 
 
 def slow_postprocess(logits, offsets, score, overlap, candidates, most):
-    """The same for one image, as a loop over classes."""
+    """Post-process one image in a loop over classes."""
     boxes = decode(offsets, VOC).clamp(0, 1)
     probabilities = logits.softmax(-1)
     found = []
@@ -80,7 +80,7 @@ def test_nms_equals_a_loop(suppress, boxes, threshold):
 
 @both
 @given(grid_boxes)
-def test_nms_what_survives_is_apart_and_what_is_gone_had_a_better_neighbour(suppress, boxes):
+def test_nms_survivors_are_apart_and_others_overlap_a_better_survivor(suppress, boxes):
     got = suppress(boxes, torch.ones(len(boxes), dtype=torch.bool), 0.45)
     overlap = iou(boxes, boxes).triu(1) > 0.45  # [better, worse]
     assert not overlap[got][:, got].any()
@@ -100,7 +100,7 @@ def test_nms_equals_torchvisions(suppress):
 
 @both
 def test_nms_a_chain(suppress):
-    """B falls to A; C overlaps B but not A, and lives, because B is gone already."""
+    """A suppresses B; C overlaps B but not A, and stays, because B is already suppressed."""
     a, b, c = [0.0, 0, 4, 4], [1.0, 0, 5, 4], [2.0, 0, 6, 4]
     boxes = torch.tensor([a, b, c])
     assert suppress(boxes, torch.ones(3, dtype=torch.bool), 0.45).tolist() == [True, False, True]
@@ -109,7 +109,7 @@ def test_nms_a_chain(suppress):
 
 
 @both
-def test_nms_at_the_threshold_both_live(suppress):
+def test_nms_at_the_threshold_both_stay(suppress):
     boxes = torch.tensor([[0.0, 0, 2, 2], [0, 0, 1, 2]])
     assert suppress(boxes, torch.ones(2, dtype=torch.bool), 0.5).all()
     assert suppress(boxes, torch.ones(2, dtype=torch.bool), 0.499).tolist() == [True, False]
@@ -126,7 +126,7 @@ def test_nms_padding_neither_survives_nor_suppresses(suppress):
 
 @both
 def test_nms_lists_of_any_length_do_not_see_each_other(suppress):
-    """From none to all of 70 places taken, in no order: each list as if it were alone."""
+    """Lists of 0 to 70 boxes in random order: each as if it were alone."""
     boxes = torch.rand(3, 4, 70, 2, 2).sort(3).values.flatten(3)
     lengths = torch.tensor([[3, 70, 0, 17], [16, 33, 1, 32], [70, 5, 64, 48]])
     valid = torch.arange(70) < lengths[..., None]
@@ -187,7 +187,7 @@ def test_postprocess_equals_torchvisions(make, seed):
 
 
 def test_the_comparison_notices_a_difference():
-    """`unexcused` must not excuse everything: a moved, renamed or missing find is one."""
+    """`unexcused` must not excuse everything: a moved, renamed or missing one is a difference."""
     logits, offsets = sparse()
     found = postprocess(logits, offsets, VOC, score_threshold=0.2)[0]
     assert reference.unexcused(found, found) == 0
@@ -211,7 +211,7 @@ def test_results_are_sorted_cut_and_inside():
 
 
 def planted(*finds, classes=4):
-    """Outputs in which prior i shows class c with probability p, and all else is background."""
+    """Return outputs with class c at prior i with probability p, and background elsewhere."""
     logits = torch.full((1, len(VOC), classes), -30.0)
     logits[..., 0] = 0
     for prior, label, p in finds:
@@ -266,7 +266,7 @@ def test_a_score_that_barely_passes_is_found_and_one_below_is_not(p, count):
     assert len(found.scores) == count
 
 
-def test_candidates_are_counted_a_class_before_suppression():
+def test_candidates_are_counted_per_class_before_suppression():
     """Two of three candidates sit on one object: with two places, the third object is not seen."""
     finds = planted((8002, 1, 0.9), (8003, 1, 0.8), (100, 1, 0.7), (200, 2, 0.3))
     (all_three,) = postprocess(*finds, VOC)

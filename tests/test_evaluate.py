@@ -44,7 +44,7 @@ def both(detections, truths, **kwargs):
 
 
 def draw(seed, images=12, classes=3, size=400):
-    """Random truths, and detections that are near them, doubled, elsewhere, or of another class.
+    """Draw ground truths, and detections near them, doubled, elsewhere, or of another class.
 
     Integer pixels, so that IoUs at a threshold are exact; few scores, so that some are equal.
     """
@@ -173,7 +173,7 @@ def test_difficult_objects_are_neither_hits_nor_misses():
 
 
 def test_voc_gives_a_detection_to_its_best_object_and_coco_to_the_best_that_is_free():
-    """Two objects overlap; two finds lie best on the first, and well on the second."""
+    """Two objects overlap; two detections fit the first best, and the second well."""
     one, other = [0, 0, 10, 10], [0, 0, 10, 8]
     truths = [truth(one, other)]
     twice = [found(one, [0, 0, 10, 10])]
@@ -191,7 +191,7 @@ def test_coco_prefers_an_object_that_counts_to_a_better_one_that_does_not():
 
 
 def test_by_size():
-    """A small object found, a large one missed."""
+    """A small object is found, a large one is missed."""
     small, large = [0, 0, 20, 20], [100, 100, 300, 300]
     truths, detections = [truth(small, large)], [found(small)]
     got = {
@@ -227,7 +227,7 @@ def test_the_unit_does_not_matter(rule):
 
 
 def slow_voc(detections, truths, label, threshold, eleven_points):
-    """One class, as VOCevaldet does it: detection by detection, with lists."""
+    """Evaluate one class as VOCevaldet does: detection by detection, with lists."""
     ranked = sorted(
         (
             (-d.scores[i].item(), image, d.boxes[i])
@@ -294,7 +294,7 @@ def test_voc_equals_a_loop(seed, threshold):
 def pycocotools(detections, truths, max_detections=100):
     """Precision ``[T, R, K, A, M]`` of COCOeval: thresholds, recalls, classes, sizes, limits.
 
-    `difficult` is no idea of COCO's. There, an object is left aside if its noted area is out of
+    COCO has no `difficult`. There, an object is left aside if its noted area is out of
     range, and the noted area is ours to choose.
     """
     annotations, results = [], []
@@ -398,7 +398,7 @@ def test_an_unknown_interpolation():
 
 
 def test_coco_equals_torchmetrics():
-    """The metric that PyTorch users know (without `difficult`, which it has no word for)."""
+    """The metric that PyTorch users know (without `difficult`, which it does not have)."""
     from torchmetrics.detection import MeanAveragePrecision
 
     detections, truths = draw(2)

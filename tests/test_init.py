@@ -26,7 +26,7 @@ HEAVY = {"torch", "torchvision", "numpy", "PIL", "matplotlib", "ipywidgets", "an
 
 
 def loaded_by(program):
-    """Modules that a fresh Python has after it."""
+    """Return the modules that a fresh Python has loaded after it."""
     program += "\nimport sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

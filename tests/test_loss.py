@@ -35,7 +35,7 @@ def some_objects(counts, seed=0):
 
 
 def slow_loss(logits, offsets, targets, priors, ratio=3):
-    """The paper's equations in Python floats, one prior at a time."""
+    """Compute the paper's equations in Python floats, one prior at a time."""
     matched = match(priors, targets).ground_truth
     confidence = localization = positives = 0.0
     for image in range(len(logits)):
@@ -82,7 +82,7 @@ def test_equal_to_the_equations(counts, ratio):
 
 
 def test_uniform_scores_and_perfect_boxes():
-    """Each of the 4 counted priors a positive costs log 21; boxes cost nothing."""
+    """Each of the 4 counted priors per positive costs log 21; boxes cost nothing."""
     targets = some_objects([4, 2])
     matches = match(VOC, targets)
     boxes = targets.boxes.gather(1, matches.ground_truth.clamp(min=0)[..., None].expand(-1, -1, 4))
@@ -308,7 +308,7 @@ def test_a_label_without_a_class_is_named():
 
 
 def test_priors_of_the_whole_image_are_what_cxcywh_means():
-    """A guard against corners where centres are due: this prior would be a point."""
+    """Guards against corners instead of centres: this prior would be a point."""
     prior = torch.tensor([[0.5, 0.5, 1.0, 1.0]])
     assert cxcywh_to_xyxy(prior).tolist() == [[0, 0, 1, 1]]
     targets = make_targets([torch.tensor([[0.0, 0, 1, 1]])], [torch.tensor([1])], 2)

@@ -1,4 +1,4 @@
-"""Matching: Caffe's greedy rule, the ports' argmax, and what becomes of every ground truth."""
+"""Matching: Caffe's greedy rule, the ports' argmax, and the result for every ground truth."""
 
 import pytest
 import torch
@@ -112,7 +112,7 @@ def test_equal_to_caffes_loop_on_real_priors(seed):
 
 
 def test_the_best_pair_of_all_goes_first():
-    """The left ground truth likes prior 0 best, but the right one fits it better."""
+    """The left ground truth overlaps prior 0 most, but the right one overlaps it more."""
     priors = prior_rows([0, 0, 0.4, 0.4], [0, 0, 0.2, 0.8])
     fits, near = [0, 0, 0.4, 0.41], [0, 0, 0.4, 0.6]
     table = iou(torch.tensor([near, fits]), cxcywh_to_xyxy(priors))[:, 0]
@@ -176,7 +176,7 @@ tiny = st.floats(0, 2**-10, width=32)
 
 @st.composite
 def objects(draw):
-    """A box of positive size inside the image: anywhere, at a border, in a corner, or minute."""
+    """Draw a box inside the image: anywhere, at a border, in a corner, or minute."""
     low, high = [], []
     for _ in "xy":
         a = draw(st.one_of(coordinate, st.sampled_from([0.0, 1.0, 0.5]), tiny))

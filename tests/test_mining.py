@@ -1,4 +1,4 @@
-"""Mining: how many negatives, which ones, and none twice; the two alternatives beside it."""
+"""Mining: how many negatives, which ones, and none twice; also the two alternatives."""
 
 import pytest
 import torch
@@ -25,7 +25,7 @@ def batches(draw):
 
 
 def slow(losses, positive, ratio):
-    """One image at a time, in plain Python."""
+    """Mine one image at a time, in plain Python."""
     chosen = torch.zeros_like(positive)
     for image in range(len(losses)):
         negatives = [p for p in range(losses.shape[1]) if not positive[image, p]]

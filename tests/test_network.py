@@ -56,7 +56,7 @@ def test_parameters_of_ssd300():
 
 
 def test_parameters_grow_with_the_classes_only_in_the_heads():
-    """A class adds 9 weights and a bias a channel and a box to every map's head."""
+    """A class adds, per box of a map, 9 weights per channel and a bias to the head."""
     more = parameters(on_paper(SSD300, 22)) - parameters(on_paper(SSD300, 21))
     heads = zip(MAPS["ssd300"], [4, 6, 6, 6, 4, 4], strict=True)
     assert more == sum(boxes * (9 * channels + 1) for (channels, _), boxes in heads)
@@ -85,9 +85,9 @@ def test_layers_that_distinguish_ssd_from_vgg():
 
 @pytest.mark.parametrize("model", [SLIM300, SSD512], ids=lambda m: m.name)
 def test_output_rows_are_priors(model):
-    """Heads that report the cell they stand on and the number of their box say what `locate` says.
+    """Heads that report their cell and the number of their box agree with `locate`.
 
-    Each map holds its own number, and in a second channel the index of the cell.
+    Each map contains its own number, and in a second channel the index of the cell.
     """
     preset = model.priors
     maps, heads = [], nn.ModuleList()

@@ -1,4 +1,4 @@
-"""The presets as data: what they are called and refuse, and the numbers of the facts sheet."""
+"""The presets as data: their names, what they refuse, and the numbers of the fact sheet."""
 
 import dataclasses
 

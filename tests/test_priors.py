@@ -1,4 +1,4 @@
-"""Priors: how many there are, where they stand, in which order, and what clipping does to them."""
+"""Priors: how many there are, where, in which order, and what clipping does to them."""
 
 import dataclasses
 
@@ -24,7 +24,7 @@ VOC = get_preset("caffe300_voc")
 
 
 def with_ratios(preset, ratios):
-    """The preset with other aspect ratios, one tuple a map."""
+    """The preset with other aspect ratios, one tuple per map."""
     maps = zip(preset.maps, ratios, strict=True)
     return preset.vary(
         name="other maps", maps=tuple(dataclasses.replace(fm, ratios=r) for fm, r in maps)
@@ -32,7 +32,7 @@ def with_ratios(preset, ratios):
 
 
 def crossing(priors):
-    """How many boxes reach over the image's border (by more than rounding)."""
+    """Count the boxes that cross the image's border (by more than rounding)."""
     xyxy = cxcywh_to_xyxy(priors)
     return int(((xyxy < -1e-6) | (xyxy > 1 + 1e-6)).any(1).sum())
 
@@ -70,7 +70,7 @@ def test_counts_that_are_wrong_elsewhere_and_where_they_come_from():
     assert num_priors(get_preset("naive_m6")) - 1 == 8731
 
 
-# --- where they stand, how large they are --------------------------------------------------------
+# --- where they are, how large they are --------------------------------------------------------
 
 
 def test_a_cell_by_hand():

@@ -165,6 +165,6 @@ def test_a_box_that_is_lost_in_single_precision_is_refused():
 
 @pytest.mark.parametrize("row", [[0, 0, 1e-30, 1e-30], [0, 0, 1e-45, 0.5]])
 def test_a_box_whose_area_is_zero_in_single_precision_is_refused(row):
-    """It would overlap nothing: no prior could be given to it."""
+    """It would overlap nothing: no prior could be matched to it."""
     with pytest.raises(ValueError, match=r"image 0, box 0 .*area"):
         make_targets([torch.tensor([row])], [torch.tensor([1])], num_classes=2)

@@ -1,4 +1,4 @@
-"""Pictures on which one sees where an object went."""
+"""Pictures that show where an object has moved."""
 
 import torch
 from hypothesis import strategies as st
@@ -6,7 +6,7 @@ from torchvision import tv_tensors
 
 
 def item(boxes, size=(100, 100), labels=None, name="one"):
-    """A black picture (height, width) on which object i is painted with brightness 60 (i + 1)."""
+    """Paint object i with brightness 60 (i + 1) on a black picture (height, width)."""
     image = torch.zeros(3, *size, dtype=torch.uint8)
     for i, (x0, y0, x1, y1) in enumerate(boxes):
         if all(v == v and abs(v) < 1e6 for v in (x0, y0, x1, y1)):
@@ -15,7 +15,7 @@ def item(boxes, size=(100, 100), labels=None, name="one"):
 
 
 def noisy(boxes, size=(100, 100), labels=None, name="one", image=None):
-    """A picture of random colours."""
+    """Return a picture of random colours."""
     if image is None:
         generator = torch.Generator().manual_seed(0)
         image = torch.randint(0, 256, (3, *size), generator=generator, dtype=torch.uint8)
@@ -30,14 +30,14 @@ def noisy(boxes, size=(100, 100), labels=None, name="one", image=None):
 
 
 def painted(image):
-    """The box of what is not black."""
+    """Return the box around the pixels that are not black."""
     rows, columns = (image[0] > 30).nonzero().unbind(1)
     edges = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
     return torch.stack(edges).float()
 
 
 def same(one, other):
-    """Two items, to the bit."""
+    """Return whether two items are equal bit for bit."""
     assert torch.equal(one[0], other[0])
     assert one[1]["name"] == other[1]["name"]
     assert one[1]["boxes"].canvas_size == other[1]["boxes"].canvas_size
@@ -45,7 +45,7 @@ def same(one, other):
 
 
 def in_step(before, after):
-    """Labels and flags went with their boxes: label i is box i - 1 of `item`."""
+    """Return whether labels and flags moved with their boxes: label i is box i - 1 of `item`."""
     target = after[1]
     assert len(target["boxes"]) == len(target["labels"]) == len(target["difficult"])
     rows = target["labels"] - 1
@@ -54,7 +54,7 @@ def in_step(before, after):
 
 @st.composite
 def items(draw, least=0, most=3):
-    """Items of any proportions, with up to three boxes inside their picture."""
+    """Draw items of any aspect ratio with up to three boxes inside their picture."""
     height, width = draw(st.integers(16, 160)), draw(st.integers(16, 160))
     boxes = []
     for _ in range(draw(st.integers(least, most))):

@@ -29,7 +29,7 @@ def picture(colours):
 
 
 def one_by_one(change, colours):
-    """A change of (h, s, v), each from 0 to 1, pixel by pixel."""
+    """Apply a change of (h, s, v), each from 0 to 1, pixel by pixel."""
     changed = []
     for r, g, b in colours:
         h, s, v = colorsys.rgb_to_hsv(r / 255, g / 255, b / 255)
@@ -69,7 +69,7 @@ def test_brightness_and_contrast_by_hand():
     assert image.flatten().tolist() == [0, 100, 250]  # nothing is changed in place
 
 
-def test_torchvisions_functions_of_the_same_names_do_something_else():
+def test_torchvisions_functions_of_the_same_names_differ():
     image = picture([(200, 100, 50), (20, 30, 40)])
     assert not torch.allclose(F.adjust_contrast(image / 255, 1.5) * 255, scale_contrast(image, 1.5))
     mixed = F.adjust_saturation(image / 255, 0.5) * 255
@@ -79,7 +79,7 @@ def test_torchvisions_functions_of_the_same_names_do_something_else():
 
 
 def distorted(steps, image):
-    """The whole operation, pixel by pixel and in plain Python, rounded at the end."""
+    """Distort pixel by pixel in plain Python, and round once at the end."""
     values = [[float(c) for c in pixel] for pixel in image.flatten(1).T.tolist()]
     for name, size in steps:
         for pixel in values:
@@ -160,6 +160,6 @@ def test_off_means_off():
         ({"share": 2}, "share must be from 0 to 1, not 2"),
     ],
 )
-def test_senseless_settings_are_refused(settings, message):
+def test_settings_out_of_range_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         PhotometricDistort(**settings)

@@ -1,4 +1,4 @@
-"""The IoU crop, by each rule, against plain loops and against torchvision."""
+"""The IoU crop, by each policy, against plain loops and against torchvision."""
 
 import math
 import random
@@ -135,7 +135,7 @@ def test_caffes_aspect_ratio_is_in_fractions_and_torchvisions_in_pixels():
 
 
 def accepted_ious(name, boxes, count=200):
-    """Highest IoU with an object, of each crop that a rule gives."""
+    """Return the highest IoU with an object for each crop that a policy gives."""
     crop = IoUCrop(name)
     image, target = noisy(boxes, (100, 100))
     found = []
@@ -211,7 +211,7 @@ def test_properties(rule, before, seed):
 # --- mistakes -------------------------------------------------------------------------------------
 
 
-def test_unknown_rule_names_the_known_ones():
+def test_an_unknown_policy_lists_the_known_ones():
     with pytest.raises(
         ValueError, match=r"no crop policy is called 'caffee'; choose one of \['caffe'"
     ):
@@ -223,7 +223,7 @@ def test_impossible_box_is_refused_by_name():
         IoUCrop()(*item([(30, 10, 20, 40)], name="x9"))
 
 
-def test_what_is_no_item_is_told():
+def test_an_input_that_is_not_an_item_is_named():
     image, target = item([(10, 10, 20, 20)])
     with pytest.raises(TypeError, match=r"expected a tv_tensors.Image"):
         IoUCrop()(image.as_subclass(Tensor), target)
@@ -232,7 +232,7 @@ def test_what_is_no_item_is_told():
         IoUCrop()(image, {**target, "boxes": centre})
 
 
-def test_own_rule():
+def test_a_custom_policy():
     rule = CropPolicy(
         min_ious=(None, 0.9),
         trials=5,
@@ -251,7 +251,7 @@ def test_own_rule():
         CropPolicy((None,), 0, False, "any", True, "this test")
 
 
-def test_names_that_torchvision_called_before_0_21():
+def test_method_names_of_torchvision_before_0_21():
     image, target = item([(20, 30, 70, 45), (50, 0, 99, 99)])
     crop = IoUCrop()
     torch.manual_seed(2)
@@ -262,6 +262,6 @@ def test_names_that_torchvision_called_before_0_21():
     assert len(crop._transform(target["boxes"], params)) >= len(after["boxes"])
 
 
-def test_every_rule_names_its_source():
+def test_every_policy_names_its_source():
     for rule in CROP_POLICIES.values():
         assert len(rule.source) > 20

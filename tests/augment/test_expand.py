@@ -68,6 +68,6 @@ def test_off_means_off():
         ({"share": -0.1}, "share must be from 0 to 1, not -0.1"),
     ],
 )
-def test_senseless_settings_are_refused(settings, message):
+def test_settings_out_of_range_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         Expand(**settings)

@@ -1,4 +1,4 @@
-"""What training and tests do to a picture: boxes move with their pixels, slivers go."""
+"""What training and inference do to a picture: boxes follow their pixels, slivers go."""
 
 import pickle
 
@@ -92,13 +92,13 @@ def test_recorded_runs_can_be_repeated_to_the_bit(vertical_flip, crop):
 
 
 def after(seed, transform, given_item):
-    """The random numbers that a transform leaves to whoever comes next."""
+    """Return the next random numbers after a transform."""
     torch.manual_seed(seed)
     transform(*given_item)
     return torch.rand(3)
 
 
-def test_a_picture_of_other_proportions_is_stretched_with_its_boxes():
+def test_a_picture_of_another_aspect_ratio_is_stretched_with_its_boxes():
     image, target = resize(300)(item([(10, 20, 110, 50)], size=(60, 200)))
     assert image.shape == (3, 300, 300)
     assert image.dtype == torch.uint8
@@ -118,7 +118,7 @@ def test_half_of_the_pictures_are_mirrored_and_none_when_not_asked():
     assert same(plain, item([(10, 0, 30, 100)]))
 
 
-def test_share_of_crops_is_the_one_asked_for():
+def test_share_of_crops_is_the_requested_one():
     whole = {}
     for share in (0.0, 0.25, 1.0):
         transform = training_transform(
@@ -136,7 +136,7 @@ def test_share_of_crops_is_the_one_asked_for():
 @pytest.mark.parametrize("rule", CROP_POLICIES)
 @settings(max_examples=40)
 @given(before=items(), seed=seeds)
-def test_boxes_stay_inside_and_columns_in_step(rule, before, seed):
+def test_boxes_stay_inside_with_their_labels_and_flags(rule, before, seed):
     torch.manual_seed(seed)
     image, target = training_transform(64, **{**EVERYTHING, "crop": rule})(before)
     assert image.shape == (3, 64, 64)
@@ -148,7 +148,7 @@ def test_boxes_stay_inside_and_columns_in_step(rule, before, seed):
     assert in_step(before, (image, target))
 
 
-def test_slivers_go_with_their_labels_and_flags():
+def test_slivers_are_dropped_with_their_labels_and_flags():
     _, target = resize(100)(
         item([(0, 0, 50, 2), (0, 0, 50, 50), (5, 5, 7, 90), (1, 1, 4, 4)], labels=[7, 8, 9, 3])
     )
@@ -175,7 +175,7 @@ def test_a_picture_without_objects_passes(rule):
     [(30, 10, 20, 40), (10, 30, 40, 30), (float("nan"), 0, 9, 9), (0, 0, float("inf"), 9)],
 )
 @pytest.mark.parametrize("transform", [resize(64), training_transform(64, **EVERYTHING)])
-def test_an_impossible_box_is_no_sliver(bad, transform):
+def test_an_impossible_box_is_not_taken_for_a_sliver(bad, transform):
     with pytest.raises(ValueError, match=r"picture pic_7, box 1 \[.*(must be above|a finite)"):
         transform(item([(0, 0, 50, 50), bad], name="pic_7"))
 
@@ -189,7 +189,7 @@ def test_an_impossible_box_is_no_sliver(bad, transform):
         ({"interpolation": "cubic"}, "must be bilinear or random, not 'cubic'"),
     ],
 )
-def test_senseless_settings_are_refused(options, message):
+def test_settings_out_of_range_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         training_transform(64, **options)
 

@@ -1,4 +1,4 @@
-"""Random interpolation: each of the five against Pillow, and none more often than another."""
+"""Random interpolation: each of the five against Pillow, and all equally often."""
 
 from collections import Counter
 
@@ -21,7 +21,7 @@ PILLOWS = {
 
 
 @pytest.mark.parametrize("mode", [mode for mode in INTERPOLATIONS if mode != "nearest"])
-def test_enlarging_is_pillows(mode):
+def test_enlarging_equals_pillow(mode):
     """When enlarging, no filter is widened, and libraries agree."""
     image, target = noisy([(5, 5, 30, 20)], (40, 60))
     ours, moved = RandomInterpolationResize(90, (mode,))(image, target)
@@ -34,7 +34,7 @@ def test_enlarging_is_pillows(mode):
     assert moved["boxes"].canvas_size == (90, 90)
 
 
-def test_nearest_is_opencvs():
+def test_nearest_equals_opencv():
     """The pixel at the rounded-down place; Pillow takes the one under the centre."""
     image = noisy([], (40, 60))[0]
     rows, columns = torch.arange(90) * 40 // 90, torch.arange(90) * 60 // 90
@@ -49,7 +49,7 @@ def test_area_is_the_mean_of_what_a_pixel_covers():
 
 
 def test_shrinking_without_averaging_keeps_noise():
-    """As in OpenCV: linear looks at its neighbours only, however many pixels there are."""
+    """As in OpenCV: linear uses only its neighbours, however many pixels it skips."""
     image = noisy([], (400, 400))[0]
     spread = {mode: float(INTERPOLATIONS[mode](image, 50).float().std()) for mode in INTERPOLATIONS}
     averaged = float(F.resize(image, [50, 50], antialias=True).float().std())
@@ -57,7 +57,7 @@ def test_shrinking_without_averaging_keeps_noise():
     assert spread["nearest"] > spread["bilinear"] > spread["area"]
 
 
-def test_each_is_as_likely():
+def test_all_are_equally_likely():
     transform = RandomInterpolationResize(20)
     torch.manual_seed(0)
     drawn = Counter(transform.make_params([])["mode"] for _ in range(1000))
@@ -66,6 +66,6 @@ def test_each_is_as_likely():
 
 
 @pytest.mark.parametrize("modes", [("cubic",), ()])
-def test_unknown_interpolation_names_the_known_ones(modes):
+def test_an_unknown_interpolation_lists_the_known_ones(modes):
     with pytest.raises(ValueError, match=r"modes must be among \['bilinear', 'area'"):
         RandomInterpolationResize(20, modes)

@@ -1,4 +1,4 @@
-"""A small book with the real configuration, that tests change and build."""
+"""A small book with the real configuration, for tests to change and build."""
 
 import functools
 import importlib.util
@@ -96,7 +96,7 @@ class SmallBook:
 
     @staticmethod
     def said(done):
-        """What a build said, without colours."""
+        """Return a build's output, without colours."""
         return re.sub(r"\x1b\[[\d;]*m", "", done.stdout + done.stderr)
 
     def executions(self):
@@ -119,13 +119,13 @@ def figure():
 
 @pytest.fixture(scope="session")
 def make_book(tmp_path_factory):
-    """Makes a small book that several tests share."""
+    """Make a small book that several tests share."""
     return lambda: SmallBook(tmp_path_factory.mktemp("book"))
 
 
 @pytest.fixture(scope="session")
 def extension():
-    """Loads a module of book/_ext, which is no package, by its name."""
+    """Load a module of book/_ext, which is not a package, by its name."""
 
     @functools.cache
     def load(name):

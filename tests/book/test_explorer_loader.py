@@ -1,4 +1,4 @@
-"""The loader alone, with explorers of its own: how they start, fail, and share what they hold."""
+"""The loader alone, with its own explorers: how they start, fail, and share values."""
 
 import base64
 import json

@@ -19,7 +19,7 @@ def built(make_book):
     return book
 
 
-def test_chapters_figures_and_equations_carry_the_number_of_the_file(built):
+def test_chapters_figures_and_equations_have_the_number_of_the_file(built):
     matching, scales = built.page("08_matching"), built.page("05_scales")
     assert re.search(r'<h1><span class="section-number">8\. </span>Matching', matching)
     assert re.search(r'<h2><span class="section-number">8\.1\. </span>Rounds', matching)
@@ -76,7 +76,7 @@ def test_an_edit_of_an_explorer_executes_chapters_again(book, extension):
     assert digest(book.root) == before
 
 
-def test_pages_ask_for_the_script_that_names_what_scrolls(built):
+def test_pages_load_the_script_that_names_what_scrolls(built):
     assert (built.html.parent / "_static" / "scrolling.js").is_file()
     assert re.search(
         r'<script defer[^>]*src="[^"]*_static/scrolling\.js', built.page("08_matching")
@@ -111,7 +111,7 @@ FAULTS = {
 
 @pytest.fixture(scope="module")
 def faulty(make_book, figure):
-    """What one build says of a book with one chapter per fault."""
+    """Build a book with one chapter per fault, and return the output."""
     book = make_book()
     names = [f"1{number}_fault" for number in range(len(FAULTS))]
     for name, (chapter, _) in zip(names, FAULTS.values(), strict=True):
@@ -134,6 +134,6 @@ def test_a_faulty_chapter_fails_the_build_with_its_own_error(faulty, fault):
     )
 
 
-def test_a_chapter_without_a_fault_is_not_complained_of(faulty):
+def test_a_chapter_without_a_fault_is_not_reported(faulty):
     _, said = faulty
     assert not re.search(r"08_matching\.ipynb:.*(WARNING|ERROR)", said)

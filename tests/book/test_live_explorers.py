@@ -1,4 +1,4 @@
-"""A small book with explorers: what stands on its pages, and which widgets are refused."""
+"""A small book with explorers: what its pages contain, and which widgets are refused."""
 
 import json
 import re
@@ -65,13 +65,13 @@ def built(make_book):
 
 
 def states(page):
-    """The states on a page, as text and as the loader reads them."""
+    """Return the states on a page, as text and as the loader reads them."""
     text = re.search(r'<script [^>]*id="explorer-states">(.*?)</script>', page, re.S)[1]
     return text, json.loads(text)
 
 
 def unpacked(value, shared):
-    """What the loader makes of packed values."""
+    """Unpack values as the loader does."""
     if isinstance(value, list):
         return [unpacked(part, shared) for part in value]
     if isinstance(value, dict) and "$shared" in value:
@@ -81,7 +81,7 @@ def unpacked(value, shared):
     return value
 
 
-def test_a_picture_stands_in_its_figure_until_the_explorer_is_alive(built):
+def test_a_picture_is_in_its_figure_until_the_explorer_has_started(built):
     page = built.page("08_matching")
     for number, name in enumerate(("try", "second", "again")):
         figure = re.search(rf'<figure [^>]*id="fig-{name}".*?</figure>', page, re.S)[0]
@@ -110,7 +110,7 @@ def test_the_state_comes_after_the_words(built):
     assert page.index('id="explorer-states"') > page.index("Caption of again")
 
 
-def test_only_pages_with_explorers_ask_for_their_scripts(built):
+def test_only_pages_with_explorers_load_their_scripts(built):
     for page in built.html.glob("*.html"):
         text = page.read_text(encoding="utf-8")
         asks = {name for name in ("explorers.js", "explorers.css") if f"_static/{name}" in text}
@@ -125,7 +125,7 @@ def test_the_text_page_has_its_explorer(built):
     assert 'id="explorer-0"' in built.page("index")
 
 
-def test_the_script_holds_every_module_once_and_is_no_module(built):
+def test_the_script_contains_every_module_once_and_is_not_a_module(built):
     script = (built.html.parent / "_static" / "explorers.js").read_text(encoding="utf-8")
     assert script.count("Intersection over union of two xyxy boxes") == 1
     assert not re.search(r"^(import|export)\b", script, re.M)
@@ -155,7 +155,7 @@ REFUSED = {
 }
 
 
-def test_a_widget_that_would_be_dead_fails_the_build(book):
+def test_a_widget_that_would_not_work_fails_the_build(book):
     cells = [(code, {}) for code, _ in REFUSED.values()]
     book.chapter(more=cells)
     done = book.build()

@@ -1,4 +1,4 @@
-"""The built book behind a server, a browser to look at it, and what each page showed."""
+"""The built book behind a server, a browser that opens it, and what each page showed."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ ASKED = ("system-ui", "sans-serif", "sans", "Arial", "Helvetica", "Segoe UI", "R
 
 
 def pages():
-    """Built pages, or one name that makes every test fail and say why."""
+    """Return the built pages, or one name that makes every test fail with the reason."""
     try:
         return built_site.built_pages()
     except FileNotFoundError:
@@ -46,7 +46,7 @@ def pytest_generate_tests(metafunc):
 
 @pytest.fixture(scope="session")
 def html():
-    """Folder of the built pages."""
+    """Return the folder of the built pages."""
     try:
         built_site.built_pages()
     except FileNotFoundError as error:
@@ -56,13 +56,13 @@ def html():
 
 @pytest.fixture(scope="session")
 def base(html):
-    """Address of the served book."""
+    """Yield the address of the served book."""
     with built_site.serve(html) as address:
         yield address
 
 
 def fonts_file(folder, font):
-    """A fontconfig file by which every page's sans-serif text is set in that font."""
+    """Write a fontconfig file that sets every page's sans-serif text in that font."""
     aliases = [ALIAS.format(asked=asked, given=FONTS[font]) for asked in ASKED]
     file = folder / f"{font}.conf"
     file.write_text(FONTCONFIG.format("\n  ".join(aliases)))
@@ -82,7 +82,7 @@ def browser(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def browsers(browser, tmp_path_factory):
-    """Chromium by the font in which it shows pages."""
+    """Return Chromium by the font in which it shows pages."""
     fonts = fonts_file(tmp_path_factory.mktemp("fonts"), "wide")
     wide = browser.browser_type.launch(**built_site.how_to_launch(fonts))
     yield {"narrow": browser, "wide": wide}
@@ -91,7 +91,7 @@ def browsers(browser, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def axe():
-    """Source of axe-core, which finds faults of accessibility."""
+    """Return the source of axe-core, which finds accessibility faults."""
     if not AXE.is_file():
         pytest.fail(
             f"no {AXE.relative_to(built_site.ROOT)}: run `npm ci` in tests/browser", pytrace=False
@@ -106,13 +106,13 @@ def visits():
 
 @pytest.fixture
 def visit(page_name, width, base, browser, axe, visits):
-    """What a page showed at a width. Each page is loaded once; tests ask what they care for."""
+    """Return what a page showed at a width. Each page is loaded once; tests pick what they need."""
     return once(visits, browser, base, page_name, width, axe)
 
 
 @pytest.fixture
 def visit_in(page_name, width, font, base, browsers, axe, visits):
-    """What a page showed at a width in a font: sizes, and what axe-core says of them."""
+    """Return what a page showed at a width in a font: sizes, and what axe-core reports."""
     return once(visits, browsers[font], base, page_name, width, axe, full=font == "narrow")
 
 
@@ -127,7 +127,7 @@ OF_SIZES = ["scrollable-region-focusable", "target-size"]  # axe-core's rules
 
 
 def look_at(browser, base, name, width, axe, full=True):
-    """Load a page with other origins cut off and write down all that the tests ask for.
+    """Load a page with other origins blocked, and record everything that the tests need.
 
     Not `full`: what fonts can change, sizes and what follows from them.
     """
@@ -160,7 +160,7 @@ def look_at(browser, base, name, width, axe, full=True):
 
 
 def faults(page, axe, rules=None):
-    """Serious and critical faults that axe-core finds, by all of its rules or some."""
+    """Return the serious and critical faults that axe-core finds, by all or some of its rules."""
     page.evaluate(axe)
     options = {"resultTypes": ["violations"]} | ({"runOnly": rules} if rules else {})
     found = page.evaluate("options => axe.run(document, options)", options)

@@ -1,6 +1,6 @@
-"""Somebody who tries one explorer of a page, with mouse, finger and keys.
+"""Try one explorer of a page, with mouse, finger and keys.
 
-Each thing tried has a name and a finding: None, or a sentence that says what is wrong.
+Each check has a name and a finding: None, or a sentence that says what is wrong.
 """
 
 from pathlib import Path
@@ -25,7 +25,7 @@ def too_much(value: float, bound: float, what: str) -> str | None:
 
 
 class Reader:
-    """Somebody who tries one explorer; each method tries something and says what was wrong."""
+    """Tries one explorer; each method checks one thing and returns what was wrong."""
 
     def __init__(self, page, number: int, module: str):
         self.page, self.number, self.module = page, number, module
@@ -46,7 +46,7 @@ class Reader:
         return self.page.evaluate("[location.href, scrollY]")
 
     def heard(self, other_than: str) -> str | None:
-        """What a screen reader says, once it is something else."""
+        """Return what a screen reader says once it has changed."""
         changed = "([n, old]) => ![old, ''].includes(probe.live(n))"
         try:
             self.page.wait_for_function(changed, arg=[self.number, other_than], timeout=5000)
@@ -55,7 +55,7 @@ class Reader:
         return self.ask("live")
 
     def drags(self) -> Findings:
-        """By mouse; also what is said meanwhile, and how long a frame takes."""
+        """Drag by mouse; also check what is said meanwhile, and how long a frame takes."""
         said = self.heard("")
         moves = (i for i in range(MOST_GRIPS) if self.drag_by_mouse(i))
         if (works := next(moves, None)) is None:
@@ -76,7 +76,7 @@ class Reader:
         }
 
     def drag_by_mouse(self, number: int) -> bool:
-        """Whether grip `number` moved with the mouse, and the words with it."""
+        """Return whether grip `number` moved with the mouse, and the text with it."""
         grips = self.ask("grips")
         if number >= len(grips):
             return False
@@ -91,7 +91,7 @@ class Reader:
         return self.look() != look and self.words() != words
 
     def touches(self) -> Findings:
-        """By finger: the explorer follows, and the page stays where it is."""
+        """Drag by finger: the explorer follows, and the page does not move."""
         session = self.page.context.new_cdp_session(self.page)
         self.ask("grips")  # which scrolls to it
         place = self.place()
@@ -120,7 +120,7 @@ class Reader:
         return self.look() != before
 
     def types(self) -> Findings:
-        """By keys: they move what has the focus and nothing else; Tab comes in and goes out."""
+        """Press keys: they move only what has the focus; Tab enters and leaves."""
         keyboard, found = self.page.keyboard, {}
         mover = self.ask("focusMover")
         before, place = self.look(), self.place()
@@ -152,7 +152,7 @@ class Reader:
         return dict.fromkeys(("keys", "page's keys", "page stays", "trap", "tab")) | found
 
     def plays(self) -> Findings:
-        """Nothing moves by itself; Play does."""
+        """Check that nothing moves by itself until Play is pressed."""
         resting = self.look()
         self.page.wait_for_timeout(300)
         found = {"rests": None if self.look() == resting else "it moves by itself"}
@@ -167,7 +167,7 @@ class Reader:
         return found
 
     def sees_no_motion(self) -> Findings:
-        """With prefers-reduced-motion, Play jumps to the end."""
+        """Check that with prefers-reduced-motion Play jumps to the end."""
         found: Findings = {}
         for play in self.player():
             play.click()
@@ -182,7 +182,7 @@ class Reader:
         return root.get_by_role("button", name="Play", exact=True).all()
 
     def narrows(self) -> Findings:
-        """320 px: nothing reaches out of the window."""
+        """Check that at 320 px nothing extends beyond the window."""
         self.page.set_viewport_size({"width": 320, "height": 900})
         self.page.evaluate("probe.drawn()")
         wide = self.ask("wide")

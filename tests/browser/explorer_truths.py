@@ -1,4 +1,4 @@
-"""Numbers that explorers must say in their first state, computed by the package.
+"""Numbers that explorers must state at first, computed by the package.
 
 The words on the page come out of JavaScript, what they must hold comes out of Python: together they
 show that the page computes what the book teaches, after the scripts were joined, packed and served.
@@ -21,12 +21,12 @@ TRUTHS: dict[str, Callable[[], list[str]]] = {}
 
 
 def truth(module: str):
-    """Registers the function below it."""
+    """Register the function below it."""
     return lambda say: TRUTHS.setdefault(module, say)
 
 
 def wrong_numbers(module: str, words: str) -> str | None:
-    """What is wrong with the words of explorer `module` in its first state."""
+    """Return what is wrong with the text of explorer `module` in its first state."""
     if module not in TRUTHS:
         return f"explorer_truths.py has no truth for {module}: add the numbers that it must say"
     # as words of their own: "4" does not stand in "14", nor in "4.2"

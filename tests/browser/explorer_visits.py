@@ -1,7 +1,7 @@
-"""What a reader does with the explorers of a built page, and what was wrong with it.
+"""Use the explorers of a built page as a reader does, and record what was wrong.
 
-A visit loads a page once and tries every explorer on it. Each thing tried has a name and a finding:
-None, or a sentence that says what is wrong. Tests ask that all are None; `report.py` counts them.
+A visit loads a page once and tries every explorer on it. Each check has a name and a finding:
+None, or a sentence that says what is wrong. Tests expect None for all; `report.py` counts them.
 """
 
 import gzip
@@ -28,7 +28,7 @@ GALLERY = "book/explorers.html"
 
 @dataclass
 class Visit:
-    """What came of a visit: findings of the page, and of each explorer on it, in order."""
+    """The result of a visit: findings about the page and about each explorer on it, in order."""
 
     name: str
     how: str
@@ -40,7 +40,7 @@ class Visit:
     shot: Path | None = None
 
     def problems(self, number: int | None = None) -> list[str]:
-        """What was wrong, with the path of a photograph; of one explorer, or of the page."""
+        """Return what was wrong with one explorer or the page, with the path of a screenshot."""
         findings = self.page if number is None else self.explorers[number]
         where = f"{self.name}, {self.how}"
         if number is not None:
@@ -50,7 +50,7 @@ class Visit:
 
 
 def states_on(file: Path) -> list[dict]:
-    """The state of each explorer on a built page, in order; none for most pages."""
+    """Return the state of each explorer on a built page, in order; none for most pages."""
     if not (found := STATES.search(file.read_text(encoding="utf-8"))):
         return []
     page = json.loads(found[1])
@@ -71,18 +71,18 @@ def modules_on(file: Path) -> list[str]:
 
 
 def sources_in(script: str) -> dict[str, str]:
-    """The modules' sources in `explorers.js`, whose last two lines are JSON."""
+    """Return the modules' sources in `explorers.js`, whose last two lines are JSON."""
     return json.loads(script.rstrip().split("\n")[-2].removesuffix(","))
 
 
 def state_kb(file: Path, module: str) -> float:
-    """The compressed state of the first explorer of that module on a page, as if alone there."""
+    """Return the compressed size of the state of a module's first explorer on a page."""
     state = next(model for model in states_on(file) if model["state"]["module"] == module)
     return len(gzip.compress(json.dumps(state).encode())) / 1024
 
 
 def weight_kb(html: Path, name: str) -> dict[str, float]:
-    """What a page's explorers weigh when a server compresses them: script, style, states, in KB."""
+    """Return the compressed size in KB of a page's explorers: script, style, states."""
     static = html / "_static"
     texts = {
         "script": (static / "explorers.js").read_bytes(),
@@ -145,7 +145,7 @@ def visit(browser, html: Path, base: str, name: str, how: str, spoil=None, patie
 
 
 def begun(page, patience: float) -> bool:
-    """Wait until the loader has done its work; False if it never does."""
+    """Wait until the loader has finished; False if it never does."""
     started = "document.documentElement.dataset.explorers === 'started'"
     try:
         page.wait_for_function(started, timeout=1000 * patience)
@@ -155,7 +155,7 @@ def begun(page, patience: float) -> bool:
 
 
 def times_to_life(browser, base: str, name: str) -> list[float]:
-    """Milliseconds from navigation until each explorer of a page is alive, in order."""
+    """Return the milliseconds from navigation until each explorer of a page works, in order."""
     page, _ = built_site.new_page(browser, base, WIDTHS["desktop"])
     page.add_init_script(PROBE)
     page.goto(base + name, wait_until="load")
@@ -203,7 +203,7 @@ def picture_stays(page, number: int) -> Findings:
 
 
 def both_themes(page, count: int) -> list[Findings]:
-    """Colours, and what axe-core finds, in the light and in the dark."""
+    """Check the colours, and what axe-core finds, in the light and in the dark theme."""
     page.evaluate(AXE.read_text(encoding="utf-8"))
     found: list[Findings] = [{} for _ in range(count)]
     words = {}

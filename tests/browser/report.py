@@ -1,6 +1,6 @@
 """``python -m tests.browser.report``: a table of all explorers, measured on the built pages.
 
-Of each: the pages it stands on, the lines of its JavaScript, its weight (its own script and its
+For each: the pages that it is on, the lines of its JavaScript, its weight (its own script and its
 state, compressed), the milliseconds from navigation to life in the gallery, the script of a frame
 while it is dragged (95th percentile), the random cases in which the functions that it computes with
 agreed with the package, and the checks of `explorer_visits.py` that it passed on all pages.
@@ -40,7 +40,7 @@ COMPARED = {
 
 
 def parity(cases: int) -> dict[str, tuple[int, int]]:
-    """Of each quantity's function in `COMPARED`: cases tried, and disagreements."""
+    """Return, per quantity's function in `COMPARED`, the cases tried and the disagreements."""
     found: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
     for quantity in QUANTITIES:
         one = javascript.measure(quantity, cases)
@@ -50,7 +50,7 @@ def parity(cases: int) -> dict[str, tuple[int, int]]:
 
 
 def compared_by(module: str) -> set[str]:
-    """The keys of `COMPARED` that an explorer computes with."""
+    """Return the keys of `COMPARED` that an explorer uses."""
     sources = " ".join(text for name, text in own_sources(module).items())
     imported = re.findall(r'import\s*\{([^}]*)\}\s*from "\./geometry\.js"', sources)
     used = set(re.findall(r"\w+", " ".join(imported)))
@@ -58,7 +58,7 @@ def compared_by(module: str) -> set[str]:
 
 
 def own_sources(module: str) -> dict[str, str]:
-    """The files of an explorer, less those that every explorer has."""
+    """Return the files of an explorer except those that every explorer has."""
     shared = {"geometry", "paper", "ui"}
     return {
         name: (modules.STATIC / f"{name}.js").read_text(encoding="utf-8")
@@ -72,7 +72,7 @@ def kilobytes(text: str) -> float:
 
 
 def main() -> int:
-    """Print the table; 1 if an explorer failed a check or disagrees with the package."""
+    """Print the table; return 1 if an explorer failed a check or disagrees with the package."""
     parser = argparse.ArgumentParser(prog="python -m tests.browser.report", description=__doc__)
     parser.add_argument("--cases", type=int, default=10_000, help="of parity, a quantity (10 000)")
     parser.add_argument("--loads", type=int, default=3, help="the quickest counts (3)")

@@ -1,7 +1,7 @@
-"""Every explorer on every built page: alive, in reach of mouse, finger and keys, quick and light.
+"""Every explorer on every built page works, by mouse, finger and keys, quickly, and is light.
 
-`explorer_visits.py` tries them, once a page and way of reading; here its findings are asked for.
-`SPOILED` damages a page in ways that readers would notice, and each must be found out.
+`explorer_visits.py` tries them once per page and way of reading; these tests check its findings.
+`SPOILED` damages a page in ways that readers would notice, and each must be detected.
 """
 
 import re
@@ -18,7 +18,7 @@ NOT_BUILT = "not-built"
 
 
 def pages() -> dict[str, list[str]]:
-    """Built pages with explorers, and which stand there, in order."""
+    """Return the built pages with explorers, and the explorers on each, in order."""
     try:
         names = [n for n in built_site.built_pages() if n != "search.html"]
     except FileNotFoundError:
@@ -44,7 +44,7 @@ def named(page, how, number=None):
 
 @pytest.fixture(scope="session")
 def see(html, base, browser, axe):
-    """Visit a page in one way of reading, once."""
+    """Visit a page once per way of reading."""
     seen = {}
 
     def once(page, how):
@@ -55,11 +55,11 @@ def see(html, base, browser, axe):
     return once
 
 
-def test_every_explorer_stands_in_the_gallery_once(html):
+def test_every_explorer_is_in_the_gallery_once(html):
     assert sorted(PAGES.get(ev.GALLERY, [])) == modules.names()
 
 
-def test_every_explorer_stands_in_a_chapter(html):
+def test_every_explorer_is_in_a_chapter(html):
     elsewhere = {m for page, on_page in PAGES.items() if page != ev.GALLERY for m in on_page}
     assert elsewhere == set(modules.names())
 
@@ -69,7 +69,7 @@ def test_the_index_has_one(html):
 
 
 @pytest.mark.parametrize(("page", "how"), HOWS, ids=[named(*each) for each in HOWS])
-def test_a_page_with_explorers_is_quiet_and_asks_nobody(see, page, how):
+def test_a_page_with_explorers_logs_nothing_and_stays_on_its_origin(see, page, how):
     assert see(page, how).problems() == []
 
 
@@ -79,7 +79,7 @@ def test_a_reader_finds_no_fault(see, page, how, number):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_all_are_alive_soon(see, browser, html, base, page):
+def test_all_start_quickly(see, browser, html, base, page):
     """The quickest of three visits counts."""
     took = max(see(page, "desktop").alive_ms)
     for _ in range(2):
@@ -102,7 +102,7 @@ def test_the_scripts_of_the_page_are_those_of_the_package(html):
 
 
 # --- what a reader does besides -------------------------------------------------------------------
-def test_going_back_finds_the_explorers_alive(browser, base, html):
+def test_explorers_work_after_going_back(browser, base, html):
     page, _ = built_site.new_page(browser, base, 1280)
     page.add_init_script(ev.PROBE)
     page.goto(base + next(iter(PAGES)))
@@ -117,7 +117,7 @@ def test_going_back_finds_the_explorers_alive(browser, base, html):
 
 
 def test_a_link_to_an_explorer_leads_to_it(browser, base, html):
-    """Explorers above it come alive after the page has scrolled, and must not push it away."""
+    """Explorers above it start after the page has scrolled, and must not push it away."""
     text = (html / ev.GALLERY).read_text(encoding="utf-8")
     figure = re.findall(r'<figure [^>]*id="(fig-[\w-]+)"', text)[-1]
     page, _ = built_site.new_page(browser, base, 1280)
@@ -131,7 +131,7 @@ def test_a_link_to_an_explorer_leads_to_it(browser, base, html):
 
 # --- the tests can fail ---------------------------------------------------------------------------
 def swap(old, new):
-    """A change of a served text, in which `old` must stand."""
+    """Change a served text, which must contain `old`."""
 
     def change(text):
         assert old in text, f"{old!r} is not there to be spoiled"
@@ -174,7 +174,7 @@ SPOILED = {"desktop": DESKTOP, "phone": PHONE, "without scripts": SILENT}
 
 
 @pytest.mark.parametrize(("how", "damage"), [(h, d) for h in SPOILED for d in SPOILED[h]])
-def test_damage_is_found_out(browser, base, html, axe, how, damage, monkeypatch):
+def test_damage_is_detected(browser, base, html, axe, how, damage, monkeypatch):
     file, change, finding = SPOILED[how][damage]
     page = min((p for p in PAGES if "iou" in PAGES[p]), key=lambda p: len(PAGES[p]))
     monkeypatch.setattr(ev, "GALLERY", page)  # where numbers are looked at

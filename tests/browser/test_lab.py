@@ -1,6 +1,6 @@
-"""Every explorer in JupyterLab with a kernel: drawn, heard by Python, moved by Python.
+"""Every explorer in JupyterLab with a kernel: drawn, observed by Python, moved by Python.
 
-One server, one notebook, one cell an explorer. The kernel keeps the explorers in `explorers`, so
+One server, one notebook, one cell per explorer. The kernel keeps the explorers in `explorers`, so
 that the tests can ask it what was dragged.
 """
 
@@ -73,7 +73,7 @@ TOKEN = "tests"
 
 @contextlib.contextmanager
 def lab(folder: Path):
-    """A JupyterLab over `folder`, with settings of its own; gives its address."""
+    """Start a JupyterLab on `folder`, with its own settings, and yield its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -108,7 +108,7 @@ class Lab:
         self.page, self.elsewhere = page, elsewhere
 
     def python(self, code: str):
-        """Run code in the notebook's kernel; the JSON that it prints."""
+        """Run code in the notebook's kernel, and return the JSON that it prints."""
         text = self.page.evaluate(
             """async (code) => {
               const kernel = jupyterapp.shell.currentWidget.sessionContext.session.kernel;
@@ -125,7 +125,7 @@ class Lab:
         return json.loads(text) if text else None
 
     def reader(self, name: str) -> ev.Reader:
-        """Somebody who has scrolled to an explorer: JupyterLab draws what is in sight."""
+        """Scroll to an explorer and return its reader: JupyterLab draws only what is in sight."""
         number = NAMES.index(name)
         self.page.locator(f"#explorer-{number}").scroll_into_view_if_needed()
         self.page.wait_for_function("n => probe.words(n)", arg=number)
@@ -214,7 +214,7 @@ def test_nothing_is_asked_of_another_origin(run):
 
 
 def photographed(run, name: str) -> str:
-    """Where a photograph of the notebook lies."""
+    """Take a screenshot of the notebook, and return its path."""
     ev.SHOTS.mkdir(parents=True, exist_ok=True)
     path = ev.SHOTS / f"lab.{name}.png"
     run.page.screenshot(path=path)

@@ -36,7 +36,7 @@ def read(path):
 
 
 def broken(html, page_name):
-    """Addresses on a page that lead to no file or to no place in one."""
+    """Return the addresses on a page that lead to no file, or to no anchor in one."""
     file, found = html / page_name, []
     for address in (*read(file).links, *read(file).loads):
         parts = urlsplit(address)

@@ -1,4 +1,4 @@
-"""Every built page, on a desktop and on a phone, with no other origin to ask."""
+"""Every built page, on a desktop and on a phone, without access to other origins."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def listed_pages():
-    """Pages that `_toc.yml` promises."""
+    """Return the pages that `_toc.yml` lists."""
     toc = (ROOT / "_toc.yml").read_text(encoding="utf-8")
     return [f"{name}.html" for name in re.findall(r"(?:file|root): *(\S+)", toc)]
 
@@ -77,7 +77,7 @@ def test_axe_finds_no_serious_fault_in_the_dark(visit):
 
 # --- what a reader does ---------------------------------------------------------------------------
 def test_the_wide_font_is_wider(browsers):
-    """Else the tests above look at one font twice."""
+    """Otherwise the tests above would check one font twice."""
     measure = """family => {
       const context = document.createElement("canvas").getContext("2d");
       context.font = `40px ${family}`;

@@ -30,7 +30,7 @@ def test_the_cases_tell_the_rules_of_n_apart():
 
 
 def test_one_wrong_annotation_on_paper():
-    """Slopes at the best place: the outlier's 1 against the sum of the four differences."""
+    """Slopes at the minimum: the outlier's 1 against the sum of the four differences."""
     assert abs(truth.best_wish() - (truth.WISHES[:4].sum().item() + 1) / 4) < 0.01
     assert abs(truth.best_wish("l2") - truth.WISHES.mean().item()) < 0.01
     assert abs(truth.best_wish("l1") - truth.WISHES.median().item()) < 0.01

@@ -1,4 +1,4 @@
-"""The engine of the exercise checks: what a reader is told, and that nothing ever raises."""
+"""The engine of the exercise checks: what a reader sees, and that nothing ever raises."""
 
 import pytest
 import torch

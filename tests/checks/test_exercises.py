@@ -181,7 +181,7 @@ def test_the_command_writes_checks_and_tells_by_its_exit_code(tmp_path, capsys):
 
 
 def _in_the_book() -> dict[str, list[tuple[str, str, str]]]:
-    """Id to (notebook, exercise, solution) of every solution cell of the book."""
+    """Map the id of each of the book's solution cells to (notebook, exercise, solution)."""
     found: dict[str, list] = {}
     for path in sorted(BOOK.glob("*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
@@ -196,13 +196,13 @@ REGISTERED = [exercise.id for exercise in all_exercises()]
 
 
 def _cells(id: str) -> tuple[str, str]:
-    """Exercise and solution."""
+    """Return an exercise and a solution cell."""
     assert id in IN_THE_BOOK, f"exercise {id} is registered, but stands in no chapter"
     return IN_THE_BOOK[id][0][1:]
 
 
 def _run(source: str) -> tuple[str, dict]:
-    """What a cell prints, and its names; in a namespace of its own, so it must stand alone."""
+    """Return what a cell prints, and its names; it runs in its own namespace."""
     namespace, out = {"__name__": "__main__"}, io.StringIO()
     with contextlib.redirect_stdout(out):
         exec(compile(source, "cell", "exec"), namespace)
@@ -210,7 +210,7 @@ def _run(source: str) -> tuple[str, dict]:
 
 
 def _handed_in(source: str, namespace: dict):
-    """The value of the second argument of the cell's call of `check`."""
+    """Return the value of the second argument of the cell's call of `check`."""
     call = next(
         node
         for node in ast.walk(ast.parse(source))

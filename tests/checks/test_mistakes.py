@@ -1,4 +1,4 @@
-"""Every exercise recognises the mistakes that its hints speak of, planted as readers make them.
+"""Every exercise recognises the mistakes that its hints describe, planted as readers make them.
 
 A planted mistake is an answer and words from the hint that it must get first. Every `Mistake` of
 every exercise must be met by one of them.
@@ -293,7 +293,7 @@ def entropy(scores, labels, top=0.0):
 
 
 def whole_loss(*case, kind="", alpha=None, least=1):
-    """By hand, with one thing done wrong."""
+    """Compute it by hand, with one mistake."""
     scores, offsets, wanted, labels, counted, given = case
     alpha, positive = given if alpha is None else alpha, labels > 0
     classes = scores.logsumexp(2) - scores.gather(2, labels[..., None])[..., 0]
@@ -312,7 +312,7 @@ def whole_loss(*case, kind="", alpha=None, least=1):
 
 
 def keep(boxes, scores, threshold):
-    """Greedy suppression, as a mask in the order of the boxes."""
+    """Suppress greedily; return a mask in the order of the boxes."""
     alive = torch.zeros(len(scores), dtype=torch.bool)
     for i in scores.argsort(descending=True).tolist():
         alive[i] = not (iou(boxes[[i]], boxes[alive]) > threshold).any()

@@ -1,4 +1,4 @@
-"""The environment report: what it finds missing, how to fix it, and what it must not tell."""
+"""The environment report: what it finds missing, how to fix it, and what it must not reveal."""
 
 import importlib.metadata
 import os
@@ -16,7 +16,7 @@ from ssd_tutorial.cli import check_env
 
 
 def run(**environment):
-    """The command as a reader types it; (exit code, what it printed)."""
+    """Run the command as a reader types it; return (exit code, output)."""
     done = subprocess.run(
         [sys.executable, "-m", "ssd_tutorial.cli.check_env"],
         capture_output=True,
@@ -28,7 +28,7 @@ def run(**environment):
 
 
 def plant(folder: Path, name: str, source: str) -> str:
-    """A package that shadows the installed one; the PYTHONPATH that puts it first."""
+    """Write a package that shadows the installed one; return the PYTHONPATH that puts it first."""
     (folder / f"{name}.py").write_text(source)
     return str(folder)
 

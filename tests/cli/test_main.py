@@ -39,13 +39,13 @@ def data(tmp_path_factory):
 
 @pytest.fixture
 def own_data(data, tmp_path):
-    """A copy to damage."""
+    """Return a copy to damage."""
     return shutil.copytree(data, tmp_path / "own")
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    """Weights that see the fourth class in every cell of one map, with a score of about .8."""
+    """Return weights that see the fourth class in every cell of one map with a score near 0.8."""
     torch.manual_seed(0)
     network = SSD(SLIM300, 13)
     with torch.no_grad():
@@ -56,7 +56,7 @@ def weights(tmp_path_factory):
 
 
 def run(capsys, *words):
-    """Exit code, output, and the lines of the complaint."""
+    """Return the exit code, the output and the lines of the error."""
     code = main([str(word) for word in words])
     captured = capsys.readouterr()
     complaint = [line for line in captured.err.splitlines() if line.startswith("ssd_tutorial: ")]
@@ -65,7 +65,7 @@ def run(capsys, *words):
 
 
 def test_recorded_commands_still_run(tmp_path, monkeypatch, capsys):
-    """Their flags are spelled as on their day."""
+    """Their flags are spelled as they were then."""
     record = json.loads(data_path("runs/bccd_slim300/result.json").read_text(encoding="utf-8"))
     words = shlex.split(record["command"].replace("BCCD", "scenes").replace("SEED", "3"))
     words = [*words[3:], "--clip", "2", "--crop-share", "0.1", "--no-mirror"]
@@ -83,7 +83,7 @@ def test_recorded_commands_still_run(tmp_path, monkeypatch, capsys):
 
 
 def refused(capsys, *words):
-    """The one sentence that a mistake ends in."""
+    """Return the single sentence that a mistake ends in."""
     done = run(capsys, *words)
     assert done.code == 1
     assert len(done.complaint) == 1, done.err
@@ -265,7 +265,7 @@ def test_impossible_boxes(own_data, tmp_path, capsys):
 
 @pytest.mark.parametrize("memory", ["--in-memory", "--no-in-memory"])
 def test_a_broken_picture_is_named_in_one_sentence(own_data, tmp_path, capsys, memory):
-    """Though a loading process meets it, whose error comes with a traceback."""
+    """Even in a loading process, whose error comes with a traceback."""
     broken = own_data / "JPEGImages" / "scene_0_000002.jpg"
     broken.write_bytes(b"nothing")
     training = ["train", "--out", tmp_path / "run", "--data", own_data, *SHORT, memory]

@@ -1,4 +1,4 @@
-"""What the tests of several layouts share: a dataset of given targets, and targets compared."""
+"""Shared by the tests of several layouts: a dataset of given targets, and their comparison."""
 
 import pytest
 import torch
@@ -36,7 +36,7 @@ class Items(Dataset):
 
 
 def same_target(a, b, px=0.0, difficult=True):
-    """Both targets say the same; boxes to so many pixels."""
+    """Return whether two targets are equal, their boxes within a number of pixels."""
     assert a["name"] == b["name"]
     for key in ("boxes", "labels", *(["difficult"] if difficult else [])):
         one, other = torch.as_tensor(a[key]), torch.as_tensor(b[key])

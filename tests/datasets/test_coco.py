@@ -1,4 +1,4 @@
-"""COCO's layout: category ids, crowds, the shapes of other tools, and what is wrong with a file."""
+"""COCO's layout: category ids, crowds, the variants of other tools, and faults of a file."""
 
 import json
 
@@ -95,7 +95,7 @@ def test_the_reference_reads_what_is_written(tmp_path, items_of):
     ]
 
 
-# ---------------------------------------------------------------- the shapes of other tools
+# ---------------------------------------------------------------- the variants of other tools
 
 
 @pytest.mark.parametrize(

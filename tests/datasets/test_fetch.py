@@ -107,7 +107,7 @@ def test_where_data_lie(monkeypatch, tmp_path):
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """The address says what happens: /good/FILE, /cut/FILE, /404/FILE, /wrong/FILE, /page/FILE."""
+    """Serves by address: /good/FILE, /cut/FILE, /404/FILE, /wrong/FILE, /page/FILE."""
 
     def log_message(self, *_):
         pass
@@ -262,7 +262,7 @@ def take(archive, folder, inside="kit/VOC2007"):
 
 
 def refused(archive, words, inside="kit/VOC2007"):
-    """Unpacking fails in these words, and nothing but the archive is there afterwards."""
+    """Check that unpacking fails with these words and leaves only the archive."""
     with pytest.raises(ValueError, match=rf"was not unpacked \({words}.*\): delete it and fetch"):
         take(archive, archive.parent / "x", inside)
     assert list(archive.parent.iterdir()) == [archive]
@@ -420,7 +420,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def site(tmp_path, monkeypatch):
-    """A server with archives in the shapes of the real ones; the registry points to it."""
+    """Serve archives with the structure of the real ones, and point the registry to them."""
     made, served = tmp_path / "made", tmp_path / "served"
     served.mkdir()
     quiet = {"progress": False, "classes": SCENE_CLASSES}

@@ -1,4 +1,4 @@
-"""One dataset in three layouts: what is written as VOC, COCO or YOLO is read back alike."""
+"""One dataset in three layouts: what is written as VOC, COCO or YOLO is read back the same."""
 
 import shutil
 
@@ -52,7 +52,7 @@ def items(items_of):
 
 @pytest.fixture
 def folder(tmp_path, layout, items):
-    """A sound folder with the splits train (2 pictures) and val (1)."""
+    """Make a sound folder with the splits train (2 pictures) and val (1)."""
     root = tmp_path / "pets"
     write = WRITERS[layout]
     write(Subset(items, [0, 1]), root, "train", classes=items.classes, picture_format="png")

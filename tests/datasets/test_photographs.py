@@ -1,4 +1,4 @@
-"""The annotated photographs: whole, credited, and found from an installed package too."""
+"""The annotated photographs: complete, credited, and found by an installed package, too."""
 
 import hashlib
 import json
@@ -68,7 +68,7 @@ def test_classes_are_those_of_the_annotations():
     assert classes_of("cat") == ["cat", "eye", "eye"]
 
 
-def test_the_eyes_lie_on_the_cat_and_the_cup_on_its_saucer():
+def test_the_eyes_are_on_the_cat_and_the_cup_is_on_its_saucer():
     cat, *eyes = load_photograph("cat")[1]["boxes"]
     for eye in eyes:
         assert (eye[:2] > cat[:2]).all()
@@ -116,7 +116,7 @@ def test_data_path_says_what_is_there():
 
 
 def test_an_installed_package_uses_its_own_copy(tmp_path, monkeypatch):
-    """As in site-packages: ssd_tutorial/_data is there, a stranger's data folder lies beside."""
+    """As in site-packages: ssd_tutorial/_data is there, an unrelated data folder beside it."""
     package = tmp_path / "ssd_tutorial"
     (tmp_path / "data" / "photographs").mkdir(parents=True)
     package.mkdir()

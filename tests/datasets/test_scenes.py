@@ -1,4 +1,4 @@
-"""What scenes are made of, held in place.
+"""The properties of scenes, pinned down.
 
 These bounds were written before anything was trained on scenes. They keep the pictures as hard
 as they were: a change that makes objects larger, clearer, or further apart fails here.
@@ -33,7 +33,7 @@ scene_numbers = st.tuples(st.integers(0, 2**40), st.integers(0, 2**40))
 
 @dataclass
 class Survey:
-    """What was measured on ``COUNT`` scenes; one entry an object, except ``pictures``."""
+    """What was measured on ``COUNT`` scenes; one entry per object, except ``pictures``."""
 
     pictures: np.ndarray  # objects in each picture
     labels: np.ndarray
@@ -45,7 +45,7 @@ class Survey:
     overlapping: np.ndarray  # of each pair in a picture: whether the boxes overlap
     iou: np.ndarray  # of each pair
     noise: np.ndarray  # of each picture: mean difference of neighbouring background pixels
-    milliseconds: float  # of processor time, a picture
+    milliseconds: float  # of processor time, per picture
 
 
 def _pairs(boxes):
@@ -154,7 +154,7 @@ def test_shapes_are_wide_tall_and_square(survey):
 
 
 def test_every_size_comes_in_every_shape(survey):
-    """Scale and aspect ratio are drawn apart: small trains, large lighthouses."""
+    """Scale and aspect ratio are drawn independently: small trains, large lighthouses."""
     scale, aspect = np.sqrt(survey.width * survey.height), survey.width / survey.height
     inside = ~survey.at_border
     for low, high in ((0, 0.12), (0.12, 0.25), (0.25, 1)):
@@ -205,7 +205,7 @@ def test_brightness_varies_from_night_to_snow(scenes):
 
 
 def test_colour_alone_does_not_give_the_class(scenes):
-    """The class of nearest mean colour is the right one less often than one time in four."""
+    """The class with the nearest mean colour is right less than one time in four."""
     colours, labels = [], []
     for scene in scenes[0]:
         for k, label in enumerate(scene.labels):

@@ -1,4 +1,4 @@
-"""One heap of pictures, divided into train and val."""
+"""One set of pictures, divided into train and val."""
 
 import shutil
 

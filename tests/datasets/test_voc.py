@@ -45,7 +45,7 @@ def items(items_of):
 
 @pytest.fixture
 def folder(tmp_path, items):
-    """A sound folder with the splits train (2 pictures) and val (1)."""
+    """Make a sound folder with the splits train (2 pictures) and val (1)."""
     root = tmp_path / "pets"
     write_voc(Subset(items, [0, 1]), root, "train", classes=items.classes)
     write_voc(Subset(items, [2]), root, "val", classes=items.classes)
@@ -510,7 +510,7 @@ def test_class_lists_that_do_not_fit(folder):
 
 
 def one_picture(root, picture, size, **save):
-    """A folder with one picture, saved by Pillow, and one box."""
+    """Make a folder with one picture, saved by Pillow, and one box."""
     for part in ("Annotations", "JPEGImages", "ImageSets/Main"):
         (root / part).mkdir(parents=True)
     name = save.pop("name", "p.png")

@@ -1,4 +1,4 @@
-"""YOLO's layout: the shapes of several tools, class lists, and what is wrong with a line."""
+"""YOLO's layout: the variants of several tools, class lists, and what is wrong with a line."""
 
 import pytest
 import torch
@@ -22,7 +22,7 @@ def write(path, text):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Ultralytics' shape: two pictures to train, one of them without a label file."""
+    """Make Ultralytics' variant: two training pictures, one of them without a label file."""
     for name in ("a", "b"):
         picture(tmp_path / "images" / "train" / f"{name}.jpg")
     write(tmp_path / "labels" / "train" / "a.txt", "1 0.5 0.5 0.25 0.5\n\n0 0.1 0.1 0.1 0.1")
@@ -68,7 +68,7 @@ def test_classes_given_set_the_labels_by_name(folder):
     assert dataset.target(0)["labels"].tolist() == [1, 3]
 
 
-# ---------------------------------------------------------------- the shapes of other tools
+# ---------------------------------------------------------------- the variants of other tools
 
 
 def roboflow(root):

@@ -76,7 +76,7 @@ def test_counting_changes_nothing(slim):
 
 
 def saved_bytes(network, precision):
-    """What autograd really holds after a forward pass, by the addresses of the memory."""
+    """Return the bytes that autograd holds after a forward pass, by memory address."""
     saved = {}
     own = {t.untyped_storage().data_ptr() for t in (*network.parameters(), *network.buffers())}
 

@@ -1,4 +1,4 @@
-"""A detector in ONNX gives what it gives in torch: raw, or with the post-processing inside."""
+"""A detector gives the same results in ONNX as in torch, raw or with post-processing inside."""
 
 import inspect
 import json
@@ -25,7 +25,7 @@ PHOTOGRAPHS = sorted(data_path("photographs/JPEGImages").iterdir())
 
 
 def pictures(count, seed=0):
-    """Noise and a photograph, as the file takes them."""
+    """Return noise and a photograph, as the file accepts them."""
     chance = torch.Generator().manual_seed(seed)
     images = torch.randint(0, 256, (count, 3, 300, 300), dtype=torch.uint8, generator=chance)
     photograph = read_picture(PHOTOGRAPHS[0])
@@ -34,14 +34,14 @@ def pictures(count, seed=0):
 
 
 def run(path, images):
-    """The file's outputs by name, from onnxruntime alone."""
+    """Return the file's outputs by name, from onnxruntime alone."""
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
     return dict(zip(names, session.run(None, {"images": images.numpy()}), strict=True))
 
 
 def by_picture(out, count):
-    """The detections of each picture of a file with the post-processing inside."""
+    """Return each picture's detections by a file with the post-processing inside."""
     image = torch.from_numpy(out["image"])
     assert (image.diff() >= 0).all(), "picture by picture"
     fields = [torch.from_numpy(out[name]) for name in ("boxes", "scores", "labels")]
@@ -51,7 +51,7 @@ def by_picture(out, count):
 class Table(SSD):
     """No convolutions: scores and offsets from a table, moved by the picture's brightness.
 
-    Boxes are crowded and scores are all over the place, so that every limit has work to do.
+    Boxes are crowded and scores vary widely, so that every limit takes effect.
     """
 
     def __init__(self, num_classes=4, spread=1.5):
@@ -244,7 +244,7 @@ def test_the_network_is_left_as_it_was(tmp_path):
 @pytest.mark.timeout(900)
 @torch.no_grad()
 def test_ssd300(tmp_path):
-    """Random weights whose outputs are spread: 21 classes, 105 MB, one file."""
+    """Random weights with widely spread outputs: 21 classes, 105 MB, one file."""
     network = SSD(SSD300, 21).eval()
     for x in network.parameters():
         if x.ndim == 4:
@@ -271,7 +271,7 @@ def test_ssd300(tmp_path):
 
 @pytest.mark.parametrize("postprocessing", [False, True])
 def test_a_file_that_differs_is_not_kept(tmp_path, monkeypatch, postprocessing):
-    """The exporter's result stands for other weights; what was there before stays."""
+    """The exporter's result is that of other weights; the file from before stays."""
     path = tmp_path / "a.onnx"
     path.write_bytes(b"the file before")
     other, make = table_detector(spread=1.4), onnx_file._to_model

@@ -48,7 +48,7 @@ def close(one, other):
 
 
 class Certain(SSD):
-    """Sees class 2 in one prior, whatever the picture shows."""
+    """Detects class 2 at one prior, whatever the picture shows."""
 
     def forward(self, images):
         self.seen = images
@@ -204,7 +204,7 @@ CLASSES = ("ant", "bee", "cow")
 
 @pytest.fixture(scope="module")
 def files(network, tmp_path_factory):
-    """The same detector as weights, as raw ONNX, and with its post-processing inside."""
+    """Return the same detector as weights, as raw ONNX, and with its post-processing inside."""
     folder = tmp_path_factory.mktemp("detectors")
     save_weights(folder / "w.safetensors", network, CLASSES, {"samples": 7})
     detector = Detector(network, CLASSES, {"samples": 7})

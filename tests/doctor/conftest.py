@@ -17,7 +17,7 @@ WRITERS = {"VOC": write_voc, "COCO": write_coco, "YOLO": write_yolo}
 
 
 class ThreeClasses(Dataset):
-    """Small scenes whose twelve classes are thrown together into three, so that none is rare."""
+    """Small scenes whose twelve classes are merged into three, so that none is rare."""
 
     classes = ("red", "green", "blue")
 
@@ -67,7 +67,7 @@ def clean_folders(tmp_path_factory):
 
 @pytest.fixture
 def own(clean_folders, tmp_path):
-    """A copy in VOC's layout to damage."""
+    """Copy the folder in VOC's layout, to damage it."""
     return shutil.copytree(clean_folders["VOC"], tmp_path / "own")
 
 
@@ -94,7 +94,7 @@ def plant():
 
 @pytest.fixture(scope="session")
 def tools():
-    """What the planting is done with: ``edit_xml``, ``set_box``, ``save``, ``edit_json``."""
+    """The tools that plant faults: ``edit_xml``, ``set_box``, ``save``, ``edit_json``."""
 
     class Tools:
         pass
@@ -135,7 +135,7 @@ def add_object(tree, name, *numbers):
 
 
 def one_box(*numbers):
-    """The fault of a single box: the first object of p0 gets these numbers."""
+    """Plant a faulty box: the first object of p0 gets these numbers."""
 
     def put(root):
         edit_xml(root, "p0", lambda tree: set_box(tree.find("object"), *numbers))
@@ -144,7 +144,7 @@ def one_box(*numbers):
 
 
 def more(*objects):
-    """Objects added to p0."""
+    """Add objects to p0."""
 
     def put(root):
         def change(tree):
@@ -161,7 +161,7 @@ def picture(root, name):
 
 
 def save(root, name, change, **how):
-    """Write a picture anew, changed; the format stays JPEG."""
+    """Write a changed picture again; the format stays JPEG."""
     with Image.open(picture(root, name)) as old:
         new = change(old.convert("RGB"))
     new.save(picture(root, name), "JPEG", **({"quality": 95} | how))
@@ -172,7 +172,7 @@ def repaint(name, change, **how):
 
 
 def turned_by_exif(root):
-    """Stored lying on its side, with the entry that makes it upright again."""
+    """Store it lying on its side, with the entry that turns it upright again."""
     exif = Image.Exif()
     exif[0x0112] = 6
     save(root, "p0", lambda image: image.transpose(Image.Transpose.ROTATE_90), exif=exif.tobytes())
@@ -194,7 +194,7 @@ def listed(split, change):
 
 
 def like(target, source, **how):
-    """``target`` gets the picture of ``source``: the same file, or nearly the same picture."""
+    """Give ``target`` the picture of ``source``: the same file, or nearly the same picture."""
 
     def put(root):
         if not how:
@@ -207,7 +207,7 @@ def like(target, source, **how):
 
 
 def from_zero(root):
-    """All numbers of lower corners one less."""
+    """Subtract one from the coordinates of all lower corners."""
     for path in (root / "Annotations").iterdir():
         tree = ElementTree.parse(path)
         for corner in ("xmin", "ymin"):
@@ -217,7 +217,7 @@ def from_zero(root):
 
 
 def as_fractions(root):
-    """All boxes as YOLO has them."""
+    """Write all boxes as YOLO does."""
     for path in (root / "Annotations").iterdir():
         tree = ElementTree.parse(path)
         for corner in ("xmin", "ymin", "xmax", "ymax"):
@@ -325,7 +325,7 @@ def snapshot(root: Path):
 
 @pytest.fixture(scope="session")
 def all_files():
-    """The content of every file of a folder, to see that none changed."""
+    """Return the content of every file of a folder, to check that none changes."""
     return snapshot
 
 

@@ -1,4 +1,4 @@
-"""The doctor and the readers see the same data, in every shape of the cases and in our own."""
+"""The doctor and the readers see the same data in every case and in our own variants."""
 
 import json
 import os
@@ -37,7 +37,7 @@ DOCTOR_ALONE = {
 
 
 def by_readers(root, on_error="raise"):
-    """Pictures and objects of each split, or the reader's complaint."""
+    """Return pictures and objects of each split, or the reader's error."""
     found = {}
     for split in LAYOUTS[find_layout(root)].find(root):
         try:
@@ -51,7 +51,7 @@ def by_readers(root, on_error="raise"):
 
 
 def by_doctor(root):
-    """The same, and the codes of the errors; a complaint in place of both where it gives up."""
+    """Return the same with the codes of the errors, or the doctor's own error if it gives up."""
     try:
         report = examine(root, workers=1, progress=False)
     except (FileNotFoundError, ValueError) as error:

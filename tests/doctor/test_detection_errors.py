@@ -125,7 +125,7 @@ def test_confusion_by_hand():
     assert table.tolist() == [[0, 1, 0], [1, 0, 1], [1, 0, 1]]
 
 
-def test_what_does_not_fit_is_refused():
+def test_inputs_that_do_not_match_are_refused():
     with pytest.raises(ValueError, match="detections of 0 images but ground truths of 1"):
         classify_errors([], [TRUTH])
     with pytest.raises(ValueError, match="the score threshold must be 0 to 1, not 50"):

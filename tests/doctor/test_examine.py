@@ -120,7 +120,7 @@ def test_rotation_that_the_annotation_ignores_is_an_error(own, plant, tools):
     assert "before EXIF turned it" in fault.what
 
 
-def test_what_is_no_fault(own, plant):
+def test_unions_and_lists_of_one_class_are_not_faults(own, plant):
     lists = own / "ImageSets" / "Main"
     train, val = ((lists / f"{s}.txt").read_text() for s in ("train", "val"))
     (lists / "trainval.txt").write_text(val + train)  # the union of two
@@ -138,7 +138,7 @@ def test_a_union_that_hides_an_overlap_does_not_hide_it(own, plant):
     assert len(examine(own, progress=False).of("split-overlap")) == 1
 
 
-def test_equal_train_and_val_are_no_nested_splits(own):
+def test_equal_train_and_val_are_not_nested_splits(own):
     lists = own / "ImageSets" / "Main"
     (lists / "val.txt").write_text((lists / "train.txt").read_text())
     report = examine(own, progress=False)
@@ -172,7 +172,7 @@ def test_three_equal_boxes_are_two_too_many(own, tools):
     assert len(examine(own, progress=False).of("box-duplicate")) == 2
 
 
-def test_near_is_a_choice(own, plant):
+def test_the_bound_of_near_can_be_chosen(own, plant):
     plant("box-near-duplicate", own)
     plant("box-duplicate", own)
     assert examine(own, near=1, progress=False).codes["box-duplicate"] >= 1
@@ -229,7 +229,7 @@ def test_the_same_drawing_under_two_names_is_a_copy():
     assert [fault.other for fault in report.of("picture-copied")] == ["scene_0_000000"]
 
 
-def test_wrong_folder_is_told(tmp_path):
+def test_a_wrong_folder_is_reported(tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         examine(tmp_path / "nowhere")
     (tmp_path / "notes.txt").write_text("hello")
@@ -279,7 +279,7 @@ def test_coco_pictures_of_two_files_may_not_differ(own_coco, tools):
     assert len(report.records.pictures) == 40  # not 70
 
 
-def test_coco_file_that_is_no_json(own_coco):
+def test_coco_file_that_is_not_json(own_coco):
     path = own_coco / "annotations" / "instances_val.json"
     path.write_text(path.read_text()[:400])
     report = examine(own_coco, progress=False)
@@ -337,7 +337,7 @@ def test_progress_is_shown_on_request(clean_folders, capsys):
 
 
 def test_shapes_of_other_tools(clean_folders, tmp_path):
-    """Roboflow's and LabelImg's: annotations beside the pictures, a folder for each split."""
+    """Roboflow's and LabelImg's: annotations beside the pictures, one folder per split."""
     source = SimpleNamespace(**{p.name: p for p in clean_folders["VOC"].iterdir()})
     for split in ("train", "valid"):
         (tmp_path / split).mkdir()

@@ -1,4 +1,4 @@
-"""``--fix``: a copy without errors, nothing else changed, and the original left alone."""
+"""``--fix``: a copy without errors, nothing else changed, and the original untouched."""
 
 import json
 import os
@@ -251,7 +251,7 @@ def test_yolo(own_yolo, all_files):
 
 
 def test_yolo_lists_lose_what_they_share(own_yolo):
-    """Darknet's and CVAT's shape: a list of pictures for each split."""
+    """Darknet's and CVAT's variant: one list of pictures per split."""
     root = own_yolo
     shutil.move(root / "images" / "train", root / "data")
     for path in (root / "labels" / "train").iterdir():

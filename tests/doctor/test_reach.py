@@ -1,4 +1,4 @@
-"""Objects against priors: the fast way is the slow way, and what is suggested helps."""
+"""Objects against priors: the fast way equals the slow way, and suggestions help."""
 
 import pytest
 import torch
@@ -18,7 +18,7 @@ from ssd_tutorial.priors import cell_centres, make_priors
 
 
 def random_boxes(count, seed=0, smallest=0.005):
-    """Boxes of every size and place, also thin ones and ones that touch the border."""
+    """Draw boxes of every size and place, including thin ones and ones that touch the border."""
     draw = torch.Generator().manual_seed(seed)
     size = smallest * (1 / smallest) ** torch.rand(count, 2, generator=draw)
     low = torch.rand(count, 2, generator=draw) * (1 - size)
@@ -44,7 +44,7 @@ def test_nearest_centres_give_the_best_of_all_priors(name, clip):
     assert torch.allclose(at_index, best.iou, atol=1e-6)
 
 
-def test_no_objects_are_no_trouble():
+def test_no_objects_are_accepted():
     reach = reach_of(PRESETS["paper"], objects_of(torch.zeros(0, 4)))
     assert (reach.objects, reach.mean_iou, reach.unreached, reach.sharing) == (0, 0.0, (), 0)
     assert reach.extras == ()
@@ -70,7 +70,7 @@ def test_objects_that_share_a_prior_are_counted_within_a_picture():
     assert reach_of(preset, objects_of(twins, [0, 1, 2])).sharing == 0
 
 
-def test_extra_boxes_reach_what_they_say():
+def test_extra_boxes_reach_as_many_objects_as_reported():
     """The suggested boxes, put into every cell, and all compared the slow way."""
     preset, boxes = PRESETS["caffe300_voc"], random_boxes(600, smallest=0.02)
     priors = cxcywh_to_xyxy(make_priors(preset))
@@ -104,7 +104,7 @@ def test_the_extra_box_for_small_squares_is_a_small_square():
     assert reach_of(PRESETS["caffe512_coco"], objects_of(boxes)).unreached == ()
 
 
-def test_two_objects_of_a_thousand_are_worth_no_box():
+def test_two_objects_of_a_thousand_do_not_justify_a_box():
     boxes = torch.tensor([[0.1, 0.1, 0.12, 0.12]])
     assert suggest_extras(PRESETS["caffe300_voc"], boxes, 1000) == ()
 

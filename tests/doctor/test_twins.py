@@ -49,7 +49,7 @@ def test_altered_copies_are_found_and_nothing_else(change):
     assert found == {(f"{n}", f"{n} again") for n in range(len(PHOTOGRAPHS))}
 
 
-def test_scenes_of_one_painter_are_no_twins():
+def test_scenes_with_the_same_paints_are_not_twins():
     scenes = Scenes(120, size=96)
     looks = {}
     for index in range(len(scenes)):
@@ -58,7 +58,7 @@ def test_scenes_of_one_painter_are_no_twins():
     assert list(find_twins(looks)) == []
 
 
-def test_pairs_are_told_once_in_any_chunk(monkeypatch):
+def test_pairs_are_reported_once_for_any_chunk_size(monkeypatch):
     look = look_of(photographs()[0].convert("L"))
     looks = {f"{n}": look for n in range(7)}
     for chunk in (1, 3, 1024):
@@ -69,7 +69,7 @@ def test_pairs_are_told_once_in_any_chunk(monkeypatch):
     assert list(find_twins({})) == []
 
 
-def test_flat_pictures_show_nothing_to_compare():
+def test_flat_pictures_are_not_compared():
     white, grey = (Image.new("L", (50, 40), value) for value in (255, 90))
     looks = {"white": look_of(white), "grey": look_of(grey)}
     assert list(find_twins(looks)) == []

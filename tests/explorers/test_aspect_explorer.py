@@ -16,7 +16,7 @@ PRESET = get_preset("caffe300_voc")
 
 
 def overlaps(explorer, name, ratios):
-    """IoU of boxes of these ratios with one of the objects, around its centre."""
+    """Return the IoU of boxes of these ratios with an object, around its centre."""
     x0, y0, x1, y1 = next(thing["box"] for thing in explorer.objects if thing["name"] == name)
     explorer.centre = [(x0 + x1) / 2, (y0 + y1) / 2]
     found = {}

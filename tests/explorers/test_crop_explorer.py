@@ -1,4 +1,4 @@
-"""The crop explorer: what it sends is what a training draws, and JavaScript decides the same."""
+"""The crop explorer: it sends what a training run draws, and JavaScript decides the same."""
 
 import json
 import re
@@ -28,7 +28,7 @@ def test_the_first_state_ends_a_search_of_six_trials():
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
-def test_a_seed_gives_what_a_training_gives(seed):
+def test_a_seed_gives_what_training_gives(seed):
     """The same canvas, crop and mirror as the package's pipeline with that seed, box by box."""
     torch.manual_seed(seed)
     image, target = training_transform(300, crop="caffe", expand=4)(load_photograph("astronaut"))
@@ -49,7 +49,7 @@ def test_other_random_numbers_stay_as_they_were():
 
 
 def test_javascript_accepts_the_trial_that_the_package_accepts():
-    """Of every sampler of every seed, from what the page holds: IoUs, the centre rule, the end."""
+    """For every sampler and seed, from the page's data: IoUs, the centre rule, the end."""
     explorer = CropExplorer()
     source = re.sub(r"export default.*", "", modules.joined("crop"), flags=re.S)
     script = f"""{source}
@@ -76,7 +76,7 @@ def test_javascript_accepts_the_trial_that_the_package_accepts():
     assert judged > 300
 
 
-def test_a_seed_that_the_page_does_not_hold_is_drawn_by_python():
+def test_a_seed_that_the_page_lacks_is_drawn_by_python():
     explorer, seen = CropExplorer(), []
     assert sorted(map(int, explorer.draws)) == list(range(SEEDS))
     explorer.observe(lambda change: seen.append(sorted(map(int, change["new"]))), "draws")
@@ -99,7 +99,7 @@ def test_another_seed_or_sampler_shows_the_end_of_its_search():
 
 
 def test_what_the_page_sends_arrives():
-    """As a kernel gets it: a seed that is not there, a dragged crop, the reset of everything."""
+    """As a kernel receives it: a seed that the page lacks, a dragged crop, a full reset."""
     explorer = CropExplorer()
     first = {
         name: explorer.get_state()[name] for name in ("seed", "minimum", "trial", "own", "draws")
@@ -139,7 +139,7 @@ def test_what_chapter_11_says():
     assert right == explorer.draws["2"]["size"][0]
 
 
-def test_the_picture_as_it_is():
+def test_the_whole_picture_without_a_crop():
     explorer = CropExplorer(seed=5)
     assert explorer.draws["5"]["chosen"] is None
     assert explorer.trial == 0
@@ -167,7 +167,7 @@ def test_the_stand_in_shows_the_state():
         ("own", [0, 0, float("nan"), 1]),
     ],
 )
-def test_what_cannot_be_is_refused(name, value):
+def test_impossible_states_are_refused(name, value):
     with pytest.raises(traitlets.TraitError, match=name):
         CropExplorer(**{name: value})
     explorer = CropExplorer()

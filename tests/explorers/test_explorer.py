@@ -1,4 +1,4 @@
-"""What all explorers share: a picture, words that never change, state that cannot be wrong."""
+"""What all explorers share: a picture, fixed texts, and a state that cannot be invalid."""
 
 import base64
 import io

@@ -45,7 +45,7 @@ def test_the_loss_is_the_packages(matched):
     prior = torch.tensor(explorer.prior)
     scores = torch.tensor([getattr(explorer, name) for name in explorer.classes])
     said = encode(torch.tensor(explorer.prediction), prior)
-    # A second prior, far away, gives a negative somebody to be mined for.
+    # A second prior, far away, is the positive for which a negative is mined.
     other = torch.tensor([0.9, 0.9, 0.1, 0.1])
     priors = torch.stack([prior, other])
     truth = explorer.truth if matched == "balloon" else [0.85, 0.85, 0.95, 0.95]
@@ -104,6 +104,6 @@ def test_it_can_be_watched_and_its_picture_follows():
         ({"truth": [0, 0, 1, 1]}, "read-only"),
     ],
 )
-def test_what_makes_no_sense_is_refused(traits, message):
+def test_impossible_states_are_refused(traits, message):
     with pytest.raises(traitlets.TraitError, match=message):
         LossExplorer(**traits)

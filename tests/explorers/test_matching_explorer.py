@@ -14,7 +14,7 @@ from tests.explorers.test_modules import node
 
 
 def shares(explorer: MatchingExplorer) -> list[int]:
-    """The number of priors that each ground truth gets."""
+    """Return the number of priors matched to each ground truth."""
     owner = explorer.matches().ground_truth[0]
     return [int((owner == g).sum()) for g in range(len(explorer.boxes))]
 
@@ -35,7 +35,7 @@ def test_argmax_loses_one_of_two_on_one_spot_and_bipartite_none():
     assert shares(example("Two on one spot", rule="bipartite")) == [6, 11, 12, 1, 6]
 
 
-def test_the_two_want_one_prior_and_have_no_tie():
+def test_both_objects_have_the_same_best_prior_without_a_tie():
     boxes = torch.tensor(example("Two on one spot").boxes[3:])
     overlap = iou(boxes, cxcywh_to_xyxy(make_priors(PRESETS["caffe300_voc"])))
     (first, second), index = overlap.topk(2).values.T, overlap.argmax(dim=1)
@@ -109,7 +109,7 @@ def test_a_lost_object_is_drawn_in_another_way():
         ({"chosen": -1}, "chosen"),
     ],
 )
-def test_what_cannot_be_is_refused(wrong, words):
+def test_impossible_states_are_refused(wrong, words):
     with pytest.raises(traitlets.TraitError, match=words):
         MatchingExplorer(**wrong)
 
@@ -128,7 +128,7 @@ console.log(JSON.stringify(JSON.parse(input).map(({ preset, boxes, threshold, ru
 
 @pytest.fixture(scope="module")
 def surveyed(tmp_path_factory):
-    """What the module makes of the three examples, each with both rules: (explorer, outcome)."""
+    """Return JavaScript's result for the three examples under both rules: (explorer, outcome)."""
     explorers = [
         example(words, rule=rule)
         for words in MatchingExplorer().examples
@@ -161,7 +161,7 @@ def test_the_page_counts_as_the_package_does(surveyed):
         assert outcome["perMap"] == [int(part.sum()) for part in positive]
 
 
-def test_the_page_says_who_is_lost_and_whom_no_prior_reaches(surveyed):
+def test_the_page_names_lost_objects_and_those_that_no_prior_reaches(surveyed):
     said = [outcome["said"] for _, outcome in surveyed]
     assert said[0].startswith("29 of 8732 priors are positive, the other 8703 must")
     assert said[1].endswith("Here argmax loses nobody.")

@@ -1,4 +1,4 @@
-"""The explorer of hard negatives: what its page gets, and what mining makes of it."""
+"""The explorer of hard negatives: what its page gets, and what mining selects from it."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from ssd_tutorial.weights.file import load_weights
 
 @pytest.fixture(scope="module")
 def truth():
-    """Logits, offsets and targets of each scene, computed anew."""
+    """Compute the logits, offsets and targets of each scene again."""
     network = load_weights(data_path("weights/scenes_slim300.safetensors")).network.eval()
     found = {}
     for name, index in SCENES.items():
@@ -86,7 +86,7 @@ def test_a_forgotten_label_becomes_the_hardest_negative():
     assert not alone.negatives().any()
 
 
-def test_by_lot_takes_as_many_and_easier_ones():
+def test_random_choice_takes_as_many_and_easier_ones():
     explorer = MiningExplorer()
     hard = explorer.background_loss()[explorer.negatives()].sum()
     explorer.choice = "by lot"

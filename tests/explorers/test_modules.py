@@ -1,4 +1,4 @@
-"""The explorers' JavaScript: joined into one module each, and in step with Python."""
+"""The explorers' JavaScript: joined into one module each, and consistent with Python."""
 
 import base64
 import json
@@ -17,7 +17,7 @@ CLASSES = [getattr(widgets, name) for name in widgets.__all__]
 
 
 def node(*words: str, text: str = "") -> str:
-    """What node prints. Node is needed: npm, which `make test` asks for, comes with it."""
+    """Return what node prints. Node comes with npm, which `make test` requires."""
     program = shutil.which("node")
     assert program, "no `node` on PATH: on Debian, apt-get install nodejs"
     done = subprocess.run([program, *words], input=text, capture_output=True, text=True)

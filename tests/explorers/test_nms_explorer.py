@@ -1,4 +1,4 @@
-"""The NMS explorer: what the detector says, who removes whom, and what chapter 13 tells of it."""
+"""The NMS explorer: the detections, which box suppresses which, and what chapter 13 says of it."""
 
 import json
 import re
@@ -33,7 +33,7 @@ def output():
 
 
 def after(**state):
-    """Who stays, who falls to each, and how many of those that stay score 0.5 or more."""
+    """Return which boxes stay, which each suppresses, and how many that stay score 0.5 or more."""
     explorer = NMSExplorer(**state)
     rounds = explorer.rounds()
     worth_showing = sum(explorer.detections[best][1] >= 0.5 for best, _ in rounds)
@@ -62,7 +62,7 @@ def test_what_chapter_13_says_to_try():
 
 
 @pytest.mark.parametrize(("score", "overlap"), [(0.01, 0.45), (0.05, 0.3), (0.5, 0.7)])
-def test_who_stays_is_who_the_package_keeps(output, score, overlap):
+def test_the_boxes_that_stay_are_those_that_the_package_keeps(output, score, overlap):
     explorer = NMSExplorer(group="each class", score_threshold=score, iou_threshold=overlap)
     (found,) = postprocess(*output, score_threshold=score, iou_threshold=overlap)
     stay = [explorer.detections[best] for best, _ in explorer.rounds()]
@@ -95,7 +95,7 @@ def test_javascript_plays_the_same_rounds():
     assert wanted[-1] == []
 
 
-def test_no_two_boxes_are_told_apart_by_nothing():
+def test_no_two_detections_are_equal():
     rows = NMSExplorer().detections
     assert len({tuple(row) for row in rows}) == len(rows) == 371
     assert [row[1] for row in rows] == sorted((row[1] for row in rows), reverse=True)

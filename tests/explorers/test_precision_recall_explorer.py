@@ -25,14 +25,14 @@ STATES = [
 
 
 def counts(**state):
-    """Hits, false boxes, missed objects."""
+    """Return the hits, false boxes and missed objects."""
     kinds = count_errors(PrecisionRecallExplorer(**state).errors())
     right, missed = kinds["true positive"], kinds["missed"]
     return right, sum(kinds.values()) - right - missed, missed
 
 
 def aps(**state):
-    """AP by area and by eleven points down to the threshold, and the same of the whole list."""
+    """Return AP by area and by eleven points, down to the threshold and of the whole list."""
     explorer = PrecisionRecallExplorer(**state)
     return [
         explorer.evaluation(whole, rule).mean_ap

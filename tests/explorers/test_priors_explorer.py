@@ -39,7 +39,7 @@ def test_what_chapter_7_tells_the_reader_to_try_comes_out_so():
         assert len(browser.kept(range(8732))) == count
 
 
-def test_a_cell_knows_its_priors_and_they_know_it():
+def test_cells_and_priors_refer_to_each_other():
     for preset in PRESETS:
         for k in range(len(PRESETS[preset].maps)):
             explorer = PriorExplorer(preset=preset, map=k, point=[0.99, 0.4])
@@ -107,7 +107,7 @@ def test_fewer_maps_take_the_last_one():
         ({"preset": "ssd300"}, "preset"),
     ],
 )
-def test_what_cannot_be_is_refused(wrong, words):
+def test_impossible_states_are_refused(wrong, words):
     with pytest.raises(traitlets.TraitError, match=words):
         PriorExplorer(**wrong)
 
@@ -133,7 +133,7 @@ console.log(JSON.stringify(outcome));
 
 @pytest.fixture(scope="module")
 def browsed(tmp_path_factory):
-    """Places, and what the module makes of every preset, shape and place."""
+    """Return places, and JavaScript's result for every preset, shape and place."""
     dice = random.Random(7)
     places = [[dice.random(), dice.random()] for _ in range(40)] + [[0, 0], [1, 1], [0.5, 0.5]]
     file = tmp_path_factory.mktemp("priors") / "browse.mjs"

@@ -35,7 +35,7 @@ def test_the_first_state_has_a_square_for_the_boat_and_naive_m6_has_none():
 
 
 def best_square(preset, box):
-    """The IoU and the side in pixels of the square that fits a box best, around its centre."""
+    """Return IoU and side in pixels of the square that fits a box best, around its centre."""
     centre = [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2]
     sides = [s for pair in pairwise(compute_scales(preset)) for s in (pair[0], extra_scale(*pair))]
     fits = [iou(around(centre, side), torch.tensor([box])).item() for side in sides]

@@ -1,4 +1,4 @@
-"""Random cases: what JavaScript and the package are both asked, a function a quantity."""
+"""Random cases: the questions to both JavaScript and the package, one function per quantity."""
 
 from collections.abc import Callable
 from dataclasses import asdict

@@ -156,7 +156,7 @@ def _short(data: Any) -> str:
 
 
 def measure(quantity: Quantity, cases: int, seed: int = 0) -> Outcome:
-    """Run so many cases of a quantity through both."""
+    """Run this many cases of a quantity through both."""
     outcome, drawn = Outcome(quantity.name), iter(draw(quantity, cases, seed))
     while batch := list(islice(drawn, BATCH)):
         (theirs,) = ask_javascript(quantity, batch)

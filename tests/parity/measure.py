@@ -1,4 +1,4 @@
-"""How far our numbers are from torchvision's: one function a step, over random batches."""
+"""How far our numbers are from torchvision's: one function per step, over random batches."""
 
 from collections.abc import Iterable
 from typing import NamedTuple

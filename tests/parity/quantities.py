@@ -1,7 +1,7 @@
 """What JavaScript and Python both compute, and what the package answers to a case.
 
 The package runs in float64 here, as JavaScript does, so that decisions must be equal to the last
-one. Only `make_priors` has no float64: there the bound is the rounding of float32. (In a training
+one. Only `make_priors` has no float64: there the bound is the rounding of float32. (In training
 the package runs in float32. Where a small object lies inside several equal priors, which overlap it
 alike, rounding decides; an explorer may then name another of them than Python does.)
 """

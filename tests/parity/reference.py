@@ -31,7 +31,7 @@ def torchvision_steps() -> TorchvisionSSD:
 def draw_targets(
     counts: Sequence[int], num_classes: int, generator: torch.Generator, smallest: float = 0.02
 ) -> Targets:
-    """Random ground truths, `counts` of them an image, of every size between `smallest` and 1."""
+    """Draw ground truths, `counts` of them per image, of every size between `smallest` and 1."""
     boxes, labels = [], []
     for count in counts:
         side = smallest ** torch.rand(count, 2, generator=generator)  # log-uniform

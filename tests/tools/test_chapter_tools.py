@@ -20,7 +20,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 @pytest.fixture
 def notebook_file(tmp_path):
-    """Write a notebook with the given code cells; its path."""
+    """Write a notebook with the given code cells; return its path."""
 
     def write(*sources, **metadata):
         path = tmp_path / "07_try.ipynb"
@@ -131,7 +131,7 @@ def test_a_wrong_name_is_an_error_that_lists_chapters(capsys):
 
 
 # --- bootstrap ------------------------------------------------------------------------------------
-def test_the_bootstrap_cell_is_inserted_once_and_renewed(notebook_file, capsys):
+def test_the_bootstrap_cell_is_inserted_once_and_updated(notebook_file, capsys):
     path = notebook_file("print(1)")
     assert bootstrap.main(["--check", str(path)]) == 1
     assert bootstrap.main([str(path)]) == 0
@@ -150,7 +150,7 @@ def test_the_bootstrap_cell_is_inserted_once_and_renewed(notebook_file, capsys):
     assert codes == [notebooks.bootstrap_source(), "print(1)"]
 
 
-def test_the_bootstrap_cell_does_nothing_where_the_package_is(monkeypatch, capsys):
+def test_the_bootstrap_cell_does_nothing_if_the_package_is_installed(monkeypatch, capsys):
     def refuse(*_, **__):
         raise AssertionError("the bootstrap cell called a process")
 
@@ -279,7 +279,7 @@ def test_the_address_changes_in_every_form_and_nowhere_else():
 
 
 @pytest.mark.parametrize("address", ["ada/ssd", "https://github.com/ada", "http://x/a/b", ""])
-def test_what_is_no_address_is_refused(address, capsys):
+def test_what_is_not_an_address_is_refused(address, capsys):
     with pytest.raises(SystemExit):
         set_address.main([address])
     assert "not an address" in capsys.readouterr().err
@@ -287,7 +287,7 @@ def test_what_is_no_address_is_refused(address, capsys):
 
 # --- Colab ----------------------------------------------------------------------------------------
 def pair(stored, executed, source="print(1)"):
-    """Two notebooks that differ in what their second cell printed."""
+    """Return two notebooks that differ in what their second cell printed."""
 
     def notebook(text):
         outputs = [new_output("stream", text=text)]

@@ -47,7 +47,7 @@ def printed(text, name="stdout"):
 
 
 def good_notebook():
-    """A chapter in which nothing is wrong."""
+    """Return a chapter without a fault."""
     picture = new_output("display_data", data={"image/png": "AAAA", "text/plain": "<Figure>"})
     cells = [
         new_markdown_cell(HEAD),
@@ -72,7 +72,7 @@ def good_notebook():
 
 @pytest.fixture
 def book(tmp_path):
-    """An empty book: a function that puts a notebook in it and gives the faults found."""
+    """Make an empty book; return a function that adds a notebook and returns the faults found."""
     folder = tmp_path / "book"
     folder.mkdir()
     (folder / "index.md").write_text("# Index\n")
@@ -115,7 +115,7 @@ def figure_without(*path):
     return plant
 
 
-# the rule that must speak, and what plants its fault
+# the rule that must report, and what plants its fault
 PLANTED = {
     "no kernel": ("kernelspec", lambda n: n.metadata.pop("kernelspec")),
     "widget state": ("widget-state", lambda n: n.metadata.update(widgets={"a": {}})),
@@ -154,7 +154,7 @@ PLANTED = {
         lambda n: n.cells[2].metadata["mystnb"]["image"].update(alt="a chart"),
     ),
     "two pictures": ("figure", lambda n: n.cells[2].outputs.append(n.cells[2].outputs[0])),
-    "figure nobody speaks of": (
+    "figure that the text does not mention": (
         "figure",
         lambda n: n.cells[2].metadata["mystnb"]["figure"].update(name="fig-try-second"),
     ),

@@ -1,4 +1,4 @@
-"""The tool that makes records: each run once, and what the record says."""
+"""The tool that makes records: each run once, and the contents of the record."""
 
 import csv
 import json
@@ -33,7 +33,7 @@ TINY = ["--", "--samples", "2", "--batch-size", "2", "--precision", "fp32", "--n
 
 @pytest.fixture
 def commands(monkeypatch):
-    """What the tool runs; run here, in this process, so that a test does not start it anew."""
+    """Run the tool's commands in this process, so that no test starts Python again."""
     seen = []
 
     def here(command, cwd):

@@ -1,4 +1,4 @@
-"""Where a training computes. Several processes together: tests/training/test_faults.py."""
+"""Where training computes. Several processes together: tests/training/test_faults.py."""
 
 import pytest
 import torch

@@ -1,11 +1,11 @@
-"""Faults that a training survives, or ends at with clear words; all through the command line.
+"""Faults that training survives, or that end it with a clear message; all by the command line.
 
     python tests/training/test_faults.py --kills 20 [--seed 0] [--fresh]
 
-kills a training so many times at random moments, goes on each time, compares its end with that of
-an undisturbed one, and says where the kills struck. ``--fresh`` starts ``python -m ssd_tutorial``
-each time; without it a process that has imported the package already is forked, which saves the
-five seconds that importing takes.
+kills a training run this many times at random moments, resumes it each time, compares its result
+with that of an undisturbed run, and reports where the kills struck. ``--fresh`` starts ``python -m
+ssd_tutorial`` each time; without it, a process that has already imported the package is forked,
+which saves the five seconds that importing takes.
 """
 
 import argparse
@@ -42,13 +42,13 @@ pytestmark = [
 ]
 
 NEWEST, PREVIOUS = "checkpoint.safetensors", "checkpoint-previous.safetensors"
-# a checkpoint after every second step, a line of losses after every third: they fall apart
+# a checkpoint after every second step, a line of losses after every third: at different steps
 EVERY = ["--batch-size", "2", "--checkpoint-every", "4", "--log-every", "3"]
 EXACT = ["--precision", "fp32", "--threads", "1", "--vertical-flip", "--crop", "torchvision"]
 
 
 def training(out, data, *more):
-    """The words of a short training."""
+    """Return the command of a short training run."""
     words = ["train", "--out", out, "--data", data, *EVERY, *EXACT, *more]
     return [str(word) for word in words]
 
@@ -62,12 +62,12 @@ def data(tmp_path_factory):
 
 @pytest.fixture
 def own_data(data, tmp_path):
-    """A copy to damage."""
+    """Return a copy to damage."""
     return shutil.copytree(data, tmp_path / "own")
 
 
 def run(capsys, words):
-    """Exit code, output, and the lines of the complaint, of a command in this process."""
+    """Run a command in this process; return its exit code, output and lines of the error."""
     code = main(words)
     captured = capsys.readouterr()
     complaint = [line for line in captured.err.splitlines() if line.startswith("ssd_tutorial: ")]
@@ -76,7 +76,7 @@ def run(capsys, words):
 
 
 def refused(capsys, words):
-    """The one sentence that a command ends in."""
+    """Return the single sentence that a command ends in."""
     done = run(capsys, words)
     assert done.code == 1
     assert len(done.complaint) == 1, done.err
@@ -100,7 +100,7 @@ sys.exit(main(words))
 
 
 class Started:
-    """A command in a process of its own, whose output goes to a file."""
+    """A command in its own process, whose output goes to a file."""
 
     def __init__(self, words, said, fresh=False, nobody=False):
         self.said = Path(said)
@@ -122,7 +122,7 @@ class Started:
         return self._process.is_alive()
 
     def end(self, seconds=900):
-        """Wait for its end; its exit code, negative for a signal."""
+        """Wait for its end; return its exit code, negative for a signal."""
         if isinstance(self._process, subprocess.Popen):
             return self._process.wait(seconds)
         self._process.join(seconds)
@@ -144,7 +144,7 @@ class Started:
 
 
 def changes(path):
-    """A function that says whether a file has changed since now."""
+    """Return a function that tells whether a file has changed from now on."""
 
     def stamp():
         try:
@@ -160,7 +160,7 @@ def changes(path):
 
 
 def place_of(out):
-    """What the process was at when it was killed, by what it has left."""
+    """Return what the process was doing when it was killed, from the files that it left."""
     left = sorted(
         re.sub(r"^\.|\.\w{8}\.unfinished$", "", p.name) for p in out.glob(".*.unfinished")
     )
@@ -172,7 +172,7 @@ def place_of(out):
 
 
 def kill_at_random(words, out, said, interval, draw, fresh):
-    """Start a command and kill it at a random moment; where it was, or None if it was done."""
+    """Kill a command at a random moment; return where it was, or None if it had finished."""
 
     def being_written():
         return set(out.glob(".checkpoint.safetensors*.unfinished"))
@@ -194,7 +194,7 @@ def kill_at_random(words, out, said, interval, draw, fresh):
 
 
 def killed_again_and_again(folder, data, kills, seed, fresh=False):
-    """An undisturbed run, and one that was killed so many times: their folders; where it struck."""
+    """Return the folders of an undisturbed run and of a killed one, and where the kills struck."""
     steps = 3 * kills + 6
     more = ["--samples", str(2 * steps), "--seed", "3"]
     whole = Started(training(folder / "whole", data, *more), folder / "whole.txt", fresh)
@@ -215,14 +215,14 @@ def killed_again_and_again(folder, data, kills, seed, fresh=False):
 
 
 def log_of(out, timed=False):
-    """The lines of run.csv without their times; or the last time."""
+    """Return the lines of run.csv without their times, or the last time."""
     with (out / "run.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     return float(rows[-1]["seconds"]) if timed else [{**row, "seconds": ""} for row in rows]
 
 
 def assert_same_run(one, other):
-    """Weights, optimizer, and losses, bit for bit."""
+    """Compare weights, optimizer and losses, bit for bit."""
     assert log_of(one) == log_of(other)
     for name in ("weights.safetensors", NEWEST):
         a, b = load_file(one / name), load_file(other / name)
@@ -248,7 +248,7 @@ def test_a_run_that_is_killed_again_and_again_ends_like_one_that_was_not(data, t
 
 @pytest.fixture(scope="module")
 def finished(data, tmp_path_factory):
-    """An undisturbed run of 6 steps, and what it has left: checkpoints of steps 4 and 6."""
+    """Return an undisturbed run of 6 steps, with its checkpoints of steps 4 and 6."""
     out = tmp_path_factory.mktemp("finished") / "run"
     process = Started(training(out, data, "--samples", "12"), out.with_suffix(".txt"))
     assert process.end() == 0, process.said.read_text()
@@ -321,7 +321,7 @@ def test_a_disk_that_fills_up_keeps_the_last_good_checkpoint(finished, data, tmp
     assert_same_run(finished, out)
 
 
-def test_a_read_only_folder_is_refused_before_the_training(data, tmp_path, open_to_others):
+def test_a_read_only_folder_is_refused_before_training(data, tmp_path, open_to_others):
     parent = tmp_path / "read_only"
     parent.mkdir()
     (tmp_path / "said.txt").touch()
@@ -347,7 +347,7 @@ def test_a_file_in_place_of_the_folder_is_refused(data, tmp_path, capsys):
 
 
 def damaged(root):
-    """Three of six pictures damaged, each in its own way: their names."""
+    """Damage three of six pictures, each in its own way, and return their names."""
     names = (root / "ImageSets" / "Main" / "train.txt").read_text().split()
     undecodable, unparsable, missing = names[1], names[3], names[4]
     (picture,) = (root / "JPEGImages").glob(f"{undecodable}.*")
@@ -370,18 +370,18 @@ def test_what_cannot_be_read_is_named_and_left_out(own_data, tmp_path, capsys, m
 
 
 @pytest.mark.parametrize("which", [0, 1, 2], ids=["undecodable", "unparsable", "missing"])
-def test_what_cannot_be_read_ends_the_training_in_one_sentence(own_data, tmp_path, capsys, which):
+def test_what_cannot_be_read_ends_training_in_one_sentence(own_data, tmp_path, capsys, which):
     whole = {p: p.read_bytes() for p in own_data.rglob("*") if p.is_file()}
     names = damaged(own_data)
     for path, content in whole.items():
         if names[which] not in path.name and path.stem != names[which]:
-            path.write_bytes(content)  # mend the other two
+            path.write_bytes(content)  # fix the other two
     message = refused(capsys, training(tmp_path / "run", own_data, "--samples", "8"))
     assert names[which] in message
     assert not (tmp_path / "run" / "weights.safetensors").exists()
 
 
-# --- a loss that is no number ---------------------------------------------------------------------
+# --- a loss that is not a number ------------------------------------------------------------------
 
 
 def test_a_loss_that_is_nan_names_the_batch_and_keeps_the_checkpoint(data, tmp_path, capsys):
@@ -399,7 +399,7 @@ def test_a_loss_that_is_nan_names_the_batch_and_keeps_the_checkpoint(data, tmp_p
 
 
 def launched(words, said, processes=2):
-    """The command by torch's launcher, as several processes of this machine."""
+    """Run the command by torch's launcher, as several processes on this machine."""
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     command = [*launcher, f"--nproc-per-node={processes}", "-m", "ssd_tutorial", *words]
     with Path(said).open("w") as file:
@@ -407,7 +407,7 @@ def launched(words, said, processes=2):
 
 
 def relative_differences(one, other, start):
-    """For each parameter: how far two runs are apart, over how far the first has come."""
+    """Return, per parameter, the distance between two runs over the first run's change."""
     return {
         name: ((one[name] - other[name]).norm() / (one[name] - start[name]).norm()).item()
         for name in one
@@ -416,7 +416,7 @@ def relative_differences(one, other, start):
 
 
 class OnePicture(Scenes):
-    """The same pixels again and again, each time with two objects less."""
+    """The same pixels again and again, each time with two objects fewer."""
 
     def __getitem__(self, i):
         image, target = super().__getitem__(0)
@@ -467,7 +467,7 @@ def test_two_processes_compute_what_one_does(tmp_path):
 
 
 def children(pid):
-    """Process numbers of a process's children: Linux says them."""
+    """Return the process ids of a process's children, from Linux."""
     tasks = Path(f"/proc/{pid}/task").iterdir()
     return [int(n) for task in tasks for n in (task / "children").read_text().split()]
 
@@ -504,7 +504,7 @@ def test_a_process_that_is_killed_ends_the_other_within_30_seconds(data, tmp_pat
 
 
 def count_kills():
-    """The command line of this file."""
+    """Run this file's command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)

@@ -1,4 +1,4 @@
-"""Training: it learns, it is a pure function of its settings, and it goes on where it stopped."""
+"""Training: it learns, it is a pure function of its settings, and it resumes where it stopped."""
 
 import csv
 import functools
@@ -194,7 +194,7 @@ class Damaged(Pictures):
         return item
 
 
-def test_an_unreadable_picture_ends_the_training_or_gives_its_place_to_the_next():
+def test_an_unreadable_picture_ends_training_or_is_replaced_by_the_next():
     damaged = Damaged([picture(name) for name in "abcde"])
     for where in (TrainingStream, CachedDataset):
         more = (64,) if where is CachedDataset else (training_transform(64), 5, 0)

@@ -1,4 +1,4 @@
-"""Recipes: the numbers of paper and Caffe, in our units, and a reason for each."""
+"""Recipes: the numbers of paper and Caffe, in our units, with a reason for each."""
 
 import json
 import math
@@ -22,7 +22,7 @@ from ssd_tutorial.weights.file import read_header
 
 
 def rates(recipe):
-    """The learning rate by iteration, as Caffe counts them."""
+    """Return the learning rate by iteration, as Caffe counts them."""
     steps = recipe.samples // recipe.batch_size
     return steps, lambda iteration: learning_rate(iteration, steps, recipe)
 
@@ -83,7 +83,7 @@ def test_every_setting_has_a_reason_of_its_own(name):
     assert list(said) == [field.name for field in fields(recipe)]
     assert all(len(sentence) > 5 for sentence in said.values())
     assert len(set(said.values())) == len(said)
-    if name != "laptop":  # what differs from the laptop is explained anew
+    if name != "laptop":  # what differs from the laptop is explained again
         for field in fields(recipe):
             if getattr(recipe, field.name) != getattr(Recipe(), field.name):
                 assert said[field.name] != reasons(Recipe())[field.name], field.name
@@ -107,7 +107,7 @@ def test_impossible_settings_are_refused(wrong):
         replace(VOC0712(), **wrong)
 
 
-def test_an_unknown_recipe_is_answered_with_those_there_are():
+def test_an_unknown_recipe_lists_the_known_ones():
     with pytest.raises(ValueError, match="laptop, voc0712, voc0712_first, coco"):
         get_recipe("voc07")
 

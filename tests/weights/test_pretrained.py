@@ -111,7 +111,7 @@ def test_caffes_numbers_have_no_conv6(downloads):
     assert "the L2Norm, conv6, conv7, the extras and the heads start random" in said
 
 
-def test_imagenet_is_no_slim(downloads):
+def test_imagenet_does_not_fit_slim(downloads):
     with pytest.raises(ValueError, match="slim300 has another backbone: choose ssd300 or ssd512"):
         load_start(SSD(SLIM300, 3), "imagenet", ("a", "b"))
 
@@ -184,7 +184,7 @@ def test_coco_into_other_classes_keeps_the_rest_random(downloads):
     assert changed(network, before) == set(before)
 
 
-def test_coco_is_no_ssd512(downloads):
+def test_coco_does_not_fit_ssd512(downloads):
     downloads(SSD300_VGG16_Weights.COCO_V1, torchvision_state())
     with pytest.raises(ValueError, match="coco holds .* of an ssd300, .* an ssd512: choose"):
         load_start(SSD(SSD512, 3), "coco", ("a", "b"))
@@ -236,7 +236,7 @@ def test_a_name_to_the_letter_goes_before_one_that_is_nearly_the_same(tmp_path):
     assert not changed(other, state_of(network))
 
 
-def test_a_slim_file_is_no_ssd300(slim_file):
+def test_a_slim_file_does_not_fit_ssd300(slim_file):
     with pytest.raises(ValueError, match=r"slim\.saf.* holds .* slim300, .* an ssd300: choose"):
         load_start(SSD(SSD300, 4), str(slim_file[0]), ("cat", "dog", "fox"))
 

@@ -118,7 +118,7 @@ def test_miss_first_costs_more():
     assert points == pytest.approx(2 / 3)
 
 
-def test_half_of_what_there_is():
+def test_half_of_the_objects_found():
     area, points = both([found(HERE)], [truth(HERE, THERE)])
     assert area == pytest.approx(1 / 2)
     assert points == pytest.approx(6 / 11)

@@ -82,7 +82,7 @@ def pinned():
     return found
 
 
-def test_conda_environment_asks_for_what_the_package_asks_for():
+def test_conda_environment_requires_what_the_package_requires():
     environment = yaml.safe_load(text_of("environment.yml"))
     conda = [line for line in environment["dependencies"] if isinstance(line, str)]
     (pip,) = (entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
@@ -319,7 +319,7 @@ def test_no_two_modules_have_the_same_name():
 
 
 @pytest.mark.parametrize("room", ROOMS, ids=lambda path: path.name)
-def test_room_says_in_its_first_line_what_it_holds(room):
+def test_room_says_in_its_first_line_what_it_contains(room):
     docstring = ast.get_docstring(ast.parse((room / "__init__.py").read_text()))
     assert docstring, f"{room.name}/__init__.py has no docstring"
     first = docstring.splitlines()[0]
@@ -406,19 +406,19 @@ def test_leaks_are_seen(text):
     assert leaks(text)
 
 
-def test_innocent_text_is_no_leak():
+def test_innocent_text_is_not_a_leak():
     assert not leaks("pages/work/index.html, ../shared/datasets and https://example.org/tmp/x")
 
 
 def test_no_file_names_a_registry_or_a_path_of_one_machine(tracked):
     found = {name: leaks(text) for name, text in tracked.items()}
-    for name in found:  # tests plant paths that nobody has
+    for name in found:  # tests plant paths that do not exist
         if name.startswith("tests/"):
             found[name] = [leak for leak in found[name] if not leak.startswith(("/home", "/tmp"))]
     assert not {name: words for name, words in found.items() if words}
 
 
-def test_licence_is_said_once(tracked):
+def test_licence_is_stated_once(tracked):
     granted = "Permission is hereby " + "granted"
     assert [name for name, text in tracked.items() if granted in text] == ["LICENSE"]
     assert [name for name in tracked if re.search(r"(?i)(^|/)(licen[cs]e|copying)", name)] == [
@@ -473,12 +473,12 @@ def test_every_chapter_is_in_the_table_of_contents():
     assert there <= {Path(page).name for _, names in pages(toc) for page in names}
 
 
-def test_page_without_a_file_is_told(tmp_path):
+def test_page_without_a_file_is_reported(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"_toc\.yml names book/99_lost"):
         source_of("book/99_lost", tmp_path)
 
 
-def test_readme_without_its_marks_is_told():
+def test_readme_without_its_markers_is_reported():
     with pytest.raises(ValueError, match="needs the lines"):
         renewed("# no marks", "map", ADDRESS)
 

@@ -139,7 +139,7 @@ def test_boxes_that_cross_the_border(preset, count):
     assert crossing(make_priors(preset.vary(name="clipped", clip="corners"))) == 0
 
 
-def test_clipping_the_centre_format_changes_134_rows_and_is_no_corner_clip():
+def test_clipping_the_centre_format_changes_134_rows_unlike_corner_clipping():
     whole, clipped = make_priors(VOC), make_priors(VOC.vary(name="clipped", clip="cxcywh"))
     assert int((whole != clipped).any(1).sum()) == 134
     assert crossing(clipped) > 2000

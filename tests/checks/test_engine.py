@@ -43,7 +43,7 @@ def known(monkeypatch):
 
 
 @pytest.mark.parametrize("blank", [..., None, [1, ...], (1, (2, None)), {"a": ...}])
-def test_a_blank_answer_is_told_what_is_wanted(blank):
+def test_a_blank_answer_says_what_is_expected(blank):
     verdict = examine(NUMBER, blank)
     assert verdict.status == "unsolved"
     assert "no answer yet" in verdict.text
@@ -77,7 +77,7 @@ def test_a_wrong_number_gets_the_property_the_value_and_a_hint():
 @pytest.mark.parametrize(
     "odd", ["seven", True, float("nan"), -1, 11, [7], {"a": 7}, object(), 7j, torch.ones(3), b""]
 )
-def test_an_answer_of_another_kind_is_told_and_never_raises(odd):
+def test_an_answer_of_another_type_is_reported_and_never_raises(odd):
     verdict = examine(NUMBER, odd)
     assert verdict.status == "failed"
     assert "Yours:" in verdict.text
@@ -107,7 +107,7 @@ def test_a_function_where_a_value_is_due_and_the_reverse():
     assert "without calling it" in examine(DOUBLE, torch.ones(2)).text
 
 
-def test_an_exception_of_the_reader_is_told_with_its_line_and_arguments():
+def test_an_exception_in_an_answer_is_reported_with_line_and_arguments():
     cell = "def double(x):\n    y = x + 1\n    return y @ torch.ones(5)\n"
     namespace = {"torch": torch}
     exec(compile(cell, "cell", "exec"), namespace)
@@ -129,7 +129,7 @@ def test_an_exception_of_the_reader_is_told_with_its_line_and_arguments():
         (lambda: 1, "TypeError"),
     ],
 )
-def test_a_wrong_function_is_told_its_input_and_its_output(wrong, evidence):
+def test_a_wrong_function_is_reported_with_input_and_output(wrong, evidence):
     assert evidence in " ".join(examine(DOUBLE, wrong).text.split())
 
 
@@ -166,7 +166,7 @@ def test_a_mistake_that_cannot_be_compared_is_passed_over():
     assert "Never said." not in examine(exercise, 5).text
 
 
-def test_a_property_that_raises_is_told_not_raised():
+def test_a_property_that_raises_is_reported_not_raised():
     broken = Property("It can be indexed.", lambda answer: answer[0], ("Hint.",))
     text = " ".join(examine(Exercise("99.4", "T", "w", (broken,)), 5).text.split())
     assert "you give 5; your answer can't be compared (TypeError" in text

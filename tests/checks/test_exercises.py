@@ -149,7 +149,7 @@ def test_sync_keeps_outputs_unless_the_exercise_changes():
     assert not notebook.cells[1].outputs
 
 
-def test_faults_finds_what_drifted():
+def test_faults_names_what_is_missing():
     notebook = _notebook(SOLUTION)
     tool.sync(notebook)
     del notebook.cells[2].metadata["jupyter"]
@@ -219,7 +219,7 @@ def _handed_in(source: str, namespace: dict):
     return eval(compile(ast.Expression(call.args[1]), "cell", "eval"), namespace)
 
 
-def test_every_exercise_stands_in_one_chapter_and_every_chapter_uses_registered_ones():
+def test_every_exercise_is_in_one_chapter_and_chapters_use_registered_ones():
     assert REGISTERED
     assert {id: [n for n, *_ in places] for id, places in IN_THE_BOOK.items()} == {
         id: [next((p.name for p in BOOK.glob(f"{id[:2]}_*.ipynb")), f"no chapter {id[:2]}")]

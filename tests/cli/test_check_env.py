@@ -54,7 +54,7 @@ def test_whole_environment_passes_and_names_every_requirement():
     assert "!" not in text
 
 
-def test_missing_module_is_told_with_its_command_and_without_names(tmp_path):
+def test_missing_module_is_reported_with_its_command_and_without_names(tmp_path):
     home = tmp_path / "zelda"
     home.mkdir()
     source = f"raise ImportError({str(home / 'lib' / 'broken.so')!r} + ' (built by zelda)')"
@@ -117,7 +117,7 @@ def test_requirements_come_from_the_package_and_keep_groups_apart():
     assert "torch" not in check_env.requirements("book")
 
 
-def test_wrong_bccd_folder_is_told(monkeypatch, tmp_path):
+def test_wrong_bccd_folder_is_reported(monkeypatch, tmp_path):
     (tmp_path / "Annotations").mkdir()
     monkeypatch.setenv("SSD_TUTORIAL_BCCD", str(tmp_path))
     finding = list(check_env.check_data())[-1]
@@ -134,7 +134,7 @@ def test_bccd_pictures_are_counted(monkeypatch, tmp_path):
     assert list(check_env.check_data())[-1] == check_env.Finding("BCCD", "3 pictures")
 
 
-def test_full_disk_is_told(monkeypatch, tmp_path):
+def test_full_disk_is_reported(monkeypatch, tmp_path):
     full = SimpleNamespace(total=1e12, used=1e12 - 2e8, free=2e8)
     monkeypatch.setattr(check_env.shutil, "disk_usage", lambda _: full)
     finding = check_env.check_disk(tmp_path)
@@ -142,7 +142,7 @@ def test_full_disk_is_told(monkeypatch, tmp_path):
     assert finding.fix
 
 
-def test_lab_without_its_halves_in_javascript_is_told(monkeypatch, tmp_path):
+def test_lab_without_its_javascript_extensions_is_reported(monkeypatch, tmp_path):
     import jupyter_core.paths
 
     monkeypatch.setattr(jupyter_core.paths, "jupyter_path", lambda *_: [str(tmp_path)])
@@ -152,7 +152,7 @@ def test_lab_without_its_halves_in_javascript_is_told(monkeypatch, tmp_path):
     assert "jupyterlab_widgets" in finding.fix
 
 
-def test_unreadable_photographs_are_told(monkeypatch):
+def test_unreadable_photographs_are_reported(monkeypatch):
     def lost(name):
         raise FileNotFoundError("photographs/cat.jpg")
 
@@ -163,7 +163,7 @@ def test_unreadable_photographs_are_told(monkeypatch):
     assert finding.fix
 
 
-def test_lost_and_damaged_weights_are_told(monkeypatch, tmp_path):
+def test_lost_and_damaged_weights_are_reported(monkeypatch, tmp_path):
     monkeypatch.setattr(data_files, "data_path", lambda name: tmp_path)
     lost = next(f for f in check_env.check_data() if f.name == "weights")
     assert lost.text == "0, all readable"

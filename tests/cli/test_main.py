@@ -124,14 +124,14 @@ def test_train_eval_detect(data, tmp_path, capsys):
         "torch": torch.__version__,
     }
     checkpoint = (out / "checkpoint.safetensors").stat().st_mtime_ns
-    again = run(capsys, *training)  # finished: nothing is computed anew
+    again = run(capsys, *training)  # finished: nothing is computed again
     assert (again.code, "this run is complete" in again.out) == (0, True)
     assert (out / "checkpoint.safetensors").stat().st_mtime_ns == checkpoint
     again = load_weights(out / "weights.safetensors")
     assert again.metadata["minutes"] == metadata["minutes"]
     assert "samples 4 -> 6" in refused(capsys, *training, "--samples", "6")
 
-    # a folder has its own classes: another data set is no measure for them
+    # a folder has its own classes: they cannot be measured on another data set
     message = refused(capsys, "eval", "--weights", out / "weights.safetensors", "--data", "scenes")
     assert message.startswith("the scenes have the classes")
     done = run(
@@ -187,7 +187,7 @@ def test_eval_prints_and_writes_every_measure(data, weights, tmp_path, capsys):
     assert f"written to {file}" in done.out
 
 
-def test_detect_goes_on_past_broken_pictures(data, weights, tmp_path, capsys):
+def test_detect_continues_after_broken_pictures(data, weights, tmp_path, capsys):
     folder = tmp_path / "pictures"
     folder.mkdir()
     good = sorted((data / "JPEGImages").iterdir())
@@ -364,8 +364,8 @@ def test_help(command, words, capsys):
 # --- Ctrl-C --------------------------------------------------------------------------------------
 
 
-@pytest.mark.timeout(400)  # starts Python anew, which takes its time on a busy machine
-def test_interrupted_training_says_how_to_go_on(data, tmp_path):
+@pytest.mark.timeout(400)  # starts Python again, which is slow on a busy machine
+def test_interrupted_training_says_how_to_resume(data, tmp_path):
     words = ["train", "--out", str(tmp_path / "run"), "--data", str(data), "--log-every", "1"]
     words += ["--samples", "4000", "--batch-size", "2", "--threads", "1"]
     process = subprocess.Popen(
@@ -400,7 +400,7 @@ def test_interrupted_measuring_does_not_speak_of_checkpoints(weights, capsys, mo
     assert done.err.strip() == "stopped"
 
 
-def test_interrupted_training_goes_on(data, tmp_path, capsys, monkeypatch):
+def test_interrupted_training_resumes(data, tmp_path, capsys, monkeypatch):
     training = ["train", "--out", tmp_path / "b", "--data", data, "--log-every", "1", *SHORT]
     whole = run(capsys, "train", "--out", tmp_path / "a", *training[3:])
     assert whole.code == 0

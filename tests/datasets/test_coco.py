@@ -116,7 +116,7 @@ def test_shapes_of_tools(tmp_path, file, pictures, split):
     assert len(open_dataset(root, split)) == 2
 
 
-def test_captions_and_keypoints_are_no_splits(tmp_path):
+def test_captions_and_keypoints_are_not_splits(tmp_path):
     root = written(tmp_path)
     (root / "annotations" / "captions_val2017.json").write_text('{"images": [], "annotations": []}')
     with pytest.raises(FileNotFoundError, match=r"no split 'test'.* Its splits: val2017\."):
@@ -141,7 +141,7 @@ def test_names_stay_different(tmp_path):
     assert dataset.names == ["000000000139.jpg", "000000000139.png"]
 
 
-def test_roboflows_parent_and_an_unused_background_are_no_classes(tmp_path):
+def test_roboflows_parent_and_an_unused_background_are_not_classes(tmp_path):
     content = {
         **CONTENT,
         "categories": [

@@ -218,7 +218,7 @@ def room_for(count, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(count, 0, count))
 
 
-def test_too_little_room_is_said_before_a_download(server, tmp_path, monkeypatch):
+def test_too_little_room_is_reported_before_a_download(server, tmp_path, monkeypatch):
     room_for(len(CONTENT) - 1, monkeypatch)
     with pytest.raises(OSError, match=r"has room for 0\.0 GB, and 0\.0 GB are needed: .*--root"):
         download(archive_at(server, "good"), tmp_path)
@@ -499,7 +499,7 @@ def test_one_split_of_coco(site):
     assert len(open_dataset("coco", "train")) == 3
 
 
-def test_a_checksum_that_nobody_knows_is_printed(site, capsys):
+def test_an_unknown_checksum_is_printed(site, capsys):
     with pytest.raises(FileNotFoundError, match=r"Fetch what is missing: python"):  # of what size?
         open_dataset("bccd", "train")
     get_dataset("bccd", progress=False)

@@ -139,7 +139,7 @@ def test_an_existing_split_is_refused(folder, layout, items):
             assert len(open_dataset(folder, "train")) == len(item)
 
 
-def test_a_split_written_anew_in_another_format_is_the_new_one(folder, layout, items_of):
+def test_a_split_rewritten_in_another_format_is_the_new_one(folder, layout, items_of):
     new = items_of([([1, 1, 9, 9], 1, False)], [], names=["picture_0", "picture_1"])
     if layout == "YOLO":
         with pytest.raises(FileExistsError, match="holds 2 other files, such as picture_0.png"):

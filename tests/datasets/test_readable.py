@@ -14,7 +14,7 @@ class Damaged(list):
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_the_reason_stands_in_the_pictures_place(workers):
+def test_the_reason_takes_the_pictures_place(workers):
     items = SkipUnreadable(Damaged("abc"), "drop")
     loaded = DataLoader(items, batch_size=3, num_workers=workers, collate_fn=list)
     assert list(loaded) == [[("a", {}), "b.jpg cannot be decoded", ("c", {})]]

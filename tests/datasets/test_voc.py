@@ -205,7 +205,7 @@ def test_write_names_the_item_the_object_and_the_rule(tmp_path, entry, rule, ite
 
 
 @pytest.mark.parametrize("name", ["", "../up", "a/b", "line\nbreak", " blank", "..", 7])
-def test_write_refuses_names_that_are_no_file_names(tmp_path, name, items_of):
+def test_write_refuses_names_that_are_not_file_names(tmp_path, name, items_of):
     with pytest.raises(ValueError, match="cannot be a file name"):
         write_voc(items_of([], names=[name]), tmp_path, "all")
 
@@ -446,7 +446,7 @@ def test_roboflow_has_a_folder_for_each_split(folder, tmp_path):
     assert len(open_dataset(root, "val")) == 1
     with pytest.raises(FileNotFoundError, match=r"no split 'test'.* Its splits: train, valid"):
         open_dataset(root, "test")
-    (root / "train" / "picture_1.xml").unlink()  # a picture that nobody has looked at yet
+    (root / "train" / "picture_1.xml").unlink()  # a picture without annotations yet
     with pytest.raises(
         FileNotFoundError, match=r"there is no annotation picture_1\.xml.*Write one"
     ):
@@ -468,7 +468,7 @@ def test_cvat_keeps_folders_in_the_names(folder):
     assert dataset[0][0].shape == (3, 40, 60)
 
 
-def test_hidden_files_of_macos_are_no_annotations(folder):
+def test_hidden_files_of_macos_are_not_annotations(folder):
     (folder / "Annotations" / "._picture_2.xml").write_bytes(b"\0\5\26\7")
     (folder / "JPEGImages" / "._picture_2.jpg").write_bytes(b"\0\5\26\7")
     assert len(VOCFolder(folder, "val")) == 1

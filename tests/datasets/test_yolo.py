@@ -153,7 +153,7 @@ def test_the_last_folder_called_images_is_the_one_of_the_labels(tmp_path):
 # ---------------------------------------------------------------- class lists
 
 
-def test_no_class_list_is_answered_with_what_to_do(folder):
+def test_a_missing_class_list_says_what_to_do(folder):
     (folder / "data.yaml").unlink()
     with pytest.raises(FileNotFoundError, match=r"no list of its classes: write .*classes\.txt"):
         open_dataset(folder, "train")
@@ -183,7 +183,7 @@ def test_class_lists_that_are_wrong(folder, text, words):
         YOLOFolder(folder, "train")
 
 
-def test_a_background_that_no_line_uses_is_no_class(folder):
+def test_a_background_that_no_line_uses_is_not_a_class(folder):
     write(folder / "data.yaml", "names: [cat, dog, background]")
     assert YOLOFolder(folder, "train").classes == ("cat", "dog")
 
@@ -227,7 +227,7 @@ def test_impossible_boxes(folder, line, rule):
     assert len(dataset.target(1)["labels"]) == 1
 
 
-def test_rounding_at_the_border_is_no_fault_and_more_is_clipped(folder):
+def test_rounding_at_the_border_is_accepted_and_more_is_clipped(folder):
     labels = folder / "labels" / "train" / "b.txt"
     write(labels, "0 0.95 0.5 0.101 1\n")
     dataset = YOLOFolder(folder, "train")
@@ -237,7 +237,7 @@ def test_rounding_at_the_border_is_no_fault_and_more_is_clipped(folder):
     assert [bad.file for bad in YOLOFolder(folder, "train").clipped] == ["b.txt"]
 
 
-def test_label_files_that_are_no_labels(folder):
+def test_label_files_without_valid_labels(folder):
     path = folder / "labels" / "train" / "b.txt"
     write(path, "cat 0.5 0.5 0.1 0.1\n")
     with pytest.raises(

@@ -316,7 +316,7 @@ def test_agreement_holds(facts, holds):
     assert agreement.Agreement(*facts).holds is holds
 
 
-def test_nothing_compared_is_said():
+def test_comparing_nothing_is_reported():
     assert "nothing could be compared" in str(agreement.Agreement(0.0, 0.0, 0, 0))
 
 

@@ -275,7 +275,7 @@ def test_coco_is_a_detector(monkeypatch):
     assert load_detector("coco") is made
 
 
-def test_files_that_are_no_detectors(files, tmp_path):
+def test_files_that_are_not_detectors(files, tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no ONNX file at .*none.onnx"):
         load_detector(tmp_path / "none.onnx")
     with pytest.raises(FileNotFoundError, match="there is no file of weights at"):
@@ -320,7 +320,7 @@ def test_onnxruntime_is_needed_for_onnx_alone(files, monkeypatch):
     load_detector(files / "w.safetensors")
 
 
-def test_a_gpu_that_onnxruntime_does_not_know_is_said(files, monkeypatch):
+def test_a_gpu_that_onnxruntime_does_not_know_is_reported(files, monkeypatch):
     import onnxruntime
 
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])

@@ -30,7 +30,7 @@ class ThreeClasses(Dataset):
     def __getitem__(self, index):
         image, target = self.scenes[index]
         boxes = target["boxes"]
-        wide = ((boxes[:, 2:] - boxes[:, :2]) > 2).all(dim=1)  # thin slivers are no sound boxes
+        wide = ((boxes[:, 2:] - boxes[:, :2]) > 2).all(dim=1)  # thin slivers are not sound boxes
         return image, {
             "boxes": boxes[wide],
             "labels": target["labels"][wide] % 3 + 1,

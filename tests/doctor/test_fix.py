@@ -151,7 +151,7 @@ def test_unions_stay_unions(own, plant):
     assert split["trainval"] == split["train"] | split["val"]
 
 
-def test_rotated_picture_stands_upright(own, plant, pixels):
+def test_rotated_picture_becomes_upright(own, plant, pixels):
     plant("picture-rotated", own)
     out, _, _ = fixed(own)
     path = out / "JPEGImages" / "p0.jpg"
@@ -296,7 +296,7 @@ def test_every_change_is_listed_once(own_coco, tools):
     assert sorted(codes) == ["object-without-picture"] * 3 + ["picture-missing"]
 
 
-# --- what is no single fault ---------------------------------------------------------------------
+# --- data at fault as a whole -------------------------------------------------------------------
 
 
 def no_pictures(root):

@@ -51,7 +51,7 @@ def test_no_objects_are_accepted():
     assert check_reach(objects_of(torch.zeros(0, 4)), [reach]) == []
 
 
-def test_reach_counts_what_is_under_a_half():
+def test_reach_counts_objects_below_an_iou_of_a_half():
     preset, boxes = PRESETS["caffe300_voc"], random_boxes(400)
     overlap = iou(boxes, cxcywh_to_xyxy(make_priors(preset))).max(dim=1).values
     reach = reach_of(preset, objects_of(boxes))

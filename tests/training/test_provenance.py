@@ -78,7 +78,7 @@ def test_a_repository_around_the_package_is_not_the_packages(checkout, monkeypat
         ('{"vcs_info": {"vcs": "git", "commit_id": "abc"}}', {"commit": "abc", "dirty": False}),
     ],
 )
-def test_what_pip_noted_is_used_where_there_is_no_checkout(tmp_path, monkeypatch, noted, expected):
+def test_the_commit_that_pip_recorded_is_used(tmp_path, monkeypatch, noted, expected):
     def distribution(name):
         assert name == "ssd-tutorial"
         return SimpleNamespace(read_text=lambda file: noted)

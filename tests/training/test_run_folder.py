@@ -120,7 +120,7 @@ def test_it_holds_all_that_is_known_of_a_run(folder):
     }  # fmt: skip
 
 
-def test_a_run_goes_on_from_its_newest_checkpoint(folder, capsys):
+def test_a_run_resumes_from_its_newest_checkpoint(folder, capsys):
     run = Run(folder)
     assert run.is_at(3)
     assert capsys.readouterr().err == ""
@@ -247,7 +247,7 @@ def test_closed_events_can_be_gone_on_with(tmp_path):
 
 
 class Killed(BaseException):
-    """As SIGKILL: nobody expects it, and nothing is cleaned up after it."""
+    """Stands for SIGKILL: nothing catches it, and nothing is cleaned up after it."""
 
 
 def test_a_kill_between_any_two_changes_on_the_disk_loses_one_interval_at_most(
@@ -380,7 +380,7 @@ def test_a_log_that_is_missing_or_damaged(folder, capsys):
     ("row", "line"),
     [("1,2,3", 3), ("a,b,c,d,e,f,g,h", 3), ("1,2,3,4,5,6,7,8,9", 3), ("1,2,3,4,5,6,inf,8", 3)],
 )
-def test_a_log_with_a_line_that_is_none(tmp_path, row, line):
+def test_a_log_with_a_line_that_cannot_be_parsed(tmp_path, row, line):
     path = tmp_path / "run.csv"
     header = "step,samples,lr,total,confidence,localization,positives,s"
     path.write_text(f"{header}\n1,2,3,4,5,6,7,8\n{row}\n")

@@ -241,7 +241,7 @@ def test_a_slim_file_does_not_fit_ssd300(slim_file):
         load_start(SSD(SSD300, 4), str(slim_file[0]), ("cat", "dog", "fox"))
 
 
-def test_other_priors_are_said(slim_file):
+def test_other_priors_are_reported(slim_file):
     network = SSD(SLIM300.with_priors(get_preset("caffe300_coco")), 4)
     said = load_start(network, str(slim_file[0]), ("cat", "dog", "fox"))
     assert said.endswith("trained with the priors caffe300_voc, and has to adapt to caffe300_coco")
@@ -378,7 +378,7 @@ def test_download_with_another_hash_is_refused(served, tmp_path):
     assert not list((tmp_path / "hub" / "checkpoints").iterdir())
 
 
-def test_no_network_says_how_to_bring_the_file(served, tmp_path):
+def test_without_network_the_message_says_how_to_supply_the_file(served, tmp_path):
     (tmp_path / "served" / served({"a": torch.zeros(3)})).unlink()
     with pytest.raises(OSError, match=r"could not be downloaded \(HTTP Error 404.*another machine"):
         load_coco()

@@ -16,7 +16,7 @@ from ssd_tutorial.cli.export_command import export_command
 from ssd_tutorial.cli.train_command import train_command_of
 from ssd_tutorial.training.recipes import RENAMED
 
-# Flags under the names that commands in recorded runs have for them.
+# Flags by the names that they have in the commands of recorded runs.
 _RENAMED = {"on_bad": "on_error", **RENAMED}
 _FLAGS = {
     f"--{no}{old}".replace("_", "-"): f"--{no}{new}".replace("_", "-")
@@ -26,7 +26,7 @@ _FLAGS = {
 
 
 def _commands(words: Sequence[str]) -> dict[str, Callable]:
-    """The commands by name. What `train` takes for granted depends on the recipe it is given."""
+    """Return the commands by name. The defaults of `train` depend on its recipe."""
     finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     finder.add_argument("--recipe", default="laptop")
     training = words[:1] == ["train"]
@@ -42,14 +42,14 @@ def _commands(words: Sequence[str]) -> dict[str, Callable]:
 
 
 def _sentence(error: Exception) -> str:
-    """The error's own words: a loading process puts its whole traceback before them."""
+    """Return the error's own words: a loader process puts its whole traceback before them."""
     whole = str(error).rstrip()
     before_it = rf"\n(?:\w+\.)*{type(error).__name__}: "
     return re.split(before_it, whole)[-1] if "Traceback (most recent call last)" in whole else whole
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; a mistake of the user ends in one sentence, not in a traceback.
+    """Run one command; a user's mistake is reported in one sentence, without a traceback.
 
     Returns:
         The exit code: 0, or what the command returned; 1 after a mistake, 130 after Ctrl-C.

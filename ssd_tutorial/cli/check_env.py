@@ -24,7 +24,7 @@ from typing import NamedTuple
 from packaging.requirements import Requirement
 
 DISTRIBUTION = "ssd-tutorial"
-OPTIONAL = {  # what the extra requirements are for, in the words of the report
+OPTIONAL = {  # what the optional requirements are for, as the report says it
     "jupyterlab": "to open chapters on this machine",
     "jupyter-book": "to build the book",
     "nbval": "to test the chapters",
@@ -33,7 +33,7 @@ IMPORT_NAMES = {"pillow": "PIL", "pyyaml": "yaml"}
 LIVE_EXTENSIONS = ("@jupyter-widgets/jupyterlab-manager", "anywidget")
 BCCD_PARTS = ("Annotations", "ImageSets/Main", "JPEGImages")
 SPARE_GB = 1.0
-"""Free disk space below which a build or a training run is likely to end half way."""
+"""Free disk space below which a build or a training run is likely to fail halfway."""
 
 
 class Finding(NamedTuple):
@@ -41,13 +41,13 @@ class Finding(NamedTuple):
 
     name: str
     text: str
-    fix: str = ""  # set for what keeps a chapter from running
+    fix: str = ""  # set if this keeps a chapter from running
 
 
 def requirements(*extras: str) -> dict[str, Requirement]:
     """Return what chapters need, or what optional groups such as ``"book"`` add to it.
 
-    It is read from the installed package, so that it is written in ``pyproject.toml`` alone.
+    It is read from the installed package, so that only ``pyproject.toml`` lists it.
 
     Raises:
         importlib.metadata.PackageNotFoundError: the package is not installed.
@@ -62,7 +62,7 @@ def requirements(*extras: str) -> dict[str, Requirement]:
 def check_package(needed: Requirement, purpose: str = "") -> Finding:
     """Import a package, rather than only look for it, and compare its version.
 
-    A package with a `purpose` is one that chapters do without: its absence needs no fix.
+    A package with a `purpose` is one that chapters do not need: its absence requires no fix.
     """
     name, fix = needed.name, "" if purpose else f'pip install --upgrade "{needed}"'
     try:
@@ -80,7 +80,7 @@ def check_package(needed: Requirement, purpose: str = "") -> Finding:
 
 
 def check_packages() -> Iterator[Finding]:
-    """Check all that a chapter imports, then what only the book's makers need."""
+    """Check everything that chapters import, then what only authors of the book need."""
     try:
         needed, optional = requirements(), requirements("book", "test")
     except importlib.metadata.PackageNotFoundError:
@@ -95,8 +95,8 @@ def check_packages() -> Iterator[Finding]:
 def bfloat16_gain() -> float:
     """Measure how many times faster one convolution is in bfloat16 than in float32.
 
-    Measured, since a processor that merely knows the format can be slower with it: the best of
-    alternating runs, of which the first two do not count.
+    A processor that only supports the format can be slower with it, so this compares the best of
+    alternating runs, without the first two.
     """
     import torch
 
@@ -127,7 +127,7 @@ def check_hardware() -> Iterator[Finding]:
     yield Finding("processor", f"{cores}; {capability}; {torch.get_num_threads()} PyTorch threads")
     verdict = f"{gain:.1f} times as fast as float32" if gain > 1.1 else "no faster than float32"
     yield Finding("bfloat16", verdict)
-    with warnings.catch_warnings(record=True) as said:  # an old driver is told as a warning
+    with warnings.catch_warnings(record=True) as said:  # an old driver is reported as a warning
         warnings.simplefilter("always")
         gpus = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
     for gpu in gpus:
@@ -140,10 +140,10 @@ def check_hardware() -> Iterator[Finding]:
 
 
 def check_widgets() -> Finding:
-    """Check whether figures that can be touched will be alive in a notebook on this machine.
+    """Check whether interactive figures will work in a notebook on this machine.
 
-    They need Python packages, which `check_packages` covers, and their halves in JavaScript, which
-    JupyterLab looks for in its data folders. In the built pages they need neither.
+    They need Python packages, which `check_packages` covers, and JavaScript parts, which JupyterLab
+    looks for in its data folders. In the built pages they need neither.
     """
     if importlib.util.find_spec("google") and importlib.util.find_spec("google.colab"):
         return Finding("live figures", "will work: Colab brings its own manager")
@@ -182,8 +182,8 @@ def weights() -> list:
 
 
 def check_data() -> Iterator[Finding]:
-    """Read the data that come with the package, and look for BCCD where it is named."""
-    fix = "install the package again; its data folder is not whole"
+    """Read the data that come with the package, and look for BCCD if its folder is named."""
+    fix = "install the package again: its data folder is incomplete"
     for read in (photographs, weights):
         try:
             count = len(read())
@@ -193,9 +193,9 @@ def check_data() -> Iterator[Finding]:
     named = os.environ.get("SSD_TUTORIAL_BCCD")
     absent = [part for part in BCCD_PARTS if not Path(named or "", part).is_dir()]
     if not named:
-        yield Finding("BCCD", "SSD_TUTORIAL_BCCD names no folder; chapters use scenes")
+        yield Finding("BCCD", "SSD_TUTORIAL_BCCD is not set; chapters use scenes instead")
     elif absent:
-        fix = f"unset SSD_TUTORIAL_BCCD, or let it name a folder with {', '.join(BCCD_PARTS)}"
+        fix = f"unset SSD_TUTORIAL_BCCD, or set it to a folder with {', '.join(BCCD_PARTS)}"
         yield Finding("BCCD", f"the folder that SSD_TUTORIAL_BCCD names has no {absent[0]}", fix)
     else:
         yield Finding("BCCD", f"{len(list(Path(named, 'JPEGImages').glob('*.jpg')))} pictures")
@@ -208,7 +208,7 @@ def without_names(text: str) -> str:
         user = getpass.getuser()
     except (ImportError, KeyError, OSError):  # a container without a user entry
         return text
-    # "root" says nothing about anyone, and stands in many an innocent message.
+    # "root" identifies no one, and occurs in many harmless messages.
     return text if user == "root" else re.sub(rf"\b{re.escape(user)}\b", "USER", text)
 
 

@@ -1,4 +1,4 @@
-"""``python -m ssd_tutorial data``: fetch PASCAL VOC, COCO or BCCD; divide your own pictures."""
+"""``python -m ssd_tutorial data``: fetch PASCAL VOC, COCO or BCCD; split your own pictures."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,27 +20,26 @@ def data_command(
     share: float = 0.2,
     seed: int = 0,
 ) -> None:
-    """Data sets: `data list`, `data get voc0712`, `data split MYFOLDER`.
+    """Manage data sets: `data list`, `data get voc0712`, `data split MYFOLDER`.
 
-    "list" shows the data sets that have a name, how large they are and whether they are complete.
-    "get" fetches and unpacks one, and compares every archive with its checksum; then `train --data
-    voc0712` finds the data set. An archive whose download breaks off is fetched again from its
-    beginning. To resume COCO's 19 GB instead, fetch them by hand: `curl -C - -O ADDRESS` in a
-    folder of yours, as often as it takes; `data get coco --archives FOLDER` checks and takes the
-    complete archives that lie there. "split" divides a folder of your own, which a tool
-    exported as one heap, into pictures to train on and pictures to measure on: it writes lists and
-    moves nothing.
+    "list" shows the registered data sets, their sizes and whether they are complete. "get" fetches
+    and unpacks one, and verifies the checksum of every archive; `train --data voc0712` then finds
+    it. An interrupted download starts again from the beginning. To resume COCO's 19 GB instead,
+    download them by hand: repeat `curl -C - -O ADDRESS` in a folder of yours until it is complete;
+    `data get coco --archives FOLDER` checks and uses the complete archives in it. "split" divides
+    your own folder, exported by a tool without splits, into pictures for training and pictures for
+    evaluation: it writes lists and moves no file.
 
     Args:
         action: list, get or split.
         name: to get, which data set: voc0712, coco or bccd; to split, the folder.
         root: folder for all data sets; by default $SSD_TUTORIAL_DATA, or ~/.cache/ssd_tutorial.
         split: fetch only what this split needs; COCO's val is 1 GB, all of it 20 GB.
-        archives: folder where the archives stay, on a drive that outlives the machine, say, and
-            from which complete ones are taken; what is unpacked goes to the root.
+        archives: folder that keeps the archives, such as on a drive that outlives the machine;
+            complete ones in it are not fetched again. Unpacked files go to the root.
         keep: keep the archives after unpacking; without --archives they are deleted.
         share: to split, the share of the pictures that go to val; the others go to train.
-        seed: to split, another number divides otherwise.
+        seed: to split, seeds the random division.
     """
     if action == "list":
         _show([fetch.get_registered(name).name] if name else fetch.registered_names(), root)

@@ -23,11 +23,11 @@ def detect_command(
     """Draw what a detector finds into copies of pictures.
 
     Args:
-        images: pictures, or folders of pictures. One that cannot be read is named, and the others
-            are done.
+        images: pictures, or folders of pictures. A picture that cannot be read is reported and
+            skipped.
         weights: a file that `train` wrote (.safetensors) or `export` did (.onnx), or "coco" for
             torchvision's SSD300 with 80 classes, which is downloaded once (136 MB).
-        out: folder for the copies, as PNG; not the folder of the pictures.
+        out: folder for the copies, as PNG; not the folder of the originals.
         score: show detections with at least this score.
         device: "cpu" or "cuda"; empty takes a GPU if there is one.
     """
@@ -50,4 +50,4 @@ def detect_command(
         counts = ", ".join(f"{count} {name}" for name, count in Counter(names).most_common())
         print(f"{path.name}: {counts or 'nothing'} -> {target}")
     if unread:
-        raise ValueError(f"{unread} of {len(pictures)} pictures could not be read, see above")
+        raise ValueError(f"{unread} of {len(pictures)} pictures could not be read (see above)")

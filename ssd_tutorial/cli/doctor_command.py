@@ -24,20 +24,20 @@ def doctor_command(
 ) -> int:
     """Examine a dataset: boxes, pictures, splits, classes, and the priors that fit its objects.
 
-    Nothing in the folder is changed. Ends with exit code 1 if there are errors, which stop training
-    or make its score wrong; with 0 if there are only warnings and notes.
+    The folder is not changed. The exit code is 1 if there are errors, which stop training or
+    falsify its score, and 0 if there are only warnings and notes.
 
     Args:
         data: a folder in the layout of PASCAL VOC, COCO or YOLO; or "scenes".
         out: folder for report.json, with everything that was found, and report.png, a figure.
-        fix: folder for a corrected copy, missing or empty: see what is done with each kind of
-            fault at its FIX. The copy is examined too, and the exit code is then the copy's.
-        splits: look at these splits only; by default at all.
-        pictures: decode every picture: finds those that cannot be read, are turned by EXIF, have
-            another size than their annotation says, or are there twice. --no-pictures is fast.
+        fix: new or empty folder for a corrected copy; each kind of fault says under FIX what is
+            changed. The copy is examined, too, and the exit code is then the copy's.
+        splits: examine only these splits; by default all.
+        pictures: decode every picture, to find those that cannot be read, are rotated by EXIF,
+            differ in size from their annotation, or occur twice. --no-pictures is faster.
         near: the IoU above which two boxes of one class are one object labelled twice; 1 for none.
-        shown: how many findings of one kind are printed; report.json has all of them.
-        workers: what decodes pictures in parallel; 0 takes one a processor.
+        shown: how many findings of each kind are printed; report.json has all of them.
+        workers: processes that decode pictures; 0 takes one per processor.
     """
     if shown < 0:
         raise ValueError(f"--shown must be 0 or more, not {shown}")
@@ -51,8 +51,8 @@ def doctor_command(
 
 
 def write_report(report: Report, out: Path) -> Path:
-    """Write report.json and report.png into a folder; returns the path of the first."""
-    # Here, so that the other commands do not wait for matplotlib.
+    """Write report.json and report.png to a folder; return the path of the first."""
+    # imported here, so that other commands do not wait for matplotlib
     from ssd_tutorial.doctor.drawing import figure
 
     with atomic_write(out / "report.png") as file:

@@ -30,7 +30,7 @@ def eval_command(
         weights: a file that `train` wrote.
         data: "scenes" (drawn, nothing is downloaded); a folder in the layout of PASCAL VOC, COCO
             or YOLO; or "voc0712", "coco" or "bccd", once "data get" has fetched it.
-        split: which list of pictures to look at.
+        split: which list of pictures to evaluate on.
         on_error: impossible boxes and unreadable files in the data: stop, or leave them out and
             say which.
         out: the JSON file to write; by default eval-SPLIT.json beside the weights.
@@ -79,7 +79,7 @@ def eval_command(
 
 
 def _without_nan(value):
-    """The same with None for NaN, which JSON does not know: an AP with nothing to find."""
+    """Replace NaN by None, as JSON has no NaN: the AP of a class without objects."""
     if isinstance(value, dict):
         return {key: _without_nan(inner) for key, inner in value.items()}
     return None if isinstance(value, float) and math.isnan(value) else value

@@ -1,4 +1,4 @@
-"""``python -m ssd_tutorial export``: a detector as one file in ONNX (chapter 16)."""
+"""``python -m ssd_tutorial export``: write a detector as one ONNX file (chapter 16)."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +14,7 @@ from ssd_tutorial.deploy.annotate import find_pictures
 from ssd_tutorial.deploy.inference import load_detector
 from ssd_tutorial.deploy.onnx_file import export_onnx
 
-_BATCHES = (1, 2, 5)  # the file must take any number of pictures
+_BATCHES = (1, 2, 5)  # the file must accept batches of any size
 
 
 def export_command(
@@ -28,30 +28,30 @@ def export_command(
     opset: int = 18,
     check: bool = True,
 ) -> None:
-    """Write a detector as one ONNX file, and compare it with torch before it is kept.
+    """Write a detector as one ONNX file, and keep it only if it agrees with torch.
 
-    The file takes uint8 pictures [B, 3, S, S], RGB, any B, stretched to S x S. It gives logits
-    [B, P, C], offsets [B, P, 4] and priors [P, 4]; with --postprocessing boxes [N, 4] in fractions
-    of the picture, scores [N], labels [N] from 1, and image [N], the picture each belongs to. Its
-    metadata name the classes. `detect` and `eval` take it in place of the weights.
+    Its input is uint8 images [B, 3, S, S], RGB, any B, stretched to S x S. Its outputs are logits
+    [B, P, C], offsets [B, P, 4] and priors [P, 4]; with --postprocessing, boxes [N, 4] in fractions
+    of the image, scores [N], labels [N] from 1, and image [N], the index of each one's image. Its
+    metadata name the classes. `detect` and `eval` take it instead of the weights.
 
     Args:
         weights: a file that `train` wrote, or "coco" for torchvision's SSD300 (a download).
         out: the file to write; by default the weights' name with .onnx.
         postprocessing: put softmax, decoding, thresholds and non-maximum suppression inside, with
-            the four limits below. Without it, they stay the reader's to choose.
-        score: least score of a detection (.01).
-        iou: overlap from which the better of two boxes of a class suppresses the other (.45).
-        candidates: boxes of each class that come to the suppression (400).
-        detections: most detections of a picture (200).
+            the four limits below. Without it, whoever reads the file chooses them.
+        score: lowest score of a detection (0.01).
+        iou: overlap above which the better of two boxes of a class suppresses the other (0.45).
+        candidates: highest number of boxes per class that enter the suppression (400).
+        detections: highest number of detections per image (200).
         opset: version of the ONNX operators.
         check: compare with torch on batches of 1, 2 and 5 pictures; needs onnxruntime.
     """
     out = out or weights.with_suffix(".onnx")
     if out.suffix.lower() != ".onnx":
-        raise ValueError(f"--out must end in .onnx, or nothing will know it again: {out} does not")
+        raise ValueError(f"--out must end in .onnx, to be recognised again: {out} does not")
     if weights.suffix.lower() == ".onnx":
-        raise ValueError(f"{weights} is in ONNX already: export the weights it was made from")
+        raise ValueError(f"{weights} is an ONNX file: export the weights it was made from")
     detector = load_detector(weights)
     limits = {
         "score_threshold": score,
@@ -80,7 +80,7 @@ def export_command(
 
 
 def _pictures(size: int) -> list[Tensor]:
-    """Batches of photographs and noise, uint8 ``[B, 3, size, size]``."""
+    """Return batches of photographs and noise, uint8 ``[B, 3, size, size]``."""
     files = find_pictures([data_path("photographs/JPEGImages")])
     chance = torch.Generator().manual_seed(0)
     count = sum(_BATCHES)

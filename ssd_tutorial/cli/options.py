@@ -1,4 +1,4 @@
-"""What several commands share: devices, threads, and words about left-out boxes."""
+"""What several commands share: devices, threads, and reports of what was dropped."""
 
 import contextlib
 import logging
@@ -12,13 +12,13 @@ OnError = Literal["raise", "drop"]
 
 
 def print_dropped(dataset: Dataset) -> None:
-    """Say which boxes and pictures ``on_error="drop"`` has left out, if any."""
+    """Print which boxes and pictures ``on_error="drop"`` has left out, if any."""
     if getattr(dataset, "dropped", None) or getattr(dataset, "left_out", None):
         print(dataset.summary())
 
 
 def print_log(stack: contextlib.ExitStack, stream: TextIO) -> None:
-    """Until the stack unwinds, print what the package logs: all on stdout, elsewhere warnings."""
+    """Print what the package logs until the stack unwinds: all on stdout, elsewhere warnings."""
     logger, handler = logging.getLogger("ssd_tutorial"), logging.StreamHandler(stream)
     handler.setLevel(logging.INFO if stream is sys.stdout else logging.WARNING)
     logger.setLevel(logging.INFO)
@@ -27,7 +27,7 @@ def print_log(stack: contextlib.ExitStack, stream: TextIO) -> None:
 
 
 def find_device(name: str) -> torch.device:
-    """The device of that name, after a try whether it computes."""
+    """Return the device of that name, after checking that it can compute."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name) if name else device
@@ -39,7 +39,7 @@ def find_device(name: str) -> torch.device:
 
 
 def use_threads(threads: int) -> None:
-    """Compute on so many processor threads; 0 leaves it to torch."""
+    """Compute on this many processor threads; 0 leaves the number to torch."""
     if threads < 0:
         raise ValueError(f"--threads must be 0 or more, not {threads}")
     if threads:

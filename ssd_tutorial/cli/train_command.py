@@ -51,28 +51,28 @@ def train_command(
 ) -> None:
     """Train a detector.
 
-    Writes OUT/weights.safetensors, and beside it what the run was: settings.json,
+    Writes OUT/weights.safetensors and, beside it, a record of the run: settings.json,
     environment.json, run.csv, curves.png, tensorboard/ and two checkpoints. Given a folder with an
     unfinished run of the same settings, it resumes from the last checkpoint.
 
     On several GPUs: torchrun --nproc-per-node 4 -m ssd_tutorial train ...
 
     Args:
-        out: folder of the run. On Colab, one in the mounted drive outlives a disconnection.
+        out: folder of the run. On Colab, a folder in the mounted drive survives a disconnection.
         data: "scenes" (drawn, nothing is downloaded); a folder in the layout of PASCAL VOC, COCO
             or YOLO; or "voc0712", "coco" or "bccd", once "data get" has fetched it.
         split: which list of pictures to train on.
-        recipe: the settings to begin with: laptop (from random weights on a CPU, in minutes),
+        recipe: the settings to start from: laptop (from random weights on a CPU, in minutes),
             voc0712 (77.2 mAP on VOC), voc0712_first (the paper's first schedule, 74.3), coco. The
-            settings below have its values; train --recipe coco --help shows another one's.
+            settings below show its values; train --recipe coco --help shows those of coco.
         settings: how to train.
         on_error: impossible boxes and unreadable files in the data: stop, or leave them out and say
             which.
         in_memory: decode and resize every picture once and keep it (270 KB each at 300 px).
-        workers: processes that load pictures beside the training.
+        workers: processes that load pictures during training.
         threads: processor threads for the arithmetic; 0 lets torch decide.
         device: "cpu", "cuda", "cuda:1", …; empty takes a GPU if there is one.
-        compile: translate the network with torch.compile first. It pays in long runs on a GPU.
+        compile: compile the network with torch.compile, which pays off in long runs on a GPU.
         checkpoint_every: samples between two checkpoints.
         log_every: steps between two lines of losses.
     """
@@ -80,7 +80,7 @@ def train_command(
     devices = Devices(find_device(device), settings.precision)
     with contextlib.ExitStack() as stack:
         stack.callback(devices.close)
-        if not devices.is_main_process:  # what every process would say, the first one says
+        if not devices.is_main_process:  # only the first process prints
             nowhere = stack.enter_context(open(os.devnull, "w"))
             stack.enter_context(contextlib.redirect_stdout(nowhere))
         print_log(stack, sys.stdout if devices.is_main_process else sys.stderr)
@@ -124,14 +124,14 @@ def train_command(
 
 
 def train_command_of(recipe: str) -> Callable[..., None]:
-    """`train_command` with a recipe's settings, and what goes with a recipe, as its defaults."""
+    """Return `train_command` with a recipe's settings, and what suits them, as its defaults."""
     if recipe == "laptop":
         return train_command
     return functools.partial(
         train_command,
         recipe=recipe,
         settings=get_recipe(recipe),
-        in_memory=False,  # crops are cut out of the pictures as they are
+        in_memory=False,  # crops are taken from pictures at full size
         workers=os.cpu_count() or 1,
         checkpoint_every=32_000,
     )
@@ -150,13 +150,13 @@ def _kept_in_memory(
 
 
 def _draw_curves(out: Path, error: BaseException | None) -> None:
-    """Draw the run's log, as far as it has come. After an error that error is the news."""
+    """Draw the run's log so far; after an error, draw nothing, so that the error is noticed."""
     if not (out / LOG).is_file() or isinstance(error, Exception):
         return
     history = read_log(out / LOG)
     if not history:
         return
-    from matplotlib.figure import Figure  # here, so that the other commands do not wait for it
+    from matplotlib.figure import Figure  # here, so that other commands do not wait for it
 
     from ssd_tutorial.figures import plots
 

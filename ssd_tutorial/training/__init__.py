@@ -1,1 +1,1 @@
-"""Training: recipes, loader, loop, several processes, the folder of a run (chapters 12, 15)."""
+"""Training: recipes, loader, loop, several processes, the run's folder (chapters 12, 15)."""

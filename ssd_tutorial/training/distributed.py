@@ -1,7 +1,7 @@
-"""Where a training computes: in one process or in many, and in which precision (chapter 15).
+"""Where a run computes: in one process or in many, and in which precision (chapter 15).
 
-One process drives one device. torch's own launcher starts several of them, on one machine or more,
-and tells each its number in environment variables::
+One process drives one device. torch's launcher starts several processes, on one machine or more,
+and gives each its number in environment variables::
 
     torchrun --nproc-per-node 4 -m ssd_tutorial train --recipe voc0712 --data voc0712 --out RUN
 
@@ -17,22 +17,22 @@ from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
-# A process that waits longer than this for another one gives up; NCCL's and gloo's own half hour
-# is long to pay for idle machines, and pictures are loaded, not computed, in between.
+# A process that waits longer than this for another one gives up. The default of NCCL and gloo, half
+# an hour, is a long time to pay for idle machines; processes only load pictures in between.
 _PATIENCE = datetime.timedelta(minutes=10)
 
 
 class Devices:
-    """The processes of a training, seen from one of them.
+    """The processes of a run, seen from one of them.
 
     Args:
-        device: such as ``"cpu"``, ``"cuda"`` or ``"cuda:1"``; None takes CUDA where there is one.
-            Of several processes on one machine, each takes the GPU of its own number.
+        device: such as ``"cpu"``, ``"cuda"`` or ``"cuda:1"``; None takes CUDA if there is one.
+            With several processes on one machine, each takes the GPU of its own number.
         precision: ``"auto"``, ``"bf16"``, ``"fp16"`` or ``"fp32"``.
 
     Attributes:
         rank: number of this process, from 0.
-        world_size: number of all processes.
+        world_size: number of processes.
         device: where this process computes.
     """
 
@@ -52,7 +52,7 @@ class Devices:
             backend = "nccl" if self.device.type == "cuda" else "gloo"
             dist.init_process_group(backend, timeout=_PATIENCE)
         self.dtype = _autocast_dtype(precision, self.device)
-        # float16 reaches no further down than 6e-8: gradients are scaled up, and back before use
+        # float16 cannot represent less than 6e-8: gradients are scaled up, and back before use
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype is torch.float16)
 
     @property
@@ -61,41 +61,41 @@ class Devices:
         return self.rank == 0
 
     def to_device(self, network: nn.Module) -> nn.Module:
-        """The network on this device, channels last: the layout that convolutions are fastest in.
+        """Move the network to this device, channels last: the fastest layout for convolutions.
 
-        Of several processes with GPUs, batch norm takes its statistics over all of them. On CPUs
-        torch cannot: there each process takes those of its own pictures.
+        With several GPUs, batch norm computes its statistics over all processes. torch cannot do
+        so on CPUs: there, each process uses those of its own pictures.
         """
         if self.world_size > 1 and self.device.type == "cuda":
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
         return network.to(self.device, memory_format=torch.channels_last)
 
     def wrap_ddp(self, network: nn.Module, *, compile: bool = False) -> nn.Module:
-        """The network to call in training: its gradients become the mean over all processes."""
+        """Return the network to call in training: its gradients are means over all processes."""
         if self.world_size > 1:
             network = DistributedDataParallel(network)
         return torch.compile(network) if compile else network
 
     def autocast(self) -> torch.autocast:
-        """Computes in half precision inside, if the precision asks for it."""
-        dtype = self.dtype or torch.bfloat16  # one is due even where it is switched off
+        """Return a context that computes in half precision if the precision asks for it."""
+        dtype = self.dtype or torch.bfloat16  # required even if autocast is disabled
         return torch.autocast(self.device.type, dtype, enabled=self.dtype is not None)
 
     def sum(self, value: Tensor) -> Tensor:
-        """The sum of every process's `value`."""
+        """Return the sum of `value` over all processes."""
         if self.world_size > 1:
             value = value.clone()
             dist.all_reduce(value)
         return value
 
     def close(self) -> None:
-        """Part from the other processes."""
+        """Leave the process group."""
         if dist.is_initialized():
             dist.destroy_process_group()
 
 
 def _autocast_dtype(precision: str, device: torch.device) -> torch.dtype | None:
-    """What to compute in beside float32. A processor that only emulates bf16 is slower for it."""
+    """Return the half precision to use, if any: a processor that only emulates bf16 is slower."""
     if precision != "auto":
         return {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": None}[precision]
     if device.type == "cuda":

@@ -1,7 +1,7 @@
-"""What a training sees: pictures in an order, augmented, in batches (chapter 12).
+"""The training input pipeline: deterministic order, augmentation, batches (chapter 12).
 
-Everything here is a pure function of the seed and the sample's number. That is why a run can start
-again in the middle, and why the number of loading processes changes nothing.
+Everything here is a pure function of the seed and the sample's number. Therefore a run can resume
+anywhere, and the number of loader processes does not change it.
 """
 
 import functools
@@ -25,11 +25,11 @@ class TrainingStream(Dataset):
     """The whole run as one long dataset: sample i is the picture that step i // batch_size needs.
 
     Every epoch is a permutation, drawn from the seed and the epoch's number; every sample's
-    augmentation is seeded by its own number. So a run can start again anywhere.
+    augmentation is seeded by its own number. So a run can resume anywhere.
 
     Args:
         on_error: what to do with a picture that cannot be decoded: ``"raise"`` its error, or
-            ``"drop"`` it for the epoch's next one, with the reason in ``target["dropped"]``.
+            ``"drop"`` it and use the epoch's next one, with the reason in ``target["dropped"]``.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class TrainingStream(Dataset):
         return image, {**target, "dropped": dropped}
 
     def _read(self, place: int) -> tuple[Item, tuple[str, ...]]:
-        """The picture at a place of the epoch, or the next readable one and why it was not that."""
+        """Return the epoch's item at a place, or the next readable one, and why others were not."""
         dropped: list[str] = []
         for offset in range(len(self.dataset)):
             index = int(self._order[(place + offset) % len(self.dataset)])
@@ -79,7 +79,7 @@ class CachedDataset(Dataset):
     """A dataset in memory: every picture decoded (or drawn) and resized once, then kept.
 
     Args:
-        on_error: as in `TrainingStream`; what was left out, and why, stands in ``dropped``.
+        on_error: as in `TrainingStream`; ``dropped`` lists what was left out, and why.
     """
 
     def __init__(
@@ -110,19 +110,19 @@ class CachedDataset(Dataset):
 
 
 def _own(item: Item) -> Item:
-    """A copy: workers hand over shared memory, and each tensor in it holds a file open."""
+    """Copy an item: each tensor from a worker is shared memory, and keeps a file open."""
     image, target = item
     copied = {k: v.clone() if isinstance(v, Tensor) else v for k, v in target.items()}
     return image.clone(), copied
 
 
 def _resized(transform: Transform, items: list[Item | str]) -> list[Item | str]:
-    """Items, resized; instead of one that cannot be read, the reason."""
+    """Resize items; keep the reason where one cannot be read."""
     return [item if isinstance(item, str) else transform(item) for item in items]
 
 
 class Batch(NamedTuple):
-    """What one step learns from."""
+    """The images and targets of one step."""
 
     images: Tensor
     """``[B, 3, S, S]`` uint8."""
@@ -130,10 +130,10 @@ class Batch(NamedTuple):
     names: list[str]
     """The pictures' names."""
     dropped: list[str]
-    """Why pictures were replaced that could not be decoded."""
+    """Why pictures were replaced: they could not be decoded."""
 
     def to(self, device: torch.device) -> "Batch":
-        """The batch on a device; its images channels last."""
+        """Move the batch to a device; its images are channels last."""
         images = self.images.to(device, memory_format=torch.channels_last, non_blocking=True)
         return self._replace(images=images, targets=self.targets.to(device))
 
@@ -147,11 +147,11 @@ def load_batches(
     share: tuple[int, int] = (0, 1),
     pin_memory: bool = False,
 ) -> Iterator[Batch]:
-    """Batches from step `first_step` on.
+    """Return an iterator over the batches from step `first_step` on.
 
     Args:
-        share: number of this process and count of all: each takes its equal part of every batch.
-        pin_memory: load into memory that a GPU can fetch from by itself.
+        share: number of this process and of all: each takes an equal part of every batch.
+        pin_memory: load into page-locked memory, from which a GPU can copy directly.
 
     Raises:
         ValueError: an impossible box or label, with the picture's name (see `make_targets`); a
@@ -188,5 +188,5 @@ def _collate(num_classes: int, items: list[Item]) -> Batch:
 
 
 def _mix(*numbers: int) -> int:
-    """One seed out of several numbers, such that neighbours are nothing alike."""
+    """Return one seed made of several numbers; adjacent numbers give unrelated seeds."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))

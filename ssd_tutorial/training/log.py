@@ -1,4 +1,4 @@
-"""What a training reports: steps, their CSV file, and TensorBoard's events (chapter 12)."""
+"""What a run reports: steps, their CSV file, and TensorBoard's events (chapter 12)."""
 
 import csv
 import shutil
@@ -13,26 +13,26 @@ _WHOLE = ("step", "samples", "positives")
 
 @dataclass(frozen=True)
 class Step:
-    """What one step of a training did."""
+    """One report of a run, at the end of a step."""
 
     step: int
     samples: int
-    """Pictures seen, this step's included."""
+    """Pictures seen, including this step's."""
     lr: float
     total: float
     confidence: float
     localization: float
     positives: int
     seconds: float
-    """Seconds since the training started."""
+    """Seconds since the run started."""
 
 
 def read_log(path: str | Path) -> list[Step]:
-    """The steps in a CSV file of `write_log`.
+    """Read the steps from a CSV file of `write_log`.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: a line of it is no report; the message names it.
+        ValueError: a line cannot be parsed; the message names it.
     """
     steps = []
     try:
@@ -65,8 +65,8 @@ class Events:
     """A run's reports for TensorBoard: ``tensorboard --logdir FOLDER``.
 
     Scalars: loss/total, loss/confidence, loss/localization, learning rate, positives, images per
-    second. A run that resumes writes all its reports again, from the log, in place of the earlier
-    ones: no gap and no line that the run did not take, wherever it was interrupted.
+    second. A run that resumes writes all its reports again, from the log, instead of the earlier
+    ones: wherever it was interrupted, no report is missing and none is left over.
     """
 
     def __init__(self, folder: str | Path):
@@ -75,11 +75,11 @@ class Events:
         self._written = 0
 
     def write(self, history: list[Step], seconds: float) -> None:
-        """Write those reports of the whole history that are not written yet.
+        """Write the reports of the history that are not written yet.
 
         Args:
             history: all reports of the run.
-            seconds: how long it has trained until now, from which the lines get their times.
+            seconds: how long the run has trained until now; the reports' times follow from it.
         """
         if self._writer is None:
             from torch.utils.tensorboard import SummaryWriter  # here: importing it takes a second
@@ -93,7 +93,7 @@ class Events:
         self._writer.flush()
 
     def close(self) -> None:
-        """Finish the file of events."""
+        """Close the file of events."""
         if self._writer is not None:
             self._writer.close()
         self._writer = None

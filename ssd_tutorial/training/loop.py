@@ -1,6 +1,6 @@
-"""Training, in one loop for a laptop and for many GPUs (chapters 12 and 15).
+"""One training loop, for a laptop and for many GPUs (chapters 12 and 15).
 
-A run is a pure function of its recipe and its data: sample number i of a run is the same picture,
+A run is a pure function of its recipe and its data: sample i of a run is the same picture,
 augmented in the same way, however many processes load it and wherever the run was interrupted.
 """
 
@@ -48,32 +48,32 @@ def train(
 ) -> tuple[SSD, list[Step]]:
     """Train a detector.
 
-    Seeds torch's global random numbers with ``recipe.seed``, for the initial weights; nothing
-    that comes after draws on them.
+    Seeds torch's global generator with ``recipe.seed`` for the initial weights; nothing after that
+    draws from it.
 
     Args:
         dataset: items of `ssd_tutorial.datasets`, with ``classes``.
         recipe: see `ssd_tutorial.training.recipes`.
-        out: a folder for log and checkpoints, see `RunFolder`. If it holds a checkpoint of the
-            same recipe, training resumes from there; of another one, it refuses.
+        out: a folder for log and checkpoints, see `RunFolder`. Training resumes from a checkpoint
+            of the same recipe, and refuses one of another recipe.
         devices: where to compute; None takes CUDA if there is one, and the recipe's precision.
         workers: processes that load pictures; 0 loads them between the steps.
-        on_error: a picture that cannot be decoded ends the training, or is replaced by the next one
-            of its epoch and named in the log.
-        compile: translate the network with ``torch.compile`` first.
-        loss_function: what to make small; `multibox_loss`, or one that is called as it is.
+        on_error: raise on a picture that cannot be decoded, or replace it by the next one of its
+            epoch and name it in the log.
+        compile: compile the network with ``torch.compile``.
+        loss_function: the loss to minimise; `multibox_loss`, or one with the same signature.
         checkpoint_every: samples between two checkpoints.
         log_every: steps between two reports; losses are means over them.
         report: called with every report, such as ``print``.
-        progress: show a bar; None shows it where standard error is a terminal.
+        progress: show a bar; None shows it if standard error is a terminal.
 
     Returns:
         The network, and the reports.
 
     Raises:
         ValueError: an impossible box or label, with the picture's name; an empty dataset; a folder
-            of another run (its recipe, classes or number of pictures), or not the same for all
-            processes; a batch size that they cannot share equally.
+            of a run with another recipe, other classes or another number of pictures, or a
+            different one per process; a batch size that processes cannot share equally.
         FloatingPointError: the loss is not finite; the message names the batch's pictures.
     """
     if log_every < 1 or checkpoint_every < 1:
@@ -88,8 +88,8 @@ def train(
     first = run.resume(network, optimizer, devices.scaler)
     sum_of_first = devices.sum(torch.tensor(first, device=devices.device)).item()
     if sum_of_first != first * devices.world_size:
-        raise ValueError(f"{out} is not the same folder for all processes: put it where all see it")
-    if first == 0 and main:  # the other processes are given the first one's weights
+        raise ValueError(f"{out} is not the same folder for all processes: use a shared one")
+    if first == 0 and main:  # the other processes get the weights of the first one
         _log.info(load_start(network, recipe.start, dataset.classes))
 
     total_steps = math.ceil(recipe.samples / recipe.batch_size)
@@ -105,7 +105,7 @@ def train(
     bar = progress_bar(steps, "training", shown, total_steps, initial=first, unit="step")
     forward = devices.wrap_ddp(network, compile=compile)
     named: set[str] = set()
-    # of the steps since the last report; tensors, since reading a number waits for a GPU
+    # of the steps since the last report; tensors, because reading a number waits for the GPU
     losses = [torch.tensor(values, device=devices.device) for values in run.pending]
     history, started = run.history, time.perf_counter() - run.seconds
     with closing(run):
@@ -124,7 +124,7 @@ def train(
                     f" often the learning rate is too high, or its warm-up too short"
                 )
             optimizer.zero_grad()
-            devices.scaler.scale(loss.total * devices.world_size).backward()  # joined: a mean
+            devices.scaler.scale(loss.total * devices.world_size).backward()  # DDP takes the mean
             devices.scaler.unscale_(optimizer)
             if recipe.grad_clip_norm:
                 nn.utils.clip_grad_norm_(network.parameters(), recipe.grad_clip_norm)
@@ -149,7 +149,7 @@ def train(
 
 
 def learning_rate(step: int, total_steps: int, recipe: Recipe) -> float:
-    """Linear warm-up from 0 to ``recipe.lr``; then half a cosine back to 0, or steps of a tenth."""
+    """Warm up linearly from 0 to ``recipe.lr``; then half a cosine to 0, or steps of a tenth."""
     warm = max(1, round(recipe.warmup * total_steps))
     if step < warm:
         return recipe.lr * (step + 1) / warm
@@ -160,7 +160,7 @@ def learning_rate(step: int, total_steps: int, recipe: Recipe) -> float:
 
 
 def make_optimizer(network: SSD, recipe: Recipe) -> torch.optim.Optimizer:
-    """The recipe's optimizer. Only weights of convolutions decay; biases learn at `bias_lr`.
+    """Return the recipe's optimizer. Only convolution weights decay; biases learn at `bias_lr`.
 
     Each group has a ``factor``: its learning rate as a multiple of the recipe's.
     """
@@ -193,7 +193,7 @@ def _loss(
     batch: Batch,
     devices: Devices,
 ) -> MultiBoxLoss:
-    """The loss of a batch; of several processes, this one's part of it.
+    """Return the loss of a batch or, with several processes, this one's part of it.
 
     The parts are divided by the N of all processes, not by their own, so that they add up to what
     one process would have computed.

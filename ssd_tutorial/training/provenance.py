@@ -19,11 +19,11 @@ _CHECKOUT = Path(ssd_tutorial.__file__).parents[1]
 
 
 def environment() -> dict:
-    """What a number depends on beside settings and data, ready for JSON.
+    """Return what a result depends on besides settings and data, ready for JSON.
 
     Returns:
         Versions of ``python``, ``torch``, ``torchvision``, ``numpy`` and ``ssd_tutorial``;
-        ``platform``; ``processor``; ``threads`` that torch computes with; ``processes`` that share
+        ``platform``; ``processor``; ``threads`` of torch; ``processes`` that share
         the run; ``cuda``: None, or its version, cuDNN's, and name and memory (GiB) of each
         ``devices``; ``git``: None, or the ``commit`` the package is from and whether it is
         ``dirty``; ``command``: the command line.
@@ -45,7 +45,7 @@ def environment() -> dict:
 
 
 def processor() -> str:
-    """The processor's name as its maker writes it, as far as the system tells."""
+    """Return the processor's name as its maker writes it, if the system tells."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
         for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -58,13 +58,13 @@ def processor() -> str:
 
 
 def git(checkout: Path = _CHECKOUT) -> dict | None:
-    """The commit that the package is from, and whether tracked files differ from it.
+    """Return the package's commit, and whether tracked files differ from it.
 
-    None where it is from no commit: a wheel, or an archive without its history.
+    None if there is no commit: in a wheel, or in an archive without history.
     """
     command = ("git", "-c", "safe.directory=*", "-C", str(checkout))
     root = _output(*command, "rev-parse", "--show-toplevel")
-    # an installed package may lie within somebody else's repository
+    # an installed package may lie inside another project's repository
     if root and Path(root).resolve() == checkout.resolve():
         commit = _output(*command, "rev-parse", "HEAD")
         changes = _output(*command, "status", "--porcelain", "--untracked-files=no")
@@ -73,7 +73,7 @@ def git(checkout: Path = _CHECKOUT) -> dict | None:
 
 
 def _installed_from() -> dict | None:
-    """What pip noted when it installed the package from a repository."""
+    """Return the commit that pip recorded when it installed the package from a repository."""
     try:
         noted = metadata.distribution("ssd-tutorial").read_text("direct_url.json")
     except metadata.PackageNotFoundError:
@@ -83,7 +83,7 @@ def _installed_from() -> dict | None:
 
 
 def _output(*command: str) -> str | None:
-    """What a command prints; None if it cannot be run or fails."""
+    """Return what a command prints; None if it cannot be run or fails."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):

@@ -1,6 +1,6 @@
-"""Recipes: every setting of a training, each with its reason (chapters 12 and 15).
+"""Recipes: every setting of a run, each with its reason (chapters 12 and 15).
 
-A recipe is a frozen dataclass. `RECIPES` has them by name; one setting is changed with
+A recipe is a frozen dataclass. `RECIPES` has them by name; change one setting with
 ``dataclasses.replace`` or, on the command line, with the flag of its name. Counts are in *samples*
 (pictures seen, repeats counted): Caffe's iterations are batches of 32.
 """
@@ -26,19 +26,19 @@ class Recipe:
     """How to train. The defaults are the recipe "laptop": a CPU, random weights, some minutes."""
 
     model: str = "slim300"
-    """Which detector: slim300 trains on a CPU; ssd300 and ssd512 want a GPU."""
+    """Which detector: slim300 trains on a CPU; ssd300 and ssd512 need a GPU."""
     prior_scales: Literal["voc", "coco"] = "voc"
     """Sizes of the priors: VOC's start at 10 % of the picture, COCO's at 7 % (at 300 px)."""
     start: str = ""
     """First weights: random if empty; "imagenet" for a backbone, "coco" for a whole SSD300, or a
     file of weights to fine-tune."""
     samples: int = 20_000
-    """Pictures seen in all, repeats counted. The budget that decides how good it gets."""
+    """Pictures seen in total, repeats counted: the budget that decides how good it gets."""
     batch_size: int = 16
-    """Pictures a step, over all devices. Small, because a short run needs many steps more than
+    """Pictures per step, over all devices. Small, because a short run needs many steps more than
     smooth ones."""
     optimizer: Literal["adamw", "sgd"] = "adamw"
-    """AdamW gets further than SGD in as few steps."""
+    """AdamW gets further than SGD in the same few steps."""
     lr: float = 3e-3
     """Highest learning rate."""
     momentum: float = 0.9
@@ -46,7 +46,7 @@ class Recipe:
     bias_lr: float = 1.0
     """Learning rate of the biases, as a multiple of the others'."""
     weight_decay: float = 1e-4
-    """Pull of weights towards 0. Biases and norms are left alone."""
+    """Pull of weights towards 0. Biases and norms do not decay."""
     schedule: Literal["cosine", "steps"] = "cosine"
     """After the warm-up: half a cosine down to 0, which needs no tuning for another budget."""
     milestones: tuple[float, ...] = ()
@@ -58,18 +58,18 @@ class Recipe:
     distort: bool = False
     """Change brightness, contrast, saturation and hue."""
     expand: float = 0.0
-    """Put the picture on a canvas up to so many times as wide, for small objects; 0: never."""
+    """Put the picture on a canvas up to this many times as wide, for small objects; 0: never."""
     crop: str = ""
-    """Random crop that respects the boxes, by the rule of caffe, torchvision, … (chapter 11); none
-    if empty. It slows a short run and pays in a long one."""
+    """Random crop that respects the boxes, by the policy of caffe, torchvision, … (chapter 11);
+    none if empty. It slows a short run down and pays off in a long one."""
     crop_prob: float = 0.5
-    """Share of the pictures that the crop is tried on."""
+    """Share of the pictures on which the crop is tried."""
     interpolation: Literal["bilinear", "random"] = "bilinear"
-    """How pictures are resized: always the same way, or each by another of five."""
+    """How pictures are resized: bilinear, or by one of five interpolations, chosen at random."""
     horizontal_flip: bool = True
-    """Flip half of the pictures left to right."""
+    """Flip half of the pictures, chosen at random, left to right."""
     vertical_flip: bool = False
-    """Flip half of them upside down: only where a picture has no up."""
+    """Flip half of them upside down: only for pictures without an up, as of a microscope."""
     precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
     """auto: bfloat16 where the processor computes in it, float32 elsewhere."""
     seed: int = 0
@@ -101,21 +101,21 @@ class Recipe:
                 raise ValueError(f"{name} must be {rule}, not {getattr(self, name)!r}")
 
     def model_preset(self) -> ModelPreset:
-        """The detector to train: `model`, with the priors that `prior_scales` names."""
+        """Return the detector to train: `model`, with the priors that `prior_scales` names."""
         model = get_model(self.model)
         return model.with_priors(caffe_preset(model.priors.image_size, self.prior_scales))
 
 
 @dataclass(frozen=True)
 class VOC0712(Recipe):
-    """PASCAL VOC 2007 + 2012 as Caffe trains it in the end: 77.2 mAP on VOC 2007 (chapter 15)."""
+    """PASCAL VOC 2007 + 2012 as Caffe finally trains it: 77.2 mAP on VOC 2007 (chapter 15)."""
 
     model: str = "ssd300"
     """The paper's detector; ssd512 gains 2.6 mAP at less than half the speed (paper, 3.6, 3.7)."""
     prior_scales: Literal["voc", "coco"] = "voc"
     """10 % of the picture and up: VOC's objects are large (Caffe, ssd_pascal.py)."""
     start: str = "imagenet"
-    """16 551 pictures are too few to learn edges and textures from: VGG-16 brings them along
+    """16 551 pictures are too few to learn edges and textures from: VGG-16 already knows them
     (paper, section 3)."""
     samples: int = 120_000 * 32
     """120 000 iterations: twice the paper's first schedule, since expansion makes the task larger
@@ -123,7 +123,7 @@ class VOC0712(Recipe):
     batch_size: int = 32
     """On all devices together: with more devices, each takes fewer (Caffe, ssd_pascal.py)."""
     optimizer: Literal["adamw", "sgd"] = "sgd"
-    """With momentum, as the paper (section 3): a long run has the time that SGD needs."""
+    """With momentum, as in the paper (section 3): a long run has the time that SGD needs."""
     lr: float = 1e-3
     """The paper's (section 3). A VGG has no batch norm to tame a larger one."""
     momentum: float = 0.9
@@ -137,20 +137,20 @@ class VOC0712(Recipe):
     milestones: tuple[float, ...] = (2 / 3, 5 / 6)
     """After iterations 80 000 and 100 000 of 120 000 (Caffe, ssd_pascal.py)."""
     warmup: float = 1_000 / 120_000
-    """1000 iterations, which Caffe does without: the new layers' first gradients are large, and
-    threads about ports whose loss is NaN abound."""
+    """1000 iterations, unlike Caffe: the first gradients of the new layers are large, and users of
+    ports often report a loss of NaN."""
     grad_clip_norm: float = 0.0
     """None, as in Caffe."""
     distort: bool = True
-    """Worth little each, cheap together (paper, section 2.2; Caffe's distort_param)."""
+    """Brightness, contrast, saturation and hue (paper, section 2.2; Caffe's distort_param)."""
     expand: float = 4.0
-    """A canvas of up to 16 times the area: small objects are what SSD lacks (paper, 3.6)."""
+    """A canvas of up to 16 times the area: small objects are SSD's weakness (paper, 3.6)."""
     crop: str = "caffe"
-    """It makes large objects out of small ones (paper, 2.2); chapter 11 has its rules."""
+    """It makes large objects out of small ones (paper, 2.2); chapter 11 has its policies."""
     crop_prob: float = 1.0
     """Always tried; one of its seven samplers is the whole picture (Caffe, ssd_pascal.py)."""
     interpolation: Literal["bilinear", "random"] = "random"
-    """So that no one way of resizing is learned by heart (Caffe: five interp_mode)."""
+    """So that no single interpolation is memorised (Caffe: five interp_mode)."""
     horizontal_flip: bool = True
     """Half of the pictures (paper, section 2.2)."""
     vertical_flip: bool = False
@@ -168,7 +168,7 @@ class VOC0712First(VOC0712):
     warmup: float = 1_000 / 60_000
     """1000 iterations; see voc0712."""
     expand: float = 0.0
-    """It came later (paper, section 3.6)."""
+    """It was added later (paper, section 3.6)."""
 
 
 @dataclass(frozen=True)
@@ -209,16 +209,16 @@ def current_settings(settings: dict) -> dict:
 
 
 def get_recipe(name: str) -> Recipe:
-    """The recipe called `name`. Raises `ValueError`, with the names there are, if there is none."""
+    """Return the recipe called `name`; `ValueError` lists the names if there is none."""
     if name not in RECIPES:
         raise ValueError(f"no recipe is called {name!r}; there are {', '.join(RECIPES)}")
     return RECIPES[name]
 
 
 def reasons(recipe: Recipe) -> dict[str, str]:
-    """Why each setting is as it is: the sentences below the recipe's fields, by their names.
+    """Return why each setting is as it is: the sentences below the recipe's fields, by name.
 
-    Python forgets the string below a field, so they are read from the source.
+    Python does not keep the string below a field, so they are read from the source.
     """
     found: dict[str, str] = {}
     for kind in reversed(type(recipe).__mro__[:-1]):

@@ -9,8 +9,8 @@ checkpoint.safetensors           network, optimizer, and where the run was
 checkpoint-previous.safetensors  the one before
 ===============================  ==================================================================
 
-At whatever moment a process is killed, one of the two checkpoints is complete; whether a disk or a
-copy has damaged one of them since, its checksums tell (`ssd_tutorial.weights`).
+Whenever a process is killed, one of the two checkpoints is complete. A checksum detects whether a
+disk or a copy has damaged one of them since (`ssd_tutorial.weights`).
 """
 
 import json
@@ -38,12 +38,12 @@ class RunFolder:
     """The folder of a run: its log and its checkpoints. Without a folder, nothing is kept.
 
     Args:
-        out: the folder; None for none. It is made at the first `save`.
+        out: the folder; None for none. It is created by the first `save`.
         settings: of the run, as JSON has them. Another run's folder is refused.
         classes: names without the background.
-        pictures: how many there are to train on; None where that is not known yet.
+        pictures: how many there are to train on; None if that is not known yet.
         writes: False for all but one of several processes that share a run: they resume from the
-            folder, and never write to it.
+            folder, but never write to it.
 
     Raises:
         OSError: the folder cannot be written to.
@@ -77,12 +77,12 @@ class RunFolder:
                 remove_unfinished(self.folder / name)
 
     def step(self) -> int:
-        """The step of the checkpoint that the run will resume from; 0 for a new run.
+        """Return the step of the checkpoint that the run will resume from; 0 for a new run.
 
-        Only headers are read: whether the checkpoint's tensors are good is seen in `resume`.
+        Only headers are read: `resume` checks the checkpoint's tensors.
 
         Raises:
-            ValueError: the folder is another run's, or none of its checkpoints is good.
+            ValueError: the folder is another run's, or all of its checkpoints are damaged.
         """
         return self._read(lambda path: read_header(path).metadata)[0].get("step", 0)
 
@@ -123,7 +123,8 @@ class RunFolder:
         """Write log and checkpoint; `pending` are the losses since the log's last line.
 
         Raises:
-            OSError: it cannot be written, such as on a full disk; says which checkpoint is kept.
+            OSError: it cannot be written, such as on a full disk; the message names the checkpoint
+                that is kept.
         """
         if not self.writes:
             return
@@ -131,8 +132,8 @@ class RunFolder:
         metadata |= {} if scaler is None else {"scaler": scaler.state_dict()}
         try:
             self._describe()
-            # the log first: lines beyond the checkpoint are left out on resuming, missing ones are
-            # lost; the events can be written again from the log at any time
+            # the log first: resuming drops lines beyond the checkpoint, but cannot restore missing
+            # ones; the events can be written again from the log at any time
             write_log(self.folder / LOG, self.history)
             with atomic_write(self._newest, durable=True) as complete:
                 save_weights(complete, network, self.classes, metadata, optimizer)
@@ -150,12 +151,12 @@ class RunFolder:
             ) from error
 
     def close(self) -> None:
-        """Finish the events. A later `save` opens new ones."""
+        """Close the events. A later `save` opens new ones."""
         if self.writes:
             self._events.close()
 
     def _read(self, read: Callable[[Path], dict]) -> tuple[dict, str]:
-        """What `read` makes of the newest good checkpoint, and why a newer one was not taken."""
+        """Return what `read` makes of the newest good checkpoint, and why none newer is used."""
         paths = () if self.folder is None else (self._newest, self._previous)
         damaged: list[str] = []
         for path in filter(Path.is_file, paths):
@@ -165,7 +166,7 @@ class RunFolder:
             except DamagedWeights as error:
                 damaged.append(str(error))
                 continue
-            # a damaged one must not take the place of this one at the next `save`
+            # a damaged one must not replace this one at the next `save`
             self._keeps_newest = not damaged
             missing = "" if path == self._newest else f"{self._newest} is missing"
             return metadata, damaged[0] if damaged else missing
@@ -179,13 +180,13 @@ class RunFolder:
     def _refuse_another_run(self, path: Path) -> None:
         header = read_header(path)
         metadata = {"pictures": None, "settings": {}, **header.metadata}
-        pictures = self.run["pictures"] or metadata["pictures"]  # not known before they are loaded
+        pictures = self.run["pictures"] or metadata["pictures"]  # unknown before they are loaded
         new = {**self.run["settings"], "pictures": pictures, "classes": ", ".join(self.classes)}
         old = {**current_settings(metadata["settings"]), "pictures": metadata["pictures"]}
         old["classes"] = ", ".join(header.classes)
         changes = [f"{key} {old.get(key)} -> {new[key]}" for key in new if old.get(key) != new[key]]
         if changes:
-            read_header(path, verify=True)  # a damaged header says anything
+            read_header(path, verify=True)  # a damaged header may say anything
             raise ValueError(
                 f"{self.folder} holds a run with other settings ({'; '.join(changes)}):"
                 f" give another folder, or remove that one"

@@ -203,7 +203,7 @@ def test_detect_continues_after_broken_pictures(data, weights, tmp_path, capsys)
     assert len(done.complaint) == 3
     assert f"{folder / 'a.png'} cannot be decoded as a picture" in done.complaint[0]
     assert f"there is no picture {tmp_path / 'none.png'}" in done.complaint[1]
-    assert done.complaint[2] == "ssd_tutorial: 2 of 4 pictures could not be read, see above"
+    assert done.complaint[2] == "ssd_tutorial: 2 of 4 pictures could not be read (see above)"
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["b.png", "c.png"]
     original, copy = read_picture(folder / "b.jpg"), read_picture(tmp_path / "out" / "b.png")
     assert copy.shape == original.shape

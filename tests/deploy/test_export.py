@@ -393,7 +393,7 @@ def test_mistakes_of_the_command(weights, tmp_path):
         export_command(weights, score=0.3)
     with pytest.raises(FileNotFoundError, match="there is no file of weights at"):
         export_command(tmp_path / "none.safetensors")
-    with pytest.raises(ValueError, match="is in ONNX already"):
+    with pytest.raises(ValueError, match="is an ONNX file"):
         export_command(tmp_path / "w.onnx", tmp_path / "c.onnx")
 
 

@@ -49,7 +49,7 @@ def data_command(
     elif action == "split":
         counts = split_folder(name, share, seed)
         print(", ".join(f"{part}: {count} pictures" for part, count in counts.items()))
-        print(f"use it: train --data {name}; eval --data {name}. Look at it: doctor {name}")
+        print(f"use it: train --data {name}; eval --data {name}. Check it: doctor {name}")
     else:
         missing, entry = fetch.missing_archives(name, root, split), fetch.get_registered(name)
         print(f"{entry.title}\nlicence: {entry.licence}\nmore: {entry.home}")

@@ -154,7 +154,7 @@ class VOC0712(Recipe):
     horizontal_flip: bool = True
     """Half of the pictures (paper, section 2.2)."""
     vertical_flip: bool = False
-    """Never: cars stand on their wheels."""
+    """Never: pictures of VOC have an up and a down."""
 
 
 @dataclass(frozen=True)

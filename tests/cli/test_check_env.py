@@ -122,7 +122,7 @@ def test_wrong_bccd_folder_is_reported(monkeypatch, tmp_path):
     monkeypatch.setenv("SSD_TUTORIAL_BCCD", str(tmp_path))
     finding = list(check_env.check_data())[-1]
     assert finding.text == "the folder that SSD_TUTORIAL_BCCD names has no ImageSets/Main"
-    assert finding.fix.startswith("unset SSD_TUTORIAL_BCCD, or let it name a folder with")
+    assert finding.fix.startswith("unset SSD_TUTORIAL_BCCD, or set it to a folder with")
 
 
 def test_bccd_pictures_are_counted(monkeypatch, tmp_path):

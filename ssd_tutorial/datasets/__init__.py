@@ -1,6 +1,6 @@
 """Pictures with boxes: drawn scenes, folders of VOC, COCO or YOLO, a few annotated photographs.
 
-Every dataset gives the same items (see `AnnotatedFolder`): a uint8 RGB image and a target with
+Every dataset returns the same items (see `AnnotatedFolder`): a uint8 RGB image and a target with
 ``boxes`` (xyxy, pixels), ``labels`` (1 is ``classes[0]``), ``difficult`` and ``name``.
 """
 

@@ -49,12 +49,12 @@ NEEDED = {
 class COCOFolder(AnnotatedFolder):
     """A split of a folder in COCO's layout; items and attributes are those of `AnnotatedFolder`.
 
-    Pictures without any object are kept: they teach what is not an object. A picture's name is its
-    ``file_name`` without the ending.
+    Pictures without any object are kept, as background to learn from. A picture's name is its
+    ``file_name`` without the extension.
 
     Args:
         root: the folder.
-        split: such as ``"train"``, which finds ``train2017`` too, as ``"val"`` finds ``valid``.
+        split: such as ``"train"``, which also finds ``train2017``, as ``"val"`` finds ``valid``.
         classes: the class names in the order of the labels. None takes the file's categories in
             the order of their ids.
         on_error: ``"raise"`` or ``"drop"``, see `AnnotatedFolder`. A box is impossible with a width
@@ -62,8 +62,8 @@ class COCOFolder(AnnotatedFolder):
         crowds: an annotation with ``iscrowd`` is one box around many objects. ``"difficult"``
             keeps it and marks it, as Caffe's SSD does (``ReadJSONToAnnotatedDatum`` in
             ``io.cpp``), so that the evaluation counts it neither as hit nor as miss; ``"drop"``
-            leaves it out, as torchvision's training script does. That is not a fault, so no list
-            has it.
+            leaves it out, as torchvision's training script does. Since that is not a fault, it is
+            not listed in ``dropped``.
 
     Raises:
         FileNotFoundError: no such folder, split or picture.
@@ -80,7 +80,7 @@ class COCOFolder(AnnotatedFolder):
         crowds: Literal["difficult", "drop"] = "difficult",
     ) -> None:
         if crowds not in ("difficult", "drop"):
-            raise ValueError(f'crowds must be "difficult" or "drop", and is {crowds!r}')
+            raise ValueError(f'crowds must be "difficult" or "drop", not {crowds!r}')
         self.crowds = crowds
         super().__init__(root, split, classes, on_error)
 
@@ -97,15 +97,15 @@ class COCOFolder(AnnotatedFolder):
     _looked_for = f"annotations/instances_SPLIT.json, no SPLIT/{ROBOFLOW} and no SPLIT.json"
 
 
-# ---------------------------------------------------------------- where what lies
+# ---------------------------------------------------------------- where files are
 
 
 def find(root: Path) -> dict[str, Path]:
-    """Return the splits of a folder in COCO's layout, each with its file; none in another."""
+    """Return the splits of a folder in COCO's layout, each with its file; none in other layouts."""
     found = {p.stem: p for p in visible(root) if p.suffix == ".json" and _looks_like_coco(p)}
     found |= {p.name: p / ROBOFLOW for p in visible(root) if (p / ROBOFLOW).is_file()}
     files = [p for p in visible(root / "annotations") if p.suffix == ".json"]
-    # COCO's own folder holds captions and keypoints beside the instances.
+    # COCO's own folder also holds captions and keypoints.
     instances = [p for p in files if p.stem.startswith("instances_")]
     return found | {p.stem.removeprefix("instances_"): p for p in instances or files}
 
@@ -117,10 +117,10 @@ def _looks_like_coco(path: Path) -> bool:
 
 
 def _pictures(root: Path, split: str, file: Path, names: list[str]) -> Pictures:
-    """The pictures of the first likely folder that holds one of the file.
+    """Return the pictures of the first likely folder that holds one of the file's.
 
     Raises:
-        FileNotFoundError: none does.
+        FileNotFoundError: none of them does.
     """
     folders = [root / split, root / "images" / split, root / "images", root]
     folders = [file.parent] if file.name == ROBOFLOW else folders
@@ -128,13 +128,13 @@ def _pictures(root: Path, split: str, file: Path, names: list[str]) -> Pictures:
     for folder in there:
         if any((folder / name).is_file() for name in names):
             return Pictures(folder)
-    for folder in there:  # exported paths can begin with folders of another machine
+    for folder in there:  # exported paths may begin with folders of another machine
         pictures = Pictures(folder)
         if any(map(pictures.find, names)) or not names:
             return pictures
     raise FileNotFoundError(
-        f"{file}: its pictures are not there: {names[0]} is in none of "
-        f"{', '.join(map(str, folders))}. Put the folder of pictures there."
+        f"{file}: its pictures cannot be found: {names[0]} is in none of "
+        f"{', '.join(map(str, folders))}. Copy the folder of pictures there."
     )
 
 
@@ -144,8 +144,8 @@ def _pictures(root: Path, split: str, file: Path, names: list[str]) -> Pictures:
 def read(root: Path, splits: Iterable[str] | None = None, progress: bool | None = None) -> Records:
     """Read the files of a folder in COCO's layout.
 
-    A picture is known by its path; one that several files name is one picture, with the objects
-    that the first of them has.
+    Pictures are identified by their paths: one that several files list is one picture, with the
+    objects of the first of them.
 
     Args:
         root: the folder.
@@ -164,11 +164,11 @@ def read(root: Path, splits: Iterable[str] | None = None, progress: bool | None 
 
 
 def _read_file(records: Records, split: str, file: Path, progress: bool | None) -> list[str]:
-    """Read one file into the records; returns the keys of its pictures.
+    """Read one file into the records; return the keys of its pictures.
 
     Raises:
-        FileNotFoundError: its pictures are not there.
-        ValueError: it is not JSON, not COCO's, or gives an id twice. The message names the file,
+        FileNotFoundError: its pictures cannot be found.
+        ValueError: it is not JSON, not COCO's, or uses an id twice. The message names the file,
             the entry and the fix.
     """
     content = read_json(file)
@@ -194,7 +194,7 @@ def _read_file(records: Records, split: str, file: Path, progress: bool | None) 
         if picture is None:
             reason = (
                 f"{file}: there is no picture {image['file_name']} in {pictures.folder}"
-                f"{near(image['file_name'], pictures.files)} Bring it back, or take it out of the "
+                f"{near(image['file_name'], pictures.files)} Put it back, or remove it from the "
                 f"file."
             )
             one = one._replace(fault="picture-missing", reason=reason)
@@ -212,7 +212,7 @@ def read_json(path: Path) -> dict[str, list[dict]]:
     """
     try:
         content = json.loads(path.read_bytes(), object_hook=_without_outline)
-    except ValueError as error:  # also a wrong encoding
+    except ValueError as error:  # includes a wrong encoding
         raise ValueError(
             f"{path} is not readable JSON ({error}). It may have been cut short: copy or export it "
             f"again."
@@ -221,7 +221,7 @@ def read_json(path: Path) -> dict[str, list[dict]]:
         entries = content.get(part) if isinstance(content, dict) else None
         if not isinstance(entries, list):
             raise ValueError(
-                f"{path} is not JSON of COCO's layout: it has no list {part!r}. Export the boxes "
+                f"{path} is not JSON in COCO's layout: it has no list {part!r}. Export the boxes "
                 f"in the format that tools call COCO."
             )
         for number, entry in enumerate(entries, 1):
@@ -235,15 +235,15 @@ def read_json(path: Path) -> dict[str, list[dict]]:
             if odd:
                 raise ValueError(
                     f"{path}: entry {number} of {part!r}: {odd[0]} must be a whole number or a "
-                    f"word, and is {entry[odd[0]]!r}."
+                    f"word, not {entry[odd[0]]!r}."
                 )
     return content
 
 
 def _without_outline(entry: dict) -> dict:
-    """Polygons are nine tenths of COCO's file, and would be gigabytes of memory.
+    """Drop an outline: outlines are nine tenths of COCO's file, and would need gigabytes of memory.
 
-    Where an object has an outline and no box, the box around it takes its place.
+    An object with an outline but no box gets the box around it.
     """
     outline = entry.pop("segmentation", None)
     if outline and not entry.get("bbox") and isinstance(outline, list):
@@ -257,22 +257,22 @@ def _without_outline(entry: dict) -> dict:
 
 
 def _id(value: Any) -> str | None:
-    """An id as text, since tools write 1, 1.0 and "1" for the same; None for no id at all."""
+    """Return an id as text, as tools write 1, 1.0 and "1" for the same one; None without an id."""
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() else None
     return str(value) if isinstance(value, (int, str)) else None
 
 
 def _categories(path: Path, categories: list[dict], annotations: list[dict]) -> dict[str, str]:
-    """Class names by id, in the order of the ids."""
+    """Return class names by id, in the order of the ids."""
     used = {_id(annotation["category_id"]) for annotation in annotations}
     parents = {category.get("supercategory") for category in categories}
     names: dict[str, str] = {}
     numbers_first = sorted(categories, key=lambda one: (isinstance(one["id"], str), one["id"]))
     for category in numbers_first:
         number, name = _id(category["id"]), str(category["name"]).strip()
-        # Roboflow puts the name of the project first, as a parent of the classes that no object
-        # belongs to; other tools list the background.
+        # Roboflow lists the name of the project first, as a parent of the classes, without objects;
+        # other tools list the background.
         parent = name in parents and category.get("supercategory") in ("none", None)
         if number not in used and (parent or is_background(name)):
             continue
@@ -287,7 +287,7 @@ def _categories(path: Path, categories: list[dict], annotations: list[dict]) -> 
 def _objects(
     records: Records, file: Path, annotations: list[dict], ids: set[str], names: dict[str, str]
 ) -> dict[str, list[RawObject]]:
-    """The objects of each image by its id; those of none are noted as faults."""
+    """Return objects by the id of their image; those without an image are noted as faults."""
     objects: dict[str, list[RawObject]] = {}
 
     def note(code: str, what: str, entry: RawObject) -> None:
@@ -317,7 +317,7 @@ def _objects(
 
 def _corners(written: tuple) -> tuple[Box | None, str]:
     if len(written) != 4:
-        return None, f"a box has four numbers, and here are {len(written)}"
+        return None, f"expected four numbers, found {len(written)}"
     values, fault = to_numbers(("x", "y", "width", "height"), written)
     if fault:
         return None, fault
@@ -330,10 +330,10 @@ def _add(records: Records, key: str, picture: RawPicture) -> None:
     if first is picture:
         return
     if first.annotation == picture.annotation:
-        # The same file names it twice: one picture with all objects.
+        # The same file lists it twice: one picture with all objects.
         records.pictures[key] = first._replace(objects=first.objects + picture.objects)
     elif _said(first) != _said(picture):
-        what = f"its boxes are others than in {picture.annotation}"
+        what = f"its boxes differ from those in {picture.annotation}"
         records.faults.append(Problem("annotation-differs", first.annotation, what))
 
 
@@ -348,13 +348,13 @@ def write_coco(dataset: Dataset, root: str | Path, split: str, **how) -> Path:
     """Write every item into ``root/SPLIT`` and their boxes into ``instances_SPLIT.json``.
 
     Boxes, labels and ``difficult`` come back from ``COCOFolder(root, split)``. COCO's format has no
-    ``difficult``; ``iscrowd`` is written instead, which evaluation passes over in the same
+    ``difficult``; ``iscrowd`` is written instead, which evaluation ignores in the same
     way. Category ids count from 1 in the order of the classes. The JSON file is written last, so a
     split that can be read is complete.
 
     Args:
         dataset, root, split: see `write_voc`.
-        how: ``classes``, ``picture_format``, ``overwrite``, ``workers``, ``progress``, as there.
+        how: ``classes``, ``picture_format``, ``overwrite``, ``workers``, ``progress``; as there.
 
     Returns:
         The path of the JSON file, in ``root/annotations``.
@@ -374,14 +374,14 @@ def write_coco(dataset: Dataset, root: str | Path, split: str, **how) -> Path:
 
 
 def picture_files(item: Item) -> dict[str, bytes]:
-    """Return the file of one picture, by its path in the folder."""
+    """Return the file of one picture, keyed by its path in the folder."""
     return {item.filename: item.picture}
 
 
 def split_files(
     split: str, items: Sequence[Item], classes: Sequence[str], root: Path
 ) -> dict[str, bytes]:
-    """Return the file that makes a split of these pictures."""
+    """Return the file that defines a split of these pictures."""
     images, annotations = [], []
     at_home = all(item.filename.startswith(f"{split}/") for item in items)
     for number, item in enumerate(items, 1):

@@ -1,8 +1,8 @@
-"""Data sets that are fetched by name: the registry, the download, the archive (chapter 15).
+"""Fetch data sets by name: registry, download, unpacking (chapter 15).
 
-``data/datasets.json`` lists them: for each archive its addresses, size and checksum; for each split
-the folders it is made of. `pooch` downloads and compares checksums, `tarfile` and `zipfile` unpack.
-A download that breaks off starts again; for a file of 20 GB see `fetch`.
+``data/datasets.json`` lists addresses, size and checksum of each archive, and the folders that make
+up each split. `pooch` downloads and verifies checksums, `tarfile` and `zipfile` unpack. An
+interrupted download starts again; for a file of 20 GB see `fetch`.
 """
 
 import errno
@@ -24,7 +24,7 @@ from ssd_tutorial._files import atomic_write, data_path, remove_unfinished, rewo
 from ssd_tutorial._progress import progress_bar
 from ssd_tutorial.datasets.messages import near
 
-LARGEST_RATIO, SLACK = 20, 1 << 20  # pictures do not compress, and COCO's JSON does 4 : 1
+LARGEST_RATIO, SLACK = 20, 1 << 20  # pictures hardly compress; COCO's JSON does, 4 : 1
 
 
 class Archive(NamedTuple):
@@ -32,11 +32,11 @@ class Archive(NamedTuple):
 
     file: str
     addresses: tuple[str, ...]  # the first is the publisher's, the others are mirrors
-    bytes: int | None  # None where it is not certain
+    bytes: int | None  # None if it is not known
     sha256: str | None
     md5: str | None  # as torchvision has it
-    take: str  # the folder inside the archive that matters
-    folder: str  # what that folder is called here
+    take: str  # the folder inside the archive to unpack
+    folder: str  # the name of that folder here
 
 
 class Part(NamedTuple):
@@ -44,7 +44,7 @@ class Part(NamedTuple):
 
     folder: str
     split: str  # the split's name in that folder
-    needs: tuple[str, ...]  # the folders of the archives that hold it
+    needs: tuple[str, ...]  # the archives' folders that it is in
 
 
 class Registered(NamedTuple):
@@ -60,7 +60,7 @@ class Registered(NamedTuple):
     classes: tuple[str, ...] | None = None  # None: as the files say
 
     def parts_of(self, split: str) -> tuple[Part, ...]:
-        """Return the folders that a split is made of.
+        """Return the folders that make up a split.
 
         Raises:
             ValueError: there is no such split.
@@ -79,7 +79,7 @@ class Registered(NamedTuple):
 
 
 def registered_names() -> tuple[str, ...]:
-    """Return the names of the registry."""
+    """Return the names in the registry."""
     return tuple(_content())
 
 
@@ -87,7 +87,7 @@ def get_registered(name: str) -> Registered:
     """Return one data set of the registry.
 
     Raises:
-        ValueError: there is none of this name.
+        ValueError: there is none with this name.
     """
     if name not in (names := registered_names()):
         there = ", ".join(names)
@@ -106,7 +106,7 @@ def _content() -> dict:
 def data_root(root: str | Path | None = None) -> Path:
     """Return the folder of fetched data sets: `root`, ``$SSD_TUTORIAL_DATA``, or in ``~/.cache``.
 
-    On Colab, a folder of the mounted drive outlives the machine.
+    On Colab, a folder in the mounted drive outlives the machine.
     """
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(root or os.environ.get("SSD_TUTORIAL_DATA") or f"{cache}/ssd_tutorial").expanduser()
@@ -127,22 +127,22 @@ def get_dataset(
     keep: bool = False,
     progress: bool | None = None,
 ) -> Path:
-    """Fetch what is missing of a data set and unpack it.
+    """Fetch and unpack what is missing of a data set.
 
     Args:
-        name: of the registry, such as ``"voc0712"``.
-        root: the folder for all data sets; None as `data_root` says.
+        name: in the registry, such as ``"voc0712"``.
+        root: the folder for all data sets; None uses `data_root`.
         split: fetch what this split needs; "" fetches everything.
-        archives: the folder for the archives; they are kept there, and those that lie there already
-            are taken. None puts them beside what is unpacked.
-        keep: keep the archives once they are unpacked.
-        progress: show bars; None shows them where standard error is a terminal.
+        archives: the folder for the archives; they are kept there, and those already there are
+            used. None puts them beside the unpacked folders.
+        keep: keep the archives after unpacking.
+        progress: show bars; None shows them if standard error is a terminal.
 
     Returns:
         The folder of the data set.
 
     Raises:
-        OSError, ValueError: as `fetch` and `unpack`; what is complete stays.
+        OSError, ValueError: as `fetch` and `unpack`; complete folders are kept.
         ValueError: no such name or split.
     """
     folder = data_root(root) / name
@@ -159,23 +159,23 @@ def get_dataset(
 
 
 def fetch(archive: Archive, folder: str | Path, progress: bool | None = None) -> Path:
-    """Fetch an archive from its first address that has it, unless it is there, and check it.
+    """Fetch an archive, unless it is there, from the first address that has it, and verify it.
 
-    A file of this name appears when it is complete and its checksum is right. One that breaks off
-    is not kept. By hand a download can be resumed, as often as it takes, with ``curl -C - -O
-    ADDRESS`` in `folder`; the complete file is then taken from there.
+    The file appears once it is complete and its checksum is right; an interrupted download is not
+    kept. To resume a download by hand, repeat ``curl -C - -O ADDRESS`` in `folder` until it is
+    complete; the file is then used from there.
 
     Args:
         archive: what to fetch; its addresses are tried in order.
-        folder: where it goes; made where it is missing.
-        progress: show a bar; None shows it where standard error is a terminal.
+        folder: where to put it; created if it is missing.
+        progress: show a bar; None shows it if standard error is a terminal.
 
     Returns:
         The path of the file.
 
     Raises:
-        OSError: no address has it, or the disk has not enough room.
-        ValueError: a file of this name is there and is another one, or half of it.
+        OSError: no address has it, or there is not enough room on the disk.
+        ValueError: a file of this name is there, but is incomplete or another one.
     """
     target = Path(folder, archive.file)
     by_hand = f"`curl -LC - -o {archive.file} {archive.addresses[0]}` resumes a download"
@@ -183,7 +183,7 @@ def fetch(archive: Archive, folder: str | Path, progress: bool | None = None) ->
         if pooch.hashes.hash_matches(target, archive.sha256):
             return target
         size = f"{target.stat().st_size} of {archive.bytes} bytes"
-        raise ValueError(f"{target} is half or wrong ({size}): {by_hand}, or delete it")
+        raise ValueError(f"{target} is incomplete or wrong ({size}): {by_hand}, or delete it")
     target.parent.mkdir(parents=True, exist_ok=True)
     _check_room(target.parent, archive.bytes or 0)
     pooch.get_logger().setLevel("WARNING")  # the command says what it fetches
@@ -201,46 +201,46 @@ def fetch(archive: Archive, folder: str | Path, progress: bool | None = None) ->
             with error.response as answer:
                 problems.append(f"{address} answers {answer.status_code} {answer.reason}")
         except requests.RequestException:
-            problems.append(f"{address} cannot be reached, or broke off")
-        except ValueError:  # pooch's word for another checksum
-            problems.append(f"{address} sends another file (damaged, or a login page)")
+            problems.append(f"{address} cannot be reached, or was interrupted")
+        except ValueError:  # pooch raises it if the checksum differs
+            problems.append(f"{address} sends a different file (damaged, or a login page)")
     why = f"{archive.file} could not be fetched: {'; '.join(problems)}"
-    raise OSError(f"{why}: try again later, or bring it to {target.parent} yourself ({by_hand})")
+    raise OSError(f"{why}: try again later, or copy it to {target.parent} yourself ({by_hand})")
 
 
 def unpack(archive: Path, take: str, folder: Path, progress: bool | None = None) -> None:
     """Unpack the folder `take` of a tar or zip file as `folder`: all of it, or nothing.
 
-    Refused are archives with absolute names, names with ``..``, links, devices, or with files that
-    declare far more bytes than the archive has. Files go into a hidden folder beside `folder`,
-    which gets its name when all are there.
+    Archives are refused if they have absolute names, names with ``..``, links, devices, or files
+    that declare far more bytes than the archive has. Files go to a hidden folder beside `folder`,
+    which is renamed once all are there.
 
     Args:
         archive: the file.
-        take: a folder inside it, with forward slashes; the rest of the archive is passed over.
+        take: a folder inside it, with forward slashes; the rest of the archive is ignored.
         folder: must not exist yet.
-        progress: show a bar; None shows it where standard error is a terminal.
+        progress: show a bar; None shows it if standard error is a terminal.
 
     Raises:
-        FileExistsError: `folder` is there.
-        ValueError: the archive is damaged, is hostile, or has no `take`.
-        OSError: the disk has not enough room.
+        FileExistsError: `folder` exists.
+        ValueError: the archive is damaged or hostile, or has no `take`.
+        OSError: there is not enough room on the disk.
     """
     if folder.exists():
-        raise FileExistsError(f"{folder} is there already: delete it to unpack {archive} again")
-    remove_unfinished(folder)  # of a run that was killed
+        raise FileExistsError(f"{folder} already exists: delete it to unpack {archive} again")
+    remove_unfinished(folder)  # left by a killed run
     with atomic_write(folder) as unfinished:
         beside = unfinished.with_name("archive")
         opened = zipfile.ZipFile if zipfile.is_zipfile(archive) else tarfile.open
         try:
             with opened(archive) as file:
-                # beyond the checks of `_wanted`; Python before 3.11.4 has no such filter
+                # in addition to `_wanted`; Python before 3.11.4 has no such filter
                 file.extraction_filter = getattr(tarfile, "data_filter", None)
                 wanted = _wanted(file, take, archive.stat().st_size)
                 _check_room(folder.parent, sum(size for _, size in wanted))
                 for member, _ in progress_bar(wanted, f"unpacking {archive.name}", progress):
                     file.extract(member, beside)
-        except Exception as error:  # both libraries raise many kinds about bytes that are not sound
+        except Exception as error:  # both libraries raise many types over damaged bytes
             if isinstance(error, OSError) and error.errno:  # the disk's, not the archive's
                 raise
             why = str(error).partition("\n")[0].rstrip(":")
@@ -251,27 +251,27 @@ def unpack(archive: Path, take: str, folder: Path, progress: bool | None = None)
 
 
 def _wanted(file: zipfile.ZipFile | tarfile.TarFile, take: str, archive_size: int) -> list[tuple]:
-    """Return the members below `take` with their sizes, once all members are harmless."""
+    """Return the members below `take` with their sizes, after checking that all are harmless."""
     top, wanted, total = PurePosixPath(take).parts, [], 0
     for name, size, plain, member in _members(file):
         parts = PurePosixPath(name).parts
-        # a backslash or a drive letter would be a folder on Windows only
+        # on Windows, a backslash or a drive letter would be a folder
         if ".." in parts or name.startswith("/") or set(name) & set("\\:\0"):
-            raise ValueError(f"it holds a name outside its folder, {name!r}")
+            raise ValueError(f"it contains a name outside its folder, {name!r}")
         if not plain:
-            raise ValueError(f"it holds a link or device, {name!r}")
+            raise ValueError(f"it contains a link or device, {name!r}")
         total += size
         if size < 0 or total > LARGEST_RATIO * archive_size + SLACK:
             raise ValueError(f"its {archive_size} bytes would become {total} or more")
         if parts[: len(top)] == top:
             wanted.append((member, size))
     if not any(size for _, size in wanted):
-        raise ValueError(f"it holds no files in a folder {take}")
+        raise ValueError(f"it contains no files in a folder {take}")
     return wanted
 
 
 def _members(file: zipfile.ZipFile | tarfile.TarFile) -> Iterator[tuple[str, int, bool, object]]:
-    """Yield of each member its name, its size, whether it is a plain file or folder, and itself."""
+    """Yield the name and size of each member, whether it is a plain file or folder, and itself."""
     if isinstance(file, zipfile.ZipFile):
         for info in file.infolist():
             kind = stat.S_IFMT(info.external_attr >> 16)
@@ -279,7 +279,7 @@ def _members(file: zipfile.ZipFile | tarfile.TarFile) -> Iterator[tuple[str, int
         return
     for info in file:
         yield info.name, info.size, info.isreg() or info.isdir(), info
-    # tarfile takes the end of a file that was cut short for that of the archive, a block of zeros
+    # tarfile mistakes the end of a truncated file for that of the archive, a block of zeros
     file.fileobj.seek(file.offset)
     if file.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
         raise ValueError("it ends in the middle")
@@ -288,5 +288,5 @@ def _members(file: zipfile.ZipFile | tarfile.TarFile) -> Iterator[tuple[str, int
 def _check_room(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
-        text = f"{folder} has room for {free / 1e9:.1f} GB, and {needed / 1e9:.1f} GB are needed"
+        text = f"{folder} has {free / 1e9:.1f} GB free, but {needed / 1e9:.1f} GB are needed"
         raise reworded(OSError(errno.ENOSPC, ""), f"{text}: choose another folder with --root")

@@ -1,7 +1,7 @@
-"""What every reader of a folder shares: items, targets, and what to do about what is bad.
+"""What all readers of folders share: items, targets, and the handling of bad data.
 
-A reader of one layout (`VOCFolder`, `COCOFolder`, `YOLOFolder`) gives `Records`, which say what the
-files hold; pictures and boxes are judged, counted and kept here. Chapter 12, chapter 16.
+A reader of one layout (`VOCFolder`, `COCOFolder`, `YOLOFolder`) returns `Records`, which hold what
+the files say; pictures and boxes are judged, counted and kept here. Chapters 12 and 16.
 """
 
 from collections.abc import Iterable, Sequence
@@ -43,20 +43,20 @@ class AnnotatedFolder(Dataset):
     * ``difficult``: bool ``[N]``,
     * ``name``: the picture's name in the split.
 
-    Every annotation of the split is read when the dataset is made: what is wrong with it is said
-    before training starts, not in its third epoch. Pictures are decoded when they are asked for.
+    Every annotation of the split is read when the dataset is created, so that faults are reported
+    before training starts, not in its third epoch. Pictures are decoded when their items are read.
 
-    With ``on_error="raise"`` the first of these is an error that names the file and the fix; with
-    ``on_error="drop"`` they are left out, counted and named in `summary`:
+    With ``on_error="raise"``, the first of these faults is an error that names the file and the
+    fix; with ``on_error="drop"``, all of them are left out, counted and named in `summary`:
 
     * an impossible box: one without width or height, without four finite numbers, or entirely
       outside the picture. It is listed in ``dropped``;
     * a picture that is missing, or whose annotation is missing or unreadable. It is listed in
       ``left_out``.
 
-    A picture that is there and cannot be decoded shows when its item is read, as
-    `UnreadablePicture`. A box that sticks out of the picture in part is cut at the border and
-    listed in ``clipped``. An object of an unknown class is an error in any case.
+    A picture that exists but cannot be decoded raises `UnreadablePicture` when its item is read. A
+    box that lies partly outside the picture is clipped at the border and listed in ``clipped``. An
+    object of an unknown class is an error in any case.
 
     Attributes:
         root, split, on_error: as given.
@@ -71,7 +71,7 @@ class AnnotatedFolder(Dataset):
         self, root: str | Path, split: str, classes: Sequence[str] | None, on_error: OnError
     ) -> None:
         if on_error not in ("raise", "drop"):
-            raise ValueError(f'on_error must be "raise" or "drop", and is {on_error!r}')
+            raise ValueError(f'on_error must be "raise" or "drop", not {on_error!r}')
         self.root, self.split, self.on_error = Path(root), split, on_error
         self.names: list[str] = []
         self.dropped: list[BadBox] = []
@@ -84,7 +84,7 @@ class AnnotatedFolder(Dataset):
         splits = self._find()
         if not splits:
             raise FileNotFoundError(
-                f"{root} is not a folder in {self._layout}'s layout: it has no {self._looked_for}."
+                f"{root} is not a folder in {self._layout}'s layout: it has no {self._looked_for}"
             )
         found = same_split(split, splits)
         if found is None:
@@ -94,7 +94,7 @@ class AnnotatedFolder(Dataset):
         self.classes = classes or records.classes
         self._keep(records, found)
         if not self.classes:
-            raise ValueError("no annotation of the folder has an object: give `classes`.")
+            raise ValueError("no annotation of the folder has an object: pass `classes`")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -106,12 +106,12 @@ class AnnotatedFolder(Dataset):
             raise UnreadablePicture(
                 f"{path} is {image.shape[2]} x {image.shape[1]} pixels, but its annotation says "
                 f"{size[0]} x {size[1]}: the boxes were drawn on another version of the picture "
-                f"(resized, cropped, or not turned as its EXIF orientation says)."
+                f"(resized, cropped, or not rotated by its EXIF orientation)"
             )
         return image, self.target(index)
 
     def target(self, index: int) -> dict[str, Any]:
-        """The target of item ``index`` alone; the picture is not decoded."""
+        """Return only the target of item ``index``; the picture is not decoded."""
         index = range(len(self))[index]  # also -1, and IndexError
         its = slice(self._first[index], self._first[index + 1])
         width, height = self._sizes[index].tolist()
@@ -125,11 +125,11 @@ class AnnotatedFolder(Dataset):
         }
 
     def picture_path(self, index: int) -> Path:
-        """Where the picture of item ``index`` lies."""
+        """Return the path of item ``index``'s picture."""
         return self._pictures[index]
 
     def summary(self) -> str:
-        """One line: pictures, objects, classes, and what was dropped, clipped or left out."""
+        """Describe in one line pictures, objects, classes, and what was dropped or clipped."""
         line = (
             f"{self.root.name}/{self.split}: {len(self)} pictures, {len(self._labels)} objects of "
             f"{len(self.classes)} classes"
@@ -142,39 +142,39 @@ class AnnotatedFolder(Dataset):
             line += f"; clipped {len(self.clipped)} at the border: {listing(self.clipped)}"
         return line
 
-    # ------------------------------------------------------------ for the readers of a layout
+    # ------------------------------------------------------------ for the reader of each layout
 
     _layout: str
     _looked_for: str
 
     def _find(self) -> dict[str, Path]:
-        """The splits of the folder, each with the file or folder that makes it."""
+        """Return the folder's splits, each with the file or folder that defines it."""
         raise NotImplementedError
 
     def _read(self, split: str, classes: Sequence[str] | None) -> Records:
         raise NotImplementedError
 
     def _wanted(self, entry: RawObject) -> bool:
-        """Whether an object is one of the dataset's."""
+        """Return whether an object belongs to the dataset."""
         return True
 
-    # ------------------------------------------------------------ what is bad
+    # ------------------------------------------------------------ bad data
 
     def _check_split(self, records: Records, split: str) -> None:
-        """Refuse what no picture can be left out for, and count what belongs to none."""
+        """Raise for faults of the whole split, and count objects without a picture."""
         keys, place = records.splits[split], records.split_files[split]
         if not keys and place.is_dir():
             raise FileNotFoundError(
-                f"{self.root}, split {split!r}: there is no picture in {place}. Endings looked "
-                f"for: {' '.join(EXTENSIONS)}."
+                f"{self.root}, split {split!r}: there is no picture in {place} (extensions: "
+                f"{' '.join(EXTENSIONS)})"
             )
         if not keys:
-            raise ValueError(f"{place} names no picture.")
+            raise ValueError(f"{place} lists no picture")
         twice = sorted(records.pictures[key].name for key in records.repeated(split))
         if twice:
             raise ValueError(
-                f"{place} names a picture more than once: {', '.join(twice[:5])}. It would be "
-                f"counted twice in training and in the evaluation: delete the second mention."
+                f"{place} lists a picture more than once: {', '.join(twice[:5])}. It would be "
+                f"counted twice in training and in evaluation: delete the second entry."
             )
         if units := records.wrong_units(split):
             raise ValueError(f"{place}: {units}.")
@@ -189,12 +189,12 @@ class AnnotatedFolder(Dataset):
                 self._leave_out(Path(fault.file).stem, fault.code, f"{where}: {fault.what}.")
         named = set(keys)
         for key, picture in records.pictures.items() if self.on_error == "raise" else ():
-            # Of another split, but it may hold a class that no other has.
+            # In another split, but it may contain a class that no other picture has.
             if key not in named and picture.fault == "annotation-unreadable":
                 self._leave_out(picture.name, picture.fault, picture.reason)
 
     def _leave_out(self, name: str, code: str, reason: str) -> None:
-        """Note a bad picture, or raise."""
+        """Record a bad picture, or raise."""
         if self.on_error == "drop":
             self.left_out.append(BadPicture(name, reason))
             return
@@ -202,16 +202,16 @@ class AnnotatedFolder(Dataset):
         raise (UnreadablePicture if code == "picture-unreadable" else kind)(f"{reason} {GO_ON}")
 
     def _keep(self, records: Records, split: str) -> None:
-        """Judge every box of the split and keep them all, in a few arrays.
+        """Judge every box of the split, and keep the good ones in a few arrays.
 
-        Arrays, and not a list for each picture: COCO has 860 001 boxes, and every loading process
-        would come to hold a copy of the lists.
+        Arrays instead of one list per picture: COCO has 860 001 boxes, and every loader process
+        would end up with its own copy of the lists.
         """
         label = {name: number for number, name in enumerate(self.classes, 1)}
         boxes, labels, difficult, first, sizes, self._pictures = [], [], [], [0], [], []
         for key in records.splits[split]:
             picture = records.pictures[key]
-            for entry in picture.objects:  # before its picture: a wrong list is never dropped
+            for entry in picture.objects:  # before its picture: a wrong list is always an error
                 self._check_class(picture, entry)
             if picture.fault:
                 self._leave_out(picture.name, picture.fault, picture.reason)
@@ -222,7 +222,7 @@ class AnnotatedFolder(Dataset):
                     self.dropped.append(_bad_box(picture, entry, judged.what))
                     continue
                 if judged.over_px > (0 if records.layout == "VOC" else ROUNDING_PX):
-                    reason = f"stuck out of {picture.size[0]} x {picture.size[1]} pixels"
+                    reason = f"reached beyond {picture.size[0]} x {picture.size[1]} pixels"
                     self.clipped.append(_bad_box(picture, entry, reason))
                 boxes.append(judged.edges)
                 labels.append(label[entry.name])
@@ -236,7 +236,7 @@ class AnnotatedFolder(Dataset):
         if not self.names:
             raise ValueError(
                 f"{self.root}, split {self.split!r}: every picture had to be left out: "
-                f"{listing(self.left_out)}."
+                f"{listing(self.left_out)}"
             )
         self._boxes = np.array(boxes, np.float32).reshape(-1, 4)
         self._labels = np.array(labels, np.int64)
@@ -250,7 +250,7 @@ class AnnotatedFolder(Dataset):
         if is_background(entry.name):
             raise ValueError(
                 f"{where}: the class is {entry.name!r}, but the background is never annotated: it "
-                f"is every place without an object. Take such objects out."
+                f"is every place without an object. Remove these objects."
             )
         raise unknown_class(where, entry.name, self.classes)
 
@@ -261,15 +261,15 @@ def _bad_box(picture: RawPicture, entry: RawObject, reason: str) -> BadBox:
 
 
 def short_names(files: Sequence[str]) -> list[str]:
-    """Names of pictures: those of the files without endings, or with them where two would agree."""
+    """Return the files' names without extensions, or with them if two would be equal."""
     short = [Path(name.replace("\\", "/")).with_suffix("").as_posix() for name in files]
     return short if len(set(short)) == len(short) else list(files)
 
 
 def same_split(wanted: str, splits: Iterable[str]) -> str | None:
-    """The split that is meant: of this name, else of another name for it, else None.
+    """Return the split with this name, or with a synonym of it, or None.
 
-    ``val``, ``valid`` and ``validation`` are one, and a year may follow: ``train2017``.
+    ``val``, ``valid`` and ``validation`` are synonyms, and a year may follow: ``train2017``.
     """
     splits = list(splits)
     if wanted in splits:

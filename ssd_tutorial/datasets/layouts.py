@@ -1,4 +1,4 @@
-"""Which layout a folder is in, and what to say when it is in none."""
+"""Find the layout of a folder, and explain why it has none."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,9 +21,9 @@ _FOLDERS = {"VOC": voc.VOCFolder, "COCO": coco.COCOFolder, "YOLO": yolo.YOLOFold
 
 
 def layout_of(root: Path) -> str:
-    """Return ``"VOC"``, ``"COCO"``, ``"YOLO"``, or "" where a folder is in none of these layouts.
+    """Return ``"VOC"``, ``"COCO"``, ``"YOLO"``, or "" if a folder is in none of these layouts.
 
-    A folder with several exports of the same pictures counts as the first of them.
+    A folder with several exports of the same pictures counts as the first of these layouts.
     """
     return next((name for name, layout in LAYOUTS.items() if layout.find(root)), "")
 
@@ -32,12 +32,12 @@ def find_layout(root: str | Path) -> str:
     """Return ``"VOC"``, ``"COCO"`` or ``"YOLO"``.
 
     Raises:
-        FileNotFoundError: no such folder, or one in none of the layouts; then the message says
-            what was looked for, what is there, and whether a folder above or below would do.
+        FileNotFoundError: no such folder, or one in none of the layouts; the message then says
+            what was expected, what is there, and whether a folder above or below would do.
     """
     root = Path(root)
     if root.is_file():
-        raise FileNotFoundError(f"{root} is a file: give the folder that holds the whole data set.")
+        raise FileNotFoundError(f"{root} is a file: pass the folder with the whole data set")
     if not root.is_dir():
         raise no_folder(root)
     layout = layout_of(root)
@@ -65,15 +65,15 @@ def open_folder(
 def read_folder(
     root: str | Path, splits: Sequence[str] = (), progress: bool | None = None
 ) -> Records:
-    """Read what a folder in any of the three layouts says, unjudged.
+    """Read a folder in any of the three layouts, without judging its content.
 
     Args:
         root: the folder.
-        splits: read these alone; none for all.
-        progress: show bars; None shows them where standard error is a terminal.
+        splits: read only these; none for all.
+        progress: show bars; None shows them if standard error is a terminal.
 
     Raises:
-        FileNotFoundError: as `find_layout`; there is no such split.
+        FileNotFoundError: as `find_layout`; no such split.
         FileNotFoundError, ValueError: YOLO's classes are not listed, or cannot be read.
     """
     root, layout = Path(root), LAYOUTS[find_layout(root)]
@@ -90,7 +90,7 @@ def read_folder(
 def _unknown(root: Path) -> str:
     looked = "; ".join(f"{name}: {shape}" for name, shape in SHAPES.items())
     there = ", ".join(sorted(p.name for p in root.iterdir())) or "nothing"
-    message = f"{root} is in no layout that is known ({looked}). It holds {there}."
+    message = f"{root} is not in a known layout ({looked}). It contains {there}."
     below = [p for p in visible(root) if p.is_dir()]
     for folder in (*below, root.resolve().parent, root.resolve().parent.parent):
         if _has_pictures(folder, folder if folder in below else root.resolve()):
@@ -99,7 +99,7 @@ def _unknown(root: Path) -> str:
 
 
 def _has_pictures(folder: Path, place: Path) -> bool:
-    """Whether a reader of a folder finds pictures in a place: only then is it worth suggesting."""
+    """Return whether reading a folder finds pictures in a place: else it is not suggested."""
     try:
         layout = layout_of(folder)
         records = LAYOUTS[layout].read(folder, progress=False) if layout else None

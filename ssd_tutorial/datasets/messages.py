@@ -1,4 +1,4 @@
-"""What can be wrong with annotated pictures, and how it is said: where, what, and what to do."""
+"""Messages about faulty annotations: where, what is wrong, and what to do."""
 
 import difflib
 import math
@@ -6,9 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-GO_ON = (
-    'Or go on without: on_error="drop" (--on-error drop) leaves such pictures out and counts them.'
-)
+GO_ON = 'Or continue without: on_error="drop" (--on-error drop) leaves them out and counts them.'
 MOST_COMPARED = 2_000
 BACKGROUND = ("background", "__background__")
 
@@ -29,7 +27,7 @@ class BadBox(NamedTuple):
 
 
 class BadPicture(NamedTuple):
-    """A picture that was left out: its annotation or its file is missing or cannot be read."""
+    """A picture that was left out, as its annotation or its file is missing or unreadable."""
 
     name: str
     reason: str
@@ -39,7 +37,7 @@ class BadPicture(NamedTuple):
 
 
 def to_numbers(names: Sequence[str], written: Sequence[object]) -> tuple[list[float], str]:
-    """The numbers that a file has for a box, and what is wrong with them, or ""."""
+    """Return the numbers of a box as floats, and what is wrong with them, or ""."""
     values, bad = [], []
     for name, text in zip(names, written, strict=True):
         try:
@@ -54,66 +52,66 @@ def to_numbers(names: Sequence[str], written: Sequence[object]) -> tuple[list[fl
 
 
 def is_background(name: str) -> bool:
-    """Whether a class is the background by its name."""
+    """Return whether a class is the background, by its name."""
     return name.strip().lower() in BACKGROUND
 
 
 def check_classes(classes: Sequence[str]) -> tuple[str, ...]:
-    """The class names of a reader's list, in their order; label 1 is the first.
+    """Check a list of class names and return it as a tuple; label 1 is the first.
 
     Raises:
-        ValueError: no list, no name, a name twice, or the background among them.
+        ValueError: it is not a list, is empty, has a name twice, or contains the background.
     """
     if isinstance(classes, str) or not classes or len(set(classes)) < len(classes):
-        raise ValueError(f"classes must be a list of different names, and is {classes!r}")
+        raise ValueError(f"classes must be a list of different names, not {classes!r}")
     if any(map(is_background, classes)):
         raise ValueError(
-            "classes must not hold the background: label 0 is always there for it. Take it out of "
+            "classes must not contain the background, which always has label 0. Remove it from "
             "the list."
         )
     return tuple(classes)
 
 
 def unknown_class(where: str, name: str, classes: Sequence[str]) -> ValueError:
-    """The error about an object whose class is not in the list."""
+    """Return the error about an object whose class is not in the list."""
     return ValueError(
         f"{where}: the class {name!r} is not in `classes`{near(name, classes)} Add it, correct "
-        f"the file, or leave `classes` out to take every class of the folder."
+        f"the file, or omit `classes` to use every class of the folder."
     )
 
 
 def refusal(bad: list[BadBox]) -> str:
-    """The message about impossible boxes."""
+    """Return the message about impossible boxes."""
     count = "1 box is" if len(bad) == 1 else f"{len(bad)} boxes are"
     return (
-        f"{count} impossible: {listing(bad)}. Correct the file, or go on without: "
+        f"{count} impossible: {listing(bad)}. Correct the file, or continue without: "
         f'on_error="drop" (--on-error drop) leaves such boxes out and lists them in `dropped`.'
     )
 
 
 def listing(bad: Sequence[object], limit: int = 5) -> str:
-    """The first few of a list, and how many more there are."""
+    """Return the first few of a list, and how many more there are."""
     more = f"; and {len(bad) - limit} more" if len(bad) > limit else ""
     return "; ".join(map(str, bad[:limit])) + more
 
 
 def near(name: str, among: Iterable[str]) -> str:
-    """``" (did you mean 'train'?)."`` where something is spelled like the name, else ``"."``."""
+    """Return ``" (did you mean 'train'?)."`` if something is spelled similarly, else ``"."``."""
     names = list(among)
-    # Comparing with all of COCO's 118 287 pictures takes seconds, for every one that is missing.
+    # Comparing with all of COCO's 118 287 pictures takes seconds per missing one.
     close = difflib.get_close_matches(name, names, n=2) if len(names) <= MOST_COMPARED else []
     return f" (did you mean {' or '.join(map(repr, close))}?)." if close else "."
 
 
 def no_folder(root: Path) -> FileNotFoundError:
-    """The error about a folder that is not there, with folders beside it of nearly that name."""
+    """Return the error about a missing folder, with similarly named folders beside it."""
     parent = root.parent
     beside = [p.name for p in parent.iterdir() if p.is_dir()] if parent.is_dir() else []
     return FileNotFoundError(f"there is no folder {root}{near(root.name, beside)}")
 
 
 def no_split(root: Path, split: str, splits: Iterable[str]) -> FileNotFoundError:
-    """The error about a split that is not there, with those that are."""
+    """Return the error about a missing split, with the splits there are."""
     splits = sorted(splits)
     if splits == ["all"]:
         return FileNotFoundError(
@@ -127,7 +125,7 @@ def no_split(root: Path, split: str, splits: Iterable[str]) -> FileNotFoundError
 
 
 def read_text(path: Path) -> str:
-    """The text of a list or label file.
+    """Return the text of a list or label file.
 
     Raises:
         ValueError: it is not UTF-8.
@@ -135,4 +133,4 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not valid UTF-8 text ({error}): save it in UTF-8.") from error
+        raise ValueError(f"{path} is not valid UTF-8 text ({error}): save it as UTF-8.") from error

@@ -1,4 +1,4 @@
-"""Datasets by name, as the command line has them: drawn scenes, fetched ones, or a folder."""
+"""Open datasets as the command line does: drawn scenes, a registered name, or a folder."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,16 +27,16 @@ def open_dataset(
     classes: Sequence[str] | None = None,
     on_error: OnError = "raise",
 ) -> Dataset:
-    """A split of a dataset.
+    """Open a split of a dataset.
 
     Args:
         data: ``"scenes"``; a name of the registry, ``"voc0712"``, ``"coco"`` or ``"bccd"``,
             fetched before by ``python -m ssd_tutorial data get``; or a folder in the layout of
-            VOC, COCO or YOLO. A folder that is called like one of the names is ``./NAME``.
-        split: for scenes ``"train"`` (5000 pictures), ``"val"`` or ``"test"`` (300 each, of which
-            no other split has one); for a registered name as `data list` shows; for a folder one
-            of its own.
-        classes: the class names that labels must follow; those of a trained detector, say.
+            VOC, COCO or YOLO. Write ``./NAME`` for a folder that has one of these names.
+        split: for scenes ``"train"`` (5000 pictures), ``"val"`` or ``"test"`` (300 each, all
+            different); for a registered name, those that `data list` shows; for a folder, its
+            own.
+        classes: class names in the order of the labels, such as those of a trained detector.
         on_error: what to do about impossible boxes and missing pictures: ``"raise"`` or ``"drop"``,
             see `AnnotatedFolder`.
 
@@ -49,21 +49,20 @@ def open_dataset(
     if str(data) != SCENES:
         return _open_folder(data, split, classes, on_error)
     if split not in _SCENE_SPLITS:
-        raise ValueError(f"scenes have the splits {', '.join(_SCENE_SPLITS)}, but not {split!r}")
+        raise ValueError(f"scenes have the splits {', '.join(_SCENE_SPLITS)}, not {split!r}")
     if classes is not None and tuple(classes) != SCENE_CLASSES:
         raise ValueError(
-            f"the scenes have the classes {', '.join(SCENE_CLASSES)},"
-            f" and these were asked for: {', '.join(classes)}"
+            f"the scenes have the classes {', '.join(SCENE_CLASSES)}, not {', '.join(classes)}"
         )
     start, count = _SCENE_SPLITS[split]
     return Scenes(count, seed=0, start=start)
 
 
 class Joined(ConcatDataset):
-    """Folders of the same classes as one dataset, with what a command asks one folder for.
+    """Folders with the same classes as one dataset, with the attributes that commands use.
 
     Attributes:
-        classes: as each of them has them. ``names``: of all pictures.
+        classes: the same as of each folder. ``names``: of all pictures.
     """
 
     def __init__(self, folders: Sequence[AnnotatedFolder]) -> None:
@@ -86,15 +85,15 @@ def open_registered(
     """Open a split of a data set of the registry; nothing is fetched here.
 
     Args:
-        name: of the registry.
-        split: ``"train"``, …; the registry says which folders it is made of.
-        classes: the class names that labels must follow. None takes those of the registry (VOC's
+        name: in the registry.
+        split: ``"train"``, …; the registry lists the folders that make it up.
+        classes: class names in the order of the labels. None takes those of the registry (VOC's
             20 in their usual order), or else as `open_folder`.
         on_error: see `AnnotatedFolder`.
-        root: the folder for all data sets; None as `data_root` says.
+        root: the folder for all data sets; None uses `data_root`.
 
     Raises:
-        FileNotFoundError: something of it is missing; the message has the command that fetches it.
+        FileNotFoundError: a part is missing; the message contains the command that fetches it.
         ValueError: no such name or split; otherwise as `open_folder`.
     """
     entry, folder = get_registered(name), data_root(root) / name
@@ -103,7 +102,7 @@ def open_registered(
         total = sum(archive.bytes or 0 for archive in missing)
         size = f" ({total / 1e9:.1f} GB)" if total else ""
         raise FileNotFoundError(
-            f"{name}, split {split}, is not complete: {folder} has no "
+            f"{name}, split {split}, is incomplete: {folder} has no "
             f"{', '.join(archive.folder for archive in missing)}. Fetch what is missing{size}: "
             f"python -m ssd_tutorial data get {name} --split {split}"
             + (f" --root {root}" if root else "")
@@ -114,11 +113,11 @@ def open_registered(
 
 
 def _open_folder(data: str | Path, split: str, classes: Sequence[str] | None, on_error: OnError):
-    """The folder, or an error that thinks of a mistyped name too."""
+    """Open a folder, or raise an error that also suggests registered names."""
     names = (SCENES, *registered_names())
     if not Path(data).exists() and Path(data).name == str(data):
         raise FileNotFoundError(
-            f"there is no folder {data}{near(str(data), {*names, *_folders()})} Or a name: "
+            f"there is no folder {data}{near(str(data), {*names, *_folders()})} Names are "
             f"{', '.join(names)}."
         )
     return open_folder(data, split, classes=classes, on_error=on_error)

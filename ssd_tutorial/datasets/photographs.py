@@ -1,7 +1,7 @@
 """Five photographs, annotated by hand, so that priors can be drawn over real pictures.
 
 They are in the public domain or under CC0, and come with the package (see ``data/README.md``).
-They are a folder in VOC's layout: `VOCFolder(data_path("photographs"), "all")` reads them too.
+They are a folder in VOC's layout: `VOCFolder(data_path("photographs"), "all")` reads them, too.
 """
 
 import functools
@@ -38,23 +38,23 @@ def _sources() -> dict[str, dict[str, str]]:
 
 
 def photographs() -> tuple[str, ...]:
-    """The names of the photographs, sorted."""
+    """Return the names of the photographs, sorted."""
     return tuple(_folder().names)
 
 
 def load_photograph(name: str) -> tuple:
-    """One photograph and its objects: ``(image, target)`` as an item of `VOCFolder`.
+    """Read a photograph and its objects: ``(image, target)`` as an item of `VOCFolder`.
 
-    Label ``i + 1`` is ``PHOTOGRAPH_CLASSES[i]``. Boxes hold the visible part of an object.
+    Label ``i + 1`` is ``PHOTOGRAPH_CLASSES[i]``. Boxes enclose the visible part of an object.
 
     Raises:
-        ValueError: there is no photograph of this name; the message lists those there are.
+        ValueError: there is no photograph of this name; the message lists the names.
     """
     return _folder()[_index(name)]
 
 
 def photograph_credit(name: str) -> str:
-    """Title, author and licence in one line, for a caption; raises as `load_photograph`."""
+    """Return title, author and licence in one line; raises as `load_photograph`."""
     _index(name)
     source = _sources()[name]
     return f"{source['title']}. {source['author']}, {source['licence']}."
@@ -62,5 +62,5 @@ def photograph_credit(name: str) -> str:
 
 def _index(name: str) -> int:
     if name not in photographs():
-        raise ValueError(f"there is no photograph {name!r}; there are {', '.join(photographs())}.")
+        raise ValueError(f"there is no photograph {name!r}; there are {', '.join(photographs())}")
     return photographs().index(name)

@@ -1,4 +1,4 @@
-"""Picture files of every common kind, as the tensors that the rest of the package takes."""
+"""Read picture files of all common formats as uint8 tensors."""
 
 import os
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from torchvision import tv_tensors
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".jfif")
 
-# What Pillow raises over a file that is cut short, or no picture, or absurdly large.
+# What Pillow raises for a file that is truncated, not a picture, or absurdly large.
 _BROKEN = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 ORIENTATION = 0x0112  # the EXIF tag
 _PNG_EXIF = {"exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp"}
@@ -24,8 +24,8 @@ class UnreadablePicture(ValueError):
 def read_picture(path: str | Path) -> tv_tensors.Image:
     """Decode a picture to a `tv_tensors.Image`, uint8 ``[3, H, W]``, RGB.
 
-    It is turned upright as its EXIF orientation says, since viewers and annotation tools show it
-    so. Grey, palette and CMYK pictures become RGB, 16 bits of grey become 8, and transparency is
+    It is rotated upright by its EXIF orientation, as viewers and annotation tools show it. Grey,
+    palette and CMYK pictures become RGB, 16 bits of grey become 8, and transparency is
     dropped.
 
     Raises:
@@ -36,10 +36,10 @@ def read_picture(path: str | Path) -> tv_tensors.Image:
         try:
             upright = ImageOps.exif_transpose(picture)
             if upright.mode == "F":
-                raise ValueError("it holds real numbers of unknown range, save it with 8 bits")
+                raise ValueError("it has real numbers of unknown range; save it with 8 bits")
             if upright.mode.startswith("I"):
                 upright = _eight_bits(upright)
-            if "transparency" in upright.info:  # else Pillow warns of palettes with transparency
+            if "transparency" in upright.info:  # or Pillow warns about palettes with transparency
                 upright = upright.convert("RGBA")
             pixels = np.array(upright.convert("RGB"))
         except _BROKEN as error:
@@ -48,10 +48,10 @@ def read_picture(path: str | Path) -> tv_tensors.Image:
 
 
 def picture_size(path: str | Path) -> tuple[int, int]:
-    """(width, height) of the upright picture in pixels, from its header; raises as above."""
+    """Return (width, height) of the upright picture, from its header; raises as `read_picture`."""
     with _opened(path) as picture:
         try:
-            # Asking a PNG for its EXIF decodes all of it, unless the header had something to say.
+            # Reading a PNG's EXIF decodes all of it, so this is done only if the header has EXIF.
             asked = picture.format != "PNG" or set(picture.info) & _PNG_EXIF
             turned = asked and picture.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
         except _BROKEN as error:
@@ -60,19 +60,19 @@ def picture_size(path: str | Path) -> tuple[int, int]:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder is none of the dataset's: macOS and notebooks leave such behind."""
+    """Return whether a name is not the dataset's: macOS and notebooks leave such files behind."""
     return name.startswith(".") or name == "__MACOSX"
 
 
 def visible(folder: Path) -> list[Path]:
-    """Return what a folder holds, without what `is_hidden`, sorted; nothing where it is not one."""
+    """Return a folder's entries without hidden ones, sorted; none if it is not a folder."""
     return sorted(p for p in folder.iterdir() if not is_hidden(p.name)) if folder.is_dir() else []
 
 
 def files_below(folder: Path, endings: Sequence[str] = EXTENSIONS) -> dict[str, Path]:
-    """Return every file with one of the endings in a folder and below, by its name relative to it.
+    """Return the files with these extensions in a folder and below, by their relative names.
 
-    Names have forward slashes on every system and are sorted. What `is_hidden` is left out.
+    Names have forward slashes on every system and are sorted. Hidden files are left out.
     """
     found = {}
     for where, folders, files in os.walk(folder, followlinks=True):
@@ -85,7 +85,7 @@ def files_below(folder: Path, endings: Sequence[str] = EXTENSIONS) -> dict[str, 
 
 
 class Pictures:
-    """The picture files of a folder and below, looked up by what annotations call them."""
+    """The picture files of a folder and below, looked up by their names in annotations."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.files = folder, files_below(folder)
@@ -96,21 +96,21 @@ class Pictures:
             self._last.setdefault(path.name.lower(), []).append(path)
 
     def find(self, name: str) -> Path | None:
-        """Return the file of this path; else the only one whose last part is that of the path.
+        """Return the file with this path, or else the only one with its last part.
 
-        Paths of other machines are common, and so are endings in capitals.
+        Paths of other machines are common, and so are extensions in capitals.
         """
         name = name.strip().replace("\\", "/").removeprefix("./")
         same = self._last.get(name.rsplit("/", 1)[-1].lower(), [])
         return self.files.get(name) or (same[0] if len(same) == 1 else None)
 
     def called(self, stem: str) -> Path | None:
-        """Return the file of this path, which comes without its ending."""
+        """Return the file with this path, which is given without its extension."""
         return self._without_ending.get(stem)
 
 
 def _eight_bits(grey: Image.Image) -> Image.Image:
-    """The upper 8 of 16 bits, where Pillow would clip at 255. Old versions call 16 bits "I"."""
+    """Return the upper 8 of 16 bits; Pillow would clip at 255. Old versions call 16 bits "I"."""
     values = np.asarray(grey)
     if grey.mode != "I" or values.max(initial=0) > 255:
         values = values >> 8
@@ -119,7 +119,7 @@ def _eight_bits(grey: Image.Image) -> Image.Image:
 
 def _opened(path: str | Path) -> Image.Image:
     if not Path(path).is_file():
-        raise FileNotFoundError(f"there is no picture {path}.")
+        raise FileNotFoundError(f"there is no picture {path}")
     try:
         return Image.open(path)
     except _BROKEN as error:

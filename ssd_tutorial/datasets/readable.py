@@ -1,4 +1,4 @@
-"""Pictures that cannot be decoded: fatal, or left out by name (chapter 16)."""
+"""Handle pictures that cannot be decoded: raise, or leave them out by name (chapter 16)."""
 
 from typing import Literal
 
@@ -8,9 +8,9 @@ from ssd_tutorial.datasets.pictures import UnreadablePicture
 
 
 class SkipUnreadable(Dataset):
-    """A dataset's items; under ``on_error="drop"``, the reason (a str) where one cannot be decoded.
+    """A dataset's items; with ``on_error="drop"``, the reason (a str) if one cannot be decoded.
 
-    Loading processes hand on what `__getitem__` returns, and nothing else.
+    It is returned, not raised or stored, since loader processes pass on return values only.
     """
 
     def __init__(self, dataset: Dataset, on_error: Literal["raise", "drop"]):

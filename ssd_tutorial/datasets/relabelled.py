@@ -1,4 +1,4 @@
-"""A dataset under other class names: renamed, merged, or left out (chapter 16)."""
+"""A dataset with other classes: renamed, merged, or left out (chapter 16)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from torchvision import tv_tensors
 
 
 class Relabelled(Dataset):
-    """The same pictures with other classes, such as one for what were two.
+    """The same pictures with other classes, such as two classes merged into one.
 
     ::
 
         Relabelled(Scenes(150), {"airplane": "aircraft", "balloon": "aircraft", "cat": "cat"})
 
-    Objects of a class without a new name are left out: from then on they are background.
+    Objects of a class without a new name are left out, and become background.
 
     Args:
         dataset: items as those of `AnnotatedFolder`, with ``classes``.
@@ -27,14 +27,14 @@ class Relabelled(Dataset):
         classes: the new names, each once, in the order in which ``names`` has them.
 
     Raises:
-        ValueError: ``names`` is empty, or has an old name that is no class of the dataset.
+        ValueError: ``names`` is empty, or has an old name that is not a class of the dataset.
     """
 
     def __init__(self, dataset: Dataset, names: Mapping[str, str]) -> None:
         unknown = [name for name in names if name not in dataset.classes]
         if unknown or not names:
             raise ValueError(
-                f"names must give new names to some of {', '.join(dataset.classes)}, and has"
+                f"names must give new names to some of {', '.join(dataset.classes)}, but has"
                 f" {', '.join(unknown) or 'none'}"
             )
         self.dataset, self.classes = dataset, tuple(dict.fromkeys(names.values()))

@@ -1,7 +1,7 @@
-"""Divide a folder without splits into pictures to train on and pictures to measure on.
+"""Divide a folder without splits into pictures for training and for evaluation (chapter 16).
 
-Many tools export one heap. The two parts are written as the lists of its layout; no picture and no
-annotation is moved or changed. Chapter 16.
+Many tools export a single folder. The two parts are written as lists in its layout; no picture and
+no annotation is moved or changed.
 """
 
 import hashlib
@@ -19,21 +19,21 @@ PARTS = ("train", "val")
 def split_folder(root: str | Path, share: float = 0.2, seed: int = 0) -> dict[str, int]:
     """Write the splits ``train`` and ``val`` of a folder that has one split.
 
-    Which picture goes where is drawn from its name and the seed. Pictures that belong together,
-    such as the frames of one film, are not recognised: `doctor` finds those that are nearly the
-    same in both parts.
+    A picture's name and the seed decide where it goes. Pictures that belong together, such as the
+    frames of a video, are not recognised: `doctor` finds those that are nearly the same in both
+    parts.
 
     Args:
         root: a folder in the layout of VOC, COCO or YOLO.
-        share: of the pictures that go to ``val``, above 0 and below 1.
-        seed: another one divides otherwise.
+        share: share of the pictures that go to ``val``, above 0 and below 1.
+        seed: seeds the division.
 
     Returns:
         The number of pictures of each part.
 
     Raises:
         FileNotFoundError: as `find_layout`.
-        FileExistsError: the folder has several splits already, or one called like a part.
+        FileExistsError: the folder already has several splits, or one named ``train`` or ``val``.
         ValueError: ``share`` leaves a part empty; otherwise as the reader of the layout.
     """
     root = Path(root)
@@ -41,12 +41,12 @@ def split_folder(root: str | Path, share: float = 0.2, seed: int = 0) -> dict[st
     splits = LAYOUTS[layout].find(root)
     if len(splits) != 1 or set(splits) & set(PARTS):
         raise FileExistsError(
-            f"{root} has the splits {', '.join(splits)} already: a folder that has one, such as "
-            f"'all', can be divided. Use those, or take their lists away first."
+            f"{root} has the splits {', '.join(splits)} already: only a folder with one, such as "
+            f"'all', can be divided. Use those, or remove their lists first."
         )
     (whole,) = splits
     if layout == "VOC" and splits[whole].prefix:
-        raise ValueError(f"the pictures of {root} lie in {root / whole}: give that folder itself.")
+        raise ValueError(f"the pictures of {root} are in {root / whole}: pass that folder itself")
     # Bad boxes and pictures do not matter here: each reader finds them again.
     dataset = open_folder(root, whole, on_error="drop")
     names = sorted(dataset.names, key=lambda name: _draw(name, seed))
@@ -54,7 +54,7 @@ def split_folder(root: str | Path, share: float = 0.2, seed: int = 0) -> dict[st
     if not 0 < count < len(names):
         raise ValueError(
             f"a share of {share:g} of {len(names)} pictures leaves a part empty: it must be above "
-            f"0 and below 1, with a picture for each part."
+            f"0 and below 1, with at least one picture per part"
         )
     chosen = {"val": set(names[:count]), "train": set(names[count:])}
     write = {"VOC": _write_voc, "COCO": _write_coco, "YOLO": _write_yolo}[layout]

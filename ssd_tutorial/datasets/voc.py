@@ -6,7 +6,7 @@
     root/JPEGImages/NAME.jpg           or .jpeg, .png, .bmp, .webp, .tif, .tiff, .gif, .jfif
     root/ImageSets/Main/SPLIT.txt      the NAMEs of a split, one per line
 
-CVAT and the VOC development kit write this. Shapes of other tools are read as well: ``annots`` for
+CVAT and the VOC development kit write this. Variants of other tools are read, too: ``annots`` for
 ``Annotations``, ``images`` for ``JPEGImages`` and no lists (Label Studio: the split ``"all"`` is
 every annotation), annotations and pictures in one folder (LabelImg), and all of these in a folder
 per split, ``root/SPLIT/NAME.xml`` (Roboflow) or ``root/SPLIT/annots/NAME.xml``.
@@ -38,7 +38,7 @@ from ssd_tutorial.datasets.writing import Item, write_items
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 ALL = "all"
-"""The split that is every picture, where a folder has no lists."""
+"""The split of all pictures, if a folder has no lists."""
 _ANNOTATIONS = ("annotations", "annotation", "annots", "xml", "xmls")
 _PICTURES = ("jpegimages", "images", "imgs", "img")
 _SPLITS = ("train", "val", "test", "dev")
@@ -48,20 +48,20 @@ class VOCFolder(AnnotatedFolder):
     """A split of a folder in VOC's layout; items and attributes are those of `AnnotatedFolder`.
 
     Args:
-        root: the folder that holds ``Annotations``, ``JPEGImages`` and ``ImageSets/Main``.
+        root: the folder with ``Annotations``, ``JPEGImages`` and ``ImageSets/Main``.
         split: the name of a list in ``ImageSets/Main``, such as ``"train"``.
         classes: the class names, without the background, in the order of the labels. None takes
             the names found in *all* annotations of the folder, sorted, so that ``train`` and
-            ``val`` agree. Give the list when weights trained elsewhere are to be used.
+            ``val`` agree. Pass the list to use weights that were trained elsewhere.
         on_error: ``"raise"`` or ``"drop"``, see `AnnotatedFolder`. A box is impossible with
             xmax <= xmin or ymax <= ymin.
-        one_based: the files count pixels from 1 and include the last, as VOC does. BCCD does too:
+        one_based: the files count pixels from 1 and include the last, as in VOC. BCCD does, too:
             its smallest xmin is 1 and its largest xmax is 640 of 640.
 
     Raises:
         FileNotFoundError: no such folder, split, annotation or picture.
         ValueError: an unreadable annotation, an unknown class, an impossible box, an empty split
-            or one that names a picture twice.
+            or one that lists a picture twice.
     """
 
     def __init__(
@@ -88,29 +88,29 @@ class VOCFolder(AnnotatedFolder):
     _layout, _looked_for = "VOC", "Annotations/*.xml"
 
 
-# ---------------------------------------------------------------- where what lies
+# ---------------------------------------------------------------- where files are
 
 
 class Place(NamedTuple):
-    """Where a split is."""
+    """The folders and the list of a split."""
 
     annotations: Path
     pictures: Path
     prefix: str = ""  # of the keys of its pictures
-    list: Path | None = None  # of its names; without one the split is every annotation
+    list: Path | None = None  # of its names; None: the split has every annotation
 
     @property
     def file(self) -> Path:
-        """What makes the split."""
+        """The file or folder that defines the split."""
         return self.list or self.annotations
 
 
 def find(root: Path, also: str = "") -> dict[str, Place]:
-    """Return the splits of a folder in VOC's layout; none where it is in another.
+    """Return the splits of a folder in VOC's layout; none in other layouts.
 
     Args:
         root: the folder.
-        also: the name of a split that is every annotation, beside those of the lists.
+        also: the name of a split with every annotation, in addition to those of the lists.
     """
     heap = _heap(root)
     if heap is None:
@@ -130,7 +130,7 @@ def find(root: Path, also: str = "") -> dict[str, Place]:
 
 
 def _heap(root: Path) -> Place | None:
-    """The annotations and the pictures of one folder; LabelImg puts both into the folder itself."""
+    """Find a folder's annotations and pictures; LabelImg puts both into the folder itself."""
     inside = [path for path in visible(root) if path.is_dir()]
     named = [path for path in inside if path.name.lower() in _ANNOTATIONS]
     found = next((path for path in sorted(named) if files_below(path, (".xml",))), None)
@@ -161,7 +161,7 @@ def read(
         root: the folder.
         splits: those to read; None for all, without the lists of one class (``cat_train.txt``,
             with a second column of -1, 0 and 1).
-        rest: read the annotations that none of the splits names too.
+        rest: also read the annotations that none of the splits lists.
         progress: see `progress_bar`.
     """
     records = Records(root, "VOC", one_based=True, whole=splits is None)
@@ -205,7 +205,7 @@ class _Folder:
         self.beside, self.prefix = place.annotations == place.pictures, place.prefix
 
     def listed(self, place: Place) -> dict[str, list[str]]:
-        """The names of a split, each with the places that name it."""
+        """Return the names of a split, each with the places that list it."""
         if place.list:
             return _read_list(place.list, self.files)
         there = self.pictures.files if self.beside and self.prefix else ()
@@ -213,7 +213,7 @@ class _Folder:
         return {name: [str(self.annotations)] for name in sorted({*there, *self.files})}
 
     def add(self, name: str, where: str) -> str:
-        """Read one picture's annotation into the records; returns its key there."""
+        """Read one picture's annotation into the records; return its key there."""
         key = self.prefix + name
         if key not in self.records.pictures:
             self.records.pictures[key] = self._read(name, where)
@@ -224,7 +224,7 @@ class _Folder:
         if path is None:
             reason = (
                 f"{where}: there is no annotation {name}.xml{near(name, self.files)} Write one "
-                f"(without objects, if the picture has none), or take {name} out of the split."
+                f"(without objects, if the picture has none), or remove {name} from the split."
             )
             picture = self.pictures.called(name)
             return RawPicture(name, picture, None, "", None, (), "annotation-missing", reason)
@@ -239,15 +239,15 @@ class _Folder:
         if picture is None:
             reason = (
                 f"{path} has no picture: there is no {name}.jpg{near(name, self.pictures.files)} "
-                f"Endings looked for: {' '.join(EXTENSIONS)}. Bring it back, or take {name} out "
-                f"of the split."
+                f"Extensions: {' '.join(EXTENSIONS)}. Put it back, or remove {name} from "
+                f"the split."
             )
             return found._replace(fault="picture-missing", reason=reason)
         return with_size(found)
 
     def _picture(self, name: str, filename: str) -> Path | None:
-        # The annotation's own <filename>, of another name, comes last: files that were renamed
-        # often still have the old one.
+        # The annotation's <filename>, if it is a different name, comes last: renamed files often
+        # still have the old one.
         own = Path(filename.replace("\\", "/")).name
         same = Path(own).stem == Path(name).name and self.pictures.find(
             f"{Path(name).parent}/{own}"
@@ -255,19 +255,19 @@ class _Folder:
         return same or self.pictures.called(name) or self.pictures.find(own)
 
     def left_over(self, records: Records) -> list[str]:
-        """The pictures that no annotation has."""
+        """Return the pictures without an annotation."""
         known = {picture.picture for picture in records.pictures.values()}
         return [records.shown(path) for path in self.pictures.files.values() if path not in known]
 
 
 def _is_flagged(line: str, files: dict[str, Path]) -> bool:
-    """Whether a line has VOC's second column, which says if a class is in the picture."""
+    """Return whether a line has VOC's second column, which says if a class is in the picture."""
     words = line.split()
     return len(words) > 1 and words[-1] in ("-1", "0", "1") and line not in files
 
 
 def _is_of_one_class(path: Path, files: dict[str, Path]) -> bool:
-    text = path.read_text(encoding="utf-8", errors="replace")  # what is wrong with it shows later
+    text = path.read_text(encoding="utf-8", errors="replace")  # its faults are reported later
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return bool(lines) and all(_is_flagged(line, files) for line in lines)
 
@@ -279,7 +279,7 @@ def _read_list(path: Path, files: dict[str, Path]) -> dict[str, list[str]]:
         if not name:
             continue
         name = name.rsplit(maxsplit=1)[0] if _is_flagged(name, files) else name
-        if name not in files:  # a list that was made from the folder of pictures
+        if name not in files:  # a list of the pictures' file names
             stem = name[: -len(Path(name).suffix)] if name.lower().endswith(EXTENSIONS) else name
             short = stem.replace("\\", "/").rsplit("/", 1)[-1]
             name = next((n for n in (stem, short) if n in files), name)
@@ -288,14 +288,14 @@ def _read_list(path: Path, files: dict[str, Path]) -> dict[str, list[str]]:
 
 
 def read_annotation(path: Path) -> tuple[str, tuple[int, int] | None, tuple[RawObject, ...]]:
-    """Read one annotation file. Entities and document types are refused, so no file can blow up.
+    """Read one annotation file. Entities and document types are refused, as they can use up memory.
 
     Returns:
-        The picture's file name; its (width, height) in pixels, or None where the file does not
+        The picture's file name; its (width, height) in pixels, or None if the file does not
         say; the objects.
 
     Raises:
-        ValueError: the file is not XML, holds a document type or an entity, or has an object
+        ValueError: the file is not XML, has a document type or an entity, or has an object
             without a name. The message names the file and the object.
     """
     try:
@@ -307,24 +307,24 @@ def read_annotation(path: Path) -> tuple[str, tuple[int, int] | None, tuple[RawO
         ) from error
     except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise ValueError(
-            f"{path} is not readable XML ({error}). Write the annotation again, or take its name "
-            f"out of the split."
+            f"{path} is not readable XML ({error}). Write the annotation again, or remove its name "
+            f"from the split."
         ) from error
     nodes = root.findall("object")
     if not nodes and root.tag != "annotation":
         raise ValueError(
-            f"{path} is not an annotation of VOC's layout (it holds <{root.tag}>): export the "
+            f"{path} is not an annotation in VOC's layout (it has <{root.tag}>): export the "
             f"boxes in the format that tools call PASCAL VOC."
         )
     objects = tuple(_read_object(path, number, node) for number, node in enumerate(nodes, 1))
     size = (_whole(root.findtext("size/width")), _whole(root.findtext("size/height")))
     filename = (root.findtext("filename") or "").strip()
-    # Some tools write <width>0</width>: such a file does not say how large its picture is.
+    # Some tools write <width>0</width>: such a file does not say the size of its picture.
     return filename, size if min(size) > 0 else None, objects
 
 
 def _decoded(content: bytes) -> bytes:
-    """The file in UTF-8 where it declares its encoding: Python knows more of them than expat."""
+    """Convert a file that declares an encoding to UTF-8: Python knows more encodings than expat."""
     declared = re.match(rb"\s*<\?xml[^>]*?encoding=[\"']([\w.-]+)[\"'][^>]*\?>", content)
     if declared is None:
         return content
@@ -360,32 +360,32 @@ def write_voc(
     one_based: bool = True,
     **how,
 ) -> Path:
-    """Write every item of ``dataset`` into ``root`` and list them in ``ImageSets/Main/SPLIT.txt``.
+    """Write every item of ``dataset`` to ``root`` and list them in ``ImageSets/Main/SPLIT.txt``.
 
     Boxes, labels and ``difficult`` come back exactly from ``VOCFolder(root, split, classes=
     dataset.classes)``; the pixels do so with ``"png"``, and nearly with ``"jpg"``.
 
     Call it again for another split: splits share one folder, and a picture that belongs to two
-    splits is kept once. The list is written last, so a split that can be read is complete. When
-    anything fails, the files that this call made are taken away again.
+    splits is kept once. The list is written last, so a split that can be read is complete. If
+    anything fails, the files that this call wrote are removed.
 
     Args:
         dataset: items as those of `AnnotatedFolder`, with ``__len__`` and ``__getitem__``.
-        root: the folder; made where it is missing.
+        root: the folder; created if it is missing.
         split: the name of the list, such as ``"train"``.
         one_based: count pixels as VOC does (see above), or write the bare edges.
         how: ``classes``, the class names (by default ``dataset.classes``; a ``Subset`` has none);
             ``picture_format``, ``"jpg"``, as in VOC (quality 95, full colour resolution, since
             drawn pictures have sharp coloured edges), or ``"png"``, exact and about five times
-            larger; ``overwrite``, replace files of the same name that differ, which are an error
-            otherwise; ``workers``, processes that make the items (0 makes them here);
-            ``progress``, show a bar (None shows it where standard error is a terminal).
+            larger; ``overwrite``, replace files of the same name that differ, which is otherwise
+            an error; ``workers``, processes that read the items (0 reads them here);
+            ``progress``, show a bar (None shows it if standard error is a terminal).
 
     Returns:
         The path of the split's list.
 
     Raises:
-        FileExistsError: the split, or a file of the same name with other content, is there.
+        FileExistsError: the split, or a file of the same name with other content, exists.
         ValueError: an item that VOC's layout cannot hold; the message names the item, the object
             and the rule.
     """
@@ -402,7 +402,7 @@ def write_voc(
 
 
 def picture_files(item: Item, one_based: bool = True) -> dict[str, bytes]:
-    """Return the files of one picture, by their paths in the folder."""
+    """Return the files of one picture, keyed by their paths in the folder."""
     annotation = format_annotation(item.filename, item.size, item.objects, one_based)
     return {
         f"JPEGImages/{item.filename}": item.picture,
@@ -413,7 +413,7 @@ def picture_files(item: Item, one_based: bool = True) -> dict[str, bytes]:
 def split_files(
     split: str, items: Sequence[Item], classes: Sequence[str], root: Path
 ) -> dict[str, bytes]:
-    """Return the files that make a split of these pictures."""
+    """Return the files that define a split of these pictures."""
     lines = "".join(f"{item.name}\n" for item in items)
     return {f"ImageSets/Main/{split}.txt": lines.encode()}
 

@@ -1,4 +1,4 @@
-"""What the writers of all layouts share: items checked, files whole, nothing half done left."""
+"""What the writers of all layouts share: items are checked, files complete, failures undone."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -40,18 +40,18 @@ def write_items(
     workers: int = 0,
     progress: bool | None = None,
 ) -> Path:
-    """Write every item's files, and then those that make a split of them.
+    """Write every item's files, and then those that define the split.
 
-    When anything fails, the files that this call made are taken away again.
+    If anything fails, the files that this call wrote are removed.
 
     Args:
         dataset: items as those of `AnnotatedFolder`.
         root: the folder to write.
         split: its name.
-        picture_files: an item's files, by their paths in the folder.
-        split_files: the last files, by path, given the split, all items without their pictures,
-            the classes and the root; they are replaced where they are there.
-        sign: what shows that the split is there already.
+        picture_files: returns an item's files, by their paths in the folder.
+        split_files: returns the last files by path, given the split, all items without their
+            pictures, the classes and the root; they replace existing ones.
+        sign: the file whose existence means that the split exists.
         classes: the class names; None takes those of the dataset.
         picture_format: ``"jpg"`` or ``"png"``.
         more_than_px: width and height that a box must exceed, in pixels.
@@ -61,20 +61,20 @@ def write_items(
         `sign`.
 
     Raises:
-        FileExistsError: the split, or a file of the same name with other content, is there.
+        FileExistsError: the split, or a file of the same name with other content, exists.
         ValueError: an item that cannot be written; the message names it and the rule.
     """
     if not _plain(split):
         raise ValueError(f"the split {split!r} cannot be a file name")
     if sign.exists() and not overwrite:
         raise FileExistsError(
-            f"{sign} is there already. Choose another folder or split, or pass overwrite=True to "
+            f"{sign} already exists. Choose another folder or split, or pass overwrite=True to "
             f"replace it."
         )
     if picture_format not in ("jpg", "png"):
-        raise ValueError(f'picture_format must be "jpg" or "png", and is {picture_format!r}')
+        raise ValueError(f'picture_format must be "jpg" or "png", not {picture_format!r}')
     names = class_names_of(dataset, classes)
-    # A generator of its own: the loader draws a seed, and the caller's random numbers are theirs.
+    # Its own generator: the loader draws a seed, and must not disturb the caller's random numbers.
     loader = DataLoader(
         dataset,
         batch_size=None,
@@ -106,10 +106,10 @@ def write_items(
 
 
 def class_names_of(dataset: Dataset, classes: Sequence[str] | None) -> tuple[str, ...]:
-    """The class names to write: those given, or the dataset's.
+    """Return the class names to write: the given ones, or the dataset's.
 
     Raises:
-        ValueError: there are none, or one that would not come back.
+        ValueError: there are none, or one could not be read back.
     """
     names = tuple(getattr(dataset, "classes", ()) if classes is None else classes)
     if not names:
@@ -127,7 +127,7 @@ def _as_it_is(item: Any) -> Any:
 
 
 def _plain(name: object) -> bool:
-    """Whether a name is a file name on every system, and one line of a list."""
+    """Return whether a name is a file name on every system, and one line of a list."""
     return (
         isinstance(name, str)
         and name == name.strip(" .")
@@ -145,20 +145,20 @@ def _checked(
     picture_format: str,
     more_than_px: float,
 ) -> Item:
-    """One item of a dataset, if it can be written."""
+    """Return an item ready to be written, or raise if it cannot be."""
     name = target["name"]
     if not _plain(name):
         raise ValueError(f"item {index}: the name {name!r} cannot be a file name")
     if image.dtype != torch.uint8 or image.ndim != 3 or image.shape[0] != 3:
         raise ValueError(
-            f"item {index} ({name}): the image must be uint8 [3, H, W], and is {image.dtype} "
+            f"item {index} ({name}): the image must be uint8 [3, H, W], not {image.dtype} "
             f"{list(image.shape)}"
         )
     boxes, labels, difficult = target["boxes"], target["labels"], target["difficult"]
     if boxes.shape != (len(labels), 4) or difficult.shape != labels.shape:
         raise ValueError(
             f"item {index} ({name}): {list(boxes.shape)} boxes, {list(labels.shape)} labels and "
-            f"{list(difficult.shape)} difficult flags do not belong together"
+            f"{list(difficult.shape)} difficult flags do not match"
         )
     size = (image.shape[2], image.shape[1])
     rows = list(zip(labels.tolist(), boxes.tolist(), difficult.tolist(), strict=True))
@@ -176,7 +176,7 @@ def _broken_rule(
 ) -> str:
     x1, y1, x2, y2 = box
     if not 1 <= label <= num_classes:
-        return f"the label must be 1 to {num_classes}, and is {label}"
+        return f"the label must be 1 to {num_classes}, not {label}"
     if problem := box_problem(box):
         return problem
     if not (x1 >= 0 and y1 >= 0 and x2 <= size[0] and y2 <= size[1]):
@@ -184,7 +184,7 @@ def _broken_rule(
     if not (x2 - x1 > more_than_px and y2 - y1 > more_than_px):
         return (
             "it must be more than one pixel wide and high, since files that count from 1 write "
-            "such a box with xmin = xmax, and readers refuse that; one_based=False can hold it"
+            "such a box with xmin = xmax, which readers refuse; one_based=False can write it"
         )
     return ""
 
@@ -200,13 +200,13 @@ def _encode(image: torch.Tensor, picture_format: str) -> bytes:
 
 
 def put(path: Path, content: bytes, overwrite: bool) -> list[Path]:
-    """Write a file whole or not at all; returns ``[path]`` where it was not there before."""
+    """Write a file completely or not at all; return ``[path]`` if it did not exist before."""
     there = path.exists()
     if there and path.read_bytes() == content:
         return []
     if there and not overwrite:
         raise FileExistsError(
-            f"{path} is there already and differs. Choose another folder, or pass "
+            f"{path} already exists and differs. Choose another folder, or pass "
             f"overwrite=True to replace it."
         )
     with atomic_write(path) as file:

@@ -12,10 +12,10 @@
     root/images, labels               Label Studio, with classes.txt: the split "all"
     root/NAME.jpg, NAME.txt           labelImg, with classes.txt: the split "all"
 
-A class is a number that counts from 0 in the list of names; label 1 here. The four numbers are the
-centre and the size of a box, as fractions of the picture. A picture without a text file, or with
-an empty one, has no objects. A line with more numbers is a polygon, class x y x y …, of which the
-bounding box is taken. Chapter 16.
+A class is a number that counts from 0 in the list of names; 0 is label 1 here. The four numbers are
+the centre and the size of a box, as fractions of the picture. A picture without a text file, or
+with an empty one, has no objects. A line with more numbers is a polygon, class x y x y …; its
+bounding box is used. Chapter 16.
 """
 
 from collections.abc import Iterable, Sequence
@@ -44,22 +44,22 @@ CONFIGURATIONS = ("data.yaml", "data.yml", "dataset.yaml")
 LISTS = ("classes.txt", "obj.names", "_darknet.labels")
 ALL = "all"
 DECIMALS = 9
-"""Of the fractions that are written: below a thousandth of a pixel in any picture."""
+"""Decimals of written fractions: finer than a thousandth of a pixel in any picture."""
 _SPLITS = ("train", "val", "test", "dev")
 
 
 class YOLOFolder(AnnotatedFolder):
     """A split of a folder in YOLO's layout; items and attributes are those of `AnnotatedFolder`.
 
-    The files know no ``difficult``: it is False everywhere.
+    The files have no ``difficult``: it is always False.
 
     Args:
         root: the folder.
-        split: such as ``"train"``; ``"val"`` finds ``valid`` too. ``"all"`` is every picture of
+        split: such as ``"train"``; ``"val"`` also finds ``valid``. ``"all"`` has every picture of
             a folder without splits.
         classes: the class names in the order of the labels. None takes the names of
-            ``data.yaml``, or of ``classes.txt`` or ``obj.names``, in their order. Where the folder
-            has none of them, the list is also what the files' numbers mean.
+            ``data.yaml``, or of ``classes.txt`` or ``obj.names``, in their order. If the folder
+            has none of them, the list also defines what the files' numbers mean.
         on_error: ``"raise"`` or ``"drop"``, see `AnnotatedFolder`. A box is impossible with a width
             or height of 0 or less, or with numbers that are not fractions.
 
@@ -90,7 +90,7 @@ class YOLOFolder(AnnotatedFolder):
     )
 
 
-# ---------------------------------------------------------------- where what lies
+# ---------------------------------------------------------------- where files are
 
 
 def find(root: Path) -> dict[str, list[Path]]:
@@ -117,14 +117,14 @@ def find(root: Path) -> dict[str, list[Path]]:
 
 
 def _is_heap(folder: Path) -> bool:
-    """Whether a folder has label files beside their pictures."""
+    """Return whether a folder has label files beside their pictures."""
     names = {path.name for path in visible(folder)}
     pictures = [name for name in names if name.lower().endswith(EXTENSIONS)]
     return any(f"{name.rsplit('.', 1)[0]}.txt" in names for name in pictures)
 
 
 def _is_whole(folder: Path) -> bool:
-    """Whether a folder with images and labels is a data set of its own, and not a split."""
+    """Return whether a folder with images and labels is a data set of its own, not a split."""
     listed = any((folder / name).is_file() for name in (*CONFIGURATIONS, *LISTS))
     listed = listed or (folder / "labels" / "classes.txt").is_file()
     own = listed and not folder.name.lower().startswith(_SPLITS)
@@ -132,13 +132,13 @@ def _is_whole(folder: Path) -> bool:
 
 
 def _lists_pictures(path: Path) -> bool:
-    text = path.read_text(encoding="utf-8", errors="replace")  # any file of the root is asked
+    text = path.read_text(encoding="utf-8", errors="replace")  # applied to any file in the root
     first = next((line for line in text.splitlines() if line.strip()), "")
     return first.strip().lower().endswith(EXTENSIONS)
 
 
 def _splits_of_configuration(root: Path) -> dict[str, list[Path]]:
-    """What data.yaml says, as far as it is there: paths of another machine are common."""
+    """Return those splits of data.yaml that exist: paths of another machine are common."""
     configuration, _ = _configuration(root)
     base = root / str(configuration.get("path") or "")
     splits = {}
@@ -156,20 +156,20 @@ def _splits_of_configuration(root: Path) -> dict[str, list[Path]]:
 
 
 def _configuration(root: Path) -> tuple[dict[str, Any], Path]:
-    """The settings of data.yaml, or else of the one other file that names classes."""
+    """Return the settings of data.yaml, or of another file that lists classes, and its path."""
     known = [root / name for name in CONFIGURATIONS if (root / name).is_file()]
     others = [path for path in visible(root) if path.suffix in (".yaml", ".yml")]
     for path in known[:1] or others:
         try:
-            # Everything as text: YAML takes a class "no" for False, and "01" for 1.
+            # Everything as text: YAML would read a class "no" as False, and "01" as 1.
             content = yaml.load(read_text(path), yaml.BaseLoader)
         except yaml.YAMLError as error:
             reason = " ".join(str(error).split())
-            raise ValueError(f"{path} is not readable YAML ({reason}): correct it.") from error
+            raise ValueError(f"{path} is not readable YAML ({reason}): correct it") from error
         if isinstance(content, dict) and ("names" in content or known):
             return content, path
         if known:
-            raise ValueError(f"{path} holds no settings, such as `names: [cat, dog]`.")
+            raise ValueError(f"{path} has no settings, such as `names: [cat, dog]`")
     return {}, root
 
 
@@ -178,7 +178,7 @@ def class_names(root: Path, given: Sequence[str] | None = None) -> tuple[list[st
 
     Raises:
         FileNotFoundError: no file lists the classes, and none were given.
-        ValueError: a list that cannot be read, or that contradicts itself.
+        ValueError: a list cannot be read, or contradicts another one.
     """
     configuration, path = _configuration(root)
     if "names" in configuration:
@@ -212,12 +212,12 @@ def _in_order(names: Any, path: Path) -> list[str]:
     if isinstance(names, dict):
         if sorted(names) != sorted(map(str, range(len(names)))):
             raise ValueError(
-                f"{path}: the numbers under `names` must be 0 to {len(names) - 1}, and are "
+                f"{path}: the numbers under `names` must be 0 to {len(names) - 1}, not "
                 f"{', '.join(map(str, names))}. A gap would shift the classes: name every number."
             )
         names = [names[str(number)] for number in range(len(names))]
     if not isinstance(names, list) or not names:
-        raise ValueError(f"{path}: `names` must be a list of class names, and is {names!r}.")
+        raise ValueError(f"{path}: `names` must be a list of class names, not {names!r}")
     return _no_twins([str(name).strip() for name in names])
 
 
@@ -251,7 +251,7 @@ def read(
     Args:
         root: the folder.
         splits: those to read; None for all.
-        classes: what the numbers mean, where no file says so.
+        classes: what the numbers mean, if no file says so.
         progress: see `progress_bar`.
 
     Raises:
@@ -261,8 +261,8 @@ def read(
     for folder in (root / "labels", *(path.parent / "labels" for (path, *_) in places.values())):
         if files_below(folder, (".xml",)) and not files_below(folder, (".txt",)):
             raise ValueError(
-                f"{folder} holds XML (VOC), not YOLO's text: call that folder Annotations, and the "
-                f"pictures are read in VOC's layout."
+                f"{folder} contains XML (VOC), not YOLO's text: rename it to Annotations to "
+                f"read it in VOC's layout"
             )
     names, listed = class_names(root, classes)
     records = Records(root, "YOLO", whole=splits is None)
@@ -281,14 +281,14 @@ def read(
 
 
 class _Reader:
-    """Reads splits into records, with the names of the classes."""
+    """Reads splits into records, with the class names."""
 
     def __init__(self, records: Records, names: list[str], listed: str) -> None:
         self.records, self.root = records, records.root
         self.names, self.listed = names, listed
 
     def read(self, split: str, places: list[Path], progress: bool | None) -> list[str]:
-        """Read one split; returns the keys of its pictures.
+        """Read one split; return the keys of its pictures.
 
         Raises:
             ValueError: none of its pictures has a label file.
@@ -310,13 +310,13 @@ class _Reader:
                 f"(the first would be {where}). Put the labels there."
             )
         for path in _lost_labels(self.root, there):
-            what = "it has no picture. Bring the picture back, or delete the label file"
+            what = "it has no picture. Put the picture back, or delete the label file"
             fault = Problem("picture-missing", self.records.shown(path), what)
             self.records.faults += [fault] if fault not in self.records.faults else []
         return keys
 
     def _pictures(self, places: list[Path]) -> dict[str, tuple[Path, str]]:
-        """The pictures of a split by name, each with the place that names it."""
+        """Return the pictures of a split by name, each with the place that lists it."""
         files: dict[str, tuple[Path, str]] = {}
         for place in places:
             if place.suffix == ".txt":
@@ -326,20 +326,20 @@ class _Reader:
         names = list(files)
         last = [name.rsplit("/", 1)[-1] for name in names]
         if any(place.suffix == ".txt" for place in places) and len(set(last)) == len(last):
-            names = last  # the folders of a list's paths are those of the whole data set
+            names = last  # a list's paths contain the folders of the whole data set
         return dict(zip(short_names(names), files.values(), strict=True))
 
     def _listed(self, path: Path) -> dict[str, tuple[Path, str]]:
-        """The pictures of a list, by their paths as they stand there."""
+        """Return the pictures of a list, by their paths as written there."""
         files, pictures = {}, None
         for number, line in enumerate(read_text(path).splitlines(), 1):
             name = line.strip().replace("\\", "/").removeprefix("./")
             if not name:
                 continue
-            # CVAT writes data/obj_train_data/… and leaves `data` out of the archive.
+            # CVAT writes data/obj_train_data/… but omits `data` from the archive.
             tries = (self.root / name, path.parent / name, self.root / name.removeprefix("data/"))
             picture = next((p for p in tries if p.is_file()), None)
-            if picture is None:  # perhaps a path of another machine
+            if picture is None:  # perhaps a path on another machine
                 pictures = pictures or Pictures(self.root)
                 picture = pictures.find(name) or self.root / name
             files[name] = (picture, f"{path}, line {number}")
@@ -350,7 +350,7 @@ class _Reader:
         there = picture if picture.is_file() else None
         found = with_size(RawPicture(name, there, path, shown, None))
         if there is None:
-            reason = f"{where}: there is no picture {picture}. Bring it back, or delete the line."
+            reason = f"{where}: there is no picture {picture}. Put it back, or delete the line."
             found = found._replace(fault="picture-missing", reason=reason)
         try:
             rows = read_label_file(path)
@@ -365,7 +365,7 @@ class _Reader:
         if 0 <= category < len(self.names):
             return RawObject(number, self.names[category], written, corners, unread)
         what = (
-            f"there is no class {category}, since {self.listed} names {len(self.names)} (0 to "
+            f"there is no class {category}, since {self.listed} lists {len(self.names)} (0 to "
             f"{len(self.names) - 1}): correct the line, or complete the list"
         )
         fault = Problem("class-unknown", shown, what, number, UNKNOWN, written)
@@ -374,10 +374,10 @@ class _Reader:
 
 
 def _lost_labels(root: Path, pictures: Iterable[Path]) -> list[Path]:
-    """Label files of no picture, in the ``labels`` folders that belong to a split's pictures."""
+    """Return label files without a picture, in the ``labels`` folders of a split's pictures."""
     known, folders = set(), set()
     for folder in sorted({picture.parent for picture in pictures}):
-        # Every picture there is, since a list may name only some of a folder.
+        # Every picture there, since a list may contain only some of a folder.
         beside = [p for p in visible(folder) if p.suffix.lower() in EXTENSIONS]
         known |= {label_path(root, picture) for picture in beside}
         where = label_path(root, folder / "any.jpg").parent
@@ -388,10 +388,10 @@ def _lost_labels(root: Path, pictures: Iterable[Path]) -> list[Path]:
 
 
 def read_label_file(path: Path) -> list[tuple[int, int, tuple[str, ...]]]:
-    """Return the line, the class and the numbers of each object; none where there is no file.
+    """Return the line, the class and the numbers of each object; nothing if there is no file.
 
     Raises:
-        ValueError: not text, or a line that does not begin with the number of a class.
+        ValueError: it is not text, or a line does not begin with the number of a class.
     """
     if not path.is_file():
         return []
@@ -406,7 +406,7 @@ def read_label_file(path: Path) -> list[tuple[int, int, tuple[str, ...]]]:
                 raise ValueError
         except (ValueError, OverflowError):
             raise ValueError(
-                f"{path}, line {number}: it must begin with the number of a class, and begins with "
+                f"{path}, line {number}: it must begin with the number of a class, not with "
                 f"{first!r}. A line is: class cx cy width height."
             ) from None
         rows.append((number, int(category), tuple(written)))
@@ -414,16 +414,16 @@ def read_label_file(path: Path) -> list[tuple[int, int, tuple[str, ...]]]:
 
 
 def _corners(written: tuple[str, ...], size: tuple[int, int]) -> tuple[Box | None, str]:
-    """Corners in pixels; of a polygon, those of the box around it."""
+    """Return the corners in pixels; of a polygon, those of its bounding box."""
     count = len(written)
     polygon = count >= 6 and count % 2 == 0
     if count != 4 and not polygon:
         hint = ": is the fifth a score?" if count == 5 else ""
-        return None, f"after the class come four numbers, and here are {count}{hint}"
+        return None, f"expected four numbers after the class, found {count}{hint}"
     names = map(str, range(1, count + 1)) if polygon else ("cx", "cy", "width", "height")
     values, fault = to_numbers(list(names), written)
     if not fault and max(map(abs, values)) > 2:
-        fault = "the numbers must be fractions of the picture's size, 0 to 1, and not pixels"
+        fault = "the numbers must be fractions of the picture's size, 0 to 1, not pixels"
     if fault:
         return None, fault
     if polygon:
@@ -440,15 +440,15 @@ def _corners(written: tuple[str, ...], size: tuple[int, int]) -> tuple[Box | Non
 
 
 def write_yolo(dataset: Dataset, root: str | Path, split: str, **how) -> Path:
-    """Write every item into ``root/images/SPLIT`` and ``root/labels/SPLIT``.
+    """Write every item to ``root/images/SPLIT`` and ``root/labels/SPLIT``.
 
     Boxes and labels come back from ``YOLOFolder(root, split)``, to a thousandth of a pixel;
-    ``difficult`` does not, since YOLO's files have no place for it. ``data.yaml`` lists the
+    ``difficult`` is lost, since YOLO's files have no field for it. ``data.yaml`` lists the
     classes and the splits; it is written last.
 
     Args:
         dataset, root, split: see `write_voc`.
-        how: ``classes``, ``picture_format``, ``overwrite``, ``workers``, ``progress``, as there.
+        how: ``classes``, ``picture_format``, ``overwrite``, ``workers``, ``progress``; as there.
 
     Returns:
         The path of ``data.yaml``.
@@ -464,9 +464,9 @@ def write_yolo(dataset: Dataset, root: str | Path, split: str, **how) -> Path:
     def finish(split: str, items: Sequence[Item], classes: Sequence[str], root: Path) -> dict:
         own = {item.filename for item in items}
         others = sorted(path.name for path in pictures.iterdir() if path.name not in own)
-        if others:  # in this layout whatever lies in the folder belongs to the split
+        if others:  # in this layout, all files in the folder belong to the split
             raise FileExistsError(
-                f"{pictures} holds {len(others)} other files, such as {others[0]}, which would "
+                f"{pictures} contains {len(others)} other files, such as {others[0]}, which would "
                 f"belong to the split. Delete the folder, or choose another."
             )
         named = [item._replace(name=f"{split}/{item.name}") for item in items]
@@ -479,7 +479,7 @@ def write_yolo(dataset: Dataset, root: str | Path, split: str, **how) -> Path:
             and not how.get("overwrite")
         ):
             raise FileExistsError(
-                f"{file} is there already and lists other classes. Choose another folder, or pass "
+                f"{file} already exists and lists other classes. Choose another folder, or pass "
                 f"overwrite=True to replace it."
             )
         name, filename = f"{split}/{item.name}", f"{split}/{item.filename}"
@@ -498,7 +498,7 @@ def write_yolo(dataset: Dataset, root: str | Path, split: str, **how) -> Path:
 
 
 def picture_files(item: Item) -> dict[str, bytes]:
-    """Return the files of one picture, by their paths in the folder."""
+    """Return the files of one picture, keyed by their paths in the folder."""
     width, height = item.size
     lines = []
     for name, (x1, y1, x2, y2), _ in item.objects:
@@ -515,7 +515,7 @@ def picture_files(item: Item) -> dict[str, bytes]:
 def split_files(
     split: str, items: Sequence[Item], classes: Sequence[str], root: Path
 ) -> dict[str, bytes]:
-    """Return the files that make a split of these pictures: data.yaml, and a list if need be."""
+    """Return the files that define a split of these pictures: data.yaml, and a list if needed."""
     file, files, place = root / "data.yaml", {}, f"images/{split}"
     settings = yaml.safe_load(read_text(file)) if file.is_file() else {}
     if not all(item.name.startswith(f"{split}/") for item in items):

@@ -236,7 +236,7 @@ def test_wrong_data(data, tmp_path, capsys):
     assert "did you mean 'drawn'" in refused(capsys, *out, "--data", data.with_name("drwn"))
     message = refused(capsys, *out, "--data", data, "--split", "trian")
     assert "has no split 'trian' (did you mean 'train'?). Its splits: train, val." in message
-    assert "is in no layout that is known (VOC: " in refused(capsys, *out, "--data", tmp_path)
+    assert "is not in a known layout (VOC: " in refused(capsys, *out, "--data", tmp_path)
     assert "scenes have the splits train, val, test" in refused(capsys, *out, "--split", "tests")
     assert not (tmp_path / "run").exists()
 

@@ -165,10 +165,10 @@ def test_pictures_without_a_size_in_the_file(tmp_path):
 @pytest.mark.parametrize(
     ("bbox", "rule"),
     [
-        ([1, 2, 0, 4], "width and height must be positive, and are 0 and 4"),
-        ([1, 2, 3, -4], "width and height must be positive, and are 3 and -4"),
-        ([1, 2, 3], "four numbers, and here are 3"),
-        (None, "four numbers, and here are 0"),
+        ([1, 2, 0, 4], "width and height must be positive, not 0 and 4"),
+        ([1, 2, 3, -4], "width and height must be positive, not 3 and -4"),
+        ([1, 2, 3], "four numbers, found 3"),
+        (None, "four numbers, found 0"),
         ([1, 2, "wide", 4], "width is 'wide', not a number"),
         ([1, None, 3, 4], "y is None, not a number"),
         ([1, 2, float("nan"), 4], "not finite"),
@@ -201,7 +201,7 @@ def test_an_object_of_no_image(tmp_path):
     ("content", "words"),
     [
         ('{"images": [', r"is not readable JSON \(.*copy or export it again"),
-        ("[]", "is not JSON of COCO's layout: it has no list 'images'"),
+        ("[]", "is not JSON in COCO's layout: it has no list 'images'"),
         ('{"images": [], "annotations": []}', "it has no list 'categories'"),
         (changed("images", 0, file_name=None), "entry 1 of 'images' has no file_name"),
         (changed("images", 0, id=[1]), "entry 1 of 'images': id must be a whole number or a word"),
@@ -209,7 +209,7 @@ def test_an_object_of_no_image(tmp_path):
         (changed("categories", 0, id=1), "two categories have the id 1"),
         (changed("annotations", 0, category_id=2), "object 55: there is no category .*id 2;"),
         (changed("categories", 1, name="background"), "the background is never annotated"),
-        ({**CONTENT, "images": [], "annotations": []}, "names no picture"),
+        ({**CONTENT, "images": [], "annotations": []}, "lists no picture"),
         ({**CONTENT, "categories": [], "annotations": []}, "lists no category"),
     ],
 )
@@ -225,5 +225,7 @@ def test_a_folder_of_pictures_that_is_not_there(tmp_path):
     assert len(COCOFolder(root, "val")) == 2  # found below the root
     for path in root.rglob("*.jpg"):
         path.unlink()
-    with pytest.raises(FileNotFoundError, match=r"pictures are not there: 000000000139\.jpg is in"):
+    with pytest.raises(
+        FileNotFoundError, match=r"pictures cannot be found: 000000000139\.jpg is in"
+    ):
         COCOFolder(root, "val", on_error="drop")

@@ -126,13 +126,15 @@ def test_items_can_be_counted_from_the_end(folder):
 
 def test_an_existing_split_is_refused(folder, layout, items):
     before = all_files(folder)
-    with pytest.raises(FileExistsError, match=r"is there already.*overwrite=True"):
+    with pytest.raises(FileExistsError, match=r"already exists.*overwrite=True"):
         WRITERS[layout](items, folder, "train")
     assert all_files(folder) == before
     for item in (items, Subset(items, [0, 1])):
         given = {"classes": items.classes, "overwrite": True, "picture_format": "png"}
         if layout == "YOLO" and len(item) == 2:
-            with pytest.raises(FileExistsError, match="holds 1 other files, such as picture_2.png"):
+            with pytest.raises(
+                FileExistsError, match="contains 1 other files, such as picture_2.png"
+            ):
                 WRITERS[layout](item, folder, "train", **given)
         else:
             WRITERS[layout](item, folder, "train", **given)
@@ -142,7 +144,7 @@ def test_an_existing_split_is_refused(folder, layout, items):
 def test_a_split_rewritten_in_another_format_is_the_new_one(folder, layout, items_of):
     new = items_of([([1, 1, 9, 9], 1, False)], [], names=["picture_0", "picture_1"])
     if layout == "YOLO":
-        with pytest.raises(FileExistsError, match="holds 2 other files, such as picture_0.png"):
+        with pytest.raises(FileExistsError, match="contains 2 other files, such as picture_0.png"):
             WRITERS[layout](new, folder, "train", overwrite=True)
         return
     WRITERS[layout](new, folder, "train", overwrite=True)
@@ -173,7 +175,7 @@ def test_a_failure_takes_back_what_was_written_and_the_next_try_works(
         (([5, 5, 5, 9], 1, False), "xmax must be above xmin"),
         (([5, float("nan"), 8, 9], 1, False), "must be a finite number"),
         (([5, 5, 61, 9], 1, False), "inside the picture of 60 x 40"),
-        (([5, 5, 8, 9], 0, False), "label must be 1 to 3, and is 0"),
+        (([5, 5, 8, 9], 0, False), "label must be 1 to 3, not 0"),
     ],
 )
 def test_writing_names_the_item_the_object_and_the_rule(tmp_path, layout, items_of, entry, rule):
@@ -185,7 +187,7 @@ def test_writing_names_the_item_the_object_and_the_rule(tmp_path, layout, items_
 
 def test_yolo_refuses_a_second_split_of_other_classes(tmp_path, items, items_of):
     write_yolo(items, tmp_path, "train")
-    with pytest.raises(FileExistsError, match=r"data\.yaml is there already and lists other"):
+    with pytest.raises(FileExistsError, match=r"data\.yaml already exists and lists other"):
         write_yolo(items_of([]), tmp_path, "val", classes=["cat"])
     with pytest.raises(ValueError, match="two classes have the same name"):
         write_yolo(items, tmp_path, "val", classes=["a", "a", "b"])
@@ -212,7 +214,7 @@ def test_a_missing_picture_is_named_or_left_out_and_counted(folder, layout):
     picture_file(folder, "picture_1").unlink()
     if layout == "YOLO":  # where a picture is a picture, and a lost label file tells of it
         assert next(folder.rglob("picture_1.txt")).is_file()
-    with pytest.raises(FileNotFoundError, match=r'picture_1.*(B|b)ring .*on_error="drop"'):
+    with pytest.raises(FileNotFoundError, match=r'picture_1.*(P|p)ut .*on_error="drop"'):
         open_dataset(folder, "train")
     left = open_dataset(folder, "train", on_error="drop")
     assert left.names == ["picture_0"]
@@ -275,7 +277,7 @@ def test_a_wrong_class_list(folder, layout):
     for position in (0, 1):
         classes = ["ant", "zebra", "R & B <3>"]
         classes.insert(position, "background")
-        with pytest.raises(ValueError, match="must not hold the background"):
+        with pytest.raises(ValueError, match="must not contain the background"):
             open_dataset(folder, "train", classes=classes)
     with pytest.raises(ValueError, match="list of different names"):
         open_dataset(folder, "train", classes="zebra")
@@ -289,12 +291,12 @@ def test_a_wrong_folder(folder, tmp_path, layout):
     inside = picture_file(folder, "picture_0").parent
     with pytest.raises(FileNotFoundError, match=rf"Did you mean .*pets, which is in {layout}'s"):
         open_dataset(inside, "train")
-    with pytest.raises(FileNotFoundError, match=r"is a file: give the folder"):
+    with pytest.raises(FileNotFoundError, match=r"is a file: pass the folder"):
         open_dataset(picture_file(folder, "picture_0"), "train")
     (tmp_path / "pets").rename(tmp_path / "away")
     (tmp_path / "empty").mkdir()
     (tmp_path / "away").rename(tmp_path / "empty" / ".hidden")
-    with pytest.raises(FileNotFoundError, match=r"VOC: .*COCO: .*YOLO: .*It holds \.hidden"):
+    with pytest.raises(FileNotFoundError, match=r"VOC: .*COCO: .*YOLO: .*It contains \.hidden"):
         open_dataset(tmp_path / "empty", "train")
 
 

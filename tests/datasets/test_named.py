@@ -21,14 +21,14 @@ def test_splits_of_the_scenes_share_no_picture():
 
 
 def test_an_unknown_split_of_the_scenes():
-    with pytest.raises(ValueError, match="splits train, val, test, but not 'trainval'"):
+    with pytest.raises(ValueError, match="splits train, val, test, not 'trainval'"):
         open_dataset("scenes", "trainval")
 
 
 def test_scenes_for_a_detector_of_the_same_classes_only():
     assert open_dataset("scenes", "val", classes=list(SCENE_CLASSES)).classes == SCENE_CLASSES
     for other in (("cat",), SCENE_CLASSES[::-1]):
-        with pytest.raises(ValueError, match=f"and these were asked for: {other[0]}"):
+        with pytest.raises(ValueError, match=f", not {other[0]}"):
             open_dataset("scenes", "val", classes=other)
 
 

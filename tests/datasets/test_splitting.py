@@ -104,7 +104,7 @@ def test_refusals(tmp_path, items):
     heap.mkdir(parents=True)
     for path in (*(root / "images").iterdir(), *(root / "Annotations").iterdir()):
         shutil.copy(path, heap)
-    with pytest.raises(ValueError, match=r"lie in .*export: give that folder itself"):
+    with pytest.raises(ValueError, match=r"are in .*export: pass that folder itself"):
         split_folder(tmp_path / "heap")
     assert split_folder(heap) == {"train": 8, "val": 2}
     assert len(open_dataset(heap, "val")) == 2

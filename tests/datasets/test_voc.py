@@ -167,7 +167,7 @@ def all_files(root):
 def test_write_refuses_to_replace_another_picture_of_the_same_name(folder, items_of):
     before = all_files(folder)
     others = items_of([([0, 0, 5, 5], 1, False)], [], names=["new", "picture_0"])
-    with pytest.raises(FileExistsError, match=r"picture_0\.jpg is there already and differs"):
+    with pytest.raises(FileExistsError, match=r"picture_0\.jpg already exists and differs"):
         write_voc(others, folder, "test")
     assert all_files(folder) == before  # the item written before the clash is gone again
     write_voc(others, folder, "test", overwrite=True)
@@ -193,8 +193,8 @@ def test_a_failing_disk_leaves_no_half_written_file(tmp_path, monkeypatch, items
         (([5, 5, 61, 9], 1, False), "inside the picture of 60 x 40"),
         (([-1, 5, 6, 9], 1, False), "inside the picture"),
         (([5, 5, 6, 9], 1, False), "more than one pixel"),
-        (([5, 5, 8, 9], 0, False), "label must be 1 to 3, and is 0"),
-        (([5, 5, 8, 9], 4, False), "label must be 1 to 3, and is 4"),
+        (([5, 5, 8, 9], 0, False), "label must be 1 to 3, not 0"),
+        (([5, 5, 8, 9], 4, False), "label must be 1 to 3, not 4"),
     ],
 )
 def test_write_names_the_item_the_object_and_the_rule(tmp_path, entry, rule, items_of):
@@ -338,7 +338,7 @@ def test_split_faults(folder):
     with pytest.raises(FileNotFoundError, match=r"typo\.txt, line 3: .*annotation picture_x\.xml"):
         VOCFolder(folder, "typo")
     (lists / "empty.txt").write_text("\n")
-    with pytest.raises(ValueError, match=r"empty\.txt names no picture"):
+    with pytest.raises(ValueError, match=r"empty\.txt lists no picture"):
         VOCFolder(folder, "empty")
     (lists / "twice.txt").write_text("picture_0\npicture_1\npicture_0\n")
     with pytest.raises(ValueError, match=r"more than once: picture_0\."):
@@ -500,7 +500,7 @@ def test_class_lists_that_do_not_fit(folder):
     for classes in ("zebra", [], ["ant", "ant"]):
         with pytest.raises(ValueError, match="list of different names"):
             VOCFolder(folder, "train", classes=classes)
-    with pytest.raises(ValueError, match="must not hold the background"):
+    with pytest.raises(ValueError, match="must not contain the background"):
         VOCFolder(folder, "train", classes=["background", "ant", "zebra"])
     with pytest.raises(ValueError, match="on_error"):
         VOCFolder(folder, "train", on_error="ignore")

@@ -168,10 +168,10 @@ def test_a_missing_class_list_says_what_to_do(folder):
     ("text", "words"),
     [
         ("names: [cat, dog", "is not readable YAML"),
-        ("cat, dog", "holds no settings"),
-        ("names: cat", "`names` must be a list of class names, and is 'cat'"),
+        ("cat, dog", "has no settings"),
+        ("names: cat", "`names` must be a list of class names, not 'cat'"),
         ("names: []", "`names` must be a list"),
-        ("names: {0: cat, 2: dog}", "must be 0 to 1, and are 0, 2"),
+        ("names: {0: cat, 2: dog}", "must be 0 to 1, not 0, 2"),
         ("nc: 3\nnames: [cat, dog]", "says nc: 3, but names 2"),
         ("names: [cat, cat]", "list of different names"),
         ("names: [background, dog]", "the background is never annotated"),
@@ -203,15 +203,15 @@ def test_a_class_that_the_list_does_not_have(folder, on_error):
 @pytest.mark.parametrize(
     ("line", "rule"),
     [
-        ("0 .5 .5 0 .1", "width and height must be positive, and are 0 and 4 pixels"),
+        ("0 .5 .5 0 .1", "width and height must be positive, not 0 and 4 pixels"),
         ("0 .5 .5 .1 -.1", "width and height must be positive"),
-        ("0 .5 .5 .1 .1 .93", "four numbers, and here are 5: is the fifth a score?"),
-        ("0 .5 .5", "four numbers, and here are 2"),
-        ("0 300 200 50 40", "must be fractions of the picture's size, 0 to 1, and not pixels"),
+        ("0 .5 .5 .1 .1 .93", "four numbers after the class, found 5: is the fifth a score?"),
+        ("0 .5 .5", "four numbers after the class, found 2"),
+        ("0 300 200 50 40", "must be fractions of the picture's size, 0 to 1, not pixels"),
         ("0 .5 wide .1 .1", "cy is 'wide', not a number"),
         ("0 .5 nan .1 .1", "not finite"),
         ("0 1.2 .5 .1 .1", "outside the picture of 60 x 40"),
-        ("0 .5 .5 .5 .6 .5 .7", "width and height must be positive, and are 0"),
+        ("0 .5 .5 .5 .6 .5 .7", "width and height must be positive, not 0"),
     ],
 )
 def test_impossible_boxes(folder, line, rule):
@@ -259,5 +259,5 @@ def test_label_files_of_another_folder(folder):
 def test_splits_without_a_picture(folder):
     (folder / "images" / "val").mkdir()
     (folder / "labels" / "val").mkdir()
-    with pytest.raises(FileNotFoundError, match=r"there is no picture in .*val\. Endings"):
+    with pytest.raises(FileNotFoundError, match=r"there is no picture in .*val \(extensions"):
         YOLOFolder(folder, "val")

@@ -1,7 +1,7 @@
 """What is wrong with a dataset, and which of its objects no prior reaches (chapter 16).
 
-`examine` looks and changes nothing; its `Report` says what was found, and `doctor.figures.figure`
-draws it. `fix` writes a corrected copy.
+`examine` changes nothing; its `Report` says what was found, and `doctor.drawing.figure` draws it.
+`fix` writes a corrected copy.
 """
 
 from ssd_tutorial.doctor.corrections import Change, fix

@@ -1,4 +1,4 @@
-"""Boxes that are impossible, cut off, tiny, or there twice."""
+"""Check boxes: impossible, cut off, tiny, or duplicates."""
 
 from collections.abc import Iterator
 from itertools import combinations
@@ -13,17 +13,17 @@ TINY = 0.01
 """A box is tiny if its width or its height is under this share of the picture's."""
 NEAR = 0.8
 """Two boxes of one class whose IoU is above this are most often one object labelled twice. In
-BCCD's train and val, whose cells crowd and overlap, seven pairs of one class lie at .83 to .93, all
-of them such, and the next at .60."""
-_ENOUGH = 5  # fewer boxes at pixel 0 say nothing about how a file counts
+BCCD's train and val, whose cells crowd and overlap, seven pairs of one class have 0.83 to 0.93, all
+of them duplicates, and the next has 0.60."""
+_ENOUGH = 5  # fewer boxes at pixel 0 do not show how a file counts
 
 
 def check_boxes(records: Records, near: float = NEAR) -> list[Fault]:
-    """Judge every box alone, and against the others of its picture.
+    """Judge every box by itself, and against the others of its picture.
 
     Args:
         records: the dataset.
-        near: the IoU above which two boxes of one class are called near-duplicates.
+        near: the IoU above which two boxes of one class count as near-duplicates.
     """
     faults = [
         Fault("box-units", records.shown_split(split), what)
@@ -53,9 +53,9 @@ def at(code: str, picture: RawPicture, entry: RawObject, what: str) -> Fault:
 
 
 def counts_from_zero(records: Records) -> str:
-    """Say why the files seem to count pixels from 0; "" where they do not.
+    """Explain why the files seem to count pixels from 0; "" if they do not.
 
-    Asked of whole numbers alone: with fractions, corners are edges already.
+    Only whole numbers tell: with fractions, corners are edges already.
     """
     objects = (entry for picture in records.pictures.values() for entry in picture.objects)
     corners = [entry.corners for entry in objects if entry.corners is not None]
@@ -84,7 +84,7 @@ def _check_pairs(
 ) -> Iterator[Fault]:
     boxes = torch.tensor([box for _, box in sound], dtype=torch.float64).reshape(-1, 4)
     overlap = iou(boxes, boxes)
-    told = set()  # of three equal boxes, two are too many, not three
+    told = set()  # of three equal boxes, two are duplicates, not three
     for i, j in combinations(range(len(sound)), 2):
         (first, one), (second, other), value = sound[i], sound[j], float(overlap[i, j])
         if j in told or not (one == other or value > near):

@@ -1,8 +1,7 @@
-"""A corrected copy of a dataset, written by the writers of `datasets`; the original stays as it is.
+"""Write a corrected copy of a dataset with the writers of `datasets`; the original is unchanged.
 
-What is read is corrected and written again, so the copy holds what `Records` hold: pictures, boxes,
-classes, ``difficult``, splits. Whatever else a file says (an author, a pose, an outline) is in the
-original alone.
+The copy is written from `Records`, so it has pictures, boxes, classes, ``difficult`` and splits.
+Whatever else a file says (an author, a pose, an outline) remains in the original only.
 """
 
 import io
@@ -37,16 +36,16 @@ from ssd_tutorial.doctor.split_rules import (
 
 CHANGES = "changes.json"
 LARGE = 1 / 3
-"""A rule that would take more than this share is no set of single faults."""
-_LOST = ("box-unreadable", "class-unknown")  # an object whose place or class nobody knows
+"""If a rule would drop more than this share, the folder was probably read wrongly."""
+_LOST = ("box-unreadable", "class-unknown")  # the object's place or class is unknown
 Kept = list[tuple[RawObject, Box]]
 
 
 class Change(NamedTuple):
-    """One thing that was done."""
+    """One correction."""
 
     code: str
-    """The rule that was broken, see `RULES`."""
+    """The rule that was broken; see `RULES`."""
     file: str
     what: str
     number: int | str | None = None
@@ -59,25 +58,25 @@ class Change(NamedTuple):
 
 
 def fix(report: Report, out: str | Path, progress: bool | None = None) -> tuple[Change, ...]:
-    """Write a copy of the examined folder with everything corrected that a machine can decide.
+    """Write a copy of the examined folder, with all corrections that need no human decision.
 
     Corners are swapped back; boxes that are empty or entirely outside are dropped, and boxes that
-    reach over the border are cut; of equal and of nearly equal boxes of one class the first stays.
-    Pictures that cannot be read, or whose annotation cannot, or one of whose objects nobody can
-    place or name, are left out: without their labels they would teach background. A picture in two
-    splits stays in one: test before val before train. Pictures are stored upright and in RGB.
+    reach over the border are clipped; of equal or nearly equal boxes of one class, the first stays.
+    Pictures are left out if they or their annotations cannot be read, or if the place or class of
+    one of their objects is unknown: without its label, it would be trained as background. A picture
+    in two splits stays in one: test before val before train. Pictures are stored upright, in RGB.
 
-    The copy appears complete or not at all. It holds ``changes.json``, the list of what was done.
+    The copy appears complete or not at all. It has ``changes.json``, the list of corrections.
 
     Args:
         report: from `examine`, of a whole folder and its pictures.
-        out: the folder to write; missing or empty, and not within the folder that is copied.
-        progress: show a bar; None shows it where standard error is a terminal.
+        out: a new or empty folder, not inside the folder that is copied.
+        progress: show a bar; None shows it if standard error is a terminal.
 
     Raises:
-        FileExistsError: `out` holds something, or lies within the folder, or is it.
-        ValueError: the report is not of a folder, or not of all splits, or pictures were not
-            decoded; one rule would take a third of the pictures or objects, or a whole split, so
+        FileExistsError: `out` is not empty, or is or lies in the examined folder.
+        ValueError: the report is not of a folder, or not of all splits, or without decoded
+            pictures; one rule would drop a third of the pictures or objects, or a whole split, so
             the folder was probably read wrongly.
     """
     out = Path(out)
@@ -97,25 +96,25 @@ def fix(report: Report, out: str | Path, progress: bool | None = None) -> tuple[
 def _check(report: Report, out: Path) -> None:
     records = report.records
     if records.layout == "drawn":
-        raise ValueError("there are no files to correct: --fix copies a folder.")
+        raise ValueError("there are no files to correct: --fix copies a folder")
     if report.pictures is None:
-        raise ValueError("--fix must look at the pictures: leave --no-pictures away.")
+        raise ValueError("--fix must decode the pictures: omit --no-pictures")
     if not records.whole:
-        raise ValueError("--fix copies the whole folder: leave --splits away.")
+        raise ValueError("--fix copies the whole folder: omit --splits")
     root, there = records.root.resolve(), out.resolve()
     if there == root or root in there.parents:
         raise FileExistsError(
-            f"{out} is the folder that is examined, or lies in it: --fix never writes there. "
-            f"Choose another folder."
+            f"{out} is the examined folder, or lies in it, and --fix never writes there: "
+            f"choose another folder"
         )
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise FileExistsError(f"{out} is there already and not empty. Choose another folder.")
+        raise FileExistsError(f"{out} already exists and is not empty: choose another folder")
     if report.of("box-units"):
-        raise ValueError(f"{report.of('box-units')[0]}: no single box is at fault.")
+        raise ValueError(f"{report.of('box-units')[0]}: this is not a fault of single boxes")
 
 
 class _Correction:
-    """What is done about a dataset; pictures are given by their keys in the records."""
+    """The corrections of a dataset; pictures are identified by their keys in the records."""
 
     def __init__(self, report: Report) -> None:
         self.report, self.records = report, report.records
@@ -124,7 +123,7 @@ class _Correction:
         self.left_out: set[str] = set()
         self.taken = {"pictures": Counter(), "objects": Counter()}
         self.leaving: dict[str, set[str]] = defaultdict(set)
-        """For each split, the pictures that it no longer names; other splits may."""
+        """For each split, the pictures that it no longer lists; other splits may list them."""
         if what := counts_from_zero(self.records):
             self._say("counts-from-zero", "Annotations", f"all boxes are written from 1 ({what})")
         for key, picture in self.records.pictures.items():
@@ -168,7 +167,7 @@ class _Correction:
         elif seen.fault:
             self._leave_out(key, "picture-unreadable", seen.fault)
         elif seen.size and picture.size not in (seen.size, seen.stored):
-            self._leave_out(key, "picture-size", "its boxes were drawn on one of another size")
+            self._leave_out(key, "picture-size", "its boxes were drawn at another size")
         else:
             for entry in picture.objects:
                 code = self._code(picture, entry)
@@ -183,7 +182,7 @@ class _Correction:
         return self.records.judge(picture, entry).code if known else "class-unknown"
 
     def _leave_out_copies(self) -> None:
-        """Of equal files in different splits, one stays."""
+        """Keep one of equal files in different splits."""
         belongs = home_splits(self.records)
         groups: dict[str, list[str]] = defaultdict(list)
         for key, seen in self.facts.items():
@@ -198,16 +197,16 @@ class _Correction:
                     self._leave_out(key, "picture-copied", why)
 
     def _part_splits(self) -> None:
-        """Take pictures out of all splits but one, and keep unions the unions of what is left."""
+        """Remove pictures from all splits but one, and keep unions equal to their parts."""
         sets = {split: set(names) for split, names in self.records.splits.items()}
         nested = {frozenset(pair) for pair in within_splits(self.records)}
         for a, b in combinations(base_splits(self.records), 2):
-            loser, keeper = (b, a) if rank(a) >= rank(b) else (a, b)
+            other, keeper = (b, a) if rank(a) >= rank(b) else (a, b)
             if frozenset((a, b)) in nested:
                 continue
-            for key in sorted(sets[a] & sets[b] - self.left_out - self.leaving[loser]):
-                self.leaving[loser].add(key)
-                what = f"taken out of {loser}, it stays in {keeper}"
+            for key in sorted(sets[a] & sets[b] - self.left_out - self.leaving[other]):
+                self.leaving[other].add(key)
+                what = f"removed from {other}; it stays in {keeper}"
                 self._say("split-overlap", self.records.shown_picture(key), what)
         for union, parts in union_parts(self.records).items():
             rest = set().union(*(sets[split] - self.leaving[split] for split in parts))
@@ -216,7 +215,7 @@ class _Correction:
     # ------------------------------------------------------------ objects
 
     def _correct(self, picture: RawPicture) -> Kept:
-        """The objects of one picture that stay, each with its edges."""
+        """Return the objects of one picture that stay, each with its edges."""
         kept: Kept = []
         for entry in picture.objects:
             code, what, box = self._judge(picture, entry)
@@ -231,7 +230,7 @@ class _Correction:
         return kept
 
     def _judge(self, picture: RawPicture, entry: RawObject) -> tuple[str, str, Box | None]:
-        """What is done with one object by itself: code, words, its edges or None to drop it."""
+        """Decide about one object: code, description, its edges or None to drop it."""
         numbers = ", ".join(map(str, entry.written))
         code, box, over_px = self._code(picture, entry), None, 0.0
         if code in ("", "box-reversed"):
@@ -252,7 +251,7 @@ class _Correction:
     # ------------------------------------------------------------ too much
 
     def _refuse_large(self) -> None:
-        """Refuse where one rule takes so much that the folder was probably read wrongly."""
+        """Raise if one rule drops so much that the folder was probably read wrongly."""
         records = self.records
         example = {change.code: change for change in reversed(self.changes)}
         every = sum(len(picture.objects) for picture in records.pictures.values())
@@ -269,7 +268,7 @@ class _Correction:
     # ------------------------------------------------------------ writing
 
     def write(self, work: Path, progress: bool | None) -> None:
-        """Write the copy: each picture once, and the files that make the splits."""
+        """Write the copy: each picture once, and the files that define the splits."""
         records, layout = self.records, LAYOUTS[self.records.layout]
         base = [split for split in base_splits(records) if split in self.splits]
         homes = {key: split for split in reversed(base) for key in self.splits[split]}
@@ -296,12 +295,12 @@ class _Correction:
         put(work / CHANGES, f"{text}\n".encode(), overwrite=False)
 
     def _repainted(self, key: str) -> tuple[bytes, tuple[int, int]]:
-        """The picture's file, written again where it is turned by EXIF or in CMYK; its size."""
+        """Return the picture's file and size; it is encoded again if rotated by EXIF or in CMYK."""
         path, seen = self.records.pictures[key].picture, self.facts[key]
         turned, cmyk = seen.orientation != 1, seen.mode == "CMYK"
         if not turned and not cmyk:
             return path.read_bytes(), seen.size
-        # Boxes that were drawn before EXIF turned the picture.
+        # The boxes were drawn before EXIF rotated the picture.
         ignored = self.records.pictures[key].size == seen.stored != seen.size
         file = self.records.shown_picture(key)
         if turned:
@@ -326,7 +325,7 @@ class _Correction:
         return buffer.getvalue(), seen.stored if ignored else seen.size
 
     def to_dict(self) -> dict:
-        """For JSON: what was done, and how often for which rule."""
+        """Return the corrections for JSON, and how many there are per rule."""
         done = Counter(change.code for change in self.changes)
         return {
             "data": self.records.root.resolve().name,
@@ -341,13 +340,13 @@ class _Correction:
 
 def _read_wrongly(code: str, share: str, example: Change) -> ValueError:
     return ValueError(
-        f"nothing is written: the rule {code} would take {share}, so the folder was probably read "
-        f"wrongly. Look at the first: {example}."
+        f"nothing is written: the rule {code} would drop {share}, so the folder was probably read "
+        f"wrongly. The first is {example}."
     )
 
 
 def _twin(entry: RawObject, box: Box, kept: Kept, near: float) -> tuple[str, str] | None:
-    """Whether an earlier object of the class has this box, or nearly: code, and what is done."""
+    """Return code and correction if an earlier object of the class has (nearly) this box."""
     same_class = [(other, edges) for other, edges in kept if other.name == entry.name]
     if not same_class:
         return None

@@ -1,7 +1,7 @@
 """Kinds of errors: which detections are false, and why; which objects are missed (chapter 16).
 
-AP says how good a detector is and not what to do next. For that, every detection above a score is
-put under one heading. The names and bounds are those of TIDE (Bolya et al., "TIDE: A General
+AP says how good a detector is, not what to do next. For that, every detection above a score is
+assigned one kind. The names and bounds are those of TIDE (Bolya et al., "TIDE: A General
 Toolbox for Identifying Object Detection Errors", 2020), which follows Hoiem et al. (2012):
 
 * ``"true positive"``: it finds an object of its class that no better detection has found;
@@ -29,7 +29,7 @@ from ssd_tutorial.evaluate import DUPLICATE, UNMATCHED, GroundTruth, voc_match
 
 KINDS = ("true positive", "classification", "localization", "both", "duplicate", "background")
 TOUCHES = 0.1
-"""The least IoU at which a box has to do with an object (TIDE's background threshold)."""
+"""The lowest IoU at which a box concerns an object (TIDE's background threshold)."""
 
 
 class DetectionErrors(NamedTuple):
@@ -63,13 +63,13 @@ def classify_errors(
     that fits a difficult object is neither true nor false, and left out.
 
     Args:
-        detections: for each image what was found.
-        ground_truths: for each image what there is, in the same order and unit.
+        detections: what was found in each image.
+        ground_truths: what is in each image, in the same order and unit.
         score_threshold: classify detections with at least this score.
-        iou_threshold: the IoU from which on a box fits an object.
+        iou_threshold: the lowest IoU at which a box fits an object.
 
     Raises:
-        ValueError: lists of different length, or a threshold that is not in [0, 1].
+        ValueError: the lists differ in length, or a threshold is not in [0, 1].
     """
     if len(detections) != len(ground_truths):
         raise ValueError(

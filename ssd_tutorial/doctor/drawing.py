@@ -19,14 +19,14 @@ _MOST_CLASSES = 25
 
 
 def figure(report: Report, preset: str = PRESET) -> Figure:
-    """Four panels: box sizes and prior shapes; classes; best IoU; objects that are missed.
+    """Draw four panels: box sizes and prior shapes; classes; best IoU; objects that are missed.
 
     Args:
         report: from `examine`.
-        preset: whose prior shapes stand behind the sizes of the boxes.
+        preset: the preset whose prior shapes are drawn with the sizes of the boxes.
 
     Raises:
-        ValueError: no preset is called so.
+        ValueError: there is no preset of this name.
     """
     classes = min(len(report.classes), _MOST_CLASSES)
     with plt.style.context(plots.STYLE):
@@ -39,7 +39,7 @@ def figure(report: Report, preset: str = PRESET) -> Figure:
 
 
 def draw_sizes(ax: Axes, report: Report, preset: str = PRESET) -> None:
-    """Width and height of every object, a dot each, and of the shapes of the priors."""
+    """Draw width and height of every object, one dot each, and of the shapes of the priors."""
     sizes = xyxy_to_cxcywh(report.objects.boxes)[:, 2:]
     if len(sizes) > _MOST_DOTS:  # the same dots every time
         order = torch.randperm(len(sizes), generator=torch.Generator().manual_seed(0))
@@ -70,7 +70,7 @@ def draw_sizes(ax: Axes, report: Report, preset: str = PRESET) -> None:
 
 
 def draw_classes(ax: Axes, report: Report) -> None:
-    """Objects of each class, a bar each; the most frequent on top."""
+    """Draw the number of objects per class, one bar each; the most frequent is on top."""
     counts = sorted(report.classes.items(), key=lambda item: -item[1].objects)[:_MOST_CLASSES]
     names = [name for name, _ in counts]
     values = [count.objects for _, count in counts]
@@ -85,7 +85,7 @@ def draw_classes(ax: Axes, report: Report) -> None:
 
 
 def draw_best(ax: Axes, report: Report) -> None:
-    """How many objects have which IoU with their best prior, a line a preset."""
+    """Draw how many objects have which IoU with their best prior, one line per preset."""
     shown = [reach for reach in report.reaches if reach.preset in _SHOWN]
     edges = torch.linspace(0, 1, 21).tolist()
     ax.axvspan(0, REACHED, color=plots.QUIET, alpha=0.15, linewidth=0)
@@ -100,7 +100,7 @@ def draw_best(ax: Axes, report: Report) -> None:
 
 
 def draw_missed(ax: Axes, report: Report) -> None:
-    """The share of objects under .5 of every preset, a bar each."""
+    """Draw the share of objects below 0.5 of every preset, one bar each."""
     shares = [100 * reach.unreached_share for reach in report.reaches]
     bars = ax.barh(range(len(shares)), shares, color="#e06c00", height=0.7)
     ax.bar_label(bars, fmt="%.1f %%", padding=3, fontsize=10)

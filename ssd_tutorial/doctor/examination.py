@@ -1,4 +1,4 @@
-"""The whole examination, from a folder to a `Report`."""
+"""Examine a dataset: from a folder to a `Report`."""
 
 import os
 import time
@@ -36,21 +36,21 @@ def examine(
     """Look for everything that can be wrong with a dataset. No file is changed.
 
     Args:
-        data: a folder in the layout of VOC, COCO or YOLO; ``"scenes"``; or a dataset for each
+        data: a folder in the layout of VOC, COCO or YOLO; ``"scenes"``; or one dataset per
             split, with items as those of `VOCFolder` and the attribute ``classes``.
-        splits: look at these splits only, and at the pictures that they name; none for all.
-        pictures: decode every picture. Without, what concerns the pictures' files is not found.
-        near: the IoU above which two boxes of one class are called near-duplicates.
-        workers: what decodes pictures, or draws them, in parallel; 0 takes one a processor.
-        progress: show bars; None shows them where standard error is a terminal.
+        splits: examine only these splits, and the pictures that they list; none for all.
+        pictures: decode every picture. Otherwise faults of the pictures' files are not found.
+        near: the IoU above which two boxes of one class count as near-duplicates.
+        workers: processes or threads for pictures; 0 takes one per processor.
+        progress: show bars; None shows them if standard error is a terminal.
 
     Raises:
-        FileNotFoundError: there is no such folder, it is in no known layout, or it has no such
-            split.
+        FileNotFoundError: the folder does not exist, is not in a known layout, or lacks a split
+            of `splits`.
         ValueError: `near` is not in (0, 1].
     """
     if not 0 < near <= 1:
-        raise ValueError(f"near must be an IoU in (0, 1], and is {near}")
+        raise ValueError(f"near must be an IoU in (0, 1], not {near}")
     started = time.perf_counter()
     workers = workers or os.cpu_count() or 1
     records, facts = read(data, splits, workers if pictures else -1, progress)
@@ -79,7 +79,7 @@ def read(
     workers: int = 1,
     progress: bool | None = None,
 ) -> tuple[Records, dict[str, PictureFacts]]:
-    """The records of a dataset and what its pictures hold; nothing of pictures if `workers` < 0."""
+    """Return a dataset's records, and facts about its pictures (none if `workers` < 0)."""
     if isinstance(data, Mapping) or str(data) == SCENES:
         if not isinstance(data, Mapping):
             data = {split: open_dataset(SCENES, split) for split in splits or _SCENE_SPLITS}
@@ -91,5 +91,5 @@ def read(
 
 
 def _in_order(faults: list[Fault]) -> tuple[Fault, ...]:
-    """Grave ones first; within a severity as they were found."""
+    """Sort faults by severity, and within it as they were found."""
     return tuple(sorted(faults, key=lambda fault: SEVERITIES.index(fault.severity)))

@@ -1,4 +1,4 @@
-"""Datasets without files, such as drawn scenes, as `Records`: every item is made once."""
+"""Read datasets without files, such as drawn scenes, as `Records`: every item once."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ from ssd_tutorial.doctor.picture_rules import PictureFacts, facts_of
 
 
 class _Looked(Dataset):
-    """A dataset whose items are what `Records` needs of them, so that workers do the looking."""
+    """A dataset of what `Records` needs from each item, so that workers extract it."""
 
     def __init__(self, items: Dataset) -> None:
         self.items = items
@@ -30,12 +30,12 @@ class _Looked(Dataset):
 def read_items(
     items: Mapping[str, Dataset], title: str, workers: int = 0, progress: bool | None = None
 ) -> tuple[Records, dict[str, PictureFacts]]:
-    """Make every item of every split, and look at it.
+    """Read every item of every split.
 
     Args:
-        items: a dataset for each split, with items as those of `VOCFolder` and ``classes``.
-        title: what to call them all.
-        workers: processes that make the items; 0 makes them here.
+        items: one dataset per split, with items as those of `VOCFolder` and ``classes``.
+        title: the name of the dataset.
+        workers: processes that read the items; 0 reads them here.
         progress: see `examine`.
     """
     records, facts = Records(Path(title), "drawn"), {}
@@ -46,7 +46,7 @@ def read_items(
             batch_size=None,
             num_workers=workers,
             collate_fn=_as_it_is,
-            generator=torch.Generator(),  # of its own: the loader draws a seed
+            generator=torch.Generator(),  # its own, as the loader draws a seed
         )
         names = []
         for name, seen, boxes, labels in progress_bar(loader, split, progress, len(dataset)):

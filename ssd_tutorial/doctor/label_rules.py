@@ -1,4 +1,4 @@
-"""Classes: how many objects each has, how it is spelled, and pictures where one seems forgotten."""
+"""Check classes: their counts, their spelling, and pictures where one seems forgotten."""
 
 import re
 from collections import Counter, defaultdict
@@ -15,7 +15,7 @@ RARE = 20
 NEARLY_EVERY = 0.9
 """A class in at least this share of the pictures with objects is expected in all of them."""
 ENOUGH = 20
-"""Fewer pictures than this say nothing about what is expected."""
+"""Fewer pictures than this do not show what is expected."""
 
 
 class ClassCount(NamedTuple):
@@ -28,7 +28,7 @@ class ClassCount(NamedTuple):
 
 
 def count_classes(records: Records) -> dict[str, ClassCount]:
-    """Objects and pictures of every class, sorted by name."""
+    """Count objects and pictures of every class, sorted by name."""
     objects, pictures = Counter(), Counter()
     in_split: dict[str, Counter] = defaultdict(Counter)
     splits_of = records.splits_of()
@@ -38,7 +38,7 @@ def count_classes(records: Records) -> dict[str, ClassCount]:
         pictures.update(counts.keys())
         for split in splits_of.get(name, ()):
             in_split[split].update(counts)
-    # Some lists of classes begin with the background, of which there are no objects.
+    # Some lists of classes begin with the background, which has no objects.
     listed = [name for name in records.classes if not is_background(name)]
     return {
         name: ClassCount(
@@ -90,7 +90,7 @@ def _check_counts(records: Records, counts: dict[str, ClassCount]) -> list[Fault
 
 
 def _check_missing(records: Records, counts: dict[str, ClassCount]) -> list[Fault]:
-    """Pictures that show something, but none of what nearly every other picture shows."""
+    """Find pictures with objects, but none of a class that nearly every other picture has."""
     labelled = [picture for picture in records.pictures.values() if picture.objects]
     if len(labelled) < ENOUGH:
         return []

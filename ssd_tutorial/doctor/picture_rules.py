@@ -1,4 +1,4 @@
-"""Picture files: decoded once each, to see whether they can be, and what they look like."""
+"""Check picture files: decode each once, to see whether it works and what it looks like."""
 
 import hashlib
 import os
@@ -17,16 +17,16 @@ from ssd_tutorial.datasets.records import RawPicture, Records, reason_of
 from ssd_tutorial.doctor.rules import Fault
 from ssd_tutorial.doctor.twins import Look, look_of
 
-_COLOURLESS = 2  # channels that differ by no more than this, of 255, on a small copy: JPEG's noise
+_COLOURLESS = 2  # channels that differ by at most this, of 255, on a small copy: JPEG noise
 
 
 class PictureFacts(NamedTuple):
-    """What a picture's file holds."""
+    """What decoding a picture's file shows."""
 
     size: tuple[int, int] | None = None
-    """(width, height) in pixels, upright; None where it cannot be read."""
+    """(width, height) in pixels, upright; None if it cannot be read."""
     stored: tuple[int, int] | None = None
-    """The same before its EXIF orientation turns it."""
+    """The same before rotation by EXIF."""
     mode: str = ""
     """Pillow's mode: ``"RGB"``, ``"L"``, ``"CMYK"``, ``"P"``, …"""
     orientation: int = 1
@@ -51,16 +51,16 @@ def look_at(path: Path) -> PictureFacts:
         image = read_picture(path)
     except (ValueError, OSError, SyntaxError, Image.DecompressionBombError) as error:
         return PictureFacts(fault=reason_of(error, path))
-    orientation = turned if turned in range(2, 9) else 1  # cameras write 0 and nonsense too
+    orientation = turned if turned in range(2, 9) else 1  # some cameras write 0 or invalid values
     return facts_of(image)._replace(
         stored=stored, mode=mode, orientation=orientation, digest=digest
     )
 
 
 def facts_of(image: Tensor) -> PictureFacts:
-    """What an image, uint8 ``[3, H, W]``, looks like; what only a file has is left out."""
+    """Return the facts of an image, uint8 ``[3, H, W]``, without those that need a file."""
     pixels = Image.fromarray(image.permute(1, 2, 0).numpy())
-    little = pixels.reduce(max(1, min(pixels.size) // 100))  # what follows costs a tenth
+    little = pixels.reduce(max(1, min(pixels.size) // 100))  # makes the rest ten times faster
     small = np.asarray(little.resize((32, 32), Image.Resampling.BOX), dtype=np.int16)
     grey = bool(np.ptp(small, axis=2).max() <= _COLOURLESS)
     content = hashlib.blake2b(image.numpy().tobytes(), digest_size=16).hexdigest()
@@ -75,8 +75,8 @@ def read_pictures(
 
     Args:
         records: the dataset.
-        workers: threads; 0 takes one a processor. Pillow decodes without Python's lock.
-        progress: show a bar; None shows it where standard error is a terminal.
+        workers: threads; 0 takes one per processor. Pillow decodes without Python's lock.
+        progress: show a bar; None shows it if standard error is a terminal.
     """
     paths = {name: p.picture for name, p in records.pictures.items() if p.picture is not None}
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
@@ -85,7 +85,7 @@ def read_pictures(
 
 
 def check_pictures(records: Records, facts: Mapping[str, PictureFacts]) -> list[Fault]:
-    """Judge the files of all pictures, as far as `facts` has them, and whether they are there."""
+    """Judge whether pictures exist, and their files as far as `facts` has them."""
     faults = []
     listed = records.splits_of()
     for name, picture in records.pictures.items():
@@ -94,7 +94,7 @@ def check_pictures(records: Records, facts: Mapping[str, PictureFacts]) -> list[
             what = records.said(picture.reason, picture.file or picture.picture)
             faults.append(Fault(picture.fault, picture.annotation or file or picture.name, what))
         elif not listed.get(name):
-            faults.append(Fault("picture-unlisted", picture.annotation, "no split names it"))
+            faults.append(Fault("picture-unlisted", picture.annotation, "no split lists it"))
         if name in facts:
             faults += _check_file(file or name, picture, facts[name])
     return faults + [
@@ -110,9 +110,9 @@ def _check_file(shown: str, picture: RawPicture, facts: PictureFacts) -> Iterato
         yield Fault("picture-rotated", shown, f"its EXIF orientation is {facts.orientation}")
     if picture.size is not None and picture.size != facts.size:
         there, said = (f"{w} x {h}" for w, h in (facts.size, picture.size))
-        what = f"{there} pixels, and {said} in its annotation"
+        what = f"{there} pixels, but {said} in its annotation"
         if picture.size == facts.stored:
-            what += ": the boxes were drawn before EXIF turned it"
+            what += ": the boxes were drawn before EXIF rotated it"
         yield Fault("picture-size", shown, what)
     if facts.mode == "CMYK":
         yield Fault("picture-cmyk", shown, "its colours are CMYK")

@@ -1,13 +1,13 @@
-"""Objects against the priors of each preset: which are reached, and what would reach the others.
+"""Compare objects with each preset's priors: which are reached, and what would reach the others.
 
-An object is *reached* if a prior overlaps it with an IoU of at least .5: then every such prior
-learns it. One that is not reached is still given its best prior (chapter 8), and learns from that
-one alone. All boxes here are fractions of the picture, because a picture is stretched to the
-square input: its shape does not matter.
+An object is *reached* if a prior overlaps it with an IoU of at least 0.5: then every such prior
+learns it. One that is not reached is still matched to its best prior (chapter 8), and only that one
+learns it. All boxes here are fractions of the picture: a picture is stretched to the square input,
+so its shape does not matter.
 
-All priors of one shape on one map differ in their centre alone, and the nearer their centre is to
-an object's, the more they share with it, in x and in y apart. So an object needs to be compared
-with one prior a shape and map, not with all 8732: that is 300 times faster, and exact.
+Priors of one shape on one map differ in their centre only, and the nearer the centre is to an
+object's, in x and in y separately, the more they overlap it. So an object needs to be compared with
+one prior per shape and map, not with all 8732: that is 300 times faster, and exact.
 """
 
 from collections import Counter
@@ -25,9 +25,9 @@ from ssd_tutorial.priors import boxes_per_cell, cell_centres, cell_shapes, make_
 from ssd_tutorial.priors import priors_per_map as counts_of
 
 REACHED = 0.5
-_SCALES = tuple(0.02 * 2 ** (step / 4) for step in range(23))  # .02 to .905, four an octave
+_SCALES = tuple(0.02 * 2 ** (step / 4) for step in range(23))  # 0.02 to 0.905, four per octave
 _RATIOS = (1.0, 2.0, 1 / 2, 3.0, 1 / 3, 5.0, 1 / 5)
-_WORTH = 0.002  # an extra box that reaches a smaller share of the objects is not worth its cost
+_WORTH = 0.002  # an extra box that reaches a smaller share of the objects is too costly
 _CHUNK = 4096
 
 
@@ -43,7 +43,7 @@ class Objects(NamedTuple):
 
 
 class Best(NamedTuple):
-    """Each object's best prior."""
+    """The best prior of each object."""
 
     iou: Tensor
     """``[N]``."""
@@ -52,7 +52,7 @@ class Best(NamedTuple):
 
 
 class Extra(NamedTuple):
-    """One more box in every cell of a map, and what it would bring."""
+    """One more box in every cell of a map, and how many objects it would reach."""
 
     map: str
     scale: float
@@ -74,29 +74,29 @@ class Extra(NamedTuple):
 
 
 class Reach(NamedTuple):
-    """How a preset's priors meet the objects of a dataset."""
+    """How well a preset's priors fit the objects of a dataset."""
 
     preset: str
     objects: int
     mean_iou: float
     """Mean of the objects' best IoU."""
     unreached: tuple[int, ...]
-    """Indices of the objects under .5."""
+    """Indices of the objects below 0.5."""
     sharing: int
     """Objects whose best prior is also the best of another object of the same picture."""
     histogram: tuple[int, ...]
     """Counts of the best IoU in 20 bins from 0 to 1."""
     extras: tuple[Extra, ...]
-    """The boxes that would reach most of the others, each given those before it."""
+    """The boxes that would reach most of the others, each one given the previous ones."""
 
     @property
     def unreached_share(self) -> float:
-        """Share of the objects under .5."""
+        """Share of the objects below 0.5."""
         return len(self.unreached) / max(self.objects, 1)
 
 
 def collect_objects(records: Records) -> Objects:
-    """The boxes of all objects that can be learned, as the network will see them."""
+    """Return the boxes of all objects that can be learned, as the network will see them."""
     boxes, owners, where = [], [], []
     for index, picture in enumerate(records.pictures.values()):
         if picture.size is None:
@@ -128,9 +128,9 @@ def reach_of(preset: Preset, objects: Objects) -> Reach:
 
 
 def best_priors(preset: Preset, boxes_xyxy: Tensor) -> Best:
-    """The best prior of each box ``[N, 4]`` xyxy, among all of `make_priors`.
+    """Find the best prior of each box ``[N, 4]`` xyxy, among all of `make_priors`.
 
-    Where several are equally good, as inside a large object, it is the one nearest to the centre.
+    If several are equally good, as inside a large object, the one nearest to the centre is taken.
     """
     if preset.clip not in ("none", "wh"):  # clipped corners: shapes differ from cell to cell
         return _best_of_all(make_priors(preset), boxes_xyxy)
@@ -153,7 +153,7 @@ def best_priors(preset: Preset, boxes_xyxy: Tensor) -> Best:
 def overlap_shapes(
     preset: Preset, k: int, shapes: Tensor, boxes_xyxy: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Boxes against shapes ``[S, 2]`` (width, height) in the nearest cell of map `k`.
+    """Compare boxes with shapes ``[S, 2]`` (width, height) in the nearest cell of map `k`.
 
     Returns:
         The cell ``[N]``, counted row by row, and the IoU ``[N, S]``.
@@ -172,16 +172,16 @@ def overlap_shapes(
 def suggest_extras(
     preset: Preset, unreached_xyxy: Tensor, objects: int, at_most: int = 3
 ) -> tuple[Extra, ...]:
-    """The extra boxes that reach most of the unreached, one after the other.
+    """Suggest the extra boxes that reach most of the unreached objects, one after another.
 
-    Tries every map with 23 scales and 7 ratios, and takes the box that reaches most; then the
-    next, given that one. Stops where a box reaches fewer than two objects of a thousand.
+    Every map is tried with 23 scales and 7 ratios; the box that reaches most is taken, then the
+    next one, given the first. It stops when a box reaches less than 0.2 % of the objects.
 
     Args:
-        preset: the priors there are.
-        unreached_xyxy: ``[U, 4]``, the objects under .5.
-        objects: how many objects there are in all.
-        at_most: how many boxes to suggest.
+        preset: the existing priors.
+        unreached_xyxy: ``[U, 4]``, the objects below 0.5.
+        objects: number of all objects.
+        at_most: number of boxes to suggest.
     """
     scale, ratio = (t.reshape(-1) for t in torch.meshgrid(
         torch.tensor(_SCALES), torch.tensor(_RATIOS), indexing="ij"))  # fmt: skip
@@ -203,7 +203,7 @@ def suggest_extras(
 
 
 def _reached(preset: Preset, k: int, shapes: Tensor, boxes_xyxy: Tensor) -> Tensor:
-    """How many boxes each shape ``[S, 2]`` reaches on map `k`."""
+    """Count the boxes that each shape ``[S, 2]`` reaches on map `k`."""
     counts = torch.zeros(len(shapes), dtype=torch.int64)
     for part in boxes_xyxy.split(_CHUNK):
         counts += (overlap_shapes(preset, k, shapes, part)[1] >= REACHED).sum(dim=0)
@@ -221,7 +221,7 @@ def _best_of_all(priors_cxcywh: Tensor, boxes_xyxy: Tensor) -> Best:
 
 
 def check_reach(objects: Objects, reaches: Sequence[Reach]) -> list[Fault]:
-    """The objects that the priors of no preset reach."""
+    """Report the objects that no preset's priors reach."""
     if not reaches:
         return []
     lost = set.intersection(*(set(reach.unreached) for reach in reaches))
@@ -244,5 +244,5 @@ def check_reach(objects: Objects, reaches: Sequence[Reach]) -> list[Fault]:
 
 
 def all_reaches(objects: Objects) -> tuple[Reach, ...]:
-    """`reach_of` for every preset there is."""
+    """Return `reach_of` for every preset."""
     return tuple(reach_of(preset, objects) for preset in PRESETS.values())

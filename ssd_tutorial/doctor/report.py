@@ -12,7 +12,7 @@ from ssd_tutorial.doctor.rules import RULES, SEVERITIES, Fault
 from ssd_tutorial.figures.tables import Table
 
 SHOWN = 12
-"""How many faults of one rule are shown as text; JSON has them all."""
+"""How many faults of one rule are shown as text; JSON has all of them."""
 _HEADINGS = {"error": "ERRORS", "warning": "WARNINGS", "note": "NOTES"}
 
 
@@ -23,46 +23,47 @@ class Report:
     records: Records
     """What was read."""
     faults: tuple[Fault, ...]
-    """Everything that was found, grave faults first."""
+    """Everything that was found, errors first."""
     classes: dict[str, ClassCount]
     objects: Objects
     """The possible boxes, as the network will see them."""
     reaches: tuple[Reach, ...]
-    """How the priors of each preset meet the objects."""
+    """How well the priors of each preset fit the objects."""
     pictures: dict[str, PictureFacts] | None
-    """What the picture files hold, by name; None if they were not decoded."""
+    """What the picture files show, by name; None if they were not decoded."""
     near: float
-    """The IoU above which two boxes of one class were called near-duplicates."""
+    """The IoU above which two boxes of one class counted as near-duplicates."""
     seconds: float
 
     def of(self, code: str) -> list[Fault]:
-        """The faults of one rule, such as ``"box-empty"``.
+        """Return the faults of one rule, such as ``"box-empty"``.
 
-        Raises `ValueError`, with the codes there are, if there is no such rule.
+        Raises:
+            ValueError: no such rule; the message lists the codes.
         """
         if code not in RULES:
             raise ValueError(f"no rule is called {code!r}; there are {', '.join(RULES)}")
         return [fault for fault in self.faults if fault.code == code]
 
     def count(self, severity: str) -> int:
-        """How many faults are ``"error"``, ``"warning"`` or ``"note"``."""
+        """Count the faults that are ``"error"``, ``"warning"`` or ``"note"``."""
         return sum(fault.severity == severity for fault in self.faults)
 
     @property
     def codes(self) -> dict[str, int]:
-        """How many faults of each rule, in the order of `RULES`."""
+        """The number of faults per rule, in the order of `RULES`."""
         counts = Counter(fault.code for fault in self.faults)
         return {code: counts[code] for code in RULES if counts[code]}
 
     def unreached_by_class(self, reach: Reach) -> dict[str, int]:
-        """How many objects of each class a preset's priors leave under .5; the most first."""
+        """Count per class the objects that a preset's priors do not reach; the most first."""
         names = Counter(self.objects.where[index][1].name for index in reach.unreached)
         return dict(names.most_common())
 
     # --- tables -------------------------------------------------------------------------------
 
     def fault_table(self) -> Table:
-        """A row for each rule that is broken."""
+        """Return a table with one row per broken rule."""
         rows = [
             [RULES[code].severity, code, count, RULES[code].title]
             for code, count in sorted(
@@ -72,7 +73,7 @@ class Report:
         return Table(["", "code", "found", "what"], rows)
 
     def class_table(self) -> Table:
-        """A row for each class: objects in all and in each split, pictures, median size."""
+        """Return a table with one row per class: objects, pictures, and objects per split."""
         splits = list(self.records.splits)
         rows = [
             [name, count.objects, count.pictures, *count.by_split.values()]
@@ -81,7 +82,7 @@ class Report:
         return Table(["class", "objects", "pictures", *(f"in {s}" for s in splits)], rows)
 
     def prior_table(self) -> Table:
-        """A row for each preset: how well its priors meet the objects."""
+        """Return a table with one row per preset: how well its priors fit the objects."""
         rows = [
             [
                 reach.preset,
@@ -95,14 +96,14 @@ class Report:
         ]
         under = f"under {REACHED:g}".replace("0.", ".")
         return Table(
-            ["preset", "mean best IoU", under, "share", "best prior shared", "extra box a cell"],
+            ["preset", "mean best IoU", under, "share", "best prior shared", "extra box per cell"],
             rows,
         )
 
     # --- text ---------------------------------------------------------------------------------
 
     def to_text(self, shown: int = SHOWN) -> str:
-        """The whole report for a terminal; at most `shown` faults of each rule."""
+        """Return the whole report for a terminal, with at most `shown` faults of each rule."""
         parts = [self._heading(), str(self.class_table())]
         for severity in SEVERITIES:
             parts += self._section(severity, shown)
@@ -168,7 +169,7 @@ class Report:
     # --- JSON ---------------------------------------------------------------------------------
 
     def to_dict(self) -> dict:
-        """Everything, for JSON."""
+        """Return everything for JSON."""
         records = self.records
         return {
             "data": records.root.resolve().name,
@@ -209,6 +210,6 @@ def _extras_text(reach: Reach) -> str:
         left -= extra.gain
         parts.append(f"{extra} reaches {extra.gain} more ({extra.priors} more priors)")
     return (
-        f"With {reach.preset}, a box more in each cell: {', then '.join(parts)}; "
+        f"With {reach.preset} and one more box per cell: {', then '.join(parts)}; "
         f"{left} of {len(reach.unreached)} stay under {REACHED:g}.".replace("0.5", ".5")
     )

@@ -1,4 +1,4 @@
-"""What can be wrong with a dataset: every rule of `doctor`, how grave it is, and what to do."""
+"""The rules of `doctor`: what can be wrong with a dataset, its severity, and what to do."""
 
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -12,11 +12,11 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
 
 class Rule(NamedTuple):
-    """One thing to look for."""
+    """One kind of fault."""
 
     severity: Severity
-    """``"error"``: training stops, or the score that comes out is not what it seems. ``"warning"``:
-    it costs accuracy, or may. ``"note"``: good to know."""
+    """``"error"``: training stops, or the score is not what it seems. ``"warning"``: it costs
+    accuracy, or may. ``"note"``: good to know."""
     title: str
     fix: str
     """What to do about it."""
@@ -47,7 +47,7 @@ class Fault(Problem):
 
     @property
     def severity(self) -> Severity:
-        """How grave it is."""
+        """Severity of the rule."""
         return self.rule.severity
 
     def __str__(self) -> str:

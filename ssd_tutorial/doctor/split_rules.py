@@ -1,4 +1,4 @@
-"""Splits that are empty, repeat a picture, or share pictures with one another."""
+"""Check splits: empty, with repeated pictures, or with pictures in common."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ _ROLES = (("test",), ("val", "valid", "dev", "minival"), ("train",))
 
 
 def union_parts(records: Records) -> dict[str, tuple[str, ...]]:
-    """The splits that others together make up, such as ``trainval``, with those others."""
+    """Return the splits that are unions of others, such as ``trainval``, with those others."""
     sets = {split: set(names) for split, names in records.splits.items()}
     by_size = sorted(sets, key=lambda split: (-len(sets[split]), split))
     unions: dict[str, tuple[str, ...]] = {}
     for split in by_size:
         covered, parts = set(), []
-        for other in by_size:  # large ones first: test is no part of trainval if they overlap
+        for other in by_size:  # large ones first: test is not a part of trainval if they overlap
             if other not in unions and sets[other] < sets[split] and sets[other] - covered:
                 covered |= sets[other]
                 parts.append(other)
@@ -28,13 +28,13 @@ def union_parts(records: Records) -> dict[str, tuple[str, ...]]:
 
 
 def base_splits(records: Records) -> tuple[str, ...]:
-    """The splits that should share no picture: all but unions."""
+    """Return the splits that should not share a picture: all but unions."""
     unions = union_parts(records)
     return tuple(split for split in records.splits if split not in unions)
 
 
 def rank(split: str) -> int:
-    """Which of two splits keeps a picture of both: 3 test, 2 validation, 1 training, 0 others."""
+    """Rank a split; the highest keeps a shared picture: 3 test, 2 val, 1 train, 0 others."""
     name = split.lower()
     if name.startswith("trainval"):
         return 1
@@ -85,7 +85,7 @@ def check_splits(records: Records, digests: Mapping[str, str]) -> list[Fault]:
 
 
 def within_splits(records: Records) -> list[tuple[str, str]]:
-    """Pairs (inner, outer) of splits of one role, such as train_small in train, or in all."""
+    """Return pairs (inner, outer) of splits of one role, such as train_small in train."""
     base = base_splits(records)
     sets = {split: set(records.splits[split]) for split in base}
     return [
@@ -110,13 +110,13 @@ def _check_content(records: Records, digests: Mapping[str, str]) -> list[Fault]:
         for i, name in enumerate(names[1:], 1):
             found = [judge_pair(records, belongs, other, name, *_COPIES) for other in names[:i]]
             found = [fault for fault in found if fault is not None]
-            found.sort(key=lambda fault: fault.code != "picture-copied")  # the graver first
+            found.sort(key=lambda fault: fault.code != "picture-copied")  # the more severe first
             faults += [fault._replace(what=f"the same file as {fault.what}") for fault in found[:1]]
     return faults
 
 
 def home_splits(records: Records) -> dict[str, list[str]]:
-    """For each picture that a split names, the splits that do, unions left out."""
+    """Return the splits of each picture that any split lists, without unions."""
     base = base_splits(records)
     return {name: [s for s in splits if s in base] for name, splits in records.splits_of().items()}
 
@@ -124,7 +124,7 @@ def home_splits(records: Records) -> dict[str, list[str]]:
 def judge_pair(
     records: Records, belongs: Mapping[str, list[str]], a: str, b: str, across: str, together: str
 ) -> Fault | None:
-    """The fault of two pictures that are too much alike; its text names the second.
+    """Return the fault of two pictures that are too similar; its text names the second.
 
     Args:
         records: the dataset.
@@ -135,7 +135,7 @@ def judge_pair(
         together: code of the fault if one has.
 
     Returns:
-        None where one of them belongs to no split: nobody trains or measures on it.
+        None if one of them belongs to no split, so that neither training nor evaluation uses it.
     """
     of_a, of_b = belongs.get(a, []), belongs.get(b, [])
     if not (of_a and of_b):

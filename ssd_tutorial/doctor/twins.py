@@ -1,13 +1,13 @@
-"""Pictures that look nearly the same: a hash of gradients first, then a comparison of small copies.
+"""Find pictures that look nearly the same: a hash of gradients first, then small copies.
 
-The hash (dHash in both directions: 8 x 8 comparisons of neighbours each, 128 bits) forgives size,
-light and compression. Two pictures are twins if at most `BITS` of its bits differ *and* their
-copies of 16 x 16 pixels correlate by at least `CORRELATION`. Measured: of the 42 486 pairs of
-BCCD, where every picture shows red cells on a light ground, the one true pair differs by 3 bits
-and the next by 35. Among 1500 drawn scenes with smooth backgrounds (1 124 250 pairs) the nearest
-differ by 11 bits, and none correlate by more than .96. A copy at half the size, or with another
-aspect ratio, or in JPEG of quality 30, differs by 2 bits in the median; one with 5 % cut off at one
-side is no longer recognised.
+The hash (dHash in both directions: 8 x 8 comparisons of neighbours each, 128 bits) tolerates
+changes of size, light and compression. Two pictures are twins if at most `BITS` of its bits differ
+*and* their copies of 16 x 16 pixels correlate by at least `CORRELATION`. Measured: of the 42 486
+pairs of BCCD, where every picture shows red cells on a light ground, the one true pair differs by 3
+bits and the next by 35. Among 1500 drawn scenes with smooth backgrounds (1 124 250 pairs) the
+nearest differ by 11 bits, and none correlate by more than 0.96. A copy at half the size, or with
+another aspect ratio, or in JPEG of quality 30, differs by 2 bits in the median; one with 5 % cut
+off at one side is not recognised.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,12 +23,12 @@ from ssd_tutorial.doctor.split_rules import home_splits, judge_pair
 BITS = 10
 CORRELATION = 0.97
 _SIDE, _SMALL = 8, 16
-_FLAT = 2.0  # a copy whose pixels vary less than this (of 255) shows nothing to compare
+_FLAT = 2.0  # a copy whose pixels vary less than this (of 255) has nothing to compare
 _CHUNK = 1024
 
 
 class Look(NamedTuple):
-    """What a picture looks like, in little."""
+    """A small summary of what a picture looks like."""
 
     bits: np.ndarray
     """bool ``[128]``: is each of 8 x 8 pixels brighter than its left, and than its upper, one."""
@@ -37,7 +37,7 @@ class Look(NamedTuple):
 
 
 def look_of(grey: Image.Image) -> Look:
-    """The look of a picture in Pillow's mode ``"L"``."""
+    """Return the look of a picture in Pillow's mode ``"L"``."""
     wide = np.asarray(grey.resize((_SIDE + 1, _SIDE), Image.Resampling.LANCZOS), dtype=np.int16)
     high = np.asarray(grey.resize((_SIDE, _SIDE + 1), Image.Resampling.LANCZOS), dtype=np.int16)
     bits = np.concatenate([np.diff(wide, axis=1) > 0, (np.diff(high, axis=0) > 0).reshape(8, 8)])
@@ -48,7 +48,7 @@ def look_of(grey: Image.Image) -> Look:
 
 
 def find_twins(looks: Mapping[str, Look]) -> Iterator[tuple[str, str, int, float]]:
-    """Pairs of pictures that look nearly the same: names, differing bits, correlation.
+    """Yield pairs of pictures that look nearly the same: names, differing bits, correlation.
 
     Every picture is compared with every other, a thousand at a time: 16 000 take seconds.
     """
@@ -70,7 +70,7 @@ def find_twins(looks: Mapping[str, Look]) -> Iterator[tuple[str, str, int, float
 def check_twins(
     records: Records, looks: Mapping[str, Look], digests: Mapping[str, str]
 ) -> list[Fault]:
-    """Twins within the splits and across them, equal files left out (see `splits`)."""
+    """Report twins within and across splits, except equal files (see `split_rules`)."""
     belongs = home_splits(records)
     faults = []
     for a, b, bits, correlation in find_twins(looks):

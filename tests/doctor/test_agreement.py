@@ -95,7 +95,7 @@ def test_what_is_in_no_layout_is_refused_by_both(name):
         assert by_doctor(root)[1] or isinstance(by_doctor(root)[0], str)
         return
     for look in (find_layout, examine):
-        with pytest.raises(FileNotFoundError, match="is in no layout that is known"):
+        with pytest.raises(FileNotFoundError, match="is not in a known layout"):
             look(root)
 
 
@@ -143,7 +143,7 @@ def test_notes_of_the_cases_that_say_otherwise():
     assert "counts-from-zero" not in examine(formats / "24_voc_zero_based_labels").codes
     assert all(objects for _, objects in by_readers(formats / "32_coco_string_image_id").values())
     (complaint,) = by_readers(formats / "36_coco_duplicate_images").values()
-    assert "names a picture more than once" in complaint
+    assert "lists a picture more than once" in complaint
 
 
 # --- our own shapes ------------------------------------------------------------------------------
@@ -330,13 +330,13 @@ def test_names_of_yaml_are_text(tmp_path):
 
 def xml_in_labels(root):
     voc(root, "labels/train", "images/train")
-    return r"labels holds XML \(VOC\).*call that folder Annotations"
+    return r"labels contains XML \(VOC\).*rename that folder to Annotations"
 
 
 def cvat_for_images(root):
     picture(root / "images" / "a.jpg")
     text(root / "annotations.xml", "<annotations><image/></annotations>")
-    return r"is not an annotation of VOC's layout \(it holds <annotations>\)"
+    return r"is not an annotation in VOC's layout \(it has <annotations>\)"
 
 
 def labels_elsewhere(root):
@@ -364,7 +364,7 @@ def corners(root):
 
 def one_picture_twice(root):
     coco(root, file_name="0.jpg")
-    return r"names a picture more than once: 0"
+    return r"lists a picture more than once: 0"
 
 
 def two_lists_of_classes(root):

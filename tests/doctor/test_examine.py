@@ -91,7 +91,7 @@ def test_a_planted_fault_is_found_where_it_is(own, plant, code):
         ("box-near-duplicate", r"IoU 0\.9\d\d with object \d+ \[11, 11, 60, 60\]"),
         ("box-duplicate", r"\(red\), box \[11, 11, 60, 60\]: equal to object \d"),
         ("box-two-classes", r"\(green\).*: object \d+ is red"),
-        ("picture-size", r"JPEGImages/p0\.jpg: 48 x 60 pixels, and 96 x 96 in its annotation"),
+        ("picture-size", r"JPEGImages/p0\.jpg: 48 x 60 pixels, but 96 x 96 in its annotation"),
         ("picture-copied", r"p0\.jpg: the same file as JPEGImages/p100\.jpg \(train and val\)"),
         ("picture-twin", r"nearly JPEGImages/p100\.jpg \(train and val\): \d of 128 bits differ"),
         ("picture-unreadable", r"p0\.jpg: cannot be decoded as a picture"),
@@ -117,7 +117,7 @@ def test_rotation_that_the_annotation_ignores_is_an_error(own, plant, tools):
 
     tools.edit_xml(own, "p0", lying)
     (fault,) = examine(own, progress=False).of("picture-size")
-    assert "before EXIF turned it" in fault.what
+    assert "before EXIF rotated it" in fault.what
 
 
 def test_unions_and_lists_of_one_class_are_not_faults(own, plant):
@@ -233,7 +233,7 @@ def test_a_wrong_folder_is_reported(tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         examine(tmp_path / "nowhere")
     (tmp_path / "notes.txt").write_text("hello")
-    with pytest.raises(FileNotFoundError, match=r"in no layout that is known.*It holds notes\.txt"):
+    with pytest.raises(FileNotFoundError, match=r"not in a known layout.*It contains notes\.txt"):
         examine(tmp_path)
 
 

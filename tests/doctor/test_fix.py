@@ -278,7 +278,7 @@ def test_one_folder_for_two_splits_cannot_be_parted(own_yolo):
     report = examine(own_yolo, progress=False)
     assert report.codes["split-overlap"] == 30
     out = own_yolo.with_name("out")
-    with pytest.raises(ValueError, match=r"split-overlap would take all 30 pictures of train"):
+    with pytest.raises(ValueError, match=r"split-overlap would drop all 30 pictures of train"):
         fix(report, out, progress=False)
     assert not out.exists()
 
@@ -320,9 +320,9 @@ def no_picture_of_val(root):
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (no_pictures, r"picture-missing would take 15 of 40 pictures"),
-        (half_of_the_boxes_empty, r"box-empty would take \d+ of \d+ objects"),
-        (no_picture_of_val, r"picture-missing would take all 10 pictures of val"),
+        (no_pictures, r"picture-missing would drop 15 of 40 pictures"),
+        (half_of_the_boxes_empty, r"box-empty would drop \d+ of \d+ objects"),
+        (no_picture_of_val, r"picture-missing would drop all 10 pictures of val"),
     ],
 )
 def test_fix_refuses_what_would_take_a_large_share(own, all_files, damage, words):
@@ -338,7 +338,7 @@ def test_fix_refuses_what_would_take_a_large_share(own, all_files, damage, words
 
 def test_fix_refuses_boxes_in_other_units(own, plant):
     plant("box-units", own)
-    with pytest.raises(ValueError, match="look like fractions.*no single box is at fault"):
+    with pytest.raises(ValueError, match="look like fractions.*not a fault of single boxes"):
         fix(examine(own, progress=False), own.with_name("out"), progress=False)
 
 
@@ -375,11 +375,11 @@ def test_fix_never_writes_into_the_data_or_over_something(own, tmp_path, all_fil
 
 
 def test_fix_wants_files_and_has_looked_at_them(own, tmp_path):
-    with pytest.raises(ValueError, match="leave --no-pictures away"):
+    with pytest.raises(ValueError, match="omit --no-pictures"):
         fix(examine(own, pictures=False, progress=False), tmp_path / "out")
     with pytest.raises(ValueError, match="no files to correct"):
         fix(examine({"train": Scenes(1, size=96)}, progress=False), tmp_path / "out")
-    with pytest.raises(ValueError, match="leave --splits away"):
+    with pytest.raises(ValueError, match="omit --splits"):
         fix(examine(own, splits=["train"], progress=False), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

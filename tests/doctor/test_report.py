@@ -165,7 +165,7 @@ def test_fix_says_what_was_done_and_what_is_left(faulty, tmp_path, capsys):
     assert code == 0  # the copy has none
     done = out[out.index("FIXED in") :]
     assert "[box-empty] 1\n    Annotations/p0.xml, object 1" in done
-    assert "[split-overlap] 1\n    JPEGImages/p0.jpg: taken out of train, it stays in val" in done
+    assert "[split-overlap] 1\n    JPEGImages/p0.jpg: removed from train; it stays in val" in done
     assert "LEFT in the copy, for you to decide:" in done
     assert "warning [class-rare] 1 x classes with very few objects" in done
     assert f"{tmp_path / 'fixed'}: 0 errors" in done
@@ -176,10 +176,10 @@ def test_fix_says_what_was_done_and_what_is_left(faulty, tmp_path, capsys):
     [
         (["nowhere"], "there is no folder nowhere"),
         (["OWN", "--splits", "trian"], "has no split 'trian'"),
-        (["OWN", "--near", "80"], "near must be an IoU in (0, 1], and is 80.0"),
+        (["OWN", "--near", "80"], "near must be an IoU in (0, 1], not 80.0"),
         (["OWN", "--shown", "-1"], "--shown must be 0 or more"),
         (["OWN", "--fix", "OWN"], "the folder that is examined, or lies in it"),
-        (["OWN", "--fix", "OWN/..", "--splits", "train"], "leave --splits away"),
+        (["OWN", "--fix", "OWN/..", "--splits", "train"], "omit --splits"),
         (["scenes", "--splits", "dev"], "scenes have the splits train, val, test"),
     ],
 )

@@ -65,7 +65,7 @@ def other_area(function) -> str | None:
 
 
 def ratio_unlike(function) -> str | None:
-    """Evidence that a width over a height is no ratio asked for."""
+    """Evidence that a width over a height is not a ratio asked for."""
     for s, s_next, ratios in shape_cases():
         given = function(s, s_next, ratios)
         is_ratio = (given[:, 0] / given[:, 1]).tolist()

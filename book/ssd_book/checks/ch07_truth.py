@@ -17,7 +17,7 @@ def cells_of(preset_name: str) -> list[int]:
 
 
 def num_boxes(per_cell: list[int], preset_name: str = "caffe300_voc") -> int:
-    """Priors of a detector with so many boxes a cell."""
+    """Priors of a detector with this many boxes per cell."""
     return sum(n * c * c for n, c in zip(per_cell, cells_of(preset_name), strict=True))
 
 
@@ -45,7 +45,7 @@ def grid_cases() -> list[tuple[int, float, Tensor]]:
 
 
 def grid_of(cells: int, spacing: float, shapes: Tensor) -> Tensor:
-    """The priors of the map that has so many cells, from `make_priors`."""
+    """The priors of the map with this many cells, from `make_priors`."""
     for name in ("caffe300_voc", "caffe512_voc"):
         for m in get_preset(name).maps:
             if m.cells == cells:
@@ -80,7 +80,7 @@ def first_centre(function) -> str | None:
 
 
 def shapes_apart(function) -> str | None:
-    """Evidence that a cell's boxes don't stand together."""
+    """Evidence that a cell's boxes are not contiguous."""
     for cells, spacing, shapes in grid_cases():
         given = function(cells, spacing, shapes)
         if len(given[: len(shapes), :2].unique(dim=0)) > 1:

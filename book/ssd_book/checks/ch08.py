@@ -1,4 +1,4 @@
-"""Exercises of chapter 8: which prior answers for which ground truth."""
+"""Exercises of chapter 8: which prior is matched to which ground truth."""
 
 import torch
 

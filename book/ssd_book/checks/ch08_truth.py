@@ -68,7 +68,7 @@ def shared_prior(function) -> str | None:
 
 
 def not_the_best_first(function) -> str | None:
-    """Evidence that the largest IoU of a table is no pair."""
+    """Evidence that the largest IoU of a table is not a pair."""
     for (table,) in tables()[:-1]:
         row, column = divmod(int(table.argmax()), table.shape[1])
         if (given := function(table))[row] != column:
@@ -106,7 +106,7 @@ def targets_of(boxes) -> Targets:
 
 
 def not_two_boxes(boxes) -> str | None:
-    """Evidence that an answer is no pair of boxes inside the picture."""
+    """Evidence that an answer is not a pair of boxes inside the picture."""
     if not isinstance(boxes, Tensor) or boxes.shape != (2, 4):
         return f"you give {describe(boxes)}"
     try:

@@ -43,7 +43,7 @@ def images() -> list[tuple[Tensor, Tensor, float]]:
 
 
 def not_a_mask(function) -> str | None:
-    """Evidence that the answer is no Boolean for each prior."""
+    """Evidence that the answer is not a Boolean for each prior."""
     for case in images():
         given = function(*case)
         if not isinstance(given, Tensor) or given.dtype != torch.bool:
@@ -81,7 +81,7 @@ def without_a_mask(background_loss: Tensor, positive: Tensor, ratio: float) -> T
 
 
 def at_random(background_loss: Tensor, positive: Tensor, ratio: float) -> Tensor:
-    """Wrong in 10.2: the easiest negatives in place of the hardest."""
+    """Wrong in 10.2: the easiest negatives instead of the hardest."""
     return mined(-background_loss, positive, ratio)
 
 

@@ -35,7 +35,7 @@ def overlap(crop: Tensor) -> tuple[float, float]:
 
 
 def not_two_crops(crops) -> str | None:
-    """Evidence that an answer is no pair of crops inside the picture."""
+    """Evidence that an answer is not a pair of crops inside the picture."""
     given = as_tensor(crops)
     if given.shape != (2, 4):
         return f"you give {describe(crops)}"

@@ -1,4 +1,4 @@
-"""Exercises of chapter 12: a training that a laptop can do."""
+"""Exercises of chapter 12: training on a laptop."""
 
 import math
 

@@ -85,7 +85,7 @@ def crowds() -> list[tuple[Tensor, Tensor, Tensor, float]]:
 
 
 def not_two_boxes(boxes) -> str | None:
-    """Evidence that an answer is no pair of boxes inside the picture."""
+    """Evidence that an answer is not a pair of boxes inside the picture."""
     if not isinstance(boxes, Tensor) or boxes.shape != (2, 4):
         return f"you give {describe(boxes)}"
     low, high = boxes[:, :2], boxes[:, 2:]
@@ -95,7 +95,7 @@ def not_two_boxes(boxes) -> str | None:
 
 
 def not_right(boxes) -> str | None:
-    """Evidence that a box is no detection of its own object."""
+    """Evidence that a box is not a detection of its own object."""
     table = iou(boxes.float(), NEIGHBOURS)
     for k in (0, 1):
         own, other = float(table[k, k]), float(table[k, 1 - k])

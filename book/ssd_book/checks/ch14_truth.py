@@ -99,7 +99,7 @@ def curves() -> list[tuple[list[float], list[float]]]:
 
 
 def not_a_list_of_hits(hits) -> str | None:
-    """Evidence that an answer is no list of at most `THINGS` hits."""
+    """Evidence that an answer is not a list of at most `THINGS` hits."""
     if not isinstance(hits, list | tuple) or not all(isinstance(hit, bool) for hit in hits):
         return f"you give {describe(hits)}"
     if sum(hits) > THINGS:

@@ -17,7 +17,7 @@ GIB, NUM_CLASSES = 8, 21  # exercise 15.5
 
 
 def times_seen() -> float:
-    """How often a training by the recipe voc0712 sees each picture."""
+    """How often a run by the recipe voc0712 sees each picture."""
     return RECIPES["voc0712"].samples / PICTURES
 
 

@@ -50,7 +50,7 @@ def best_iou(box: Tensor) -> float:
 
 
 def not_a_box(box) -> str | None:
-    """Evidence that an answer is no box inside the picture."""
+    """Evidence that an answer is not a box inside the picture."""
     if not isinstance(box, Tensor) or box.shape != (4,):
         return f"you give {describe(box)}"
     low, high = box[:2], box[2:]

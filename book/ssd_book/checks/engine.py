@@ -42,7 +42,7 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Exercise:
-    """An exercise's check. Its text and its solution stand in the chapter."""
+    """An exercise's check. Its text and its solution are in the chapter."""
 
     id: str
     """Chapter and number: "08.2"."""

@@ -1,7 +1,7 @@
 """Live explorers: widgets that work in JupyterLab, in Colab and in the built page (all chapters).
 
 Each is a class of a few lines here and an ES module in `static/`; `CONTRIBUTING.md` says how to add
-another one.
+one.
 """
 
 from ssd_book.explorers.aspect import AspectRatioExplorer

@@ -15,7 +15,7 @@ _SCALES = compute_scales(_PRESET)
 
 
 class AspectRatioExplorer(OnScene, module="aspect"):
-    """A box to stretch along constant area, among the boxes that a cell of its map has."""
+    """A box to stretch at constant area, among the other boxes of its cell."""
 
     alt = (
         "A drawn scene with a lighthouse, an airplane and a train. A tall box of ratio 1/2 "
@@ -25,23 +25,23 @@ class AspectRatioExplorer(OnScene, module="aspect"):
     scene = 374
     preset = traitlets.Dict(preset_state(_PRESET), read_only=True).tag(sync=True)
     map = traitlets.Int(2, min=0, max=len(_PRESET.maps) - 1).tag(sync=True)
-    """Index of the feature map. Another map brings its own scale."""
+    """Index of the feature map. Changing the map sets its scale."""
     scale = Number(_SCALES[2], min=0.05, max=1).tag(sync=True)
     """s: the square root of the box's area. At most the next map's scale."""
     ratio = Number(0.5, min=1 / 9, max=9).tag(sync=True)
     """a: width over height."""
     centre = Point([0.5, 0.4217]).tag(sync=True)
-    """Where the boxes have their centre: at first, on the lighthouse."""
+    """The centre of the boxes; initially on the lighthouse."""
 
     def __init__(self, **traits):
         super().__init__(**traits)
-        if "scale" in traits:  # given beside a map, it stands
+        if "scale" in traits:  # it takes precedence over the map's
             self.scale = traits["scale"]
 
     @traitlets.observe("map")
     def _follow(self, change):
-        """A scale that was the old map's, or is too large now, becomes the new map's."""
-        old, new = change["old"], change["new"]  # old is None while the explorer is made
+        """Set the new map's scale if the scale was the old map's or is too large now."""
+        old, new = change["old"], change["new"]  # old is None during construction
         if old is None or self.scale == _SCALES[old] or self.scale > _SCALES[new + 1]:
             self.scale = _SCALES[new]
 
@@ -55,7 +55,7 @@ class AspectRatioExplorer(OnScene, module="aspect"):
 
     @property
     def box(self) -> list[float]:
-        """The box, xyxy in fractions of the picture; it may reach outside."""
+        """The box, xyxy in fractions of the picture; it may reach beyond the border."""
         return self._around(self.scale * self.ratio**0.5, self.scale / self.ratio**0.5)
 
     def _around(self, width: float, height: float) -> list[float]:
@@ -63,7 +63,7 @@ class AspectRatioExplorer(OnScene, module="aspect"):
         return [x - width / 2, y - height / 2, x + width / 2, y + height / 2]
 
     def draw(self, figure) -> None:
-        """The box among the others of its cell over the scene; the two roots as bars."""
+        """Draw the box and the others of its cell over the scene; the two roots as bars."""
         figure.set_size_inches(7, 3.6)
         picture, bars = figure.subplots(1, 2, width_ratios=(1.3, 1))
         self.draw_scene(picture, margin=0.1)

@@ -1,7 +1,7 @@
-"""SSD's random crop, trial by trial, after the expansion and before the mirror (chapter 11).
+"""SSD's random crop, trial by trial, after the expansion and before the flip (chapter 11).
 
-Random numbers are torch's, which a page without Python cannot draw. So a dozen seeds are drawn
-here, by the package's own rule, and travel with the page; another seed asks Python.
+Random numbers come from torch, which a page without Python does not have. So the results of a dozen
+seeds are computed here, by the package's policy, and stored in the page; other seeds need Python.
 """
 
 from functools import cache
@@ -31,8 +31,8 @@ from ssd_tutorial.figures import plots
 
 RULE = CROP_POLICIES["caffe"]
 MINIMA = tuple(minimum for minimum in RULE.min_ious if minimum is not None)
-SEEDS = 12  # drawn beforehand
-_SHOWN = 10  # trials of a sampler, at most: the first ones and the last one
+SEEDS = 12  # computed beforehand
+_SHOWN = 10  # shown trials of a sampler, at most: the first ones and the last one
 
 Crop = tuple[int, int, int, int]  # left, top, right, bottom, in pixels of the canvas
 
@@ -41,9 +41,9 @@ class Sample(NamedTuple):
     """What one seed does to the photograph."""
 
     item: Item
-    """The canvas, which is the photograph where the seed does not expand it, and the target."""
+    """The canvas (the photograph itself if the seed does not expand it) and the target."""
     place: list[int]
-    """Where the photograph lies on the canvas, xyxy in pixels."""
+    """Where the photograph is on the canvas, xyxy in pixels."""
     search: Search
     mirror: bool
 
@@ -60,9 +60,9 @@ class Sample(NamedTuple):
 
 @cache
 def draw_sample(seed: int) -> Sample:
-    """The draws of ``training_transform(300, crop="caffe", expand=4)``, kept one by one.
+    """Record the draws of ``training_transform(300, crop="caffe", expand=4)``, one by one.
 
-    Leaves torch's global random numbers as they were.
+    The state of torch's global generator is unchanged.
     """
     image, target = load_photograph("astronaut")
     expand, (height, width) = Expand(4), image.shape[-2:]
@@ -81,7 +81,7 @@ def draw_sample(seed: int) -> Sample:
 
 
 def cut(sample: Sample, crop: Crop) -> Item:
-    """The item that the network gets with this crop: cut out, resized, mirrored if drawn so."""
+    """Return the item that the network gets: cropped, resized, and flipped if the seed says so."""
     image, target = sample.item
     stays = centres_inside(sample.boxes, torch.tensor(crop))
     operation, params = IoUCrop(), {"crop": crop, "stays": stays}
@@ -91,14 +91,14 @@ def cut(sample: Sample, crop: Crop) -> Item:
 
 
 def _steps(first: int | None, trials: int) -> list[int]:
-    """Which trials of a sampler are shown: the first ones, and the last that it made."""
+    """Return which trials of a sampler are shown: the first ones, and its last."""
     made = range(trials if first is None else first + 1)
     return [*made[: _SHOWN - 1], *made[_SHOWN - 1 :][-1:]]
 
 
 @cache
 def _state(seed: int) -> dict[str, Any]:
-    """A sample as ``crop.js`` reads it: what was drawn, and nothing that follows from it."""
+    """Return a sample as ``crop.js`` reads it: only what was drawn, not what follows from it."""
     sample = draw_sample(seed)
     search, samplers = sample.search, []
     for s, first in enumerate(search.first):
@@ -117,22 +117,22 @@ def _state(seed: int) -> dict[str, Any]:
 
 
 class CropExplorer(Explorer, module="crop"):
-    """A seed's expansion, the trials of a sampler until one is accepted, and what they leave."""
+    """A seed's expansion, a sampler's trials until one is accepted, and the resulting crop."""
 
     alt = (
         "A portrait of an astronaut with boxes around four objects, and a dashed crop; beside it"
         " the crop as the network gets it, with the boxes that stay."
     )
     seed = traitlets.Int(2, min=0).tag(sync=True)
-    """Of torch's random numbers; beyond 11 it takes Python."""
+    """Seed of torch's generator; above 11 it needs Python."""
     minimum = traitlets.Enum(["drawn", *MINIMA], "drawn").tag(sync=True)
-    """The sampler whose trials are shown, by its minimum IoU; ``"drawn"``: the one of the seed."""
+    """The sampler whose trials are shown, by its minimum IoU; ``"drawn"``: the seed's choice."""
     trial = traitlets.Int(min=0).tag(sync=True)
-    """How many of its trials are shown; more than there are means all."""
+    """How many of its trials are shown, at most."""
     own = Box(None, allow_none=True).tag(sync=True)
-    """A crop of the reader's, xyxy in fractions of the canvas, instead of the last trial."""
+    """The reader's own crop, xyxy in fractions of the canvas, instead of the last trial."""
     draws = traitlets.Dict(read_only=True).tag(sync=True)
-    """What each seed draws, by the seed as a word."""
+    """What each seed draws, by the seed as a string."""
     seeds = traitlets.Int(SEEDS, read_only=True).tag(sync=True)
     minima = traitlets.List(list(MINIMA), read_only=True).tag(sync=True)
     most = traitlets.Int(RULE.trials, read_only=True).tag(sync=True)
@@ -168,7 +168,7 @@ class CropExplorer(Explorer, module="crop"):
         self.own = None
 
     def _sampler(self) -> int | None:
-        """Index of the sampler shown; None for the picture as it is."""
+        """Return the index of the sampler shown; None for the whole picture."""
         if self.minimum != "drawn":
             return MINIMA.index(self.minimum)
         return _state(self.seed)["chosen"]
@@ -179,7 +179,7 @@ class CropExplorer(Explorer, module="crop"):
 
     @property
     def crop(self) -> Crop | None:
-        """What is cut out, in pixels of the canvas: by the reader's own crop, or by the sampler.
+        """The crop in pixels of the canvas: the reader's own, or the sampler's.
 
         None if all its trials failed.
         """
@@ -194,7 +194,7 @@ class CropExplorer(Explorer, module="crop"):
         return tuple(sample.search.trials.crops_px[sampler, first].int().tolist())
 
     def draw(self, figure) -> None:
-        """The canvas with the last trial shown, and the crop as the network gets it."""
+        """Draw the canvas with the last trial shown, and the crop as the network gets it."""
         sample, crop = draw_sample(self.seed), self.crop
         figure.set_size_inches(7.2, 3.9)
         before, after = figure.subplots(1, 2)

@@ -1,7 +1,7 @@
-"""What all explorers share: their module, their picture where no script runs, their traits.
+"""What all explorers share: their module, their traits, their picture for pages without scripts.
 
-An explorer is a widget whose arithmetic is done in the browser, so that it works in the built page
-too. Its Python class holds the state: what was dragged can be read, and what is set is drawn.
+An explorer is a widget that computes in the browser, so that it works in the built page, too. Its
+Python class holds the state: it can be read after dragging, and setting it updates the figure.
 """
 
 import base64
@@ -29,7 +29,7 @@ class Explorer(anywidget.AnyWidget):
     """
 
     alt = ""
-    """The picture in words."""
+    """A description of the picture."""
     module = traitlets.Unicode(read_only=True).tag(sync=True)
 
     def __init_subclass__(cls, module: str = "", **kwargs):
@@ -55,9 +55,9 @@ class Explorer(anywidget.AnyWidget):
         raise NotImplementedError
 
     def png(self) -> bytes:
-        """The picture, as a PNG."""
+        """Return the picture as PNG."""
         from matplotlib import style
-        from matplotlib.figure import Figure  # not pyplot: the picture would be shown twice
+        from matplotlib.figure import Figure  # not pyplot, which would show the picture twice
 
         with style.context(STYLE), io.BytesIO() as file:
             figure = Figure()
@@ -79,7 +79,7 @@ class Explorer(anywidget.AnyWidget):
 
 
 def picture_uri(image: Tensor, side: int = 300, quality: int = 70) -> str:
-    """A picture ``[3, H, W]``, uint8, as a JPEG in a data URI, no side above `side` px."""
+    """Return an image ``[3, H, W]``, uint8, as a JPEG data URI, with no side above `side` px."""
     height, width = image.shape[-2:]
     factor = min(1, side / max(height, width))
     size = [max(1, round(height * factor)), max(1, round(width * factor))]
@@ -89,10 +89,10 @@ def picture_uri(image: Tensor, side: int = 300, quality: int = 70) -> str:
 
 
 def square(image: Tensor) -> Tensor:
-    """The square in the middle of a picture ``[3, H, W]``."""
+    """Return the square in the middle of an image ``[3, H, W]``."""
     return F.center_crop(image, [min(image.shape[-2:])] * 2)
 
 
 def preset_state(preset: Preset) -> dict:
-    """A preset as `geometry.js` reads it."""
+    """Return a preset as `geometry.js` reads it."""
     return asdict(preset)

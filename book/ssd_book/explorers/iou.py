@@ -24,7 +24,7 @@ class IoUExplorer(Explorer, module="iou"):
         return picture_uri(square(load_photograph("cat")[0]))
 
     def draw(self, figure) -> None:
-        """Both boxes over the picture, the shared part shaded, the IoU as title."""
+        """Draw both boxes over the picture, their intersection shaded, the IoU as title."""
         axes = figure.subplots()
         a, b = torch.tensor(self.boxes)
         plots.show_image(axes, square(load_photograph("cat")[0]), fade=0.25)

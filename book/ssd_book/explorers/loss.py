@@ -1,4 +1,4 @@
-"""One prior's answer, and what the loss makes of it (chapter 9)."""
+"""One prior's prediction, and its loss (chapter 9)."""
 
 from functools import cache
 
@@ -42,7 +42,7 @@ class LossExplorer(Explorer, module="loss"):
     matched = traitlets.Enum(("balloon", "nothing"), "balloon").tag(sync=True)
     """What matching gave the prior: the balloon (a positive), or nothing (a negative)."""
     alpha = Number(1.0, min=0, max=4).tag(sync=True)
-    """What the loss of the box is multiplied by."""
+    """Weight of the loss of the box."""
     classes = traitlets.List(["background", "balloon", "fish", "house"], read_only=True)
     classes.tag(sync=True)
     picture = traitlets.Unicode(read_only=True).tag(sync=True)
@@ -75,7 +75,7 @@ class LossExplorer(Explorer, module="loss"):
 
     @property
     def differences(self) -> list[float]:
-        """What the loss sees of the box: the offsets of the prediction less those of the truth."""
+        """Return the prediction's offsets minus the ground truth's: the input of smooth L1."""
         prior, variances = torch.tensor(self.prior), tuple(self.variances)
         said, wanted = (
             encode(torch.tensor(box), prior, variances) for box in (self.prediction, self.truth)
@@ -84,7 +84,7 @@ class LossExplorer(Explorer, module="loss"):
 
     @property
     def loss(self) -> MultiBoxLoss:
-        """The loss of this prior alone, N = 1."""
+        """Return the loss of this prior alone, N = 1."""
         scores = torch.tensor([getattr(self, name) for name in self.classes])
         positive = self.matched != "nothing"
         label = torch.tensor(self.classes.index(self.matched) if positive else 0)
@@ -95,7 +95,7 @@ class LossExplorer(Explorer, module="loss"):
         return MultiBoxLoss(total, confidence, localization, torch.tensor(int(positive)))
 
     def draw(self, figure) -> None:
-        """The three boxes over the scene; the four differences on the curve; the sum as title."""
+        """Draw the three boxes, and the four differences on the curve; the title is their sum."""
         figure.set_size_inches(5.2, 3.2)
         left, right = figure.subplots(1, 2)
         plots.show_image(left, _scene()[0], fade=0.35)

@@ -1,4 +1,4 @@
-"""Ground truths to move over a photograph, and the priors that must find them (chapter 8)."""
+"""Ground truths to move over a photograph, and the priors matched to them (chapter 8)."""
 
 import torch
 import traitlets
@@ -19,7 +19,7 @@ _TWO_ON_ONE_SPOT = [[0.0, 0.71, 0.357, 0.75], [0.005, 0.648, 0.362, 0.778]]
 
 
 class MatchingExplorer(Explorer, module="matching"):
-    """Ground truths, and the priors that matching gives them.
+    """Ground truths, and the priors that are matched to them.
 
     Without arguments: the photograph, objects and priors that chapter 8 begins with.
     """
@@ -33,7 +33,7 @@ class MatchingExplorer(Explorer, module="matching"):
     """The ground truths G0, G1, …, xyxy in fractions of the picture; at most 8."""
     photograph = traitlets.Enum(PHOTOGRAPHS, "cat").tag(sync=True)
     threshold = Number(0.5, min=0.1, max=1).tag(sync=True)
-    """The least IoU of a match in step two."""
+    """The lowest IoU of a match in step two."""
     rule = traitlets.Enum(("bipartite", "argmax"), "bipartite").tag(sync=True)
     """How step one is done, as in `ssd_tutorial.matching.match`."""
     preset = traitlets.Enum(tuple(PRESETS), "caffe300_voc").tag(sync=True)
@@ -41,11 +41,11 @@ class MatchingExplorer(Explorer, module="matching"):
     chosen = traitlets.Int(0, min=0).tag(sync=True)
     """Index of the ground truth touched last."""
     only = traitlets.Bool(False).tag(sync=True)
-    """Whether the priors of the chosen ground truth are drawn, and no others."""
+    """Whether only the priors of the chosen ground truth are drawn."""
     pictures = traitlets.Dict(read_only=True).tag(sync=True)
     presets = traitlets.Dict(read_only=True).tag(sync=True)
     examples = traitlets.Dict(read_only=True).tag(sync=True)
-    """What the buttons set: traits by the words on the button."""
+    """What the buttons set: traits by the button's label."""
 
     @traitlets.default("boxes")
     def _boxes(self) -> list:
@@ -71,13 +71,13 @@ class MatchingExplorer(Explorer, module="matching"):
         }
 
     def matches(self) -> Matches:
-        """What `ssd_tutorial.matching.match` makes of the boxes: one image, so B is 1."""
+        """Return the matches of `ssd_tutorial.matching.match`: one image, so B is 1."""
         boxes = torch.tensor(self.boxes).reshape(-1, 4)
         targets = make_targets([boxes], [torch.ones(len(boxes), dtype=torch.int64)], 2)
         return match(make_priors(PRESETS[self.preset]), targets, self.threshold, self.rule)
 
     def draw(self, figure) -> None:
-        """The picture, its ground truths and the positives, with their number as title."""
+        """Draw the picture, its ground truths and the positives, with their number as title."""
         axes, preset = figure.subplots(), PRESETS[self.preset]
         owner = self.matches().ground_truth[0]
         shown = owner == self.chosen if self.only else owner >= 0
@@ -97,7 +97,7 @@ class MatchingExplorer(Explorer, module="matching"):
 
 
 def _objects(photograph: str) -> list[list[float]]:
-    """The boxes that a person has marked in a photograph, in fractions of it."""
+    """Return the annotated boxes of a photograph, in fractions of it."""
     image, target = load_photograph(photograph)
     height, width = image.shape[1:]
     boxes = target["boxes"].double() / torch.tensor([width, height, width, height])

@@ -19,14 +19,14 @@ from ssd_tutorial.mining import hard_negatives
 from ssd_tutorial.targets import Targets, make_targets
 
 SCENES = {"one cat": 5, "balloon and fish": 10}
-"""Pictures of the scenes' split "val", by the words on their buttons."""
-EXACT, NONE = 0.005, 0.001  # below: rounded down, and 0; the slider does not reach them
+"""Pictures of the scenes' split "val", by their buttons' labels."""
+EXACT, NONE = 0.005, 0.001  # smaller losses: rounded down, and 0; the slider ends above
 
 
 class MiningExplorer(Explorer, module="mining"):
-    """Which negatives of a picture count: how many, and the hardest ones or any.
+    """Which negatives of a picture count: how many, and the hardest ones or random ones.
 
-    The losses are those of the book's detector of scenes, computed when the explorer is made.
+    The losses are those of the book's detector of scenes, computed when the explorer is created.
     """
 
     alt = (
@@ -36,12 +36,12 @@ class MiningExplorer(Explorer, module="mining"):
     )
     scene = traitlets.Enum(tuple(SCENES), "one cat").tag(sync=True)
     ratio = Number(3, min=0, max=10).tag(sync=True)
-    """Negatives for each positive."""
+    """Negatives per positive."""
     choice = traitlets.Enum(("the hardest", "by lot"), "the hardest").tag(sync=True)
     forget = traitlets.Bool(False).tag(sync=True)
     """Whether the label of the scene's first object is missing."""
     shown = traitlets.Int(5, min=0, max=8731).tag(sync=True)
-    """A place in the ranking of all priors, 0 for the largest loss: the prior to look at."""
+    """Rank of the highlighted prior among all priors; 0 has the largest loss."""
     scenes = traitlets.Dict(read_only=True).tag(sync=True)
     losses = traitlets.Bytes(read_only=True).tag(sync=True)
     """-log p(background), float16, of each scene and prior."""
@@ -62,23 +62,23 @@ class MiningExplorer(Explorer, module="mining"):
         return preset_state(scenes_detector().network.config.priors)
 
     def background_loss(self) -> Tensor:
-        """-log p(background) of the scene's priors, ``[P]``, as the page gets them."""
+        """Return -log p(background) of the scene's priors, ``[P]``, as stored in the page."""
         return torch.from_numpy(_measured(self.scene).losses.astype(np.float32))
 
     def positive(self) -> Tensor:
-        """Which priors are matched, ``[P]``."""
+        """Return which priors are matched, ``[P]``."""
         return _matches(self.scene, self.forget)[1].positive[0]
 
     def negatives(self) -> Tensor:
-        """Which negatives count, ``[P]``: what `ssd_tutorial.mining` chooses."""
+        """Return which negatives count, ``[P]``: those that `ssd_tutorial.mining` chooses."""
         losses = self.background_loss()
-        if self.choice == "by lot":  # a lot for each prior, the same in the page
+        if self.choice == "by lot":  # one pseudo-random number per prior, the same as in the page
             lots = torch.arange(len(losses), dtype=torch.int64) * 2654435761 % 2**32
             losses = lots.double()
         return hard_negatives(losses[None], self.positive()[None], self.ratio)[0]
 
     def draw(self, figure) -> None:
-        """The scene with the negatives that count, and the curve of all losses."""
+        """Draw the scene with the negatives that count, and the curve of all losses."""
         figure.set_size_inches(5.2, 6.8)
         axes, curve = figure.subplots(2, 1, height_ratios=[2.4, 1])
         preset = scenes_detector().network.config.priors
@@ -113,7 +113,7 @@ class _Measured(NamedTuple):
 
 @functools.cache
 def _scene(name: str) -> tuple[Tensor, Tensor, list[str], Tensor]:
-    """Picture, boxes in fractions of it, names and labels."""
+    """Return the image, its boxes in fractions of it, their names and labels."""
     image, target = open_dataset("scenes", "val")[SCENES[name]]
     boxes = target["boxes"].as_subclass(Tensor) / image.shape[-1]
     return (
@@ -132,7 +132,7 @@ def _measured(name: str) -> _Measured:
     small = float(exact[exact.astype(np.float16) < EXACT].sum())
     losses = exact.astype(np.float16)
     bits = losses.view(np.uint16)
-    bits[losses < EXACT] &= 0xFF00  # two bits behind the exponent: that compresses well
+    bits[losses < EXACT] &= 0xFF00  # two bits after the exponent, which compresses well
     bits[losses < NONE] = 0
     return _Measured(losses, small, logits)
 
@@ -155,7 +155,7 @@ def _state(name: str) -> dict:
 
 
 def _own_losses(name: str, forget: bool) -> dict[int, float]:
-    """The class loss of each positive, by its index; `forget` as in the explorer."""
+    """Return the class loss of each positive, by its index; `forget` as in the explorer."""
     targets, matches = _matches(name, forget)
     positive, labels = matches.positive[0], matches.labels(targets)[0]
     loss = F.cross_entropy(_measured(name).logits[positive], labels[positive], reduction="none")

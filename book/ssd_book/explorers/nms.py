@@ -15,24 +15,24 @@ from ssd_tutorial.figures import plots
 
 _SCENE = 36  # of the validation split: three cars close together, a kite, a lighthouse
 EACH, AS_ONE = "each class", "all as one"
-"""Groups of several classes: one NMS for each of them, or one for all boxes."""
+"""Groups of several classes: one NMS per class, or one for all boxes."""
 
 
 class NMSExplorer(Explorer, module="nms"):
-    """All boxes with a score above 0.01, and who removes whom."""
+    """All boxes with a score above 0.01, and which box suppresses which."""
 
     alt = "A scene with a kite, three cars and a lighthouse. One box on a car is thick; many dashed boxes around it fall to it, others wait."  # noqa: E501
     detections = traitlets.List(read_only=True).tag(sync=True)
     """Before NMS, best first: ``[class, score, xmin, ymin, xmax, ymax]``, class from 0."""
     classes = traitlets.List(read_only=True).tag(sync=True)
-    """Their names."""
+    """The names of the classes."""
     picture = traitlets.Unicode(read_only=True).tag(sync=True)
     group = traitlets.Unicode("car").tag(sync=True)
     """A class, "each class", or "all as one"."""
     score_threshold = Number(0.01, min=0.01, max=1).tag(sync=True)
     iou_threshold = Number(0.45, min=0, max=1).tag(sync=True)
     step = traitlets.Int(1, min=0).tag(sync=True)
-    """Rounds played: 0 is before the first; one more than there are rounds is the end."""
+    """Completed rounds: 0 is before the first; one more than the number of rounds is the end."""
 
     @traitlets.default("detections")
     def _detections(self) -> list[list[float]]:
@@ -56,7 +56,7 @@ class NMSExplorer(Explorer, module="nms"):
         return proposal["value"]
 
     def rounds(self) -> list[tuple[int, list[int]]]:
-        """For each round who stays and who falls to it, as indices of `detections`."""
+        """Return which box each round keeps and which it suppresses, as indices of `detections`."""
         several = self.group in (EACH, AS_ONE)
         left = [
             i
@@ -78,7 +78,7 @@ class NMSExplorer(Explorer, module="nms"):
         return self.group == AS_ONE or self.detections[a][0] == self.detections[b][0]
 
     def draw(self, figure) -> None:
-        """The boxes after `step`: who stays, who falls now, and who is left."""
+        """Draw the boxes after `step`: kept, suppressed in this round, and remaining."""
         axes = figure.subplots()
         boxes = torch.tensor([box for _, _, *box in self.detections])
         played = self.rounds()
@@ -105,7 +105,7 @@ def _image():
 
 @cache
 def _raw() -> tuple[tuple[str, ...], list[list[float]]]:
-    """Classes, and what the detector says of the scene before NMS."""
+    """Return the classes, and the scene's detections before NMS."""
     detector = scenes_detector()
     network = detector.network
     with torch.inference_mode():

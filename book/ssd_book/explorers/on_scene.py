@@ -1,4 +1,4 @@
-"""Explorers over a drawn scene: its objects, and a place that can be put on one of them."""
+"""Explorers over a drawn scene: its objects, and a point that can be put on one of them."""
 
 import math
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ from ssd_tutorial.figures import plots
 
 
 class Point(traitlets.TraitType):
-    """A place in the picture: [x, y], each a fraction from 0 to 1."""
+    """A point in the picture: [x, y], each a fraction from 0 to 1."""
 
     info_text = "a place [x, y] in fractions of the picture, each from 0 to 1"
 
     def validate(self, obj, value):
-        """The place as a list of two floats. Raises `TraitError` if it is none."""
+        """Return the point as a list of two floats. Raises `TraitError` for anything else."""
         value = value.tolist() if hasattr(value, "tolist") else value
         try:
             if isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2:
@@ -36,7 +36,7 @@ class OnScene(Explorer):
     scene = 0
     picture = traitlets.Unicode(read_only=True).tag(sync=True)
     objects = traitlets.List(read_only=True).tag(sync=True)
-    """Of each object its ``name`` and its ``box``, xyxy in fractions of the picture."""
+    """The ``name`` and the ``box`` of each object, xyxy in fractions of the picture."""
 
     @traitlets.default("picture")
     def _picture(self) -> str:
@@ -53,7 +53,7 @@ class OnScene(Explorer):
         ]
 
     def draw_scene(self, axes, margin: float = 0.0) -> None:
-        """The picture and its objects on `axes`, with a `margin` around it."""
+        """Draw the picture and its objects on `axes`, with a `margin` around it."""
         plots.show_image(axes, draw_scene(0, self.scene)[0], fade=0.35)
         plots.draw_boxes(axes, torch.tensor([thing["box"] for thing in self.objects]), width=1.6)
         axes.set(xlim=(-margin, 1 + margin), ylim=(1 + margin, -margin))

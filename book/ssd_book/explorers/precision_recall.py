@@ -32,14 +32,14 @@ class PrecisionRecallExplorer(Explorer, module="precision_recall"):
     group = traitlets.Unicode("train").tag(sync=True)
     """A class, or "all classes"."""
     classes = traitlets.List(read_only=True).tag(sync=True)
-    """Names of the classes that occur, and of no others."""
+    """Names of the classes that occur."""
     detections = traitlets.List(read_only=True).tag(sync=True)
     """Best first: ``[scene, class, score, xmin, ymin, xmax, ymax]``; scene and class from 0, the
     class as an index of `classes`, the box in fractions of its scene."""
     objects = traitlets.List(read_only=True).tag(sync=True)
     """``[scene, class, difficult, xmin, ymin, xmax, ymax]``."""
     columns = traitlets.Int(_COLUMNS, read_only=True).tag(sync=True)
-    """Scenes beside each other in the picture."""
+    """Number of scenes side by side in the picture."""
     picture = traitlets.Unicode(read_only=True).tag(sync=True)
 
     @traitlets.default("classes")
@@ -68,14 +68,14 @@ class PrecisionRecallExplorer(Explorer, module="precision_recall"):
         return proposal["value"]
 
     def evaluation(self, whole: bool = False, rule: str = "area") -> Evaluation:
-        """`voc_ap` of what scores at least the threshold; `whole`: of all there is."""
+        """Return `voc_ap` of the detections that reach the threshold, or of all if `whole`."""
         found, truths = self._chosen()
         kept = found if whole else [one.above(self.score_threshold) for one in found]
         names = self.classes if self.group == ALL else [self.group]
         return voc_ap(kept, truths, names, iou_threshold=self.iou_threshold, interpolation=rule)
 
     def errors(self) -> list[DetectionErrors]:
-        """What each detection of the group is, scene by scene, and what is missed."""
+        """Return the kind of each detection of the group, scene by scene, and what is missed."""
         thresholds = {
             "score_threshold": self.score_threshold,
             "iou_threshold": self.iou_threshold,
@@ -83,7 +83,7 @@ class PrecisionRecallExplorer(Explorer, module="precision_recall"):
         return classify_errors(*self._chosen(), **thresholds)
 
     def _chosen(self) -> tuple[list[Detections], list[GroundTruth]]:
-        """Detections and objects of the group, a scene each; a single class has label 1."""
+        """Return the group's detections and objects per scene; a single class has label 1."""
 
         def rows(table: list, scene: int) -> tuple[Tensor, Tensor, Tensor]:
             kept = [
@@ -105,7 +105,7 @@ class PrecisionRecallExplorer(Explorer, module="precision_recall"):
         return found, truths
 
     def draw(self, figure) -> None:
-        """The scenes with hits, false boxes and misses, and the curves down to the threshold."""
+        """Draw the scenes with hits, false boxes and misses; the curves down to the threshold."""
         figure.set_size_inches(6.6, 4.4)
         strip, axes = figure.subplots(1, 2)
         plots.show_image(strip, _strip(), fade=0.25)
@@ -125,7 +125,7 @@ class PrecisionRecallExplorer(Explorer, module="precision_recall"):
 
 
 def _in_strip(boxes: Tensor, scene: int) -> Tensor:
-    """Boxes of a scene, in fractions of the strip."""
+    """Return boxes of a scene, in fractions of the strip."""
     rows = -(-len(_SCENES) // _COLUMNS)
     offset = torch.tensor([scene % _COLUMNS, scene // _COLUMNS] * 2)
     return (boxes + offset) / torch.tensor([_COLUMNS, rows] * 2)
@@ -139,7 +139,7 @@ def _pictures() -> list:
 
 @cache
 def _strip() -> Tensor:
-    """The scenes in rows of two: one picture ``[3, H, W]``."""
+    """Return the scenes in rows of two, as one image ``[3, H, W]``."""
     images = [image.as_subclass(Tensor) for image, _ in _pictures()]
     rows = [images[i : i + _COLUMNS] for i in range(0, len(images), _COLUMNS)]
     return torch.cat([torch.cat(row, dim=2) for row in rows], dim=1)
@@ -147,7 +147,7 @@ def _strip() -> Tensor:
 
 @cache
 def _found() -> tuple[list[str], list[list[float]], list[list[float]]]:
-    """Classes, detections and objects, as the traits have them."""
+    """Return classes, detections and objects in the form of the traits."""
     detector = scenes_detector()
     found, truths = detect_dataset(detector.network, _pictures(), progress=False)
     size = _pictures()[0][0].shape[-1]

@@ -20,7 +20,7 @@ SHAPES = ("all", "small", "large", "2", "1/2", "3", "1/3")
 
 
 class PriorExplorer(Explorer, module="priors"):
-    """A feature map, one of its cells, and the priors that live there."""
+    """A feature map, one of its cells, and the priors of that cell."""
 
     alt = (
         "A portrait with the grid of a feature map on it; around the centre of one cell stand "
@@ -32,11 +32,11 @@ class PriorExplorer(Explorer, module="priors"):
     """Index of the feature map, from 0."""
     point = Point([0.3, 0.3])
     point.tag(sync=True)
-    """A place in the picture; the cell around it is shown."""
+    """A point in the picture; the cell around it is shown."""
     shape = traitlets.Enum(SHAPES, "all").tag(sync=True)
     """Which of a cell's boxes are drawn and counted."""
     crossing = traitlets.Bool(False).tag(sync=True)
-    """Whether boxes that lie inside the picture are left out."""
+    """Whether boxes inside the picture are omitted."""
     everything = traitlets.Bool(False).tag(sync=True)
     """Whether the boxes of all cells of the map are drawn."""
     picture = traitlets.Unicode(read_only=True).tag(sync=True)
@@ -75,7 +75,7 @@ class PriorExplorer(Explorer, module="priors"):
 
     @property
     def cell(self) -> tuple[int, int]:
-        """Row and column of the cell around `point`, from 0."""
+        """Row and column, from 0, of the cell around `point`."""
         (x, y), last = self.point, self._preset().maps[self.map].cells - 1
         return min(int(y / self._side()), last), min(int(x / self._side()), last)
 
@@ -85,7 +85,7 @@ class PriorExplorer(Explorer, module="priors"):
         return plots.cell_indices(self._preset(), self.map, *self.cell)
 
     def kept(self, indices: range) -> Tensor:
-        """Those of `indices`, all of this map, that pass `shape` and `crossing`: ``[N]``."""
+        """Return those of `indices`, all of this map, that pass `shape` and `crossing`: ``[N]``."""
         preset, chosen = self._preset(), torch.tensor(indices)
         ratios = preset.maps[self.map].ratios
         pairs = [name for ratio in ratios for name in (f"{ratio:g}", f"1/{ratio:g}")]
@@ -98,7 +98,7 @@ class PriorExplorer(Explorer, module="priors"):
         return chosen[outside] if self.crossing else chosen
 
     def draw(self, figure) -> None:
-        """The picture, the grid, the cell and its boxes; their indices as title."""
+        """Draw the picture, the grid, the cell and its boxes; their indices as title."""
         axes, preset = figure.subplots(), self._preset()
         look, side, (row, column) = plots.map_look(self.map), self._side(), self.cell
         plots.show_image(axes, load_photograph("astronaut")[0], fade=0.35)

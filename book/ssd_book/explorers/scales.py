@@ -1,4 +1,4 @@
-"""How large the boxes of each feature map are, under any rule (chapter 5)."""
+"""The sizes of the boxes of each feature map, for any rule (chapter 5)."""
 
 from dataclasses import asdict, fields
 from itertools import pairwise
@@ -18,7 +18,7 @@ _VOC = get_preset("caffe300_voc")
 
 
 class ScalesExplorer(OnScene, module="scales"):
-    """The rule of the scales, its presets, and the squares that it gives.
+    """The rule for scales, its presets, and the resulting squares.
 
     The state is the rule itself, field by field as in `presets.ScaleRule`, the number of `maps` and
     the `image_size`; `preset` reads and sets them together.
@@ -36,15 +36,15 @@ class ScalesExplorer(OnScene, module="scales"):
     first = Number(_VOC.rule.first, min=0.01, max=1, allow_none=True).tag(sync=True)
     """Scale of the first map; None: the formula gives it."""
     beyond = Number(_VOC.rule.beyond, min=0.01, max=2, allow_none=True).tag(sync=True)
-    """s_{m+1}; None: one step of the formula further."""
+    """s_{m+1}; None: one more step of the formula."""
     whole_percent = traitlets.Bool(_VOC.rule.whole_percent).tag(sync=True)
     maps = traitlets.Int(len(_VOC.maps), min=3, max=7).tag(sync=True)
-    """Number of feature maps, the first one counted."""
+    """Number of feature maps, including the first one."""
     image_size = traitlets.Enum((300, 512), _VOC.image_size).tag(sync=True)
     compared = traitlets.Enum(tuple(PRESETS), "naive_m6").tag(sync=True)
     """Name of the preset that the table compares with."""
     centre = Point([0.51, 0.7017]).tag(sync=True)
-    """Where the squares have their centre: at first, on the boat."""
+    """The centre of the squares; initially on the boat."""
 
     def __init__(self, preset: Preset | str = _VOC, **traits):
         super().__init__(**(_state(preset) | traits))
@@ -55,7 +55,7 @@ class ScalesExplorer(OnScene, module="scales"):
 
     @property
     def preset(self) -> Preset:
-        """The preset with these scales, the first if several have them; else one named "own"."""
+        """The first preset with these scales, or else one named "own"."""
         state = {name: getattr(self, name) for name in _state(_VOC)}
         for preset in PRESETS.values():
             if _state(preset) == state:
@@ -87,11 +87,11 @@ class ScalesExplorer(OnScene, module="scales"):
         return proposal["value"]
 
     def _with(self, proposal, name: str):
-        """The value of a trait if the proposal is accepted."""
+        """Return the value of a trait if the proposal is accepted."""
         return proposal["value"] if proposal["trait"].name == name else getattr(self, name)
 
     def draw(self, figure) -> None:
-        """The squares over the scene, and beside them s_k against k for both presets."""
+        """Draw the squares over the scene, and beside them s_k against k for both presets."""
         figure.set_size_inches(7, 3.6)
         picture, chart = figure.subplots(1, 2)
         self.draw_scene(picture, margin=0.1)
@@ -111,12 +111,12 @@ class ScalesExplorer(OnScene, module="scales"):
 
 
 def _state(preset: Preset | str) -> dict:
-    """The traits that this preset stands for."""
+    """Return the traits that describe this preset."""
     preset = get_preset(preset) if isinstance(preset, str) else preset
     rest = {"maps": len(preset.maps), "image_size": preset.image_size}
     return asdict(preset.rule) | rest
 
 
 def _maps(image_size: int) -> tuple:
-    """The feature maps of a network for such pictures."""
+    """Return the feature maps of a network for pictures of this size."""
     return next(preset.maps for preset in PRESETS.values() if preset.image_size == image_size)

@@ -1,4 +1,4 @@
-"""The trained detector that several explorers show at work: loaded once for all of them."""
+"""The trained detector that several explorers use, loaded once."""
 
 from functools import cache
 
@@ -8,7 +8,7 @@ from ssd_tutorial.weights.file import Detector, load_weights
 
 @cache
 def scenes_detector() -> Detector:
-    """The book's detector of drawn scenes, for looking at: nobody may train or change it."""
+    """Return the book's detector of drawn scenes, which is shared: do not train or change it."""
     detector = load_weights(data_path("weights/scenes_slim300.safetensors"))
     detector.network.eval()
     return detector

@@ -1,4 +1,4 @@
-"""Traits that refuse what cannot be drawn: boxes inside out, numbers that are none."""
+"""Traits that refuse what cannot be drawn: inverted boxes, numbers that are not finite."""
 
 import math
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ class Box(traitlets.TraitType):
     info_text = "a box [xmin, ymin, xmax, ymax] in fractions of the picture"
 
     def validate(self, obj, value):
-        """The box as a list of floats. Raises `TraitError`, which names the rule it breaks."""
+        """Return the box as a list of floats. Raises `TraitError`, which names the broken rule."""
         if problem := _problem(value):
             raise traitlets.TraitError(f"{type(obj).__name__}.{self.name}: {problem}")
         return [float(number) for number in value]
 
 
 class Boxes(traitlets.TraitType):
-    """A list of such boxes; `fewest` and `most` bound its length."""
+    """A list of such boxes, of length `fewest` to `most`."""
 
     info_text = "a list of boxes [xmin, ymin, xmax, ymax] in fractions of the picture"
 
@@ -30,7 +30,7 @@ class Boxes(traitlets.TraitType):
         super().__init__(default_value, **kwargs)
 
     def validate(self, obj, value):
-        """The boxes as lists of floats. Raises `TraitError`, which names box and rule."""
+        """Return the boxes as lists of floats. Raises `TraitError`, which names box and rule."""
         where = f"{type(obj).__name__}.{self.name}"
         value = value.tolist() if hasattr(value, "tolist") else value
         if not isinstance(value, Sequence) or isinstance(value, str):
@@ -48,7 +48,7 @@ class Number(traitlets.Float):
     """A finite number between `min` and `max`."""
 
     def validate(self, obj, value):
-        """The number. Raises `TraitError` if it is not finite or out of bounds."""
+        """Return the number. Raises `TraitError` if it is not finite or out of bounds."""
         value = super().validate(obj, float(value) if isinstance(value, int) else value)
         if not math.isfinite(value):
             raise traitlets.TraitError(f"{type(obj).__name__}.{self.name} must be finite")
@@ -56,7 +56,7 @@ class Number(traitlets.Float):
 
 
 def _problem(box) -> str | None:
-    """What is wrong with a box, in words; None if nothing is."""
+    """Return what is wrong with a box; None if nothing is."""
     box = box.tolist() if hasattr(box, "tolist") else box
     if not isinstance(box, Sequence) or isinstance(box, str) or len(box) != 4:
         return f"a box is four numbers [xmin, ymin, xmax, ymax], not {box!r}"

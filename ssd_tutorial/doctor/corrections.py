@@ -341,7 +341,7 @@ class _Correction:
 def _read_wrongly(code: str, share: str, example: Change) -> ValueError:
     return ValueError(
         f"nothing is written: the rule {code} would drop {share}, so the folder was probably read "
-        f"wrongly. The first is {example}."
+        f"wrongly. Check the first: {example}."
     )
 
 

@@ -330,7 +330,7 @@ def test_names_of_yaml_are_text(tmp_path):
 
 def xml_in_labels(root):
     voc(root, "labels/train", "images/train")
-    return r"labels contains XML \(VOC\).*rename that folder to Annotations"
+    return r"labels contains XML \(VOC\).*rename it to Annotations"
 
 
 def cvat_for_images(root):

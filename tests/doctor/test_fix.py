@@ -325,7 +325,7 @@ def no_picture_of_val(root):
         (no_picture_of_val, r"picture-missing would drop all 10 pictures of val"),
     ],
 )
-def test_fix_refuses_what_would_take_a_large_share(own, all_files, damage, words):
+def test_fix_refuses_to_drop_a_large_share(own, all_files, damage, words):
     damage(own)
     before = all_files(own)
     out = own.with_name("out")
@@ -358,7 +358,7 @@ def test_fractions_are_never_shifted(own, all_files):
 def test_fix_never_writes_into_the_data_or_over_something(own, tmp_path, all_files):
     report = examine(own, progress=False)
     before = all_files(tmp_path)
-    with pytest.raises(FileExistsError, match="the folder that is examined, or lies in it"):
+    with pytest.raises(FileExistsError, match="the examined folder, or lies in it"):
         fix(report, own)
     with pytest.raises(FileExistsError, match="or lies in it"):
         fix(report, own / "new")

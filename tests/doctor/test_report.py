@@ -178,7 +178,7 @@ def test_fix_says_what_was_done_and_what_is_left(faulty, tmp_path, capsys):
         (["OWN", "--splits", "trian"], "has no split 'trian'"),
         (["OWN", "--near", "80"], "near must be an IoU in (0, 1], not 80.0"),
         (["OWN", "--shown", "-1"], "--shown must be 0 or more"),
-        (["OWN", "--fix", "OWN"], "the folder that is examined, or lies in it"),
+        (["OWN", "--fix", "OWN"], "the examined folder, or lies in it"),
         (["OWN", "--fix", "OWN/..", "--splits", "train"], "omit --splits"),
         (["scenes", "--splits", "dev"], "scenes have the splits train, val, test"),
     ],

@@ -93,7 +93,7 @@ class Reader:
     def touches(self) -> Findings:
         """Drag by finger: the explorer follows, and the page does not move."""
         session = self.page.context.new_cdp_session(self.page)
-        self.ask("grips")  # which scrolls to it
+        self.grips_at_rest()  # which scrolls to it
         place = self.place()
         moved = any(self.drag_by_finger(session, number) for number in range(MOST_GRIPS))
         session.detach()
@@ -102,8 +102,18 @@ class Reader:
             "touch scrolls": None if self.place() == place else "the page scrolls under the finger",
         }
 
-    def drag_by_finger(self, session, number: int) -> bool:
+    def grips_at_rest(self) -> list:
+        """Return the grips once they stay in place: the page above them may still be loading."""
         grips = self.ask("grips")
+        for _ in range(20):
+            self.page.wait_for_timeout(150)
+            before, grips = grips, self.ask("grips")
+            if grips == before:
+                break
+        return grips
+
+    def drag_by_finger(self, session, number: int) -> bool:
+        grips = self.grips_at_rest()
         if number >= len(grips):
             return False
         grip, before = grips[number], self.look()

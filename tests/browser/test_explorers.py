@@ -154,7 +154,7 @@ DESKTOP = {  # file, change, finding
     "module broken": (SCRIPT, swap("export default", "export default =,"), "alive"),
     "number changed": (SCRIPT, swap("box[2] - box[0]", "box[2] - box[1]"), "numbers"),
     "keys reach the page": (SCRIPT, swap("event.stopPropagation()", "0"), "page's keys"),
-    "arrows scroll": (SCRIPT, swap("event.preventDefault(); // the page", "//"), "page stays"),
+    "arrows scroll": (SCRIPT, swap("event.preventDefault(); // neither", "//"), "page stays"),
     "trap": (SCRIPT, swap(ARROWS, f"event.preventDefault(); {ARROWS}"), "trap"),
     "reset goes nowhere": (SCRIPT, swap("=> this.set(structuredClone", "=> ("), "reset"),
     "silence": (SCRIPT, swap("this.live.textContent = words", "0"), "live region"),

@@ -6,8 +6,6 @@ Whatever else a file says (an author, a pose, an outline) remains in the origina
 
 import io
 import json
-import os
-import shutil
 from collections import Counter, defaultdict
 from itertools import combinations
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import NamedTuple
 import torch
 from PIL import Image, ImageOps
 
+from ssd_tutorial._files import atomic_write
 from ssd_tutorial._progress import progress_bar
 from ssd_tutorial.boxes import iou
 from ssd_tutorial.datasets.layouts import LAYOUTS
@@ -82,14 +81,10 @@ def fix(report: Report, out: str | Path, progress: bool | None = None) -> tuple[
     out = Path(out)
     _check(report, out)
     correction = _Correction(report)
-    work = out.with_name(f".{out.name}.{os.getpid()}.unfinished")
-    try:
+    with atomic_write(out) as work:
         correction.write(work, progress)
         if out.is_dir():
             out.rmdir()  # it is empty
-        os.replace(work, out)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
     return tuple(correction.changes)
 
 

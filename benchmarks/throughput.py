@@ -15,10 +15,10 @@ from itertools import product
 from pathlib import Path
 
 import torch
+from ssd_book.costs import images_per_second
 from tqdm.auto import tqdm
 
 from ssd_tutorial._files import atomic_write
-from ssd_tutorial.deploy.costs import images_per_second
 from ssd_tutorial.network import SSD
 from ssd_tutorial.presets import MODELS, get_model
 from ssd_tutorial.training.provenance import processor

@@ -1,1 +1,1 @@
-"""What only the pages need: live explorers, checks of the exercises, the book's first picture."""
+"""What only the pages need: explorers, checks of exercises, what SSD costs, the first picture."""

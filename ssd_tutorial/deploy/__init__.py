@@ -1,1 +1,1 @@
-"""Use a trained detector: on pictures, as an ONNX file, and its costs (chapters 13 to 16)."""
+"""Use a trained detector: on pictures, on data sets, and as an ONNX file (chapters 13 to 16)."""

@@ -6,7 +6,7 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
-from ssd_tutorial.deploy.costs import count_flops, training_memory
+from ssd_book.costs import count_flops, training_memory
 from ssd_tutorial.network import SSD
 from ssd_tutorial.presets import SSD512
 from ssd_tutorial.training import loop as train

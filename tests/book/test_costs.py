@@ -2,10 +2,10 @@
 
 import pytest
 import torch
+from ssd_book import costs
 from torch import nn
 from torchvision.models.detection import SSD300_VGG16_Weights
 
-from ssd_tutorial.deploy import costs
 from ssd_tutorial.network import SSD
 from ssd_tutorial.presets import SLIM300, SSD300, get_model
 

@@ -1,37 +1,29 @@
 """Report what this machine and installation can do: ``python -m ssd_tutorial.cli.check_env``.
 
 Print plain text that a person can read and paste into a bug report: versions, processor and GPU,
-whether live figures will work, disk space, and whether the data are there. Each thing that is
-missing comes with the command that fixes it. No user and no home folder is named. The exit code is
-1 if a chapter would fail, else 0.
+whether live figures will work, disk space, and whether the package's own data are there. Each thing
+that is missing comes with the command that fixes it. No user and no home folder is named. The exit
+code is 1 if a chapter would fail, else 0.
 """
 
 import argparse
-import getpass
-import importlib
-import importlib.metadata
 import os
 import platform
 import re
 import shutil
 import sys
-import time
-import warnings
 from collections.abc import Iterator
+from importlib import import_module, metadata, util
 from pathlib import Path
 from typing import NamedTuple
 
 from packaging.requirements import Requirement
 
 DISTRIBUTION = "ssd-tutorial"
-OPTIONAL = {  # what the optional requirements are for, as the report says it
-    "jupyterlab": "to open chapters on this machine",
-    "jupyter-book": "to build the book",
-    "nbval": "to test the chapters",
-}
+OPTIONAL = {"jupyterlab": "to open chapters", "jupyter-book": "to build", "nbval": "to test"}
 IMPORT_NAMES = {"pillow": "PIL", "pyyaml": "yaml"}
 LIVE_EXTENSIONS = ("@jupyter-widgets/jupyterlab-manager", "anywidget")
-BCCD_PARTS = ("Annotations", "ImageSets/Main", "JPEGImages")
+REINSTALL = "install the package again: its data folder is incomplete"
 SPARE_GB = 1.0
 """Free disk space below which a build or a training run is likely to fail halfway."""
 
@@ -44,33 +36,29 @@ class Finding(NamedTuple):
     fix: str = ""  # set if this keeps a chapter from running
 
 
-def requirements(*extras: str) -> dict[str, Requirement]:
-    """Return what chapters need, or what optional groups such as ``"book"`` add to it.
+def requirements(extra: str = "") -> list[Requirement]:
+    """Return what chapters need and what an optional group such as ``"book"`` adds to it.
 
     It is read from the installed package, so that only ``pyproject.toml`` lists it.
-
-    Raises:
-        importlib.metadata.PackageNotFoundError: the package is not installed.
     """
-    found = [Requirement(line) for line in importlib.metadata.requires(DISTRIBUTION) or []]
-    if not extras:
-        return {one.name: one for one in found if one.marker is None}
-    asked = [{"extra": extra} for extra in extras]
-    return {one.name: one for one in found if one.marker and any(map(one.marker.evaluate, asked))}
+    found = map(Requirement, metadata.requires(DISTRIBUTION) or [])
+    return [r for r in found if r.marker is None or r.marker.evaluate({"extra": extra})]
 
 
-def check_package(needed: Requirement, purpose: str = "") -> Finding:
+def check_package(needed: Requirement) -> Finding:
     """Import a package, rather than only look for it, and compare its version.
 
-    A package with a `purpose` is one that chapters do not need: its absence requires no fix.
+    One of `OPTIONAL` requires no fix: chapters run without it.
     """
-    name, fix = needed.name, "" if purpose else f'pip install --upgrade "{needed}"'
+    name, purpose = needed.name, OPTIONAL.get(needed.name)
+    fix = "" if purpose else f'pip install --upgrade "{needed}"'
     try:
-        version = importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return Finding(name, f"not installed{purpose and f' (needed only {purpose})'}", fix)
+        version = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        why = f" (needed only {purpose})" if purpose else ""
+        return Finding(name, f"not installed{why}", fix)
     try:
-        importlib.import_module(IMPORT_NAMES.get(name, name.replace("-", "_")))
+        import_module(IMPORT_NAMES.get(name, name.replace("-", "_")))
     except Exception as error:  # whatever a broken installation raises is the finding
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         return Finding(name, f"{version}, but it does not import: {reason}", fix)
@@ -81,62 +69,28 @@ def check_package(needed: Requirement, purpose: str = "") -> Finding:
 
 def check_packages() -> Iterator[Finding]:
     """Check everything that chapters import, then what only authors of the book need."""
-    try:
-        needed, optional = requirements(), requirements("book", "test")
-    except importlib.metadata.PackageNotFoundError:
-        yield Finding(DISTRIBUTION, "not installed", "pip install -e . (in the checkout)")
-        return
-    yield Finding(DISTRIBUTION, importlib.metadata.version(DISTRIBUTION))
-    yield from map(check_package, needed.values())
-    for name, purpose in OPTIONAL.items():
-        yield check_package(optional[name], purpose)
+    yield Finding(DISTRIBUTION, metadata.version(DISTRIBUTION))
+    yield from map(check_package, requirements())
+    extras = [*requirements("book"), *requirements("test")]
+    yield from (check_package(one) for one in extras if one.name in OPTIONAL)
 
 
-def bfloat16_gain() -> float:
-    """Measure how many times faster one convolution is in bfloat16 than in float32.
+def check_machine() -> Iterator[Finding]:
+    """Check disk, live figures, processor and GPU, and in which precision `train` computes."""
+    free = shutil.disk_usage(Path.cwd()).free / 1e9
+    fix = "" if free >= SPARE_GB else "free some space: a build writes about 0.2 GB"
+    yield Finding("disk", f"{free:.1f} GB free", fix)
+    yield check_widgets()
+    yield Finding("processor", f"{platform.machine()}, {os.cpu_count()} cores")
+    # imported last: a broken torch ends the section here
+    from ssd_tutorial.training.distributed import Devices
+    from ssd_tutorial.training.provenance import environment
 
-    A processor that only supports the format can be slower with it, so this compares the best of
-    alternating runs, without the first two.
-    """
-    import torch
-
-    images = torch.rand(4, 64, 38, 38).to(memory_format=torch.channels_last)
-    layer = torch.nn.Conv2d(64, 64, 3, padding=1).to(memory_format=torch.channels_last)
-
-    def seconds(half: bool) -> float:
-        start = time.perf_counter()
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
-            layer(images)
-        return time.perf_counter() - start
-
-    times = [(seconds(False), seconds(True)) for _ in range(21)][1:]
-    return min(single for single, _ in times) / min(half for _, half in times)
-
-
-def check_hardware() -> Iterator[Finding]:
-    """Check processor, memory and GPU, as PyTorch sees them."""
-    cores = f"{platform.machine()}, {os.cpu_count()} cores"
-    if hasattr(os, "sysconf"):  # POSIX
-        cores += f", {os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB"
-    try:
-        import torch
-    except Exception:  # check_packages has said why
-        yield Finding("processor", cores)
-        return
-    gain, capability = bfloat16_gain(), torch.backends.cpu.get_cpu_capability()
-    yield Finding("processor", f"{cores}; {capability}; {torch.get_num_threads()} PyTorch threads")
-    verdict = f"{gain:.1f} times as fast as float32" if gain > 1.1 else "no faster than float32"
-    yield Finding("bfloat16", verdict)
-    with warnings.catch_warnings(record=True) as said:  # an old driver is reported as a warning
-        warnings.simplefilter("always")
-        gpus = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
-    for gpu in gpus:
-        yield Finding("GPU", f"{gpu.name}, {gpu.total_memory / 2**30:.0f} GiB")
-    if not gpus and torch.backends.mps.is_available():
-        yield Finding("GPU", "Apple (mps)")
-    elif not gpus:
-        reason = f" (PyTorch says: {said[0].message})".replace("\n", " ") if said else ""
-        yield Finding("GPU", f"none; every chapter runs without one{reason}")
+    facts, dtype = environment(), Devices().dtype or "torch.float32"
+    yield Finding("training", f"{facts['threads']} threads of {facts['processor']}, {dtype}")
+    gpus = facts["cuda"]["devices"] if facts["cuda"] else []
+    named = "; ".join(f"{gpu['name']}, {gpu['memory']} GiB" for gpu in gpus)
+    yield Finding("GPU", named or "none; every chapter runs without one")
 
 
 def check_widgets() -> Finding:
@@ -145,9 +99,9 @@ def check_widgets() -> Finding:
     They need Python packages, which `check_packages` covers, and JavaScript parts, which JupyterLab
     looks for in its data folders. In the built pages they need neither.
     """
-    if importlib.util.find_spec("google") and importlib.util.find_spec("google.colab"):
+    if util.find_spec("google") and util.find_spec("google.colab"):
         return Finding("live figures", "will work: Colab brings its own manager")
-    if not importlib.util.find_spec("jupyterlab"):
+    if not util.find_spec("jupyterlab"):
         return Finding("live figures", "not in notebooks: JupyterLab is not in this environment")
     from jupyter_core.paths import jupyter_path
 
@@ -159,76 +113,40 @@ def check_widgets() -> Finding:
     return Finding("live figures", "will work in JupyterLab")
 
 
-def check_disk(folder: Path) -> Finding:
-    """Check the free space where the reader works."""
-    free = shutil.disk_usage(folder).free / 1e9
-    fix = "" if free >= SPARE_GB else "free some space: a build writes about 0.2 GB"
-    return Finding("disk", f"{free:.1f} GB free", fix)
-
-
-def photographs() -> list:
-    """Read every annotated photograph."""
-    from ssd_tutorial import datasets
-
-    return [datasets.load_photograph(name) for name in datasets.photographs()]
-
-
-def weights() -> list:
-    """Build a detector from every file of trained weights."""
-    from ssd_tutorial._files import data_path
+def check_data() -> Iterator[Finding]:
+    """Read every annotated photograph, and build a detector from every file of weights."""
+    from ssd_tutorial import _files, datasets
     from ssd_tutorial.weights.file import load_weights
 
-    return [load_weights(file) for file in data_path("weights").glob("*.safetensors")]
+    photographs = [datasets.load_photograph(name) for name in datasets.photographs()]
+    yield Finding("photographs", f"{len(photographs)}, all readable")
+    weights = [load_weights(f) for f in _files.data_path("weights").glob("*.safetensors")]
+    yield Finding("weights", f"{len(weights)}, all readable", "" if weights else REINSTALL)
 
 
-def check_data() -> Iterator[Finding]:
-    """Read the data that come with the package, and look for BCCD if its folder is named."""
-    fix = "install the package again: its data folder is incomplete"
-    for read in (photographs, weights):
-        try:
-            count = len(read())
-            yield Finding(read.__name__, f"{count}, all readable", "" if count else fix)
-        except Exception as error:
-            yield Finding(read.__name__, f"cannot be read: {error}", fix)
-    named = os.environ.get("SSD_TUTORIAL_BCCD")
-    absent = [part for part in BCCD_PARTS if not Path(named or "", part).is_dir()]
-    if not named:
-        yield Finding("BCCD", "SSD_TUTORIAL_BCCD is not set; chapters use scenes instead")
-    elif absent:
-        fix = f"unset SSD_TUTORIAL_BCCD, or set it to a folder with {', '.join(BCCD_PARTS)}"
-        yield Finding("BCCD", f"the folder that SSD_TUTORIAL_BCCD names has no {absent[0]}", fix)
-    else:
-        yield Finding("BCCD", f"{len(list(Path(named, 'JPEGImages').glob('*.jpg')))} pictures")
+SECTIONS = {
+    "Packages": (check_packages, "pip install -e . (in the checkout)"),
+    "Machine": (check_machine, ""),
+    "Data": (check_data, REINSTALL),
+}
+"""What is checked, and what fixes an error that ends the check."""
+
+
+def check(section: str) -> Iterator[Finding]:
+    """Yield what a section finds; an error that ends it is its last finding."""
+    checks, fix = SECTIONS[section]
+    try:
+        yield from checks()
+    except Exception as error:
+        yield Finding("but", str(error), fix)
 
 
 def without_names(text: str) -> str:
-    """Return the text with the home folder as ``~`` and the user's name left out."""
-    text = text.replace(str(Path.home()), "~")
-    try:
-        user = getpass.getuser()
-    except (ImportError, KeyError, OSError):  # a container without a user entry
+    """Return the text with the home folder as ``~`` and the user, its last part, left out."""
+    home = Path.home()
+    if home.name in ("", "root"):  # identify no one, and "root" occurs in many harmless messages
         return text
-    # "root" identifies no one, and occurs in many harmless messages.
-    return text if user == "root" else re.sub(rf"\b{re.escape(user)}\b", "USER", text)
-
-
-def report() -> tuple[str, int]:
-    """Return the whole report, and how many things in it need a fix."""
-    sections = {
-        "Packages": list(check_packages()),
-        "Machine": [*check_hardware(), check_widgets(), check_disk(Path.cwd())],
-        "Data": list(check_data()),
-    }
-    python = f"Python {platform.python_version()} on {platform.system()} {platform.release()}"
-    lines = ["SSD, box by box: what this environment can do", python]
-    for title, findings in sections.items():
-        lines += ["", title, *(f"  {'!' if fix else ' '} {a:<14} {b}" for a, b, fix in findings)]
-    fixes = [f"  {name}: {fix}" for some in sections.values() for name, _, fix in some if fix]
-    lines += [
-        "",
-        f"To fix ({len(fixes)}):" if fixes else "Everything that a chapter needs is here.",
-    ]
-    return without_names("\n".join([*lines, *fixes])), len(fixes)
+    return re.sub(rf"\b{re.escape(home.name)}\b", "USER", text.replace(str(home), "~"))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -236,9 +154,17 @@ def main(arguments: list[str] | None = None) -> int:
     argparse.ArgumentParser(
         prog="python -m ssd_tutorial.cli.check_env", description=__doc__.partition("\n\n")[2]
     ).parse_args(arguments)
-    text, faults = report()
-    print(text)
-    return 1 if faults else 0
+    print("SSD, box by box: what this environment can do")
+    print(f"Python {platform.python_version()} on {platform.system()} {platform.release()}")
+    fixes = []
+    for section in SECTIONS:
+        print(f"\n{section}")
+        for name, text, fix in check(section):
+            print(without_names(f"  {'!' if fix else ' '} {name:<14} {text}"))
+            fixes += [f"  {name}: {fix}"] if fix else []
+    print(f"\nTo fix ({len(fixes)}):" if fixes else "\nEverything that a chapter needs is here.")
+    print(*fixes, sep="\n", end="\n" if fixes else "")
+    return 1 if fixes else 0
 
 
 if __name__ == "__main__":

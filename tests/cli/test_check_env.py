@@ -10,8 +10,7 @@ from types import SimpleNamespace
 import pytest
 from packaging.requirements import Requirement
 
-from ssd_tutorial import _files as data_files
-from ssd_tutorial import datasets
+from ssd_tutorial import _files, datasets
 from ssd_tutorial.cli import check_env
 
 
@@ -34,22 +33,13 @@ def plant(folder: Path, name: str, source: str) -> str:
 
 
 def test_whole_environment_passes_and_names_every_requirement():
-    code, text = run(SSD_TUTORIAL_BCCD="")
+    code, text = run()
     assert code == 0
     assert "Everything that a chapter needs is here." in text
-    for name in check_env.requirements():
-        assert f" {name} " in text
-        assert importlib.metadata.version(name) in text
-    for line in (
-        "Python 3.",
-        "processor",
-        "bfloat16",
-        "GPU",
-        "live figures",
-        "disk",
-        "weights",
-        "BCCD",
-    ):
+    for one in check_env.requirements():
+        assert f" {one.name} " in text
+        assert importlib.metadata.version(one.name) in text
+    for line in ("Python 3.", "processor", "training", "GPU", "live figures", "disk", "weights"):
         assert line in text
     assert "!" not in text
 
@@ -83,8 +73,9 @@ def test_package_that_is_not_installed():
     assert finding.fix == 'pip install --upgrade "surely-not-a-package>=1.2"'
 
 
-def test_optional_package_needs_no_fix():
-    finding = check_env.check_package(Requirement("surely-not-a-package"), "to build the book")
+def test_optional_package_needs_no_fix(monkeypatch):
+    monkeypatch.setitem(check_env.OPTIONAL, "surely-not-a-package", "to build the book")
+    finding = check_env.check_package(Requirement("surely-not-a-package"))
     assert finding.text == "not installed (needed only to build the book)"
     assert finding.fix == ""
 
@@ -109,35 +100,28 @@ def test_versions_are_compared(monkeypatch, version, asked, fits):
 
 
 def test_requirements_come_from_the_package_and_keep_groups_apart():
-    assert str(check_env.requirements()["torch"]).startswith("torch>=2")
-    assert "jupyter-book" not in check_env.requirements()
-    assert str(check_env.requirements("book")["jupyter-book"].specifier) == "<2,>=1.0.4"
-    assert {"nbval", "jupyter-book"} <= set(check_env.requirements("book", "test"))
-    assert "nbval" not in check_env.requirements("book")
-    assert "torch" not in check_env.requirements("book")
+    chapters, book, both = (
+        {one.name: str(one.specifier) for extra in extras for one in check_env.requirements(extra)}
+        for extras in ([""], ["book"], ["book", "test"])
+    )
+    assert chapters["torch"].startswith(">=2")
+    assert "jupyter-book" not in chapters
+    assert book["jupyter-book"] == "<2,>=1.0.4"
+    assert "nbval" not in book
+    assert {"nbval", "jupyter-book"} <= set(both)
 
 
-def test_wrong_bccd_folder_is_reported(monkeypatch, tmp_path):
-    (tmp_path / "Annotations").mkdir()
-    monkeypatch.setenv("SSD_TUTORIAL_BCCD", str(tmp_path))
-    finding = list(check_env.check_data())[-1]
-    assert finding.text == "the folder that SSD_TUTORIAL_BCCD names has no ImageSets/Main"
-    assert finding.fix.startswith("unset SSD_TUTORIAL_BCCD, or set it to a folder with")
+def test_package_that_was_only_copied_is_reported(monkeypatch):
+    monkeypatch.setattr(check_env, "DISTRIBUTION", "surely-not-a-package")
+    (finding,) = check_env.check("Packages")
+    assert "surely-not-a-package" in finding.text
+    assert finding.fix == "pip install -e . (in the checkout)"
 
 
-def test_bccd_pictures_are_counted(monkeypatch, tmp_path):
-    for part in ("Annotations", "ImageSets/Main", "JPEGImages"):
-        (tmp_path / part).mkdir(parents=True)
-    for number in range(3):
-        (tmp_path / "JPEGImages" / f"{number}.jpg").touch()
-    monkeypatch.setenv("SSD_TUTORIAL_BCCD", str(tmp_path))
-    assert list(check_env.check_data())[-1] == check_env.Finding("BCCD", "3 pictures")
-
-
-def test_full_disk_is_reported(monkeypatch, tmp_path):
+def test_full_disk_is_reported(monkeypatch):
     full = SimpleNamespace(total=1e12, used=1e12 - 2e8, free=2e8)
     monkeypatch.setattr(check_env.shutil, "disk_usage", lambda _: full)
-    finding = check_env.check_disk(tmp_path)
+    finding = next(check_env.check_machine())
     assert finding.text == "0.2 GB free"
     assert finding.fix
 
@@ -157,21 +141,21 @@ def test_unreadable_photographs_are_reported(monkeypatch):
         raise FileNotFoundError("photographs/cat.jpg")
 
     monkeypatch.setattr(datasets, "load_photograph", lost)
-    monkeypatch.delenv("SSD_TUTORIAL_BCCD", raising=False)
-    finding = next(f for f in check_env.check_data() if f.name == "photographs")
+    (finding,) = check_env.check("Data")
     assert "photographs/cat.jpg" in finding.text
     assert finding.fix
 
 
 def test_lost_and_damaged_weights_are_reported(monkeypatch, tmp_path):
-    monkeypatch.setattr(data_files, "data_path", lambda name: tmp_path)
-    lost = next(f for f in check_env.check_data() if f.name == "weights")
+    whole = _files.data_path
+    moved = {"weights": tmp_path}
+    monkeypatch.setattr(_files, "data_path", lambda name: moved.get(name) or whole(name))
+    *_, lost = check_env.check("Data")
     assert lost.text == "0, all readable"
     assert lost.fix
     (tmp_path / "cut.safetensors").write_bytes(b"not a header")
-    damaged = next(f for f in check_env.check_data() if f.name == "weights")
-    assert "cannot be read" in damaged.text
-    assert "cut.safetensors" in damaged.text
+    *_, damaged = check_env.check("Data")
+    assert "cut.safetensors is not a readable safetensors file" in damaged.text
     assert damaged.fix
 
 

@@ -50,33 +50,24 @@ def export_command(
     out = out or weights.with_suffix(".onnx")
     if out.suffix.lower() != ".onnx":
         raise ValueError(f"--out must end in .onnx, to be recognised again: {out} does not")
-    if weights.suffix.lower() == ".onnx":
-        raise ValueError(f"{weights} is an ONNX file: export the weights it was made from")
     detector = load_detector(weights)
-    limits = {
-        "score_threshold": score,
-        "iou_threshold": iou,
-        "candidates_per_class": candidates,
-        "detections_per_image": detections,
-    }
-    limits = {name: value for name, value in limits.items() if value is not None}
+    names = ("score_threshold", "iou_threshold", "candidates_per_class", "detections_per_image")
+    given = zip(names, (score, iou, candidates, detections), strict=True)
     agreement = export_onnx(
         detector,
         out,
         postprocessing=postprocessing,
         opset=opset,
         check=_pictures(detector.network.image_size) if check else (),
-        **limits,
+        **{name: value for name, value in given if value is not None},
     )
     inside = "with its post-processing" if postprocessing else "raw outputs"
     print(
         f"{out}: {out.stat().st_size / 1e6:.1f} MB, {detector.network.config.name},"
         f" {len(detector.classes)} classes, {inside}"
     )
-    if agreement is None:
-        print("not compared with torch")
-    else:
-        print(f"against torch, batches of {', '.join(map(str, _BATCHES))}: {agreement}")
+    compared = f"against torch, batches of {', '.join(map(str, _BATCHES))}: {agreement}"
+    print(compared if check else "not compared with torch")
 
 
 def _pictures(size: int) -> list[Tensor]:

@@ -386,7 +386,7 @@ def test_export_command_without_check_says_so(weights, tmp_path, capsys):
     assert "not compared with torch" in capsys.readouterr().out
 
 
-def test_mistakes_of_the_command(weights, tmp_path):
+def test_mistakes_of_the_command(weights, raw, tmp_path):
     with pytest.raises(ValueError, match=r"--out must end in \.onnx"):
         export_command(weights, tmp_path / "b.pt")
     with pytest.raises(ValueError, match="limits belong to the post-processing: ask for it, too"):
@@ -394,7 +394,7 @@ def test_mistakes_of_the_command(weights, tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no file of weights at"):
         export_command(tmp_path / "none.safetensors")
     with pytest.raises(ValueError, match="is an ONNX file"):
-        export_command(tmp_path / "w.onnx", tmp_path / "c.onnx")
+        export_command(raw, tmp_path / "c.onnx")
 
 
 def test_priors_of_the_file_are_enough(raw):

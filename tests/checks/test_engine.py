@@ -120,7 +120,7 @@ def test_an_exception_in_an_answer_is_reported_with_line_and_arguments():
 @pytest.mark.parametrize(
     ("wrong", "evidence"),
     [
-        (lambda x: x.tolist(), "which is no tensor"),
+        (lambda x: x.tolist(), "which is not a tensor"),
         (lambda x: x[:1], "gives shape [1]"),
         (lambda x: x / 0 * 0, "gives NaN in 2 places"),
         (lambda x: x + 1, "gives tensor([2, 3])"),

@@ -13,12 +13,12 @@ EXERCISES = (
         (
             is_number("The answer is a number between 0 and 1.", 0, 1),
             equals(
-                "It is the overlap of the two boxes divided by their union.",
+                "It is the overlap of the two boxes, divided by their union.",
                 lambda: float(iou(truth.TWO_BOXES[:1], truth.TWO_BOXES[1:])),
                 (
-                    "The overlap is a box too: from the larger xmin to the smaller xmax, and the"
-                    " same for y. What is its area?",
-                    "The union is one area plus the other, less what was counted twice.",
+                    "The overlap is itself a box: from the larger xmin to the smaller xmax, and"
+                    " likewise in y. What is its area?",
+                    "The union is the sum of the two areas, minus what that sum counts twice.",
                 ),
                 tolerance=0.005,
             ),
@@ -26,18 +26,18 @@ EXERCISES = (
         (
             gives(
                 lambda: truth.parts()[0] / (truth.parts()[1] + truth.parts()[2]),
-                "Your union counts the overlap twice: it lies in both boxes.",
+                "Your union counts the overlap twice, because it lies in both boxes.",
                 tolerance=0.001,
             ),
             gives(
                 lambda: truth.parts()[0] / truth.parts()[1],
-                "You divide by the area of one box. This says how much of that box is covered; a"
-                " huge box would cover everything. Divide by the union.",
+                "You divide by the area of one box. That measures how much of it is covered, and a"
+                " huge box covers everything. Divide by the union.",
                 tolerance=0.001,
             ),
             gives(
                 lambda: truth.parts()[0],
-                "This is the overlap. It is the upper half of the fraction.",
+                "This is the overlap, which is only the numerator of the fraction.",
                 tolerance=0.001,
             ),
         ),
@@ -52,15 +52,15 @@ EXERCISES = (
                 truth.iou_cases,
                 lambda a, b: (len(a), len(b)),
                 (
-                    "A dimension of size 1 is repeated as often as needed: make the first [N, 1, 4]"
-                    " and leave the second [M, 4].",
+                    "Broadcasting repeats a dimension of size 1 as often as needed: make the first"
+                    " [N, 1, 4] and leave the second [M, 4].",
                 ),
             ),
             Property(
                 "Two boxes that don't touch have IoU 0.",
                 truth.apart,
                 (
-                    "How wide is the overlap of two boxes that don't touch? Compute it as you do.",
+                    "How wide does your code say the overlap is when the boxes don't touch?",
                     "A negative width times a negative height is a positive area.",
                 ),
             ),
@@ -69,9 +69,9 @@ EXERCISES = (
                 iou,
                 truth.iou_cases,
                 (
-                    "Larger of the low corners, smaller of the high ones: `torch.maximum` and"
-                    " `torch.minimum` broadcast.",
-                    "Check your union on a box and itself: the IoU must be 1.",
+                    "Take the larger of the low corners and the smaller of the high ones:"
+                    " `torch.maximum` and `torch.minimum` broadcast.",
+                    "Try a box against itself: the IoU must be 1.",
                 ),
             ),
         ),
@@ -79,18 +79,18 @@ EXERCISES = (
             behaves_like(
                 lambda a, b: truth.wrong_iou(a, b, clamp=False),
                 truth.iou_cases,
-                "A side of the overlap can come out negative. It must count as 0 (`clamp`).",
+                "A side of the overlap can come out negative, and must then count as 0 (`clamp`).",
             ),
             behaves_like(
                 lambda a, b: truth.wrong_iou(a, b, once=False),
                 truth.iou_cases,
-                "Your union counts the overlap twice: take it off once.",
+                "Your union counts the overlap twice: subtract it once.",
             ),
             behaves_like(
                 lambda a, b: truth.wrong_iou(a, b, pixel=1.0),
                 truth.iou_cases,
-                "You add 1 to widths and heights, as old code with inclusive pixels does. Here a"
-                " width is xmax - xmin.",
+                "You add 1 to widths and heights, as old code with inclusive pixel coordinates"
+                " does. Here a width is xmax - xmin.",
             ),
         ),
         function=True,
@@ -104,13 +104,15 @@ EXERCISES = (
                 "It returns four numbers.", truth.encode_cases, lambda box, prior: (4,), ("[4].",)
             ),
             agrees(
-                "The first two offsets are the way from the prior's centre to the box's, in widths"
-                " and heights of the prior, divided by the variance 0.1.",
+                "The first two offsets are the shift from the prior's centre to the box's, in"
+                " widths and heights of the prior, divided by the variance 0.1.",
                 truth.offsets,
                 truth.encode_cases,
                 (
-                    "If the box lies one whole width of the prior to its right, the way is 1.",
-                    "Then the variance divides: the network gets to see 10.",
+                    "If the box is one whole prior width to the right of its prior, the shift is"
+                    " 1.",
+                    "Dividing by the variance turns this into 10, the number that the network has"
+                    " to predict.",
                 ),
                 part=slice(0, 2),
             ),
@@ -120,9 +122,9 @@ EXERCISES = (
                 truth.offsets,
                 truth.encode_cases,
                 (
-                    "A box as large as its prior has offset 0, twice and half as large have"
-                    " offsets that differ in sign only: which function does that?",
-                    "The natural logarithm, of the box's side over the prior's.",
+                    "A box as large as its prior has offset 0; boxes twice and half as large have"
+                    " offsets that differ only in sign. Which function does that?",
+                    "It is the natural logarithm of the box's side divided by the prior's.",
                 ),
                 part=slice(2, 4),
             ),
@@ -131,7 +133,7 @@ EXERCISES = (
             behaves_like(
                 lambda box, prior: truth.wrong_offsets(box, prior, power=0),
                 truth.encode_cases,
-                "All that is missing is the division by the variances.",
+                "Only the division by the variances is missing.",
             ),
             behaves_like(
                 lambda box, prior: truth.wrong_offsets(box, prior, power=1),
@@ -141,29 +143,30 @@ EXERCISES = (
             behaves_like(
                 lambda box, prior: truth.wrong_offsets(box, prior, unit=box),
                 truth.encode_cases,
-                "You measure the way in sizes of the box. When the network is used, the box is"
-                " not known: the prior is.",
+                "You measure the shift in sizes of the box. At inference the box is not known, but"
+                " the prior is.",
             ),
             behaves_like(
                 lambda box, prior: truth.wrong_offsets(box, prior, log=lambda x: x),
                 truth.encode_cases,
-                "A ratio of sizes is 1 where nothing changes, and never negative. Its logarithm"
-                " is 0 there, and has both signs.",
+                "A ratio of sizes is 1 where nothing changes, and is never negative. Its logarithm"
+                " is 0 there and can have either sign.",
             ),
         ),
         function=True,
     ),
     Exercise(
         "04.4",
-        "How far a box may slip",
+        "How far a box may shift",
         "a number between 0 and 1: the shift, in widths of the box, at which the IoU is 0.5",
         (
-            is_number("The answer is a share of the width.", 0, 1),
+            is_number("The answer is a fraction of the width.", 0, 1),
             equals(
-                "A box, moved sideways by this share of its width, has IoU 0.5 with where it was.",
+                "A box that moves sideways by this fraction of its width has IoU 0.5 with its old"
+                " position.",
                 truth.half_iou_shift,
                 (
-                    "Compute the IoU for shifts from 0 to 1 in small steps. Where does it pass"
+                    "Compute the IoU for shifts from 0 to 1 in small steps. Where does it cross"
                     " one half?",
                     "On paper: after a shift d the overlap is 1 - d and the union is 1 + d.",
                 ),
@@ -173,12 +176,13 @@ EXERCISES = (
         (
             gives(
                 lambda: 0.5,
-                "At this shift half of the box is still covered. IoU divides by the union, which"
-                " has grown: compute it.",
+                "At this shift half of the box is still covered. But IoU divides by the union,"
+                " which has grown: compute it.",
             ),
             gives(
                 lambda: 1 - truth.half_iou_shift(),
-                "This is the share of the box that is still covered. Asked is the way it moved.",
+                "This is the share of the box that is still covered. The question is how far it"
+                " moved.",
                 tolerance=0.005,
             ),
         ),

@@ -1,4 +1,4 @@
-"""What is true in the exercises of chapter 4, and the ways to tell an answer that is not."""
+"""The right answers to chapter 4's exercises, and evidence against wrong ones."""
 
 import torch
 from torch import Tensor
@@ -11,27 +11,27 @@ TWO_BOXES = torch.tensor([[0.1, 0.1, 0.5, 0.5], [0.3, 0.3, 0.7, 0.7]])
 
 
 def parts() -> tuple[float, float, float]:
-    """Overlap, and area of each of the two boxes."""
+    """Return the overlap of the two boxes, and their areas."""
     a, b = TWO_BOXES
     overlap = area(torch.cat([torch.maximum(a, b)[:2], torch.minimum(a, b)[2:]]))
     return float(overlap), float(area(a)), float(area(b))
 
 
 def random_boxes(count: int, seed: int) -> Tensor:
-    """Random boxes ``[count, 4]`` cxcywh, of positive size."""
+    """Return random boxes ``[count, 4]`` cxcywh, of positive size."""
     random = torch.rand(count, 4, generator=torch.Generator().manual_seed(seed))
     return random * torch.tensor([0.6, 0.6, 0.4, 0.4]) + torch.tensor([0.2, 0.2, 0.1, 0.1])
 
 
 def iou_cases() -> list[tuple[Tensor, Tensor]]:
-    """Boxes to compare: by hand, apart, random, and large."""
+    """Return boxes to compare: by hand, apart, random, and large."""
     a, b = cxcywh_to_xyxy(random_boxes(3, 1)), cxcywh_to_xyxy(random_boxes(5, 2))
     diagonal = torch.tensor([[0.0, 0.0, 0.2, 0.2], [0.5, 0.5, 0.9, 0.8]])
     return [(TWO_BOXES[:1], TWO_BOXES), (diagonal[:1], diagonal), (a, b), (300 * b, 300 * a)]
 
 
 def apart(function) -> str | None:
-    """Evidence that boxes which don't touch overlap."""
+    """Return evidence that boxes which don't touch overlap."""
     for first, second in (([0, 0, 0.2, 0.2], [0.5, 0.5, 0.9, 0.8]), ([0, 0, 1, 1], [2, 0, 3, 1])):
         a, b = torch.tensor([first]).float(), torch.tensor([second]).float()
         if float(given := function(a, b)) != 0:
@@ -40,7 +40,7 @@ def apart(function) -> str | None:
 
 
 def wrong_iou(a: Tensor, b: Tensor, *, clamp=True, once=True, pixel=0.0) -> Tensor:
-    """IoU with one of three mistakes: negative sides, overlap counted twice, inclusive pixels."""
+    """Return IoUs with one of three mistakes: negative sides, double counting, inclusive pixels."""
     low, high = torch.maximum(a[:, None], b)[..., :2], torch.minimum(a[:, None], b)[..., 2:]
     sides = high - low + pixel
     overlap = (sides.clamp(min=0) if clamp else sides).prod(-1)
@@ -49,7 +49,7 @@ def wrong_iou(a: Tensor, b: Tensor, *, clamp=True, once=True, pixel=0.0) -> Tens
 
 
 def encode_cases() -> list[tuple[Tensor, Tensor]]:
-    """Pairs of a box and a prior; in the first they are equal."""
+    """Return pairs of a box and a prior; in the first they are equal."""
     prior = torch.tensor([0.5, 0.5, 0.2, 0.4])
     moved = torch.tensor([0.52, 0.46, 0.3, 0.3])
     boxes, priors = random_boxes(8, 3), random_boxes(8, 4)
@@ -57,12 +57,12 @@ def encode_cases() -> list[tuple[Tensor, Tensor]]:
 
 
 def offsets(box: Tensor, prior: Tensor) -> Tensor:
-    """What exercise 4.3 asks for."""
+    """Return what exercise 4.3 asks for."""
     return encode(cxcywh_to_xyxy(box), prior)
 
 
 def wrong_offsets(box: Tensor, prior: Tensor, *, unit=None, log=torch.log, power=-1) -> Tensor:
-    """Offsets with one of three mistakes: the unit, the logarithm, the variances' power."""
+    """Return offsets with one of three mistakes: unit, logarithm, power of the variances."""
     unit = prior if unit is None else unit
     shift = (box[:2] - prior[:2]) / unit[2:]
     growth = log(box[2:] / prior[2:])
@@ -70,7 +70,7 @@ def wrong_offsets(box: Tensor, prior: Tensor, *, unit=None, log=torch.log, power
 
 
 def half_iou_shift() -> float:
-    """Shift, in widths, at which a square has IoU .5 with itself: by halving an interval."""
+    """Return the shift, in widths, at which a square has IoU 0.5 with itself, by bisection."""
     low, high, square = 0.0, 1.0, torch.tensor([[0.0, 0.0, 1.0, 1.0]], dtype=torch.float64)
     for _ in range(40):
         shift = (low + high) / 2

@@ -25,7 +25,7 @@ EXERCISES = (
         (
             gives(
                 lambda: compute_scales(get_preset("naive_m6"))[1],
-                "You spread the scales over six maps. The paper sets conv4_3 by hand, and the"
+                "You spread the scales over all six maps. The paper sets conv4_3 by hand, and the"
                 " formula covers the five maps after it.",
             ),
             gives(
@@ -35,7 +35,7 @@ EXERCISES = (
             ),
             gives(
                 lambda: compute_scales(get_preset("paper"))[3],
-                "One too far: conv7 is the first map of the formula, with k = 1.",
+                "This is one map too far: the formula starts at conv7, which has k = 1.",
             ),
         ),
     ),
@@ -46,9 +46,9 @@ EXERCISES = (
         " maps, that returns the size of each map's small square, in pixels",
         (
             Property(
-                "It returns a list with one size for each map.",
+                "It returns a list with one size per map.",
                 truth.no_list,
-                ("The first map has its own percent; the others start at `low`.",),
+                ("The first map has a percentage of its own; the others start at `low`.",),
             ),
             agrees(
                 "The sizes are those of Caffe's scripts: the step between two maps is a whole"
@@ -57,9 +57,10 @@ EXERCISES = (
                 truth.size_cases,
                 (
                     "How many maps does the formula cover, and how many steps lie between them?",
-                    "The step is rounded down. For VOC and 300 pixels, 70 percent over four steps"
+                    "The step is rounded down. For VOC at 300 pixels, 70 percent over four steps"
                     " is 17.",
-                    "Then count up from `low` by that step, and take so many percent of the image.",
+                    "Then count up from `low` in that step, and take that percentage of the image"
+                    " size.",
                 ),
                 tolerance=1e-3,
             ),
@@ -73,25 +74,26 @@ EXERCISES = (
             behaves_like(
                 lambda *case: truth.wrong_sizes(*case, gaps=-1),
                 truth.size_cases,
-                "Your step is too short by one map: the first map stands outside the formula, so"
-                " there is one step less.",
+                "Your step is too short by one map: the first map is outside the formula, so there"
+                " is one step fewer.",
             ),
             behaves_like(
                 lambda *case: [s / case[0] for s in truth.sizes(*case)],
                 truth.size_cases,
-                "These are fractions of the image. Asked are pixels.",
+                "These are fractions of the image. The answer should be in pixels.",
             ),
             behaves_like(
                 lambda *case: [s / case[0] * 100 for s in truth.sizes(*case)],
                 truth.size_cases,
-                "These are percents. Asked are pixels: that share of the image size.",
+                "These are percentages. The answer should be in pixels: that percentage of the"
+                " image size.",
             ),
         ),
         function=True,
     ),
     Exercise(
         "05.3",
-        "Whose scales these are",
+        "Whose scales are these?",
         "the name of a preset, as text in quotes",
         (
             Property(
@@ -104,7 +106,7 @@ EXERCISES = (
                 truth.not_that_preset,
                 (
                     "What is the step from one scale to the next, from the second on?",
-                    "A step that is a whole percent, where an exact one would not be: who rounds?",
+                    "The step is a whole percent where an exact one would not be. Who rounds?",
                 ),
             ),
         ),
@@ -115,7 +117,7 @@ EXERCISES = (
             ),
             Mistake(
                 lambda name: name == "naive_m6",
-                "There the formula covers all six maps, so the first scale would be 0.2.",
+                "In that preset the formula covers all six maps, so the first scale would be 0.2.",
             ),
             Mistake(
                 lambda name: "coco" in name,
@@ -130,13 +132,13 @@ EXERCISES = (
         (
             is_number("The answer is an IoU.", 0, 1),
             equals(
-                "Over all priors of caffe512_voc, none has a lower IoU with its twin.",
+                "No prior of caffe512_voc has a lower IoU with its twin.",
                 lambda: truth.whole_pixel_iou("caffe512_voc"),
                 (
                     "`get_preset(...).vary(name=..., integer_sizes=True)` makes the twin, and the"
                     " priors come in the same order.",
-                    "Two boxes with one centre, one inside the other: their IoU is the ratio of"
-                    " their areas. Where is it smallest?",
+                    "The two boxes share a centre, and one is inside the other, so their IoU is"
+                    " the ratio of their areas. Where is it smallest?",
                 ),
                 tolerance=0.002,
             ),
@@ -149,7 +151,7 @@ EXERCISES = (
             ),
             gives(
                 lambda: truth.whole_pixel_iou("caffe300_voc"),
-                "Nothing changes for SSD300: its sizes are whole pixels anyway. Take SSD512.",
+                "Nothing changes for SSD300, whose sizes are whole pixels already. Take SSD512.",
                 tolerance=1e-4,
             ),
         ),

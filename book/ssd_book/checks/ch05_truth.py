@@ -1,4 +1,4 @@
-"""What is true in the exercises of chapter 5, and the ways to tell an answer that is not."""
+"""The right answers to chapter 5's exercises, and evidence against wrong ones."""
 
 from functools import cache
 from math import floor
@@ -16,7 +16,7 @@ CAFFE = ("caffe300_voc", "caffe300_coco", "caffe512_voc", "caffe512_coco")
 
 
 def size_cases() -> list[tuple[int, int, int, int, int]]:
-    """Image size, first, low, high (percent) and number of maps: Caffe's, and one of our own."""
+    """Return image size, first, low, high (percent) and number of maps: Caffe's, and our own."""
     cases = [(400, 5, 20, 95, 6)]
     for preset in map(get_preset, CAFFE):
         rule = preset.rule
@@ -26,7 +26,7 @@ def size_cases() -> list[tuple[int, int, int, int, int]]:
 
 
 def sizes(image_size: int, first: int, low: int, high: int, maps: int) -> list[float]:
-    """What exercise 5.2 asks for, by `scales`."""
+    """Return what exercise 5.2 asks for, by `scales`."""
     base = get_preset("caffe300_voc" if maps == 6 else "caffe512_voc")
     rule = ScaleRule(low / 100, high / 100, first=first / 100, whole_percent=True)
     preset = base.vary(name="other size", image_size=image_size, rule=rule)
@@ -34,13 +34,13 @@ def sizes(image_size: int, first: int, low: int, high: int, maps: int) -> list[f
 
 
 def wrong_sizes(image_size, first, low, high, maps, *, whole=floor, gaps=-2) -> list[float]:
-    """Sizes with one of two mistakes: the rounding, the number of steps."""
+    """Return sizes with one of two mistakes: the rounding, or the number of steps."""
     step = whole((high - low) / (maps + gaps))
     return [image_size * p / 100 for p in [first, *(low + step * k for k in range(maps - 1))]]
 
 
 def no_list(function) -> str | None:
-    """Evidence that a function gives no list of the right length."""
+    """Return evidence that a function does not give a list of the right length."""
     for case in size_cases():
         if not hasattr(given := function(*case), "__len__") or len(given) != case[-1]:
             return f"for {', '.join(map(str, case))} your function gives {describe(given)}"
@@ -48,20 +48,20 @@ def no_list(function) -> str | None:
 
 
 def not_that_preset(name) -> str | None:
-    """Evidence that a preset has other scales."""
+    """Return evidence that a preset has other scales."""
     its = compute_scales(get_preset(name))[:-1]
     return None if close(its, FOUND_SCALES, 0.0005) else f"{name!r} has the scales {describe(its)}"
 
 
 def no_preset(name) -> str | None:
-    """Evidence that an answer names no preset."""
+    """Return evidence that an answer is not the name of a preset."""
     known = isinstance(name, str) and name in PRESETS
     return None if known else f"you give {describe(name)}"
 
 
 @cache
 def whole_pixel_iou(name: str) -> float:
-    """The lowest IoU of a prior with its twin of whole-pixel size."""
+    """Return the lowest IoU of a prior with its twin of whole-pixel size."""
     preset = get_preset(name)
     a, b = (
         cxcywh_to_xyxy(make_priors(p))

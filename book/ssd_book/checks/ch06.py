@@ -18,16 +18,16 @@ EXERCISES = (
     Exercise(
         "06.1",
         "A wide box",
-        "two numbers: width and height, as fractions of the image",
+        "two numbers, width and height, as fractions of the image",
         (
             is_numbers("There are two numbers.", 2),
             equals(
-                "The box is twice as wide as high, and has the area of the square of side 0.2.",
+                "The box is twice as wide as it is high, and has the area of a square of side 0.2.",
                 truth.wide_box,
                 (
                     "Two conditions: w / h is the ratio, and w * h is the area of the square.",
-                    "Multiply one side by a number and divide the other by it: the area stays. By"
-                    " how much, so that their ratio becomes 2?",
+                    "Multiply one side by a number and divide the other by it, and the area stays"
+                    " the same. Which number makes the ratio 2?",
                 ),
                 tolerance=2e-3,
             ),
@@ -35,7 +35,7 @@ EXERCISES = (
         (
             gives(
                 lambda: truth.wide_box().flip(0),
-                "This box is high. The ratio is width over height.",
+                "This box is tall. The ratio is width over height.",
             ),
             gives(
                 lambda: [0.4, 0.2],
@@ -43,7 +43,7 @@ EXERCISES = (
             ),
             gives(
                 lambda: [0.4, 0.1],
-                "The area is right. But this box is four times as wide as high.",
+                "The area is right, but this box is four times as wide as it is high.",
             ),
         ),
     ),
@@ -53,23 +53,24 @@ EXERCISES = (
         "a function of s, s_next and ratios that returns widths and heights, [2 + 2 * ratios, 2]",
         (
             returns(
-                "There are two squares, and two boxes for each ratio; a row is width, height.",
+                "There are two squares and two boxes for each ratio; each row is a width and a"
+                " height.",
                 truth.shape_cases,
                 lambda s, s_next, ratios: (2 + 2 * len(ratios), 2),
-                ("Each ratio brings its inverse: a wide box and a high one.",),
+                ("Each ratio comes with its inverse: a wide box and a tall one.",),
             ),
             Property(
                 "The widths over the heights are 1, 1, and each ratio with its inverse.",
                 truth.ratio_unlike,
                 (
-                    "Divide your widths by your heights, and compare with the ratios.",
+                    "Divide your widths by your heights and compare with the ratios.",
                     "Multiply the width by the root of the ratio, and divide the height by it.",
                 ),
             ),
             Property(
                 "All boxes but the large square have the same area.",
                 truth.other_area,
-                ("Which area has the small square? Keep it.",),
+                ("What is the area of the small square? Every ratio keeps it.",),
             ),
             agrees(
                 "They come in Caffe's order: small square, large square, then each ratio followed"
@@ -86,24 +87,25 @@ EXERCISES = (
             behaves_like(
                 lambda *case: truth.shapes_of(*case, order="sgrvinod"),
                 truth.shape_cases,
-                "Right boxes, in the order of another port: weights trained with one order mean"
-                " nothing in the other. Each ratio is followed by its own inverse.",
+                "The boxes are right, but in the order of another port, and weights trained with"
+                " one order are meaningless in the other. Each ratio is followed by its own"
+                " inverse.",
             ),
             behaves_like(
                 truth.no_root,
                 truth.shape_cases,
-                "You stretch both sides by the whole ratio, so w / h is its square: take the root.",
+                "You stretch both sides by the whole ratio, so w / h is its square. Take the root.",
             ),
             behaves_like(
                 lambda s, s_next, ratios: truth.large(s, s_next, ratios, (s + s_next) / 2),
                 truth.shape_cases,
-                "Your large square has the ordinary mean of s and s_next. SSD takes the geometric"
-                " one.",
+                "The side of your large square is the arithmetic mean of s and s_next. SSD takes"
+                " the geometric one.",
             ),
             behaves_like(
                 lambda s, s_next, ratios: truth.large(s, s_next, ratios, s_next),
                 truth.shape_cases,
-                "A square of side s_next stands on the next map already. This one lies between.",
+                "The next map already has a square of side s_next. This one lies in between.",
             ),
         ),
         function=True,
@@ -127,11 +129,13 @@ EXERCISES = (
         ),
         (
             gives(
-                lambda: 1, "A ratio keeps the area. But one box of the cell has no ratio to blame."
+                lambda: 1,
+                "A ratio keeps the area. But not every box of the cell comes from the"
+                " small square.",
             ),
             gives(
                 lambda: 6,
-                "There are six shapes. A box that is stretched by a ratio keeps its area.",
+                "There are six shapes, but a box that is stretched by a ratio keeps its area.",
             ),
         ),
     ),
@@ -142,26 +146,29 @@ EXERCISES = (
         (
             is_number("The answer is one of the three ratios.", 0, 1),
             equals(
-                "Boxes of this ratio have the largest mean IoU with the tall objects of the"
+                "Boxes of this ratio have the highest mean IoU with the tall objects of the"
                 f" first {truth.SCENES} scenes, when they share centre and area.",
                 truth.best_ratio,
                 (
-                    "The mean over the objects with a height of at least 1.5 widths, for each of"
-                    " the three ratios.",
-                    "Put object and box on the same centre, (0, 0) say; `iou` doesn't mind.",
+                    "For each of the three ratios, take the mean over the objects that are at"
+                    " least 1.5 times as high as they are wide.",
+                    "Give object and box the same centre, say (0, 0); `iou` works there too.",
                 ),
             ),
         ),
         (
             gives(
                 lambda: 1 / truth.best_ratio(),
-                "A ratio is width over height: of a tall box it is below 1.",
+                "A ratio is width over height, so it is below 1 for a tall box.",
             ),
             gives(
                 lambda: 1 / 3,
-                "A lighthouse is that slim. Take the mean over all tall objects.",
+                "Only a lighthouse is that slim. Take the mean over all tall objects.",
             ),
-            gives(lambda: 1.0, "A square, for objects half again as high as wide? Measure it."),
+            gives(
+                lambda: 1.0,
+                "A square, for objects that are at least half again as high as wide? Measure it.",
+            ),
         ),
     ),
 )

@@ -1,4 +1,4 @@
-"""What is true in the exercises of chapter 6, and the ways to tell an answer that is not."""
+"""The right answers to chapter 6's exercises, and evidence against wrong ones."""
 
 from functools import cache
 
@@ -17,7 +17,7 @@ SHARES = (1.0, 1 / 2, 1 / 3)  # its aspect ratios
 
 
 def shapes_of(s: float, s_next: float, ratios: tuple, order: str = "caffe") -> Tensor:
-    """`cell_shapes` of a preset whose first map has scale s and these ratios."""
+    """Return `cell_shapes` of a preset whose first map has scale s and these ratios."""
     feature_map = FeatureMap("map", 1, 1, tuple(ratios))
     rule = ScaleRule(s, s_next)
     base = get_preset("caffe300_voc")
@@ -27,12 +27,12 @@ def shapes_of(s: float, s_next: float, ratios: tuple, order: str = "caffe") -> T
 
 
 def wide_box() -> Tensor:
-    """Exercise 6.1: width and height at scale .2 and ratio 2."""
+    """Return what exercise 6.1 asks for: width and height at scale 0.2 and ratio 2."""
     return shapes_of(0.2, 0.2, (2.0,))[2]
 
 
 def shape_cases() -> list[tuple[float, float, tuple]]:
-    """Scales and ratios of the maps of SSD300, and some of our own."""
+    """Return scales and ratios of the maps of SSD300, and some of our own."""
     preset = get_preset("caffe300_voc")
     s = compute_scales(preset)
     cases = [(s[k], s[k + 1], m.ratios) for k, m in enumerate(preset.maps)]
@@ -40,21 +40,21 @@ def shape_cases() -> list[tuple[float, float, tuple]]:
 
 
 def no_root(s: float, s_next: float, ratios: tuple) -> Tensor:
-    """A mistake in 6.2: sides stretched by the whole ratio."""
+    """Return a wrong answer to 6.2: sides are stretched by the whole ratio."""
     squares = shapes_of(s, s_next, ())
     both = [r for ratio in ratios for r in (ratio, 1 / ratio)]
     return torch.cat([squares, torch.tensor([[s * r, s / r] for r in both])])
 
 
 def large(s: float, s_next: float, ratios: tuple, side: float) -> Tensor:
-    """A mistake in 6.2: a large square of another side."""
+    """Return a wrong answer to 6.2: the large square has another side."""
     shapes = shapes_of(s, s_next, ratios)
     shapes[1] = side
     return shapes
 
 
 def other_area(function) -> str | None:
-    """Evidence that a ratio's box has another area than the small square."""
+    """Return evidence that a ratio's box has a different area than the small square."""
     for s, s_next, ratios in shape_cases():
         shapes = function(s, s_next, ratios)
         others = torch.cat([shapes[:1], shapes[2:]])
@@ -65,7 +65,7 @@ def other_area(function) -> str | None:
 
 
 def ratio_unlike(function) -> str | None:
-    """Evidence that a width over a height is not a ratio asked for."""
+    """Return evidence that a width over a height is not one of the ratios asked for."""
     for s, s_next, ratios in shape_cases():
         given = function(s, s_next, ratios)
         is_ratio = (given[:, 0] / given[:, 1]).tolist()
@@ -77,7 +77,7 @@ def ratio_unlike(function) -> str | None:
 
 @cache
 def mean_iou_of_tall() -> dict[float, float]:
-    """For each ratio: mean IoU of tall objects with a box of their own centre and area."""
+    """Return, per ratio, the mean IoU of tall objects with a box of their centre and area."""
     boxes = torch.cat(scene_boxes(SCENES))
     sides = boxes[:, 2:] - boxes[:, :2]
     sides = sides[sides[:, 1] >= TALL * sides[:, 0]]
@@ -91,6 +91,6 @@ def mean_iou_of_tall() -> dict[float, float]:
 
 
 def best_ratio() -> float:
-    """What exercise 6.4 asks for."""
+    """Return what exercise 6.4 asks for."""
     mean = mean_iou_of_tall()
     return max(mean, key=mean.get)

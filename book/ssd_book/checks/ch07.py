@@ -14,22 +14,24 @@ EXERCISES = (
         (
             is_number("The answer is a whole number.", 1),
             equals(
-                "It is the number of priors of caffe512_voc: cells times boxes a cell, summed.",
+                "It is the number of priors of caffe512_voc: cells times boxes per cell, summed"
+                " over the maps.",
                 lambda: num_priors(get_preset("caffe512_voc")),
                 (
-                    "Seven maps, of 64, 32, 16, 8, 4, 2 and 1 cells along a side. Square each.",
-                    "Only the first map and the last two have 4 boxes a cell; the others have 6.",
+                    "There are seven maps, with 64, 32, 16, 8, 4, 2 and 1 cells along a side."
+                    " Square each.",
+                    "Only the first map and the last two have 4 boxes per cell; the others have 6.",
                 ),
             ),
         ),
         (
             gives(
                 lambda: num_priors(get_preset("caffe300_voc")),
-                "This is SSD300. SSD512 has seven maps, from 64 cells a side down.",
+                "This is SSD300. SSD512 has seven maps, the first with 64 cells along a side.",
             ),
             gives(
                 lambda: truth.num_boxes([6] * 7, "caffe512_voc"),
-                "Not every map has 6 boxes a cell.",
+                "Not every map has 6 boxes per cell.",
             ),
             gives(
                 lambda: truth.num_boxes([4, 6, 6, 6, 4, 4, 4], "caffe512_voc"),
@@ -39,7 +41,7 @@ EXERCISES = (
                 lambda: truth.num_boxes(
                     [n - 1 for n in boxes_per_cell(get_preset("caffe512_voc"))], "caffe512_voc"
                 ),
-                "A box is missing in every cell: there are two squares.",
+                "Every cell is missing a box: it has two squares.",
             ),
         ),
     ),
@@ -50,27 +52,27 @@ EXERCISES = (
         " cxcywh",
         (
             returns(
-                "Each of cells x cells cells has n boxes of four numbers.",
+                "Each of the cells x cells cells has n boxes of four numbers.",
                 truth.grid_cases,
                 lambda cells, spacing, shapes: (cells * cells * len(shapes), 4),
                 ("Build [cells, cells, n, 4] and flatten it at the end.",),
             ),
             Property(
-                "The first box sits half a spacing from the left and from the top.",
+                "The first box is centred half a spacing from the left and from the top.",
                 truth.first_centre,
                 ("A cell's centre is in its middle: (i + 0.5) times the spacing.",),
             ),
             Property(
-                "The boxes of one cell stand together: the first n share a centre.",
+                "The boxes of one cell are contiguous: the first n share a centre.",
                 truth.shapes_apart,
-                ("Of rows, columns and boxes, the boxes must change fastest.",),
+                ("Of rows, columns and boxes, the box index must change fastest.",),
             ),
             agrees(
                 "Rows change slowest, then columns, then boxes; the last two numbers are shapes.",
                 truth.grid_of,
                 truth.grid_cases,
                 (
-                    "The second cell lies to the right of the first: its cx grows, its cy stays.",
+                    "The second cell is to the right of the first: cx grows, cy stays.",
                     '`torch.meshgrid(..., indexing="ij")` gives rows first; which of its two'
                     " results is cy?",
                 ),
@@ -80,19 +82,20 @@ EXERCISES = (
             behaves_like(
                 truth.columns_first,
                 truth.grid_cases,
-                "You walk down the columns. A feature map is stored row by row: after the first"
-                " cell comes its right neighbour, whose cx is larger.",
+                "You go down the columns. A feature map is stored row by row: the first cell is"
+                " followed by its right neighbour, whose cx is larger.",
             ),
             behaves_like(
                 truth.boxes_first,
                 truth.grid_cases,
-                "All cells for the first shape, then all for the second: but the boxes of a cell"
-                " must stand together, as the head's channels do.",
+                "You list all cells for the first shape, then all for the second. But the boxes of"
+                " a cell must be contiguous, like the channels of the head.",
             ),
             behaves_like(
                 truth.no_half,
                 truth.grid_cases,
-                "Your boxes are centred on the cells' corners. The middle is half a cell further.",
+                "Your boxes are centred on the cells' corners. The middle is half a cell further"
+                " on.",
             ),
         ),
         function=True,
@@ -104,20 +107,21 @@ EXERCISES = (
         (
             is_number("The answer is a whole number.", 0),
             equals(
-                "It is the number of boxes of conv8_2 whose centre lies outside the picture, with"
-                " centres by step.",
+                "It is the number of boxes of conv8_2 whose centre lies outside the picture, if"
+                " centres are placed by step.",
                 lambda: int(truth.centre_outside(truth.priors_of("conv8_2")).sum()),
                 (
-                    "conv8_2 has 10 cells a side and a step of 32 pixels; the picture has 300.",
-                    "Where is the centre of the last column? All its cells are outside, and all of"
-                    " the last row. Don't count the corner twice.",
+                    "conv8_2 has 10 cells along a side and a step of 32 pixels; the picture has"
+                    " 300.",
+                    "Where is the centre of the last column? All its cells are outside, and so are"
+                    " all of the last row. Don't count the corner twice.",
                 ),
             ),
         ),
         (
             gives(
                 lambda: int(truth.centre_outside(truth.priors_of("conv8_2")).sum()) // 6,
-                "This many cells. Each has several boxes.",
+                "This is the number of cells. Each has several boxes.",
             ),
             gives(
                 lambda: 2 * 10 * 6,
@@ -125,32 +129,32 @@ EXERCISES = (
             ),
             gives(
                 lambda: 10 * 6,
-                "This is one side of the picture. Columns and rows stick out alike.",
+                "This is one side of the picture only. Columns and rows stick out alike.",
             ),
             gives(
                 lambda: int(truth.centre_outside(truth.priors_of("conv8_2", "paper")).sum()),
-                "So it is when centres are (i + 0.5) / cells. Caffe steps by 32 pixels.",
+                "That holds if centres are (i + 0.5) / cells. Caffe steps by 32 pixels.",
             ),
         ),
     ),
     Exercise(
         "07.4",
         "Four wrong counts, explained",
-        "for each count a list of six numbers, the boxes a cell of each map that would give it",
+        "for each count a list of six numbers: the boxes per cell of each map that would give it",
         (
             Property(
-                "Each count has a list of six numbers from 3 to 6, one a map.",
+                "Each count has a list of six numbers from 3 to 6, one per map.",
                 truth.no_four_lists,
                 ("The right list is 4, 6, 6, 6, 4, 4. Change a few entries.",),
             ),
             Property(
-                "Each list sums to its count: boxes a cell times cells.",
+                "Each list gives its count: boxes per cell times cells, summed over the maps.",
                 truth.other_sum,
                 (
-                    "How far is the count from 8732? One box more a cell adds 1444 on conv4_3, 361"
-                    " on conv7, 100, 25, 9, and 1 on the last map.",
-                    "8750 needs 18 more: two boxes in each of nine cells. 7308 is far below, so it"
-                    " must lack boxes on the largest map.",
+                    "How far is the count from 8732? One more box per cell adds 1444 on conv4_3,"
+                    " 361 on conv7, then 100, 25, 9, and 1 on the last map.",
+                    "8750 needs 18 more: two boxes in each of nine cells. 7308 is far below, so"
+                    " boxes must be missing on the largest map.",
                     "Only the last map can make a difference of a single box.",
                 ),
             ),
@@ -184,11 +188,11 @@ EXERCISES = (
             ),
             gives(
                 lambda: num_priors(get_preset("caffe300_voc")) - truth.crossing(),
-                "So many stay inside. Asked are the others.",
+                "This many stay inside. The question is about the others.",
             ),
             gives(
                 lambda: int((make_priors(get_preset("caffe300_voc")) > 1).any(1).sum()),
-                "You compare centres and sizes with 1. Corners are asked: `cxcywh_to_xyxy`.",
+                "You compare centres and sizes with 1. Compare the corners: `cxcywh_to_xyxy`.",
             ),
         ),
     ),

@@ -1,4 +1,4 @@
-"""What is true in the exercises of chapter 7, and the ways to tell an answer that is not."""
+"""The right answers to chapter 7's exercises, and evidence against wrong ones."""
 
 import torch
 from torch import Tensor
@@ -12,29 +12,29 @@ CLAIMED_COUNTS = (8750, 8752, 7308, 8731)  # exercise 7.4: met in explanations o
 
 
 def cells_of(preset_name: str) -> list[int]:
-    """Cells along a side of each map."""
+    """Return the cells along a side of each map."""
     return [m.cells for m in get_preset(preset_name).maps]
 
 
 def num_boxes(per_cell: list[int], preset_name: str = "caffe300_voc") -> int:
-    """Priors of a detector with this many boxes per cell."""
+    """Return the number of priors of a detector with this many boxes per cell."""
     return sum(n * c * c for n, c in zip(per_cell, cells_of(preset_name), strict=True))
 
 
 def priors_of(layer: str, preset_name: str = "caffe300_voc") -> Tensor:
-    """The priors of one map."""
+    """Return the priors of one map."""
     preset = get_preset(preset_name)
     k = [m.name for m in preset.maps].index(layer)
     return make_priors(preset).split(priors_per_map(preset))[k]
 
 
 def centre_outside(priors: Tensor) -> Tensor:
-    """``[P]``: whether a centre lies beyond the right or the lower border."""
+    """Return ``[P]``: whether a centre lies beyond the right or the lower border."""
     return (priors[:, :2] > 1).any(dim=1)
 
 
 def grid_cases() -> list[tuple[int, float, Tensor]]:
-    """Small maps first, so that what fails can be read."""
+    """Return maps, small ones first, so that a failure can be read."""
     found = []
     for name in ("caffe300_voc", "caffe512_voc"):
         preset = get_preset(name)
@@ -45,7 +45,7 @@ def grid_cases() -> list[tuple[int, float, Tensor]]:
 
 
 def grid_of(cells: int, spacing: float, shapes: Tensor) -> Tensor:
-    """The priors of the map with this many cells, from `make_priors`."""
+    """Return the priors of the map with this many cells, from `make_priors`."""
     for name in ("caffe300_voc", "caffe512_voc"):
         for m in get_preset(name).maps:
             if m.cells == cells:
@@ -54,24 +54,24 @@ def grid_of(cells: int, spacing: float, shapes: Tensor) -> Tensor:
 
 
 def columns_first(cells: int, spacing: float, shapes: Tensor) -> Tensor:
-    """A mistake in 7.2: columns change slowest."""
+    """Return a wrong answer to 7.2: columns change slowest."""
     grid = grid_of(cells, spacing, shapes).reshape(cells, cells, -1, 4)
     return grid.transpose(0, 1).reshape(-1, 4)
 
 
 def boxes_first(cells: int, spacing: float, shapes: Tensor) -> Tensor:
-    """A mistake in 7.2: boxes change slowest."""
+    """Return a wrong answer to 7.2: boxes change slowest."""
     grid = grid_of(cells, spacing, shapes).reshape(cells * cells, -1, 4)
     return grid.transpose(0, 1).reshape(-1, 4)
 
 
 def no_half(cells: int, spacing: float, shapes: Tensor) -> Tensor:
-    """A mistake in 7.2: centres on the cells' corners."""
+    """Return a wrong answer to 7.2: centres are on the cells' corners."""
     return grid_of(cells, spacing, shapes) - torch.tensor([spacing / 2, spacing / 2, 0, 0])
 
 
 def first_centre(function) -> str | None:
-    """Evidence that the first centre is not in the middle of its cell."""
+    """Return evidence that the first centre is not in the middle of its cell."""
     for cells, spacing, shapes in grid_cases():
         first = function(cells, spacing, shapes)[0, :2]
         if ((first - spacing / 2).abs() > 1e-5).any():
@@ -80,7 +80,7 @@ def first_centre(function) -> str | None:
 
 
 def shapes_apart(function) -> str | None:
-    """Evidence that a cell's boxes are not contiguous."""
+    """Return evidence that a cell's boxes are not contiguous."""
     for cells, spacing, shapes in grid_cases():
         given = function(cells, spacing, shapes)
         if len(given[: len(shapes), :2].unique(dim=0)) > 1:
@@ -90,7 +90,7 @@ def shapes_apart(function) -> str | None:
 
 
 def no_four_lists(answer) -> str | None:
-    """Evidence that an answer is not one list of boxes a cell for each count."""
+    """Return evidence that an answer is not one list of boxes per cell for each count."""
     if not isinstance(answer, dict) or set(answer) != set(CLAIMED_COUNTS):
         return f"you give {describe(answer)}"
     for count, per_cell in answer.items():
@@ -101,7 +101,7 @@ def no_four_lists(answer) -> str | None:
 
 
 def other_sum(answer) -> str | None:
-    """Evidence that a list of boxes a cell makes another number of priors."""
+    """Return evidence that a list of boxes per cell makes another number of priors."""
     for count, per_cell in answer.items():
         if (total := num_boxes(as_tensor(per_cell).int().tolist())) != count:
             return f"for {count} you give {describe(per_cell)}, which makes {total} boxes"
@@ -109,13 +109,13 @@ def other_sum(answer) -> str | None:
 
 
 def all_right_count(answer) -> bool:
-    """Whether every list makes the right count, 8732: a mistake in 7.4."""
+    """Return whether every list gives the right count, 8732: a mistake in 7.4."""
     lists = [] if no_four_lists(answer) else [as_tensor(n).int().tolist() for n in answer.values()]
     right = num_priors(get_preset("caffe300_voc"))
     return bool(lists) and all(num_boxes(per_cell) == right for per_cell in lists)
 
 
 def crossing() -> int:
-    """What exercise 7.5 asks for."""
+    """Return what exercise 7.5 asks for."""
     corners = cxcywh_to_xyxy(make_priors(get_preset("caffe300_voc")))
     return int(((corners < 0) | (corners > 1)).any(dim=1).sum())

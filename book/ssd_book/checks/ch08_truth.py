@@ -1,4 +1,4 @@
-"""What is true in the exercises of chapter 8, and the ways to tell an answer that is not."""
+"""The right answers to chapter 8's exercises, and evidence against wrong ones."""
 
 from functools import cache
 
@@ -21,7 +21,7 @@ SCENES = 20  # pictures of exercise 8.5
 
 
 def small_example(rule: str = "bipartite") -> Tensor:
-    """What the five priors of exercise 8.1 must find: ``[5]``, -1 for a negative."""
+    """Return the ground truth of each prior of exercise 8.1: ``[5]``, -1 for a negative."""
     low, high = FIVE_PRIORS[:, :2], FIVE_PRIORS[:, 2:]
     priors = torch.cat([(low + high) / 2, high - low], dim=1)
     targets = make_targets([TWO_OBJECTS], [torch.tensor([1, 1])], num_classes=2)
@@ -29,18 +29,18 @@ def small_example(rule: str = "bipartite") -> Tensor:
 
 
 def bipartite(overlap: Tensor) -> Tensor:
-    """What exercise 8.2 asks for, by the package: the prior ``[G]`` of each row of ``[G, P]``."""
+    """Return what exercise 8.2 asks for, by the package: ``[G, P]`` IoUs to ``[G]`` priors."""
     _, owner, prior = _bipartite(overlap[None], torch.ones(1, len(overlap), dtype=torch.bool))
     return torch.full((len(overlap),), -1).scatter(0, owner, prior)
 
 
 def best_of_each_row(overlap: Tensor) -> Tensor:
-    """A mistake in 8.2: the argmax rule."""
+    """Return a wrong answer to 8.2: the argmax rule."""
     return overlap.argmax(dim=1)
 
 
 def row_by_row(overlap: Tensor) -> Tensor:
-    """A mistake in 8.2: greedy, but in the order of the ground truths."""
+    """Return a wrong answer to 8.2: greedy, but in the order of the ground truths."""
     overlap, chosen = overlap.clone(), []
     for row in overlap:
         chosen.append(int(row.argmax()) if row.max() > 0 else -1)
@@ -49,7 +49,7 @@ def row_by_row(overlap: Tensor) -> Tensor:
 
 
 def tables() -> list[tuple[Tensor]]:
-    """IoU tables ``[G, P]`` without ties; the last has a ground truth that touches nothing."""
+    """Return IoU tables ``[G, P]`` without ties; in the last a ground truth touches nothing."""
     random = torch.Generator().manual_seed(8)
     shared = iou(TWO_OBJECTS, FIVE_PRIORS)
     large = [torch.rand(g, p, generator=random) for g, p in ((3, 8), (6, 9), (4, 3))]
@@ -58,7 +58,7 @@ def tables() -> list[tuple[Tensor]]:
 
 
 def shared_prior(function) -> str | None:
-    """Evidence that a prior goes to two ground truths."""
+    """Return evidence that a prior is given to two ground truths."""
     for (table,) in tables():
         given = function(table)
         used = given[given >= 0]
@@ -68,7 +68,7 @@ def shared_prior(function) -> str | None:
 
 
 def not_the_best_first(function) -> str | None:
-    """Evidence that the largest IoU of a table is not a pair."""
+    """Return evidence that the largest IoU of a table is not a pair."""
     for (table,) in tables()[:-1]:
         row, column = divmod(int(table.argmax()), table.shape[1])
         if (given := function(table))[row] != column:
@@ -77,13 +77,13 @@ def not_the_best_first(function) -> str | None:
 
 
 def fill_up(overlap: Tensor, taken: Tensor, threshold: float) -> Tensor:
-    """What exercise 8.3 asks for: `match` after its first step, for one image."""
+    """Return what exercise 8.3 asks for: `match` after its first step, for one image."""
     value, best = overlap.max(dim=0)
     return taken.where(taken >= 0, best.where(value >= threshold, -1))
 
 
 def fill_up_cases() -> list[tuple[Tensor, Tensor, float]]:
-    """Tables, what their first step takes, and thresholds; one IoU lies on its threshold."""
+    """Return tables, what their first step takes, and thresholds; one IoU is at its threshold."""
     table = iou(TWO_OBJECTS, FIVE_PRIORS)
     edge = torch.tensor([[0.5, 0.75, 0.1], [0.25, 0.5, 0.5]])
     random = torch.rand(5, 40, generator=torch.Generator().manual_seed(3))
@@ -92,7 +92,7 @@ def fill_up_cases() -> list[tuple[Tensor, Tensor, float]]:
 
 
 def owner_of_each_prior(overlap: Tensor) -> Tensor:
-    """The outcome of the first step, seen from the priors: ``[P]`` ground truths or -1."""
+    """Return the outcome of the first step per prior: ``[P]`` ground truths, or -1."""
     prior = bipartite(overlap)
     owner = torch.full((overlap.shape[1],), -1)
     owner[prior[prior >= 0]] = torch.arange(len(prior))[prior >= 0]
@@ -100,13 +100,13 @@ def owner_of_each_prior(overlap: Tensor) -> Tensor:
 
 
 def targets_of(boxes) -> Targets:
-    """Boxes ``[N, 4]`` of one image as `Targets`. Raises `ValueError` where they are none."""
+    """Return boxes ``[N, 4]`` of one image as `Targets`. Raises `ValueError` for anything else."""
     boxes = torch.as_tensor(boxes).float()
     return make_targets([boxes], [torch.ones(len(boxes), dtype=torch.int64)], num_classes=2)
 
 
 def not_two_boxes(boxes) -> str | None:
-    """Evidence that an answer is not a pair of boxes inside the picture."""
+    """Return evidence that an answer is not a pair of boxes inside the picture."""
     if not isinstance(boxes, Tensor) or boxes.shape != (2, 4):
         return f"you give {describe(boxes)}"
     try:
@@ -117,20 +117,20 @@ def not_two_boxes(boxes) -> str | None:
 
 
 def nearly_the_same(boxes) -> str | None:
-    """Evidence that two boxes are one object."""
+    """Return evidence that two boxes are one object."""
     overlap = float(iou(boxes, boxes)[0, 1])
     return f"your two boxes have IoU {overlap:.2f}" if overlap > 0.75 else None
 
 
 def nothing_vanishes(boxes) -> str | None:
-    """Evidence that each of two boxes keeps a prior under the argmax rule."""
+    """Return evidence that each of two boxes keeps a prior under the argmax rule."""
     matches = match(make_priors(get_preset("caffe300_voc")), targets_of(boxes), method="argmax")
     kept = [int((matches.ground_truth == g).sum()) for g in (0, 1)]
     return None if 0 in kept else f"the two keep {kept[0]} and {kept[1]} priors"
 
 
 def vanishes_in_the_other_order(boxes) -> bool:
-    """Whether two proper boxes are right but for their order: a mistake in 8.4."""
+    """Return whether two proper boxes are right but for their order: a mistake in 8.4."""
     if not_two_boxes(boxes) or nearly_the_same(boxes):
         return False
     return nothing_vanishes(boxes.flip(0)) is None
@@ -138,7 +138,7 @@ def vanishes_in_the_other_order(boxes) -> bool:
 
 @cache
 def positives(threshold: float, forced: bool = True) -> int:
-    """Positives over the scenes of 8.5; without `forced`, only those above the threshold."""
+    """Return the positives of the scenes of 8.5; without `forced`, those above the threshold."""
     priors, targets = make_priors(get_preset("caffe300_voc")), scene_targets(SCENES)
     if not forced:
         best = iou(targets.boxes, cxcywh_to_xyxy(priors)).amax(dim=1)
@@ -147,7 +147,7 @@ def positives(threshold: float, forced: bool = True) -> int:
 
 
 def first_step_lost(function) -> str | None:
-    """Evidence that what the first step gave was changed."""
+    """Return evidence that a match of the first step was changed."""
     for case in fill_up_cases():
         given, taken = function(*case), case[1]
         lost = int((given[taken >= 0] != taken[taken >= 0]).sum())

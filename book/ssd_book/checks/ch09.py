@@ -15,16 +15,16 @@ EXERCISES = (
     Exercise(
         "09.1",
         "One positive by hand",
-        "a number: what this prior adds to the sum, before it is divided by N",
+        "a number: what this prior adds to the sum, before the division by N",
         (
             is_number("The answer is a number above 0.", 0),
             equals(
-                "It is the smooth L1 of the four differences and the cross-entropy, added.",
+                "It is the smooth L1 of the four differences plus the cross-entropy.",
                 truth.positive_by_hand,
                 (
-                    "Ask of each difference: is it below 1 in size? Below, half of its square;"
-                    " from 1 on, its size less a half.",
-                    "The class costs the natural logarithm of 1 over the probability.",
+                    "For each difference, ask whether its absolute value is below 1. If so, take"
+                    " half of its square; otherwise its absolute value minus one half.",
+                    "The class costs the natural logarithm of 1 divided by the probability.",
                 ),
                 tolerance=0.005,
             ),
@@ -32,22 +32,23 @@ EXERCISES = (
         (
             gives(
                 lambda: truth.positive_by_hand(offsets=truth.DIFFERENCES.abs().sum()),
-                "These are plain sizes (L1). Below 1 the curve is a parabola, above it a line"
-                " that starts lower.",
+                "These are plain absolute values (L1). Below 1 the curve is a parabola, and above"
+                " 1 a line that starts lower.",
             ),
             gives(
                 lambda: truth.positive_by_hand(offsets=(truth.DIFFERENCES**2).sum() / 2),
-                "Half of the square, also for the difference of -3: that one lies past the bend.",
+                "You take half of the square for the difference of -3, too, which is past the"
+                " bend.",
             ),
             gives(
                 lambda: truth.positive_by_hand(
                     offsets=truth.smooth_l1(truth.DIFFERENCES).sum() / 4
                 ),
-                "You take the mean of the four offsets. SSD adds them up.",
+                "You take the mean of the four offsets. SSD takes their sum.",
             ),
             gives(
                 lambda: truth.positive_by_hand(classes=-truth.PROBABILITY.log10()),
-                "The class is right in kind, but with the logarithm to base 10: take the natural"
+                "The class is nearly right, but you take the logarithm to base 10: take the natural"
                 " one.",
             ),
             gives(
@@ -59,28 +60,29 @@ EXERCISES = (
     Exercise(
         "09.2",
         "Smooth L1",
-        "a function of a tensor of differences that returns the loss of each, in the same shape",
+        "a function of a tensor of differences that returns the loss of each, with the same shape",
         (
             returns(
-                "It returns one number for each difference.",
+                "It returns one number per difference.",
                 truth.difference_cases,
                 lambda differences: differences.shape,
-                ("No sum and no mean here: each difference keeps its place.",),
+                ("Take no sum and no mean here: each difference keeps its place.",),
             ),
             Property(
                 "The parabola and the line meet at 1 and at -1.",
                 truth.jumps_at_the_bend,
                 (
-                    "What does the parabola give at 1? The line must give the same there.",
-                    "The line is the size of the difference, less what makes them meet.",
+                    "What does the parabola give at 1? The line must give the same.",
+                    "The line is the absolute difference, minus what makes the two meet.",
                 ),
             ),
             agrees(
-                "It is half of the square below 1, and the size less a half from 1 on.",
+                "It is half of the square below 1, and the absolute value minus one half from 1"
+                " on.",
                 truth.smooth_l1,
                 truth.difference_cases,
                 (
-                    "`abs` first, then nothing depends on the sign.",
+                    "Take `abs` first, and nothing depends on the sign.",
                     "`torch.where` takes a condition and two tensors.",
                 ),
             ),
@@ -94,18 +96,18 @@ EXERCISES = (
             behaves_like(
                 lambda d: d**2 / 2,
                 truth.difference_cases,
-                "This is L2 everywhere: from 1 on it must go on as a line.",
+                "This is L2 everywhere: from 1 on it must continue as a line.",
             ),
             behaves_like(
                 truth.squared_then_halved,
                 truth.difference_cases,
-                "You square first and ask afterwards. The question is whether the difference"
-                " itself is below 1, and the line belongs to the difference too.",
+                "You square first and compare afterwards. What counts is whether the difference"
+                " itself is below 1, and the line is a function of the difference, too.",
             ),
             behaves_like(
                 lambda d: d.where(d < 1, d - 0.5).where(d >= 1, d**2 / 2),
                 truth.difference_cases,
-                "A difference of -3 is as far away as one of 3: compare its size with 1.",
+                "A difference of -3 is as large as one of 3: compare its absolute value with 1.",
             ),
         ),
         function=True,
@@ -116,12 +118,12 @@ EXERCISES = (
         "a function of scores [N, C] and labels [N] that returns the cross-entropy of each row [N]",
         (
             returns(
-                "It returns one number for each row: shape [N].",
+                "It returns one number per row: shape [N].",
                 truth.modest_scores,
                 lambda scores, labels: labels.shape,
                 (
                     "`scores[torch.arange(len(scores)), labels]` is the score of the right class,"
-                    " one a row.",
+                    " one per row.",
                 ),
             ),
             agrees(
@@ -129,21 +131,23 @@ EXERCISES = (
                 truth.cross_entropy,
                 truth.modest_scores,
                 (
-                    "Softmax: e to the power of each score, divided by the sum of its row.",
+                    "Softmax is e to the power of each score, divided by the sum of these powers"
+                    " over the row.",
                     "The logarithm of a fraction is a difference: the logarithm of the row's sum"
-                    " less the score of the right class.",
+                    " minus the score of the right class.",
                 ),
                 tolerance=1e-4,
             ),
             Property(
-                "Scores of 1000 and of -1000 give finite numbers, and the right ones.",
+                "Scores of 1000 and -1000 give finite numbers, and the right ones.",
                 truth.overflows,
                 (
                     "e to the power of 1000 is infinite in a computer. Adding the same number to"
                     " all scores of a row changes no probability.",
-                    "Take the largest score of a row away from the whole row before the powers.",
-                    "Then don't take the logarithm of a probability, which may be 0:"
-                    " use the difference.",
+                    "Subtract the largest score of a row from the whole row before taking the"
+                    " powers.",
+                    "After that, don't take the logarithm of a probability, which may be 0: use"
+                    " the difference.",
                 ),
             ),
         ),
@@ -151,7 +155,7 @@ EXERCISES = (
             behaves_like(
                 lambda s, y: -truth.cross_entropy(s, y),
                 truth.modest_scores,
-                "The logarithm of a probability is negative. The loss is its opposite.",
+                "The logarithm of a probability is negative. The loss has the opposite sign.",
                 tolerance=1e-4,
             ),
             behaves_like(
@@ -167,13 +171,13 @@ EXERCISES = (
         "09.4",
         "The whole loss",
         "a function of scores [B, P, C], offsets [B, P, 4], wanted [B, P, 4], labels [B, P],"
-        " counted [B, P] and alpha, that returns one number",
+        " counted [B, P] and alpha that returns one number",
         (
             returns(
                 "It returns one number, as a tensor without dimensions.",
                 lambda: truth.whole_cases(empty=False),
                 lambda *case: (),
-                ("Sums all the way: `sum()` without `dim`.",),
+                ("Sum over everything: `sum()` without `dim`.",),
             ),
             agrees(
                 "It is the cross-entropy of the priors that count, plus alpha times the smooth L1"
@@ -181,10 +185,11 @@ EXERCISES = (
                 truth.loss,
                 lambda: truth.whole_cases(empty=False),
                 (
-                    "The positives are those with a label above 0. They count, and so do the"
-                    " negatives that mining chose; `counted` holds both.",
-                    'Both losses of torch take `reduction="sum"`, and `scores[counted]` is [n, C].',
-                    "One N for the whole batch, and for both parts.",
+                    "The positives are the priors with a label above 0. They count, and so do the"
+                    " negatives that mining chose; `counted` includes both.",
+                    'Both loss functions of torch take `reduction="sum"`, and `scores[counted]` is'
+                    " [n, C].",
+                    "There is one N for the whole batch, and for both parts.",
                 ),
                 tolerance=1e-4,
             ),
@@ -210,17 +215,20 @@ EXERCISES = (
                     ),
                     (
                         "by counted",
-                        "You divide by all priors that count. N is the number of positives alone.",
+                        "You divide by the number of priors that count. N is the number of"
+                        " positives alone.",
                     ),
                     (
                         "all priors",
-                        "You sum the classes of all priors. Only those that count belong in it.",
+                        "You sum the class losses of all priors. Only those that count belong in"
+                        " the sum.",
                     ),
                     (
                         "offsets of negatives",
-                        "Your negatives pay for their offsets. A negative has no box to find.",
+                        "Your negatives contribute a loss of offsets. A negative has no box to"
+                        " find.",
                     ),
-                    ("loc not divided", "Only one of your two parts is divided by N."),
+                    ("loc not divided", "You divide only one of the two parts by N."),
                 )
             ),
         ),
@@ -236,11 +244,11 @@ EXERCISES = (
                 "At this offset the sum of the five smooth L1 losses is least.",
                 truth.best_wish,
                 (
-                    "Compute the sum for each of the tries, and see where it is least.",
+                    "Compute the sum for each of the candidates, and see where it is least.",
                     '`F.smooth_l1_loss` with `reduction="none"` on [1001, 5]: broadcast, then'
                     " sum over the five.",
-                    "On paper: at the best place the slopes add up to 0. The wrong one pulls with"
-                    " 1, the four others with their differences.",
+                    "On paper: at the minimum the slopes add up to 0. The wrong annotation has a"
+                    " slope of 1, the four others have their differences.",
                 ),
                 tolerance=0.02,
             ),
@@ -248,18 +256,18 @@ EXERCISES = (
         (
             gives(
                 lambda: truth.best_wish("l2"),
-                "This is the mean, where L2 is least: the wrong annotation drags it far off.",
+                "This is the mean, which minimises L2: the wrong annotation drags it far off.",
                 tolerance=0.02,
             ),
             gives(
                 lambda: truth.best_wish("l1"),
-                "This is the median, where L1 is least. Smooth L1 lies a little beside it.",
+                "This is the median, which minimises L1. The minimum of smooth L1 is close to it.",
                 tolerance=0.02,
             ),
             gives(
                 lambda: float(truth.WISHES[:-1].mean()),
-                "This is the mean of the four right ones. Smooth L1 does not know which is wrong:"
-                " the fifth still pulls, with 1.",
+                "This is the mean of the four right ones. Smooth L1 does not know which one is"
+                " wrong: the fifth still pulls, with a slope of 1.",
                 tolerance=0.02,
             ),
         ),

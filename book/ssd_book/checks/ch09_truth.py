@@ -1,4 +1,4 @@
-"""What is true in the exercises of chapter 9, and the ways to tell an answer that is not."""
+"""The right answers to chapter 9's exercises, and evidence against wrong ones."""
 
 import torch
 from torch import Tensor
@@ -22,32 +22,32 @@ WISHES = torch.tensor([0.9, 1.0, 1.1, 1.2, 9.0])
 
 
 def positive_by_hand(offsets=None, classes=None) -> float:
-    """The loss of exercise 9.1, or the same with another `offsets` or `classes` part."""
+    """Return the loss of exercise 9.1, or the same with another `offsets` or `classes` part."""
     offsets = smooth_l1(DIFFERENCES).sum() if offsets is None else offsets
     classes = -PROBABILITY.log() if classes is None else classes
     return float(offsets + classes)
 
 
 def smooth_l1(differences: Tensor) -> Tensor:
-    """What exercise 9.2 asks for."""
+    """Return what exercise 9.2 asks for."""
     return F.smooth_l1_loss(differences, torch.zeros_like(differences), reduction="none")
 
 
 def squared_then_halved(differences: Tensor) -> Tensor:
-    """A mistake in 9.2: the rule as lecture notes word it, applied to the squared difference."""
+    """Return a wrong answer to 9.2: the rule of lecture notes, applied to the square."""
     squared = differences**2
     return torch.where(squared < 1, squared**2 / 2, squared - 0.5)
 
 
 def difference_cases() -> list[tuple[Tensor]]:
-    """Differences of several shapes; some lie on the bend."""
+    """Return differences of several shapes; some are at the bend."""
     random = torch.Generator().manual_seed(9)
     bend = torch.tensor([-2.0, -1.0, -0.5, 0.0, 0.25, 1.0, 3.0])
     return [(bend,), (3 * torch.randn(6, 4, generator=random),), (torch.tensor([[40.0, -0.1]]),)]
 
 
 def jumps_at_the_bend(function) -> str | None:
-    """Evidence that the two pieces of a curve don't meet at 1 and -1."""
+    """Return evidence that the two pieces of a curve don't meet at 1 and -1."""
     for bend in (1.0, -1.0):
         below, above = (float(function(torch.tensor([bend * side]))[0]) for side in (0.999, 1.001))
         if abs(above - below) > 0.01:
@@ -56,25 +56,25 @@ def jumps_at_the_bend(function) -> str | None:
 
 
 def cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:
-    """What exercise 9.3 asks for."""
+    """Return what exercise 9.3 asks for."""
     return F.cross_entropy(scores, labels, reduction="none")
 
 
 def modest_scores() -> list[tuple[Tensor, Tensor]]:
-    """Scores ``[N, C]`` and labels ``[N]`` that any formula can take."""
+    """Return scores ``[N, C]`` and labels ``[N]`` that any formula can take."""
     random = torch.Generator().manual_seed(3)
     even = (torch.zeros(2, 21), torch.tensor([0, 20]))
     return [even, (2 * torch.randn(5, 4, generator=random), torch.tensor([0, 1, 2, 3, 1]))]
 
 
 def large_scores() -> list[tuple[Tensor, Tensor]]:
-    """Scores whose powers of e leave float32: one row far up, one far down, one far apart."""
+    """Return scores whose exponentials overflow float32: one row up, one down, one far apart."""
     rows = torch.tensor([[1000.0, 999.0, 0.0], [-1000.0, -1001.0, -1002.0], [300.0, 0.0, -300.0]])
     return [(rows, torch.tensor([1, 0, 2]))]
 
 
 def overflows(function) -> str | None:
-    """Evidence that large scores give infinity, NaN or another wrong number."""
+    """Return evidence that large scores give infinity, NaN or another wrong number."""
     for scores, labels in large_scores():
         given = function(scores, labels)
         if not bool(((given - cross_entropy(scores, labels)).abs() <= 1e-3).all()):
@@ -85,7 +85,7 @@ def overflows(function) -> str | None:
 def loss(
     scores: Tensor, offsets: Tensor, wanted: Tensor, labels: Tensor, counted: Tensor, alpha: float
 ) -> Tensor:
-    """What exercise 9.4 asks for: `ssd_tutorial.loss.multibox_loss`, its matches known already."""
+    """Return what exercise 9.4 asks for: `ssd_tutorial.loss.multibox_loss` of known matches."""
     classes, boxes = parts(scores, offsets, wanted, labels)
     positive = labels > 0
     total = classes[counted].sum() + alpha * boxes[positive].sum()
@@ -93,13 +93,13 @@ def loss(
 
 
 def parts(scores: Tensor, offsets: Tensor, wanted: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Every prior's loss of classes and of offsets, ``[B, P]`` each."""
+    """Return every prior's loss of classes and of offsets, ``[B, P]`` each."""
     classes = F.cross_entropy(scores.transpose(1, 2), labels, reduction="none")
     return classes, F.smooth_l1_loss(offsets, wanted, reduction="none").sum(dim=2)
 
 
 def wrong_loss(case: tuple, kind: str) -> Tensor:
-    """The mistakes in 9.4: divided by something else, or summed over others."""
+    """Return wrong answers to 9.4: divided by something else, or summed over other priors."""
     scores, offsets, wanted, labels, counted, alpha = case
     classes, boxes = parts(scores, offsets, wanted, labels)
     positive = labels > 0
@@ -117,7 +117,7 @@ def wrong_loss(case: tuple, kind: str) -> Tensor:
 
 
 def whole_cases(empty: bool = True) -> list[tuple]:
-    """Two scenes as a network sees them in training, two alphas; then two images with no object."""
+    """Return two scenes as in training with two alphas, then two images with no object."""
     cases = [as_tensors(*drawn, alpha) for drawn, alpha in ((batch(0), 1.0), (batch(1), 2.0))]
     if empty:
         nothing = make_targets([torch.zeros(0, 4)] * 2, [torch.zeros(0).long()] * 2, 13)
@@ -126,7 +126,7 @@ def whole_cases(empty: bool = True) -> list[tuple]:
 
 
 def batch(seed: int) -> tuple[Tensor, Tensor, Targets]:
-    """Random scores and offsets of the 190 coarsest priors, and two scenes."""
+    """Return random scores and offsets of the 190 coarsest priors, and two scenes."""
     random = torch.Generator().manual_seed(seed)
     scores, offsets = (torch.randn(2, 190, n, generator=random) for n in (13, 4))
     drawn = scene_targets(2 + 2 * seed)
@@ -134,7 +134,7 @@ def batch(seed: int) -> tuple[Tensor, Tensor, Targets]:
 
 
 def as_tensors(scores: Tensor, offsets: Tensor, targets: Targets, alpha: float) -> tuple:
-    """The arguments of exercise 9.4: what each prior must say, and which priors count."""
+    """Return the arguments of exercise 9.4: each prior's target, and which priors count."""
     priors = make_priors(get_preset("caffe300_voc"))[-190:]
     matches = match(priors, targets)
     background = scores.logsumexp(dim=2) - scores[..., 0]
@@ -146,14 +146,14 @@ def as_tensors(scores: Tensor, offsets: Tensor, targets: Targets, alpha: float) 
 
 
 def nan_without_objects(function) -> str | None:
-    """Evidence that a batch in which nothing matched does not cost 0."""
+    """Return evidence that a batch in which nothing matched does not cost 0."""
     given = function(*whole_cases()[-1])
     value = float(given) if torch.as_tensor(given).numel() == 1 else given
     return None if value == 0 else f"you give {describe(value)}"
 
 
 def best_wish(curve: str = "smooth") -> float:
-    """The number whose loss over `WISHES` is least, to a hundredth."""
+    """Return the number whose loss over `WISHES` is least, to a hundredth."""
     tries = torch.linspace(0, 10, 1001)
     away = tries[:, None] - WISHES
     cost = {"smooth": smooth_l1(away), "l1": away.abs(), "l2": away**2}[curve].sum(dim=1)

@@ -18,15 +18,15 @@ EXERCISES = (
         "Whose loss is it?",
         "two shares between 0 and 1: without mining, and with it",
         (
-            is_numbers("There are two numbers, one for each case.", 2),
+            is_numbers("There are two numbers, one per case.", 2),
             equals(
-                "They are the positives' shares of the confidence loss, if every prior that counts"
+                "They are the positives' shares of the confidence loss if every prior that counts"
                 " costs the same.",
                 truth.shares,
                 (
-                    "If everyone costs the same, a share of the loss is a share of the priors.",
-                    "How many priors count without mining, and how many with it? The positives are"
-                    " among them in both cases.",
+                    "If every prior costs the same, a share of the loss is a share of the priors.",
+                    "How many priors count without mining, and how many with it? Both include the"
+                    " positives.",
                 ),
                 tolerance=2e-4,
             ),
@@ -34,13 +34,13 @@ EXERCISES = (
         (
             gives(
                 lambda: [truth.POSITIVES / truth.PRIORS, 1 / truth.RATIO],
-                "In the second you divide by the negatives. A share is a part of the whole: the"
-                " positives count too.",
+                "In the second case you divide by the negatives. A share is a part of the whole,"
+                " and that includes the positives.",
                 tolerance=2e-4,
             ),
             gives(
                 lambda: [100 * share for share in truth.shares()],
-                "Right in kind, but these are per cent: give shares between 0 and 1.",
+                "These are percentages: give shares between 0 and 1.",
                 tolerance=0.1,
             ),
         ),
@@ -52,52 +52,52 @@ EXERCISES = (
         " for a negative that counts",
         (
             Property(
-                "It returns one Boolean for each prior.",
+                "It returns one Boolean per prior.",
                 truth.not_a_mask,
                 ("Start from `torch.zeros_like(positive)`, and set some entries to True.",),
             ),
             Property(
-                "No positive is taken for a negative.",
+                "No positive is chosen as a negative.",
                 truth.takes_positives,
                 (
-                    "A positive may have a huge background loss: it should. Keep it out of the"
+                    "A positive may have a huge background loss, and should. Keep it out of the"
                     " ranking.",
-                    "A loss of minus infinity puts a prior last. Is last enough, if more are"
-                    " wanted than there are negatives?",
+                    "A loss of minus infinity puts a prior last. Is last enough if more are wanted"
+                    " than there are negatives?",
                 ),
             ),
             Property(
-                "It takes `ratio` negatives for each positive, or all there are if they are fewer.",
+                "It takes `ratio` negatives per positive, or all of them if there are fewer.",
                 truth.wrong_count,
                 (
-                    "Two numbers limit the count. The smaller one wins.",
-                    "How many negatives has a picture of P priors? And how many does a picture"
-                    " without a positive get?",
+                    "Two numbers limit the count, and the smaller one applies.",
+                    "How many negatives does a picture of P priors have? And how many are chosen"
+                    " in a picture without a positive?",
                 ),
             ),
             agrees(
-                "They are the ones that look least like background: it gives what `hard_negatives`"
-                " gives.",
+                "They are the ones that look least like background, as `hard_negatives` chooses"
+                " them.",
                 truth.mined,
                 truth.images,
-                ("The largest losses first: `topk` gives their places.",),
+                ("The largest losses come first: `topk` gives their indices.",),
             ),
         ),
         (
             behaves_like(
                 truth.without_a_mask,
                 truth.images,
-                "The positives take part in your ranking, and use up places. Nobody stands there"
-                " in the end, so too few negatives count.",
+                "The positives take part in your ranking and use up places, so that too few"
+                " negatives are left to count.",
             ),
             behaves_like(
                 truth.letting_positives_in,
                 truth.images,
-                "Where more negatives are wanted than there are, you go on with positives. This is"
+                "If more negatives are wanted than there are, you fill up with positives. This is"
                 " what torchvision does.",
             ),
             behaves_like(
-                truth.at_random,
+                truth.easiest,
                 truth.images,
                 "You take the negatives with the smallest losses: the easiest ones.",
             ),
@@ -107,15 +107,15 @@ EXERCISES = (
     Exercise(
         "10.3",
         "Counted twice",
-        "three counts, one for each number of positives",
+        "three counts, one per number of positives",
         (
             is_numbers("There are three numbers.", 3),
             equals(
-                "Each is how many of the positives torchvision's loss counts a second time.",
+                "Each is the number of positives that torchvision's loss counts a second time.",
                 truth.counted_twice,
                 (
                     "For each case: how many negatives are wanted, and how many are there?",
-                    "The places that no negative fills go to positives. A positive can fill one"
+                    "The places that no negative can fill go to positives. A positive can fill one"
                     " place only.",
                 ),
             ),
@@ -123,12 +123,12 @@ EXERCISES = (
         (
             gives(
                 lambda: [max(0, truth.RATIO * p - (truth.FEW - p)) for p in truth.CASES],
-                "You count the places that stay empty. In the last case there are fewer positives"
+                "You count the places that remain. In the last case there are fewer positives"
                 " than that.",
             ),
             gives(
                 lambda: [max(0, truth.RATIO * p - truth.FEW) for p in truth.CASES],
-                "You compare what is wanted with all priors. Negatives are fewer than that.",
+                "You compare what is wanted with all priors. There are fewer negatives than that.",
             ),
         ),
     ),
@@ -138,34 +138,34 @@ EXERCISES = (
         "a function of logits [N, C], labels [N] and gamma that returns [N] losses",
         (
             returns(
-                "It returns one number for each prior: shape [N].",
+                "It returns one number per prior: shape [N].",
                 truth.scores,
                 lambda logits, labels, gamma: labels.shape,
-                ("No mean and no sum: `reduction='none'`.",),
+                ("Take no mean and no sum: `reduction='none'`.",),
             ),
             Property(
                 "With gamma 0 it is the cross-entropy.",
                 truth.plain_gamma,
                 (
-                    "Any number to the power of 0 is 1. Which loss does that weight leave?",
+                    "Any number to the power of 0 is 1. Which loss is left with that weight?",
                     "The cross-entropy is -log p of the *label's* class.",
                 ),
             ),
             agrees(
-                "Each loss is weighed by (1 - p) to the power of gamma.",
+                "Each loss is weighted by (1 - p) to the power of gamma.",
                 truth.focal,
                 truth.scores,
                 (
-                    "p is the probability of the prior's own label. The loss knows it: p is"
-                    " exp(-loss).",
-                    "Who is nearly right has a p near 1. Is the weight near 0 then?",
+                    "p is the probability of the prior's own label. You can get it from the loss:"
+                    " p is exp(-loss).",
+                    "A prior that is nearly right has p near 1. Is its weight near 0?",
                 ),
                 tolerance=1e-4,
             ),
         ),
         (
             behaves_like(
-                truth.weighed_by_p,
+                truth.weighted_by_p,
                 truth.scores,
                 "Your weight is p to the power of gamma. It keeps the easy priors and drops the"
                 " hard ones.",
@@ -182,17 +182,17 @@ EXERCISES = (
     Exercise(
         "10.5",
         "A label goes missing",
-        "how many of the ten hardest negatives lie on the object, a whole number",
+        "a whole number: how many of the ten hardest negatives lie on the object",
         (
-            is_number("The answer is a count, at most of all that you look at.", 0, 10),
+            is_number("The answer is a count, and no larger than the number you look at.", 0, 10),
             equals(
-                "It counts the boxes, among those of the ten hardest negatives, that have an IoU of"
-                " at least 0.5 with the forgotten object.",
+                "It is how many boxes of the ten hardest negatives have an IoU of at least 0.5"
+                " with the object whose label is missing.",
                 truth.on_the_forgotten,
                 (
-                    "Match again, without the object's box and without its label. Who was positive"
-                    " for it is a negative now.",
-                    "`masked_fill` the losses of the positives, then `topk`. `decode` turns"
+                    "Match again, without the object's box and label. The priors that were"
+                    " positive for it are now negatives.",
+                    "Use `masked_fill` on the losses of the positives, then `topk`. `decode` turns"
                     " the offsets of those ten into boxes.",
                 ),
             ),
@@ -200,7 +200,7 @@ EXERCISES = (
         (
             gives(
                 lambda: truth.on_the_forgotten(labels_kept=True),
-                "This is the count with all labels in place. Match without the first object.",
+                "This is the count with every label in place. Match without the first object.",
             ),
         ),
     ),

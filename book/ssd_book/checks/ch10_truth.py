@@ -1,4 +1,4 @@
-"""What is true in chapter 10's exercises, computed by the package, and what is often believed."""
+"""The right answers to chapter 10's exercises by the package, and evidence against wrong ones."""
 
 from functools import cache
 
@@ -21,17 +21,17 @@ PICTURE, OBJECT = 0, 0  # exercise 10.5: a scene of "val", and the object whose 
 
 
 def shares() -> list[float]:
-    """Exercise 10.1: the positives' share of an equal loss, of all priors and after mining."""
+    """Return what exercise 10.1 asks for: the positives' share of all priors and after mining."""
     return [POSITIVES / PRIORS, 1 / (1 + RATIO)]
 
 
 def mined(background_loss: Tensor, positive: Tensor, ratio: float) -> Tensor:
-    """What exercise 10.2 asks for: `hard_negatives` for one image."""
+    """Return what exercise 10.2 asks for: `hard_negatives` for one image."""
     return hard_negatives(background_loss[None], positive[None], ratio)[0]
 
 
 def images() -> list[tuple[Tensor, Tensor, float]]:
-    """Images of priors: usual ones, one whose negatives run out, one without any positive."""
+    """Return images of priors: usual ones, one short of negatives, one without positives."""
     generator = torch.Generator().manual_seed(10)
     cases = []
     for priors, positives, ratio in ((12, 2, 3), (60, 5, 3), (60, 5, 1), (10, 4, 3), (8, 0, 3)):
@@ -43,7 +43,7 @@ def images() -> list[tuple[Tensor, Tensor, float]]:
 
 
 def not_a_mask(function) -> str | None:
-    """Evidence that the answer is not a Boolean for each prior."""
+    """Return evidence that the answer is not one Boolean per prior."""
     for case in images():
         given = function(*case)
         if not isinstance(given, Tensor) or given.dtype != torch.bool:
@@ -54,7 +54,7 @@ def not_a_mask(function) -> str | None:
 
 
 def takes_positives(function) -> str | None:
-    """Evidence that a positive is taken for a negative."""
+    """Return evidence that a positive is chosen as a negative."""
     for loss, positive, ratio in images():
         both = int((function(loss, positive, ratio) & positive).sum())
         if both:
@@ -66,7 +66,7 @@ def takes_positives(function) -> str | None:
 
 
 def wrong_count(function) -> str | None:
-    """Evidence that another number of negatives is taken than the ratio says, or there are."""
+    """Return evidence that the number of negatives is neither by the ratio nor all there are."""
     for loss, positive, ratio in images():
         taken, count = int(function(loss, positive, ratio).sum()), int(positive.sum())
         if taken != min(int(ratio * count), len(loss) - count):
@@ -75,35 +75,35 @@ def wrong_count(function) -> str | None:
 
 
 def without_a_mask(background_loss: Tensor, positive: Tensor, ratio: float) -> Tensor:
-    """Wrong in 10.2: the positives compete with the negatives for the places."""
+    """Return a wrong answer to 10.2: positives compete with negatives for the places."""
     rank = background_loss.argsort(descending=True).argsort()
     return (rank < ratio * positive.sum()) & ~positive
 
 
-def at_random(background_loss: Tensor, positive: Tensor, ratio: float) -> Tensor:
-    """Wrong in 10.2: the easiest negatives instead of the hardest."""
+def easiest(background_loss: Tensor, positive: Tensor, ratio: float) -> Tensor:
+    """Return a wrong answer to 10.2: the easiest negatives instead of the hardest."""
     return mined(-background_loss, positive, ratio)
 
 
 def letting_positives_in(background_loss: Tensor, positive: Tensor, ratio: float) -> Tensor:
-    """Wrong in 10.2, as in torchvision: the positives come last, but they do come."""
+    """Return a wrong answer to 10.2, torchvision's: positives come last, but they do come."""
     last = background_loss.masked_fill(positive, -torch.inf)
     return last.argsort(descending=True).argsort() < ratio * positive.sum()
 
 
 def counted_twice() -> list[int]:
-    """Exercise 10.3: the positives that torchvision counts twice, for each of `CASES`."""
+    """Return what exercise 10.3 asks for: positives counted twice, for each of `CASES`."""
     return [min(p, max(0, RATIO * p - (FEW - p))) for p in CASES]
 
 
 def focal(logits: Tensor, labels: Tensor, gamma: float) -> Tensor:
-    """What exercise 10.4 asks for: cross-entropy, times (1 - p) to the power of gamma."""
+    """Return what exercise 10.4 asks for: cross-entropy, times (1 - p) to the power of gamma."""
     loss = F.cross_entropy(logits, labels, reduction="none")
     return (1 - (-loss).exp()) ** gamma * loss
 
 
 def scores() -> list[tuple[Tensor, Tensor, float]]:
-    """Logits of some priors, their labels, and gammas."""
+    """Return logits of some priors, their labels, and gammas."""
     generator = torch.Generator().manual_seed(4)
     logits = 3 * torch.randn(12, 4, generator=generator)
     labels = torch.randint(0, 4, (12,), generator=generator)
@@ -111,7 +111,7 @@ def scores() -> list[tuple[Tensor, Tensor, float]]:
 
 
 def plain_gamma(function) -> str | None:
-    """Evidence that gamma 0 is not the usual loss."""
+    """Return evidence that gamma 0 is not the usual loss."""
     logits, labels, _ = scores()[0]
     given = torch.as_tensor(function(logits, labels, 0))
     usual = F.cross_entropy(logits, labels, reduction="none")
@@ -120,20 +120,20 @@ def plain_gamma(function) -> str | None:
     return f"with gamma 0 your function gives {describe(given)}"
 
 
-def weighed_by_p(logits: Tensor, labels: Tensor, gamma: float) -> Tensor:
-    """Wrong in 10.4: the weight is p, which leaves the easy ones and drops the hard."""
+def weighted_by_p(logits: Tensor, labels: Tensor, gamma: float) -> Tensor:
+    """Return a wrong answer to 10.4: the weight is p, which keeps the easy and drops the hard."""
     loss = F.cross_entropy(logits, labels, reduction="none")
     return (-loss).exp() ** gamma * loss
 
 
 def of_the_background(logits: Tensor, labels: Tensor, gamma: float) -> Tensor:
-    """Wrong in 10.4: p of class 0, whatever the label."""
+    """Return a wrong answer to 10.4: p of class 0, whatever the label."""
     return focal(logits, torch.zeros_like(labels), gamma)
 
 
 @cache
 def on_the_forgotten(labels_kept: bool = False) -> int:
-    """Exercise 10.5: how many of the ten hardest negatives lie on the object without a label.
+    """Return what exercise 10.5 asks for: hardest negatives on the object without a label.
 
     With `labels_kept` the label is not removed at all.
     """

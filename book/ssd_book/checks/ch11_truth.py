@@ -1,4 +1,4 @@
-"""What is true in the exercises of chapter 11, and the ways to tell an answer that is not."""
+"""The right answers to chapter 11's exercises, and evidence against wrong ones."""
 
 import math
 from functools import cache
@@ -19,7 +19,7 @@ RULE = CROP_POLICIES["caffe"]
 
 @cache
 def highest_iou() -> float:
-    """IoU of a square object with the smallest crop around it: trials at the smallest scale."""
+    """Return the IoU of a square object with the smallest crop around it."""
     draws = torch.linspace(0, 0.999, 201)
     smallest = torch.stack([torch.zeros(201), torch.full((201,), 1 / 3), draws, draws], dim=1)
     middle, half = 0.5, OBJECT_SIDE / 2
@@ -28,14 +28,14 @@ def highest_iou() -> float:
 
 
 def overlap(crop: Tensor) -> tuple[float, float]:
-    """IoU of a crop ``[4]`` with the object of 11.2, and the share of the object that it shows."""
+    """Return the IoU of a crop ``[4]`` with the object of 11.2, and the share of it shown."""
     box, crop = torch.tensor([OBJECT]), crop.float()[None]
     inner = area(torch.cat([crop[:, :2].maximum(box[:, :2]), crop[:, 2:].minimum(box[:, 2:])], 1))
     return float(iou(crop, box)), float(inner / area(box))
 
 
 def not_two_crops(crops) -> str | None:
-    """Evidence that an answer is not a pair of crops inside the picture."""
+    """Return evidence that an answer is not a pair of crops inside the picture."""
     given = as_tensor(crops)
     if given.shape != (2, 4):
         return f"you give {describe(crops)}"
@@ -46,7 +46,7 @@ def not_two_crops(crops) -> str | None:
 
 
 def first_is_no_success(crops) -> str | None:
-    """Evidence that the first crop is not accepted, or hides too little."""
+    """Return evidence that the first crop is not accepted, or hides too little."""
     found, shown = overlap(as_tensor(crops)[0])
     if found >= HALF and shown <= 0.6:
         return None
@@ -54,7 +54,7 @@ def first_is_no_success(crops) -> str | None:
 
 
 def second_is_no_failure(crops) -> str | None:
-    """Evidence that the second crop is accepted, or does not show the whole object."""
+    """Return evidence that the second crop is accepted, or does not show the whole object."""
     found, shown = overlap(as_tensor(crops)[1])
     if found < HALF and shown > 0.999:
         return None
@@ -62,7 +62,7 @@ def second_is_no_failure(crops) -> str | None:
 
 
 def other_way_round(crops) -> bool:
-    """Whether two crops are right but for their order: a mistake in 11.2."""
+    """Return whether two crops are right but for their order: a mistake in 11.2."""
     if not_two_crops(crops):
         return False
     flipped = as_tensor(crops).flip(0)
@@ -75,7 +75,7 @@ def shape_cases() -> list[tuple[float, float]]:
 
 
 def crop_sides(scale: float, aspect: float) -> list[float]:
-    """What exercise 11.3 asks for, by the package."""
+    """Return what exercise 11.3 asks for, by the package."""
     u = [(x - low) / (high - low) for x, (low, high) in
          zip((scale, aspect), (RULE.scales, RULE.aspects), strict=True)]  # fmt: skip
     crop = caffe_trials(RULE, torch.zeros(0, 4), 1, 1, torch.tensor([*u, 0.0, 0.0])).crops
@@ -83,7 +83,7 @@ def crop_sides(scale: float, aspect: float) -> list[float]:
 
 
 def wrong_sides(scale, aspect, *, root=math.sqrt, bent=True, squared=True) -> list[float]:
-    """Sides with one of three mistakes: no root, no bending, a scale taken for the area."""
+    """Return sides with one of three mistakes: no root, no limit, a scale taken for the area."""
     side = scale if squared else math.sqrt(scale)
     if bent:
         aspect = min(max(aspect, side**2), 1 / side**2)
@@ -91,12 +91,12 @@ def wrong_sides(scale, aspect, *, root=math.sqrt, bent=True, squared=True) -> li
 
 
 def clipped_sides(scale, aspect) -> list[float]:
-    """A mistake in 11.3: a side beyond the picture is cut, which changes the area."""
+    """Return a wrong answer to 11.3: a side beyond the picture is cut, which changes the area."""
     return [min(1.0, side) for side in wrong_sides(scale, aspect, bent=False)]
 
 
 def crop_cases() -> list[tuple[Tensor, Tensor]]:
-    """Boxes ``[N, 4]`` and a crop ``[4]``, pixels: by hand, random, and without objects."""
+    """Return boxes ``[N, 4]`` and a crop ``[4]`` in pixels: by hand, random, without objects."""
     by_hand = torch.tensor(
         [[10.0, 10, 50, 50], [0, 0, 40, 20], [70, 30, 90, 60], [30, 30, 100, 80]]
     )
@@ -108,12 +108,12 @@ def crop_cases() -> list[tuple[Tensor, Tensor]]:
 
 
 def boxes_after_crop(boxes: Tensor, crop: Tensor) -> Tensor:
-    """What exercise 11.4 asks for, by the package's own rule for centres."""
+    """Return what exercise 11.4 asks for, by the package's own rule for centres."""
     return wrong_boxes(boxes, crop, centres_inside(boxes, crop))
 
 
 def wrong_boxes(boxes: Tensor, crop: Tensor, keep: Tensor, *, cut=True, moved=True) -> Tensor:
-    """Boxes after a crop: with mistakes, if the wrong ones are kept, or not cut, or not moved."""
+    """Return boxes after a crop, some wrongly kept, not clipped, or not shifted."""
     kept = boxes[keep]
     if cut:
         kept = torch.cat([kept[:, :2].maximum(crop[:2]), kept[:, 2:].minimum(crop[2:])], dim=1)
@@ -121,18 +121,18 @@ def wrong_boxes(boxes: Tensor, crop: Tensor, keep: Tensor, *, cut=True, moved=Tr
 
 
 def touching(boxes: Tensor, crop: Tensor) -> Tensor:
-    """A mistake in 11.4: which boxes overlap the crop at all."""
+    """Return a wrong answer to 11.4: which boxes overlap the crop at all."""
     return iou(boxes, crop[None])[:, 0] > 0
 
 
 def whole(boxes: Tensor, crop: Tensor) -> Tensor:
-    """A mistake in 11.4: which boxes lie inside altogether."""
+    """Return a wrong answer to 11.4: which boxes lie entirely inside."""
     return ((boxes[:, :2] >= crop[:2]) & (boxes[:, 2:] <= crop[2:])).all(dim=1)
 
 
 @cache
 def mean_area(share: float | None = None) -> float:
-    """Mean factor by which `Expand` changes an object's share of the picture, all counted."""
+    """Return the mean factor by which `Expand` changes an object's share, over all pictures."""
     expand = Expand()
     share = expand.share if share is None else share
     ratios = 1 + (torch.arange(10_000).double() + 0.5) / 10_000 * (expand.ratio - 1)
@@ -140,7 +140,7 @@ def mean_area(share: float | None = None) -> float:
 
 
 def of_the_mean_ratio(squared: bool = True) -> float:
-    """A mistake in 11.5: what the mean ratio, 2.5, would do every second time."""
+    """Return a wrong answer to 11.5: the mean ratio, 2.5, applied to half of the pictures."""
     expand = Expand()
     factor = 2 / (1 + expand.ratio)
     return 1 - expand.share + expand.share * (factor**2 if squared else factor)

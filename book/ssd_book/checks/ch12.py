@@ -21,13 +21,13 @@ EXERCISES = (
         (
             is_number("The answer is a positive number.", 0),
             equals(
-                "It is the confidence loss, divided by the positives, of a network to which all"
-                f" {truth.NUM_CLASSES} classes look the same.",
+                "It is the confidence loss, divided by the number of positives, of a network to"
+                f" which all {truth.NUM_CLASSES} classes look the same.",
                 truth.first_confidence,
                 (
                     "If every class has probability 1 / C, what is the cross-entropy of one prior?",
-                    "How many priors count for each positive? Mining adds three negatives, and the"
-                    " sum is divided by the positives alone.",
+                    "How many priors count per positive? Mining adds three negatives, and the sum"
+                    " is divided by the number of positives alone.",
                 ),
                 tolerance=0.02,
             ),
@@ -41,17 +41,17 @@ EXERCISES = (
             ),
             gives(
                 lambda: truth.first_confidence() * 3 / 4,
-                "You count the mined negatives. The positive itself is classified too.",
+                "You count the mined negatives only. The positive itself is classified, too.",
                 tolerance=0.02,
             ),
             gives(
                 lambda: 4 * math.log(truth.NUM_CLASSES - 1),
-                "The background is a class as well.",
+                "The background is a class, too.",
                 tolerance=0.02,
             ),
             gives(
                 lambda: truth.first_confidence() / math.log(2),
-                "Cross-entropy takes the natural logarithm, not that to base 2.",
+                "Cross-entropy takes the natural logarithm, not the one to base 2.",
                 tolerance=0.02,
             ),
         ),
@@ -63,25 +63,25 @@ EXERCISES = (
         (
             is_numbers("There are two numbers.", 2),
             equals(
-                f"A run of {truth.SAMPLES} samples, {truth.BATCH} in a batch, takes so many steps,"
-                f" and sees each of {truth.PICTURES} pictures so often.",
+                f"They are what a run of {truth.SAMPLES} samples in batches of {truth.BATCH} takes"
+                f" in steps, and how often it sees each of {truth.PICTURES} pictures.",
                 truth.budget,
                 (
                     "A sample is one picture seen once. A step sees a whole batch.",
-                    "Steps depend on the batch size and not on the pictures; it is the other way"
-                    " round for how often each is seen.",
+                    "The number of steps depends on the batch size and not on the number of"
+                    " pictures; how often each is seen, the other way round.",
                 ),
             ),
         ),
         (
-            gives(lambda: truth.budget()[::-1], "Right numbers, in the other order."),
+            gives(lambda: truth.budget()[::-1], "The numbers are right, but in the other order."),
             gives(
                 lambda: [truth.SAMPLES, truth.budget()[1]],
                 "One step is one batch of pictures, not one picture.",
             ),
             gives(
                 lambda: [truth.budget()[0], truth.budget()[0] / truth.PICTURES],
-                "You divide the steps by the pictures. Each step sees a batch of them.",
+                "You divide the steps by the number of pictures. Each step sees a batch of them.",
                 tolerance=0.01,
             ),
         ),
@@ -97,17 +97,17 @@ EXERCISES = (
                 ("Print it for every step of a run of 100.",),
             ),
             agrees(
-                "It climbs on a straight line through the warm-up, the last step of which has the"
-                " highest rate; then it falls along half a cosine, to 0 at the end.",
+                "It rises linearly during the warm-up, whose last step has the highest rate; then"
+                " it falls along half a cosine, to 0 at the end.",
                 truth.learning_rate,
                 truth.rate_cases,
                 (
-                    "How many steps has the warm-up? In the first of them the rate is not 0, or it"
-                    " would be a step in vain.",
-                    "After the warm-up: which share of the steps that are left has passed? It is 0"
+                    "How many steps does the warm-up have? The rate of the first one is not 0, or"
+                    " the step would be wasted.",
+                    "After the warm-up, what share of the remaining steps has passed? It is 0"
                     " right after the warm-up and 1 at the end.",
-                    "A cosine falls from 1 to -1 as its argument goes from 0 to pi. Shift and halve"
-                    " it, so that it falls from 1 to 0.",
+                    "A cosine falls from 1 to -1 as its argument goes from 0 to pi. Shift and"
+                    " halve it to make it fall from 1 to 0.",
                 ),
                 tolerance=1e-7,
             ),
@@ -117,13 +117,13 @@ EXERCISES = (
                 lambda *case: truth.wrong_rate(*case, from_zero=True),
                 truth.rate_cases,
                 "Your first step has rate 0 and moves nothing; and the last step of the warm-up"
-                " falls short of the highest rate. Count one step more.",
+                " falls short of the highest rate. Count from 1.",
                 tolerance=1e-7,
             ),
             behaves_like(
                 lambda *case: truth.wrong_rate(*case, turns=1),
                 truth.rate_cases,
-                "Your cosine makes a whole turn: the rate is back at the highest at the end.",
+                "Your cosine makes a whole turn: at the end the rate is back at the highest.",
                 tolerance=1e-7,
             ),
             behaves_like(
@@ -136,8 +136,8 @@ EXERCISES = (
             behaves_like(
                 truth.linear_rate,
                 truth.rate_cases,
-                "After the warm-up you go down a straight line. Asked is half a cosine: slow at"
-                " first, slow at the end.",
+                "After the warm-up your rate falls linearly. It should follow half a cosine: slow"
+                " at first, slow at the end.",
                 tolerance=1e-7,
             ),
         ),
@@ -151,15 +151,16 @@ EXERCISES = (
             Property(
                 "It returns a score between 0 and 1.",
                 truth.no_threshold,
-                ("One of the scores will do: a threshold matters only where it meets one.",),
+                ("One of the scores will do: between two of them, a threshold changes nothing.",),
             ),
             Property(
-                "No other threshold has a higher F1; a detection is kept if its score is at least"
-                " the threshold, in whatever order they come.",
+                "No other threshold has a higher F1, in whatever order the detections come; one is"
+                " kept if its score is at least the threshold.",
                 truth.not_the_best_f1,
                 (
-                    "F1 is 2 * hits / (kept + objects). Compute it with each score as threshold.",
-                    "Sort by falling score, and count hits and kept ones as you walk down.",
+                    "F1 is 2 * hits / (kept + objects). Compute it with each score as the"
+                    " threshold.",
+                    "Sort by descending score, and count hits and kept detections as you go down.",
                 ),
             ),
         ),
@@ -167,18 +168,18 @@ EXERCISES = (
             behaves_like(
                 lambda scores, correct, objects: scores.min(),
                 truth.detection_cases,
-                "You keep everything: recall can't be better, but look at the precision.",
+                "You keep everything: recall can't be higher, but look at the precision.",
             ),
             behaves_like(
                 lambda scores, correct, objects: scores.max(),
                 truth.detection_cases,
-                "You keep one detection. Its precision may be 1, but most objects are missed.",
+                "You keep one detection. The precision may be 1, but most objects are missed.",
             ),
             behaves_like(
                 lambda scores, correct, objects: 0.5,
                 truth.detection_cases,
-                "One half is a habit. A detector trained for a short time is rarely that sure:"
-                " let the detections decide.",
+                "One half is a habit. A detector trained for a short time is rarely that"
+                " confident: let the detections decide.",
             ),
         ),
         function=True,
@@ -190,12 +191,12 @@ EXERCISES = (
         (
             is_number("The answer is a whole number.", 1),
             equals(
-                "It is how many parameters slim300 has more when it must tell one class more.",
+                "It is the number of parameters that slim300 gains with one more class.",
                 truth.parameters_of_a_class,
                 (
                     "Build `SSD(SLIM300, n)` twice, and sum `p.numel()` over `parameters()`.",
-                    "Only the class heads change: for each box of a cell one more filter of 3 x 3"
-                    " over all channels, and its bias.",
+                    "Only the class heads change: each box of a cell needs one more filter of 3 x"
+                    " 3 over all channels, and its bias.",
                 ),
                 tolerance=0.5,
             ),
@@ -203,12 +204,13 @@ EXERCISES = (
         (
             gives(
                 lambda: truth.parameters_of_a_class(kind="weight"),
-                "Every filter has a bias too.",
+                "Every filter has a bias, too.",
                 tolerance=0.5,
             ),
             gives(
                 lambda: truth.parameters_of_a_class(kind="bias"),
-                "So many filters more. Each has 3 x 3 weights for every channel, not only a bias.",
+                "This is the number of additional filters. Each has 3 x 3 weights per channel, and"
+                " a bias.",
                 tolerance=0.5,
             ),
         ),

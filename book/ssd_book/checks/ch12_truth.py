@@ -1,4 +1,4 @@
-"""What is true in the exercises of chapter 12, and the ways to tell an answer that is not."""
+"""The right answers to chapter 12's exercises, and evidence against wrong ones."""
 
 import math
 from functools import cache
@@ -22,30 +22,30 @@ SAMPLES, BATCH, PICTURES = 10_000, 16, 500  # exercise 12.2
 
 @cache
 def first_confidence() -> float:
-    """The confidence loss of a network that knows nothing: every class is as likely."""
+    """Return the confidence loss of a network to which every class is equally likely."""
     priors, targets = make_priors(get_preset("caffe300_voc")), scene_targets(2)
     nothing = torch.zeros(2, num_priors(get_preset("caffe300_voc")), NUM_CLASSES)
     return float(multibox_loss(nothing, torch.zeros(2, len(priors), 4), targets, priors).confidence)
 
 
 def budget() -> list[float]:
-    """Steps, and how often each picture is seen, in exercise 12.2."""
+    """Return the steps of exercise 12.2, and how often each picture is seen."""
     return [math.ceil(SAMPLES / BATCH), SAMPLES / PICTURES]
 
 
 def rate_cases() -> list[tuple[int, int, float, float]]:
-    """Step, steps in all, highest rate and share of warm-up: both ends, the peak, the middle."""
+    """Return step, total, highest rate and share of warm-up: both ends, the peak, the middle."""
     short = [(step, 100, 3e-3, 0.1) for step in (0, 4, 9, 10, 55, 99)]
     return short + [(step, 1250, 1e-2, 0.2) for step in (0, 249, 250, 700, 1249)]
 
 
 def learning_rate(step: int, total: int, highest: float, warmup: float) -> float:
-    """What exercise 12.3 asks for, by the package."""
+    """Return what exercise 12.3 asks for, by the package."""
     return train.learning_rate(step, total, Recipe(lr=highest, warmup=warmup))
 
 
 def wrong_rate(step, total, highest, warmup, *, from_zero=False, turns=0.5, late=True) -> float:
-    """A rate with one of three mistakes: the first step's, the cosine's length or its start."""
+    """Return a rate with one of three mistakes: the first step, the cosine's length or start."""
     warm = round(warmup * total)
     if step < warm:
         return highest * (step + (not from_zero)) / warm
@@ -54,7 +54,7 @@ def wrong_rate(step, total, highest, warmup, *, from_zero=False, turns=0.5, late
 
 
 def linear_rate(step, total, highest, warmup) -> float:
-    """A mistake in 12.3: a straight line down."""
+    """Return a wrong answer to 12.3: a linear decay."""
     warm = round(warmup * total)
     if step < warm:
         return learning_rate(step, total, highest, warmup)
@@ -62,7 +62,7 @@ def linear_rate(step, total, highest, warmup) -> float:
 
 
 def below_zero_or_above(function) -> str | None:
-    """Evidence that a rate leaves the range from 0 to the highest."""
+    """Return evidence that a rate leaves the range from 0 to the highest."""
     for case in rate_cases():
         given = float(function(*case))
         if not 0 <= given <= case[2] * (1 + 1e-6):
@@ -71,7 +71,7 @@ def below_zero_or_above(function) -> str | None:
 
 
 def detection_cases() -> list[tuple[Tensor, Tensor, int]]:
-    """Scores, whether each detection is right, and the number of objects; the first is sorted."""
+    """Return scores, whether each is correct, and the number of objects; the first is sorted."""
     by_hand = (
         torch.tensor([0.55, 0.5, 0.45, 0.35, 0.2, 0.1]),
         torch.tensor([True, True, False, True, False, False]),
@@ -84,13 +84,13 @@ def detection_cases() -> list[tuple[Tensor, Tensor, int]]:
 
 
 def f1(scores: Tensor, correct: Tensor, num_objects: int, threshold: float) -> float:
-    """Harmonic mean of precision and recall of the detections from `threshold` on."""
+    """Return the F1 score of the detections with a score of at least `threshold`."""
     keep = scores >= threshold
     return 2 * int(correct[keep].sum()) / (int(keep.sum()) + num_objects)
 
 
 def no_threshold(function) -> str | None:
-    """Evidence that a function gives no number between 0 and 1."""
+    """Return evidence that a function does not give a number between 0 and 1."""
     for case in detection_cases():
         if not 0 <= float(given := function(*case)) <= 1:
             return f"for {len(case[0])} detections your function gives {describe(given)}"
@@ -98,7 +98,7 @@ def no_threshold(function) -> str | None:
 
 
 def not_the_best_f1(function) -> str | None:
-    """Evidence that another threshold has a higher F1."""
+    """Return evidence that another threshold has a higher F1."""
     for case in detection_cases():
         given = float(function(*case))
         if f1(*case, given - 1e-6) < max(f1(*case, float(t)) for t in case[0]) - 1e-9:
@@ -109,7 +109,7 @@ def not_the_best_f1(function) -> str | None:
 
 @cache
 def parameters_of_a_class(heads: str = "class_heads.", kind: str = "") -> int:
-    """Parameters that one more class adds to slim300; with `kind`, only weights or biases."""
+    """Return the parameters that one more class adds to slim300, or only one `kind`."""
     one, more = (SSD(SLIM300, NUM_CLASSES + extra).state_dict() for extra in (0, 1))
     names = [name for name in one if name.startswith(heads) and name.endswith(kind)]
     return sum(more[name].numel() - one[name].numel() for name in names)

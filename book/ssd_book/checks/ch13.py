@@ -14,57 +14,57 @@ from ssd_book.checks.properties import (
 EXERCISES = (
     Exercise(
         "13.1",
-        "How many there can be",
+        "How many can there be?",
         "three whole numbers: scores compared, candidates of all classes, detections",
         (
             is_numbers("There are three numbers.", 3),
             equals(
-                "They are the most that SSD300 can compare, put into NMS, and return, on COCO.",
+                "They are the most that SSD300 on COCO can compare, pass to NMS, and return.",
                 truth.most,
                 (
-                    "Every prior has one score for every class that is an object.",
-                    "The cap on candidates counts one class, the cap on detections a picture.",
+                    "Every prior has one score per class other than the background.",
+                    "The cap on candidates is per class, the cap on detections per picture.",
                 ),
             ),
         ),
         (
             gives(
                 lambda: truth.most(truth.CLASSES + 1),
-                "You count the background as a class. Nobody wants a box around it, so its score"
-                " takes no part.",
+                "You count the background as a class. It needs no box, so its score takes no part.",
             ),
             gives(
                 lambda: truth.most(candidates=truth.CANDIDATES),
-                "Almost: the candidates are counted for each class by itself.",
+                "Almost: the cap on candidates applies to each class separately.",
             ),
         ),
     ),
     Exercise(
         "13.2",
         "Five boxes, on paper",
-        "five numbers, one a box: 1 if it survives, 0 if not",
+        "five numbers, one per box: 1 if it survives, 0 if not",
         (
-            is_numbers("There is one number for each of the five boxes.", 5),
+            is_numbers("There is one number per box, five in all.", 5),
             equals(
                 "A box survives if no survivor with a better score overlaps it by more than the"
                 " threshold.",
                 lambda: truth.survivors(truth.FIVE_BOXES, truth.FIVE_SCORES, 0.5).int(),
                 (
-                    "The best score comes first, wherever it stands in the list. Whom does that"
-                    " box cross out?",
-                    "Then take the best of those that are left. Those that are crossed out have no"
-                    " say any more.",
+                    "The best score comes first, wherever it is in the list. Which boxes does it"
+                    " cross out?",
+                    "Then take the best of those that are left. A box that is crossed out no"
+                    " longer matters.",
                 ),
             ),
         ),
         (
             gives(
                 lambda: truth.five_in_order().int(),
-                "You go through the boxes as they are listed. The scores say who comes first.",
+                "You go through the boxes in the order of the list. The scores say which comes"
+                " first.",
             ),
             gives(
                 lambda: truth.five_fallen_fight().int(),
-                "One of your boxes falls to a box that has fallen itself. Only a survivor may"
+                "One of your boxes is removed by a box that was itself removed. Only a survivor may"
                 " cross out.",
             ),
             gives(
@@ -80,21 +80,22 @@ EXERCISES = (
         " for a survivor",
         (
             returns(
-                "It returns one value for each box: shape [N].",
+                "It returns one value per box: shape [N].",
                 truth.crowds,
                 lambda boxes, scores, labels, threshold: scores.shape,
-                ("Start from N times False, and set the places that `nms` returns.",),
+                ("Start from N times False, and set the indices that `nms` returns.",),
             ),
             agrees(
-                "Each class is suppressed for itself, and no class sees another.",
+                "Each class is suppressed separately, and no class affects another.",
                 truth.survivors_by_class,
                 truth.crowds,
                 (
-                    "Boxes that lie far apart do not suppress each other. Can you take the classes"
+                    "Boxes that are far apart do not suppress each other. Can you move the classes"
                     " apart?",
                     "Move all boxes of a class by the same distance: that changes no IoU among"
                     " them.",
-                    "Label times a step that is longer than the whole range of coordinates.",
+                    "Use the label times a step that is longer than the whole range of"
+                    " coordinates.",
                 ),
             ),
         ),
@@ -113,31 +114,31 @@ EXERCISES = (
             behaves_like(
                 lambda *case: truth.shifted_by(*case, float(case[0].max()) + 1),
                 truth.crowds,
-                "This is torchvision's step, and torchvision asks for boxes without negative"
-                " coordinates. Some of these reach out of the picture on the left.",
+                "This is torchvision's step, which assumes that no coordinate is negative. Some of"
+                " these boxes reach beyond the picture on the left.",
             ),
             behaves_like(
                 truth.sorted_survivors,
                 truth.crowds,
-                "The right boxes survive, and your answer names them in the order of their scores."
-                " Name them in the order of the list.",
+                "The right boxes survive, but your answer is in the order of their scores. Give it"
+                " in the order of the list.",
             ),
         ),
         function=True,
     ),
     Exercise(
         "13.4",
-        "A right box that falls",
+        "A correct box that is removed",
         "a tensor [2, 4] of two boxes, xyxy in fractions of the picture",
         (
             Property(
-                "The answer is two boxes [2, 4] of positive size inside the picture.",
+                "The answer is two boxes [2, 4] of positive size, inside the picture.",
                 truth.not_two_boxes,
-                ("A float tensor of two rows xmin, ymin, xmax, ymax, each between 0 and 1.",),
+                ("A float tensor with two rows of xmin, ymin, xmax, ymax, each between 0 and 1.",),
             ),
             Property(
-                "Each is a right detection: an IoU of at least 0.5 with its own object, and more"
-                " with it than with the other.",
+                "Each is a correct detection: an IoU of at least 0.5 with its own object, and less"
+                " with the other one.",
                 truth.not_right,
                 ("Start with the two objects themselves, and move the boxes a little.",),
             ),
@@ -169,20 +170,20 @@ EXERCISES = (
         "a function of boxes [N, 4], scores [N] and a threshold that returns the new scores [N]",
         (
             returns(
-                "It returns a score for each box: shape [N].",
+                "It returns one score per box: shape [N].",
                 truth.lists,
                 lambda boxes, scores, threshold: scores.shape,
                 ("Work on `scores.clone()`, and return it.",),
             ),
             agrees(
-                "A score is multiplied by 1 - IoU for each better box that overlaps it by more"
-                " than the threshold.",
+                "A score is multiplied by 1 - IoU for each better box whose IoU with it is above"
+                " the threshold.",
                 truth.soft_nms,
                 truth.lists,
                 (
-                    "As in NMS there are rounds: the best of those left has its turn, and leaves.",
-                    "The others that overlap it too much stay in the game, with a lower score.",
-                    "Whose turn is next? Ask the scores as they are now.",
+                    "There are rounds, as in NMS: the best of those left is taken out.",
+                    "The others that overlap it too much stay, with a lower score.",
+                    "Which box is next? Go by the scores as they are now.",
                 ),
             ),
         ),
@@ -190,17 +191,17 @@ EXERCISES = (
             behaves_like(
                 lambda *case: truth.soft_nms(*case, fade=lambda overlap: 0.0),
                 truth.lists,
-                "This is NMS as it was: scores fall to 0. Let them fall by the overlap.",
+                "This is plain NMS: scores fall to 0. Let them fall by the overlap instead.",
             ),
             behaves_like(
                 lambda *case: truth.soft_nms(*case, again=False),
                 truth.lists,
-                "You keep the order of the old scores. After a round somebody else may be best.",
+                "You keep the order of the old scores. After a round, a different box may be best.",
             ),
             behaves_like(
                 lambda *case: truth.soft_nms(*case, fade=lambda overlap: overlap),
                 truth.lists,
-                "The more they overlap, the more of the score must go. Yours keeps more of it.",
+                "The larger the overlap, the lower the score must become. Yours does the opposite.",
             ),
         ),
         function=True,

@@ -1,4 +1,4 @@
-"""What is true in the exercises of chapter 13, and the ways to tell an answer that is not."""
+"""The right answers to chapter 13's exercises, and evidence against wrong ones."""
 
 import torch
 from torch import Tensor
@@ -22,13 +22,13 @@ NEIGHBOURS = torch.tensor([[0.2, 0.2, 0.6, 0.6], [0.36, 0.2, 0.76, 0.6]])  # xyx
 
 
 def most(classes: int = CLASSES, candidates: int | None = None) -> list[int]:
-    """The three numbers of exercise 13.1; `candidates` are those of all classes together."""
+    """Return the three numbers of exercise 13.1; `candidates` counts all classes together."""
     scores = num_priors(SSD300.priors) * classes
     return [scores, CANDIDATES * classes if candidates is None else candidates, DETECTIONS]
 
 
 def survivors(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
-    """Who survives in one class, ``[N]`` bool, in the order of `scores`."""
+    """Return which boxes of one class survive, ``[N]`` bool, in the order of `scores`."""
     order = scores.argsort(descending=True, stable=True)
     alive = torch.zeros(len(scores), dtype=torch.bool)
     alive[order] = nms(boxes[order], torch.ones_like(alive), threshold)
@@ -36,19 +36,19 @@ def survivors(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
 
 
 def five_in_order() -> Tensor:
-    """A mistake in 13.2: the boxes in the order of the list, whatever their scores."""
+    """Return a wrong answer to 13.2: the boxes in the order of the list, whatever their scores."""
     return survivors(FIVE_BOXES, torch.arange(5, 0, -1.0), 0.5)
 
 
 def five_fallen_fight() -> Tensor:
-    """A mistake in 13.2: a box that has fallen still suppresses others."""
+    """Return a wrong answer to 13.2: a box that was removed still suppresses others."""
     order = FIVE_SCORES.argsort(descending=True)
     beaten = (iou(FIVE_BOXES[order], FIVE_BOXES[order]).triu(1) > 0.5).any(dim=0)
     return torch.zeros(5, dtype=torch.bool).scatter(0, order, ~beaten)
 
 
 def survivors_by_class(boxes: Tensor, scores: Tensor, labels: Tensor, threshold: float) -> Tensor:
-    """What exercise 13.3 asks for, class by class: ``[N]`` bool."""
+    """Return what exercise 13.3 asks for, class by class: ``[N]`` bool."""
     alive = torch.zeros(len(scores), dtype=torch.bool)
     for label in labels.unique():
         own = labels == label
@@ -57,18 +57,18 @@ def survivors_by_class(boxes: Tensor, scores: Tensor, labels: Tensor, threshold:
 
 
 def shifted_by(boxes, scores, labels, threshold, step: float) -> Tensor:
-    """Mistakes in 13.3: neighbouring classes are `step` apart."""
+    """Return a wrong function for 13.3, which moves neighbouring classes `step` apart."""
     return survivors(boxes + labels[:, None] * step, scores, threshold)
 
 
 def sorted_survivors(boxes, scores, labels, threshold) -> Tensor:
-    """A mistake in 13.3: the mask stays in the order of the scores."""
+    """Return a wrong answer to 13.3: the mask stays in the order of the scores."""
     order = scores.argsort(descending=True)
     return survivors_by_class(boxes, scores, labels, threshold)[order]
 
 
 def crowds() -> list[tuple[Tensor, Tensor, Tensor, float]]:
-    """Boxes, scores, labels and thresholds: in fractions, in pixels, and left of the picture."""
+    """Return boxes, scores, labels, thresholds: in fractions, in pixels, left of the picture."""
     random = torch.Generator().manual_seed(13)
     cases = []
     for unit, start in ((1.0, 0.0), (300.0, 0.0), (1.0, -0.4)):
@@ -85,7 +85,7 @@ def crowds() -> list[tuple[Tensor, Tensor, Tensor, float]]:
 
 
 def not_two_boxes(boxes) -> str | None:
-    """Evidence that an answer is not a pair of boxes inside the picture."""
+    """Return evidence that an answer is not a pair of boxes inside the picture."""
     if not isinstance(boxes, Tensor) or boxes.shape != (2, 4):
         return f"you give {describe(boxes)}"
     low, high = boxes[:, :2], boxes[:, 2:]
@@ -95,7 +95,7 @@ def not_two_boxes(boxes) -> str | None:
 
 
 def not_right(boxes) -> str | None:
-    """Evidence that a box is not a detection of its own object."""
+    """Return evidence that a box is not a detection of its own object."""
     table = iou(boxes.float(), NEIGHBOURS)
     for k in (0, 1):
         own, other = float(table[k, k]), float(table[k, 1 - k])
@@ -105,13 +105,13 @@ def not_right(boxes) -> str | None:
 
 
 def both_survive(boxes) -> str | None:
-    """Evidence that NMS removes neither of two boxes."""
+    """Return evidence that NMS removes neither of two boxes."""
     overlap = float(iou(boxes.float(), boxes.float())[0, 1])
     return f"the IoU of your boxes is {overlap:.2f}, and both survive" if overlap <= 0.45 else None
 
 
 def on_one_object(boxes) -> bool:
-    """Whether both boxes lie on the same object: a mistake in 13.4."""
+    """Return whether both boxes lie on the same object: a mistake in 13.4."""
     if not_two_boxes(boxes):
         return False
     best = iou(boxes.float(), NEIGHBOURS).max(dim=1)
@@ -121,7 +121,7 @@ def on_one_object(boxes) -> bool:
 def soft_nms(
     boxes: Tensor, scores: Tensor, threshold: float, fade=lambda overlap: 1 - overlap, again=True
 ) -> Tensor:
-    """What exercise 13.5 asks for: the faded scores ``[N]``.
+    """Return what exercise 13.5 asks for: the faded scores ``[N]``.
 
     Mistakes: another `fade`, or without choosing the best `again` after each round.
     """
@@ -139,7 +139,7 @@ def soft_nms(
 
 
 def lists() -> list[tuple[Tensor, Tensor, float]]:
-    """Boxes of one class, scores and thresholds; in the first, fading changes who is next."""
+    """Return boxes of one class, scores and thresholds; in the first, fading changes the order."""
     boxes = torch.tensor([[0.0, 0, 6, 1], [1.5, 0, 7.5, 1], [3, 0, 9, 1], [20, 0, 26, 1]])
     random = torch.Generator().manual_seed(5)
     corner = torch.rand(12, 2, generator=random)

@@ -17,30 +17,31 @@ EXERCISES = (
                 hints=("A number such as 0.7, or an expression that gives one.",),
             ),
             equals(
-                "It is the area below the envelope, with a hit from an IoU of 0.8 on.",
+                "It is the area under the envelope, if an IoU of 0.8 or more is a hit.",
                 truth.five,
                 (
-                    "Write the table again: verdict, hits so far, precision, recall. The IoUs of A"
-                    " to E are 0.75, 0.80, 0.40, 0.80 and 0.60.",
-                    "There are two hits. At the first of them, the best precision at this recall or"
-                    " a higher one is the other's.",
+                    "Write down the table again: verdict, hits so far, precision, recall. The IoUs"
+                    " of A to E are 0.75, 0.80, 0.40, 0.80 and 0.60.",
+                    "There are two hits. At the first, the best precision at its recall or a"
+                    " higher one is that of the second.",
                 ),
             ),
         ),
         (
-            gives(lambda: truth.five(0.5), "This is the AP at 0.5, the chapter's own."),
+            gives(lambda: truth.five(0.5), "This is the AP at 0.5, which the chapter computes."),
             gives(
                 lambda: truth.five(interpolation="11 points"),
-                "This is the rule of eleven points. Asked is the area.",
+                "This is the eleven-point rule. The question is about the area.",
             ),
             gives(
                 truth.five_if_taken,
-                "You call B a duplicate. A has an IoU of 0.75, which is no hit now: does a false"
-                " box take an object?",
+                "You call B a duplicate. A has an IoU of 0.75, which is no longer a hit: does a"
+                " false box take an object?",
             ),
             gives(
                 truth.five_of_the_found,
-                "Recall is divided by all objects that there are, also those that nobody finds.",
+                "Recall divides by the number of all objects, including those that are never"
+                " found.",
             ),
         ),
     ),
@@ -50,15 +51,15 @@ EXERCISES = (
         "a function of recall and precision, two lists of the same length, that returns a number",
         (
             agrees(
-                "It gives what `voc_ap` gives by eleven points, also where three of ten objects are"
-                " found, and where nothing is.",
+                "It gives what `voc_ap` gives by eleven points, even if three of ten objects are"
+                " found, or none.",
                 truth.eleven_points,
                 truth.curves,
                 (
                     "For each of the eleven recalls: which entries have at least this recall? The"
                     " largest of their precisions counts.",
-                    "No such entry: 0. `max(…, default=0.0)` takes care of it. In the end divide"
-                    " by 11.",
+                    "Without such an entry it is 0, which `max(…, default=0.0)` takes care of. At"
+                    " the end, divide by 11.",
                 ),
             ),
         ),
@@ -66,13 +67,13 @@ EXERCISES = (
             behaves_like(
                 truth.eleven_without_envelope,
                 truth.curves,
-                "You read the precision where the recall is first reached. A later line can have a"
+                "You read the precision where the recall is first reached. A later row can have a"
                 " better one, at a higher recall: take the best.",
             ),
             behaves_like(
                 truth.ten_points,
                 truth.curves,
-                "You leave out recall 0. It counts too: the best precision anywhere.",
+                "You leave out recall 0. It counts, too, and takes the best precision of all.",
             ),
             behaves_like(
                 truth.eleven_of_floats,
@@ -91,10 +92,10 @@ EXERCISES = (
             Property(
                 f"It is a list of True and False; at most {truth.THINGS} are True.",
                 truth.not_a_list_of_hits,
-                ("For example [True, True, False]: two hits, then a false box.",),
+                ("For example, [True, True, False] is two hits, then a false box.",),
             ),
             Property(
-                f"Eleven points give at least {truth.LEAST_LOSS} less than the area.",
+                f"The eleven-point AP is at least {truth.LEAST_LOSS} below the area.",
                 truth.too_little_less,
                 (
                     "Look at the right end of the figure with the staircase.",
@@ -110,26 +111,26 @@ EXERCISES = (
             ),
             Mistake(
                 lambda hits: truth.eleven_points_minus_area(hits) > 1e-9,
-                "Here the eleven points gain: the point at recall 0 comes for free. They lose at"
-                " the other end.",
+                "Here the eleven-point AP is higher: the point at recall 0 comes for free. It is"
+                " lower at the other end.",
             ),
         ),
     ),
     Exercise(
         "14.4",
         "COCO's rule",
-        "a function of an IoU table [D, G] and a threshold that returns D times True or False",
+        "a function of an IoU table [D, G] and a threshold that returns D Booleans, True for a hit",
         (
             agrees(
-                "It gives what `coco_ap` decides, also where two objects overlap and where an IoU"
-                " lies on the threshold.",
+                "It decides as `coco_ap` does, even if two objects overlap or an IoU is exactly at"
+                " the threshold.",
                 truth.coco_verdicts,
                 truth.tables,
                 (
-                    "Before you look for the largest IoU of a row, leave out the objects that are"
+                    "Before you look for the largest IoU in a row, leave out the objects that are"
                     " taken.",
-                    "A list of the free objects whose IoU is at least the threshold: if it is"
-                    " empty, the box is false; else its best one is taken.",
+                    "List the free objects whose IoU is at least the threshold. If there are none,"
+                    " the box is false; otherwise it takes the best one.",
                 ),
             ),
         ),
@@ -137,20 +138,20 @@ EXERCISES = (
             behaves_like(
                 truth.voc_verdicts,
                 truth.tables,
-                "This is VOC's rule: a box whose favourite is taken is false. For COCO it may take"
-                " another object that it overlaps enough.",
+                "This is VOC's rule: a box whose best object is taken is false. By COCO's it may"
+                " take another object that it overlaps enough.",
             ),
             behaves_like(
                 truth.first_that_fits,
                 truth.tables,
                 "You take the first free object that overlaps enough. Take the best one: a later"
-                " box may need the other.",
+                " box may need the first.",
             ),
             behaves_like(
                 truth.nobody_takes,
                 truth.tables,
-                "Every box that overlaps an object enough is a hit here. An object can be found"
-                " once: note who is taken.",
+                "You count every box that overlaps an object enough as a hit. An object can be"
+                " found once: keep track of those taken.",
             ),
         ),
         function=True,
@@ -162,23 +163,24 @@ EXERCISES = (
         (
             is_number("The answer is a number of pixels above 2.", truth.SHIFT),
             equals(
-                "It is the least whole side for which the shifted square has an IoU of 0.75.",
+                "It is the smallest whole side at which the shifted square has an IoU of 0.75.",
                 truth.smallest_side,
                 (
-                    "The two squares share a square of side s - 2. What do they cover together?",
-                    "Twice the area, less what they share. Try sides from 20 on.",
+                    "The intersection is a square of side s - 2. What do the two squares cover"
+                    " together?",
+                    "Twice the area, minus what they share. Try sides from 20 up.",
                 ),
             ),
         ),
         (
             gives(
                 truth.smallest_side_by_share,
-                "You ask that three quarters of the object are covered. IoU divides by the union,"
-                " which is larger than the object.",
+                "You require that three quarters of the object are covered. IoU divides by the"
+                " union, which is larger than the object.",
             ),
             gives(
                 lambda: truth.smallest_side(diagonal=False),
-                "The box is shifted down as well, not to the right only.",
+                "The box is shifted down as well, not only to the right.",
             ),
         ),
     ),

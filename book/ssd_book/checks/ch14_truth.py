@@ -1,4 +1,4 @@
-"""What is true in the exercises of chapter 14, and the ways to tell an answer that is not."""
+"""The right answers to chapter 14's exercises, and evidence against wrong ones."""
 
 from collections.abc import Sequence
 
@@ -33,7 +33,7 @@ SHIFT, PASSES = 2, 0.75  # exercise 14.5
 
 
 def five(threshold: float = STRICT, interpolation: str = "area") -> float:
-    """AP of the five detections, by the package."""
+    """Return the AP of the five detections, by the package."""
     detections, truths = [], []
     for picture in (0, 1):
         rows = [(score, box) for score, place, box in FOUND if place == picture]
@@ -49,49 +49,49 @@ def five(threshold: float = STRICT, interpolation: str = "area") -> float:
 
 
 def five_if_taken() -> float:
-    """The mistake of calling B a duplicate although A, at 0.75, takes nothing."""
+    """Make the mistake of calling B a duplicate although A, at 0.75, takes nothing."""
     recall, precision = curve([False, False, False, True, False], len(OBJECTS))
     return _area_under(recall, precision)
 
 
 def five_of_the_found() -> float:
-    """The mistake of dividing by the objects that are found."""
+    """Make the mistake of dividing by the objects that are found."""
     return _area_under(*curve([False, True, False, True, False], 2))
 
 
 def curve(hits: Sequence[bool], objects: int) -> tuple[np.ndarray, np.ndarray]:
-    """Recall and precision after each detection."""
+    """Return recall and precision after each detection."""
     so_far = np.cumsum(np.asarray(hits, dtype=bool))
     return so_far / objects, so_far / np.arange(1, len(so_far) + 1)
 
 
 def eleven_points(recall: Sequence[float], precision: Sequence[float]) -> float:
-    """What exercise 14.2 asks for, by the package."""
+    """Return what exercise 14.2 asks for, by the package."""
     return _eleven_points(np.asarray(recall), np.asarray(precision))
 
 
 def eleven_without_envelope(recall, precision) -> float:
-    """The mistake of reading the first precision at each recall, and no later, better one."""
+    """Make the mistake of reading the first precision at each recall, and no later, better one."""
     first = [next((p for r, p in zip(recall, precision, strict=True) if r >= k / 10), 0)
              for k in range(11)]  # fmt: skip
     return sum(first) / 11
 
 
 def ten_points(recall, precision) -> float:
-    """The mistake of leaving out recall 0."""
+    """Make the mistake of leaving out recall 0."""
     recall, precision = np.asarray(recall), np.asarray(precision)
     best = [precision[recall >= k / 10].max(initial=0) for k in range(1, 11)]
     return float(np.mean(best))
 
 
 def eleven_of_floats(recall, precision) -> float:
-    """The mistake of comparing with 0.1 * 3, which is a little more than 0.3."""
+    """Make the mistake of comparing with 0.1 * 3, which is a little more than 0.3."""
     recall, precision = np.asarray(recall), np.asarray(precision)
     return float(np.mean([precision[recall >= 0.1 * k].max(initial=0) for k in range(11)]))
 
 
 def curves() -> list[tuple[list[float], list[float]]]:
-    """Curves as lists: the chapter's, random ones, one that ends at .3, one of a single miss."""
+    """Return curves as lists: the chapter's, random ones, one ending at 0.3, a single miss."""
     random = np.random.default_rng(14)
     rows = [([1, 0, 0, 1, 1], 4), *((random.random(n) < 0.6, n) for n in (7, 25)), ([1] * 3, 10)]
     pairs = [curve(hits, objects) for hits, objects in [*rows, ([0], 3)]]
@@ -99,7 +99,7 @@ def curves() -> list[tuple[list[float], list[float]]]:
 
 
 def not_a_list_of_hits(hits) -> str | None:
-    """Evidence that an answer is not a list of at most `THINGS` hits."""
+    """Return evidence that an answer is not a list of at most `THINGS` hits."""
     if not isinstance(hits, list | tuple) or not all(isinstance(hit, bool) for hit in hits):
         return f"you give {describe(hits)}"
     if sum(hits) > THINGS:
@@ -108,13 +108,13 @@ def not_a_list_of_hits(hits) -> str | None:
 
 
 def eleven_points_minus_area(hits) -> float:
-    """What the rule of VOC 2007 gives more than the area."""
+    """Return how much higher the AP of VOC 2007 is than the area."""
     recall, precision = curve(hits, THINGS)
     return _eleven_points(recall, precision) - _area_under(recall, precision)
 
 
 def too_little_less(hits) -> str | None:
-    """Evidence that the rule of VOC 2007 gives nearly as much as the area, or more."""
+    """Return evidence that the rule of VOC 2007 gives nearly as much as the area, or more."""
     gained = eleven_points_minus_area(hits)
     if gained <= -LEAST_LOSS + 1e-9:
         return None
@@ -122,21 +122,21 @@ def too_little_less(hits) -> str | None:
 
 
 def coco_verdicts(overlap: Tensor, threshold: float) -> list[bool]:
-    """What exercise 14.4 asks for, by the package."""
+    """Return what exercise 14.4 asks for, by the package."""
     nothing_difficult = np.zeros(overlap.shape[1], dtype=bool)
     matched = coco_match(overlap.numpy(), nothing_difficult, np.array([threshold]))
     return (matched[0] >= 0).tolist()
 
 
 def voc_verdicts(overlap: Tensor, threshold: float) -> list[bool]:
-    """The mistake of keeping to VOC's rule."""
+    """Make the mistake of keeping to VOC's rule."""
     nothing_difficult = np.zeros(overlap.shape[1], dtype=bool)
     matched = voc_match(overlap.numpy(), nothing_difficult, np.array([threshold]))
     return (matched[0] >= 0).tolist()
 
 
 def first_that_fits(overlap: Tensor, threshold: float) -> list[bool]:
-    """The mistake of taking the first free object that overlaps enough, not the best."""
+    """Make the mistake of taking the first free object that overlaps enough, not the best."""
     taken, hits = set(), []
     for row in overlap.tolist():
         fits = [g for g, value in enumerate(row) if value >= threshold and g not in taken]
@@ -146,12 +146,12 @@ def first_that_fits(overlap: Tensor, threshold: float) -> list[bool]:
 
 
 def nobody_takes(overlap: Tensor, threshold: float) -> list[bool]:
-    """The mistake of crossing nothing out."""
+    """Make the mistake of never marking an object as taken."""
     return (overlap >= threshold).any(dim=1).tolist()
 
 
 def tables() -> list[tuple[Tensor, float]]:
-    """IoUs ``[D, G]`` without ties, and thresholds; in the last, one IoU lies on its threshold."""
+    """Return IoUs ``[D, G]`` without ties, and thresholds; the last has an IoU at its threshold."""
     random = torch.Generator().manual_seed(14)
     neighbours = torch.tensor([[0.9, 0.6], [0.8, 0.55], [0.7, 0.2]]).double()
     choice = torch.tensor([[0.6, 0.9], [0.3, 0.8], [0.7, 0.4]]).double()
@@ -161,7 +161,7 @@ def tables() -> list[tuple[Tensor, float]]:
 
 
 def smallest_side(diagonal: bool = True) -> int:
-    """The least side in exercise 14.5; not `diagonal`: shifted to the right only."""
+    """Return the least side in exercise 14.5; without `diagonal`, shifted only to the right."""
     for side in range(SHIFT + 1, 1000):
         box = torch.tensor([[0, 0, side, side]]).double()
         moved = box + torch.tensor([SHIFT, SHIFT if diagonal else 0] * 2)
@@ -171,5 +171,5 @@ def smallest_side(diagonal: bool = True) -> int:
 
 
 def smallest_side_by_share() -> int:
-    """The mistake of asking for three quarters of the object, without the union."""
+    """Make the mistake of asking for three quarters of the object, without the union."""
     return next(s for s in range(SHIFT + 1, 1000) if (1 - SHIFT / s) ** 2 >= PASSES)

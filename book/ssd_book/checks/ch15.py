@@ -12,12 +12,12 @@ EXERCISES = (
         (
             is_number("The answer is a positive number.", 0),
             equals(
-                "It is how often the training sees each picture, on average.",
+                "It is how often the run sees each picture, on average.",
                 truth.times_seen,
                 (
                     "How many pictures does one iteration take?",
-                    "Multiply iterations by pictures an iteration; divide by the pictures there"
-                    " are.",
+                    "Multiply the iterations by the pictures per iteration, and divide by the"
+                    " pictures there are.",
                 ),
                 tolerance=0.5,
             ),
@@ -35,7 +35,7 @@ EXERCISES = (
             ),
             gives(
                 lambda: 1 / truth.times_seen(),
-                "You divide the other way round: this is below 1, and no picture is seen less than"
+                "You divide the wrong way round: this is below 1, and no picture is seen less than"
                 " once.",
                 tolerance=1e-4,
             ),
@@ -51,10 +51,10 @@ EXERCISES = (
                 "It is how many multiply-adds conv6 takes for one picture.",
                 truth.conv6_multiply_adds,
                 (
-                    "How many numbers does the layer put out? Its map is 19 by 19, with 1024"
+                    "How many numbers does the layer output? Its map is 19 by 19, with 1024"
                     " channels.",
                     "For each of them it multiplies a window of 3 x 3, over all 512 channels of"
-                    " its input, with as many weights.",
+                    " its input, by as many weights.",
                 ),
                 tolerance=0.5,
             ),
@@ -62,7 +62,8 @@ EXERCISES = (
         (
             gives(
                 lambda: 2 * truth.conv6_multiply_adds(),
-                "You count multiplications and additions apart. A multiply-add is both at once.",
+                "You count multiplications and additions separately. A multiply-add is both at"
+                " once.",
                 tolerance=0.5,
             ),
             gives(
@@ -73,7 +74,7 @@ EXERCISES = (
             ),
             gives(
                 lambda: truth.conv6_multiply_adds() // 9,
-                "Each output looks at more than one pixel of the map below.",
+                "Each output looks at more than one pixel of its input.",
                 tolerance=0.5,
             ),
             gives(
@@ -102,13 +103,13 @@ EXERCISES = (
                 ("Print it for the first iterations, with and without a warm-up.",),
             ),
             agrees(
-                "It climbs on a line, stays, and is divided by 10 at each milestone.",
+                "It rises linearly, stays constant, and is divided by 10 at each milestone.",
                 truth.learning_rate,
                 truth.rate_cases,
                 (
                     "How many milestones has this iteration reached?",
                     "Count them: `sum(iteration >= m for m in milestones)`. The rate is divided by"
-                    " 10 so many times.",
+                    " 10 that many times.",
                 ),
                 tolerance=1e-9,
             ),
@@ -117,13 +118,13 @@ EXERCISES = (
             behaves_like(
                 lambda *case: truth.wrong_rate(*case, "late"),
                 truth.rate_cases,
-                "At the milestone itself the rate is divided already; yours is one iteration late.",
+                "The rate is divided at the milestone itself; yours is one iteration late.",
                 tolerance=1e-9,
             ),
             behaves_like(
                 lambda *case: truth.wrong_rate(*case, "once"),
                 truth.rate_cases,
-                "You divide once. Each milestone divides again.",
+                "You divide only once. Each milestone divides again.",
                 tolerance=1e-9,
             ),
             behaves_like(
@@ -139,19 +140,20 @@ EXERCISES = (
     Exercise(
         "15.4",
         "Positives of all processes",
-        "a function of a list, the positives of each process, that returns a list of factors",
+        "a function of a list of numbers of positives, one per process, that returns a list of"
+        " factors",
         (
             agrees(
-                "Averaged over the processes, the losses times their factors are the loss of the"
+                "The losses times their factors, averaged over the processes, are the loss of the"
                 " whole batch.",
                 truth.factors,
                 truth.positive_cases,
                 (
-                    "A process has divided its sum by its own n. Multiply by n, and you have the"
+                    "Each process has divided its sum by its own n. Multiply by n, and you have the"
                     " sum back.",
-                    "The sums belong together: divide by the positives of all.",
-                    "The average divides by the number of processes once more. Which factor undoes"
-                    " that? And nothing may be divided by 0.",
+                    "The sums belong together: divide by the positives of all processes.",
+                    "The average also divides by the number of processes. Which factor undoes"
+                    " that? And don't divide by 0.",
                 ),
             ),
         ),
@@ -159,17 +161,17 @@ EXERCISES = (
             behaves_like(
                 lambda positives: [n / max(1, sum(positives)) for n in positives],
                 truth.positive_cases,
-                "You have weighed the processes. Their average divides by their number too.",
+                "You have weighted the processes. But their average divides by their number, too.",
             ),
             behaves_like(
                 lambda positives: [1.0 for _ in positives],
                 truth.positive_cases,
-                "With equal factors a positive counts more where positives are few.",
+                "With equal factors, a positive counts more in a process with few positives.",
             ),
             behaves_like(
                 lambda positives: [max(1, sum(positives)) / max(1, n) for n in positives],
                 truth.positive_cases,
-                "The other way round: a process with many positives must weigh more.",
+                "It is the other way round: a process with many positives must have more weight.",
             ),
         ),
         function=True,
@@ -194,13 +196,13 @@ EXERCISES = (
         (
             gives(
                 lambda: truth.largest_batch(fixed=False),
-                "You count the activations alone. Weights, gradients and momentum want their"
+                "You count the activations alone. Weights, gradients and momentum need their"
                 " place too.",
                 tolerance=0.5,
             ),
             gives(
                 lambda: truth.largest_batch(precision="bf16"),
-                "This is for bfloat16. Asked for is float32.",
+                "This is for bfloat16. The question is about float32.",
                 tolerance=0.5,
             ),
         ),

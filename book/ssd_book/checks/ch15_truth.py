@@ -1,4 +1,4 @@
-"""What is true in the exercises of chapter 15, and the ways to tell an answer that is not."""
+"""The right answers to chapter 15's exercises, and evidence against wrong ones."""
 
 from dataclasses import replace
 from functools import cache
@@ -17,7 +17,7 @@ GIB, NUM_CLASSES = 8, 21  # exercise 15.5
 
 
 def times_seen() -> float:
-    """How often a run by the recipe voc0712 sees each picture."""
+    """Return how often a run of the recipe voc0712 sees each picture."""
     return RECIPES["voc0712"].samples / PICTURES
 
 
@@ -37,14 +37,14 @@ class _Conv6(nn.Module):
 
 @cache
 def conv6_multiply_adds() -> int:
-    """Multiply-adds of conv6 for one picture, counted."""
+    """Return the multiply-adds of conv6 for one picture, counted."""
     with torch.device("meta"):
         network = _Conv6()
     return count_flops(network).multiply_adds - 19 * 19 * 512 * 3
 
 
 def rate_cases() -> list[tuple[int, float, list[int], int]]:
-    """Iteration, highest rate, milestones and iterations of warm-up: at and around each change."""
+    """Return iteration, highest rate, milestones and warm-up: at and around each change."""
     paper = (1e-3, [80_000, 100_000], 1000)
     short = (1e-2, [4, 6, 9], 0)
     return [(i, *paper) for i in (0, 499, 999, 1000, 79_999, 80_000, 99_999, 100_000, 119_999)] + [
@@ -53,7 +53,7 @@ def rate_cases() -> list[tuple[int, float, list[int], int]]:
 
 
 def learning_rate(iteration: int, highest: float, milestones: list[int], warmup: int) -> float:
-    """What exercise 15.3 asks for, by the package, whose recipes count in shares of the run."""
+    """Return what exercise 15.3 asks for, by the package, whose recipes use shares of the run."""
     total = 2 * milestones[-1]
     shares = tuple(milestone / total for milestone in milestones)
     recipe = replace(RECIPES["voc0712"], lr=highest, milestones=shares, warmup=warmup / total)
@@ -63,7 +63,7 @@ def learning_rate(iteration: int, highest: float, milestones: list[int], warmup:
 def wrong_rate(
     iteration: int, highest: float, milestones: list[int], warmup: int, mistake: str
 ) -> float:
-    """A rate with one mistake: it falls late, only once, or starts from nothing."""
+    """Return a rate with one mistake: it falls late, falls only once, or starts at 0."""
     passed = sum(iteration > m if mistake == "late" else iteration >= m for m in milestones)
     if mistake == "once":
         passed = min(1, passed)
@@ -73,18 +73,18 @@ def wrong_rate(
 
 
 def positive_cases() -> list[tuple[list[int]]]:
-    """Positives of each process: uneven, even, many, a process without any, none at all."""
+    """Return positives per process: uneven, even, many, one process without any, none at all."""
     return [([1, 9],), ([5, 5],), ([3, 0, 12, 25],), ([7],), ([0, 0],)]
 
 
 def factors(positives: list[int]) -> list[float]:
-    """What exercise 15.4 asks for."""
+    """Return what exercise 15.4 asks for."""
     return [len(positives) * n / max(1, sum(positives)) for n in positives]
 
 
 @cache
 def largest_batch(fixed: bool = True, precision: str = "fp32") -> int:
-    """The largest batch of SSD512 that trains in the memory of exercise 15.5."""
+    """Return the largest batch of SSD512 that trains in the memory of exercise 15.5."""
     with torch.device("meta"):
         network = SSD(SSD512, NUM_CLASSES)
     one = training_memory(network, 1, precision=precision)

@@ -12,16 +12,16 @@ EXERCISES = (
         (
             is_numbers("There are four numbers.", 4),
             equals(
-                "They are what a VOC file has for this box: pixels, counted from 1, the last one"
-                " included.",
+                "They are what a VOC file contains for this box: pixels, counted from 1, the last"
+                " one included.",
                 truth.voc_numbers,
                 (
-                    "The four fractions are centre and size. How far does the box reach to either"
+                    "The four fractions are centre and size. How far does the box extend to either"
                     " side of its centre?",
                     "Multiply x by the width of the picture and y by its height. That gives edges:"
                     " the left edge of the first pixel is 0.",
-                    "In VOC the first pixel is number 1. A box over 10 pixels from the left border"
-                    " has edges 0 and 10, and is written as 1 to 10.",
+                    "In VOC the first pixel is number 1. A box of 10 pixels at the left border has"
+                    " edges 0 and 10, and is written as 1 to 10.",
                 ),
                 tolerance=0.01,
             ),
@@ -35,7 +35,7 @@ EXERCISES = (
             ),
             gives(
                 lambda: truth.voc_numbers(shift=(1, 1, 1, 1)),
-                "You move all four numbers. Try it on a box over the whole picture: VOC writes"
+                "You shift all four numbers. Try it on a box of the whole picture: VOC writes"
                 " that as 1 to the picture's width.",
                 tolerance=0.01,
             ),
@@ -46,7 +46,7 @@ EXERCISES = (
             ),
             gives(
                 truth.voc_as_coco,
-                "You give a corner and a size: that is how COCO writes a box.",
+                "You give a corner and a size, which is how COCO writes a box.",
                 tolerance=0.01,
             ),
             gives(
@@ -63,15 +63,15 @@ EXERCISES = (
         (
             is_numbers("There are two numbers.", 2),
             equals(
-                "An object that has become a square of the input, and that is any smaller, is"
-                " overlapped by half by no prior of caffe300_voc.",
+                "They belong to the smallest object that is square in the network's input and"
+                " still has an IoU of 0.5 with a prior of caffe300_voc.",
                 truth.smallest_side,
                 (
-                    "The least area that a prior of this preset has is that of a square of side"
-                    " 0.1. Let the object lie inside of it: what is the IoU then?",
-                    "Inside, the IoU is the object's area, divided by the prior's.",
-                    "A side is a fraction of the picture's width or of its height: the photograph"
-                    " is stretched, so the two come out different.",
+                    "The smallest prior of this preset has the area of a square of side 0.1. Put"
+                    " the object inside it: what is the IoU?",
+                    "Inside the prior, the IoU is the object's area divided by the prior's.",
+                    "A side is a fraction of the picture's width or of its height. The photograph"
+                    " is stretched, so the two differ.",
                 ),
                 tolerance=1.0,
             ),
@@ -79,22 +79,22 @@ EXERCISES = (
         (
             gives(
                 lambda: truth.smallest_side(1.0),
-                "That is the size of the prior. What overlaps it by half may be smaller.",
+                "That is the size of the prior. An object with an IoU of 0.5 may be smaller.",
                 tolerance=1.0,
             ),
             gives(
                 lambda: truth.smallest_side(0.5),
-                "Half the side is a quarter of the area.",
+                "Half of the side gives a quarter of the area.",
                 tolerance=1.0,
             ),
             gives(
                 lambda: truth.smallest_side()[::-1],
-                "Right numbers, in the other order.",
+                "The numbers are right, but in the other order.",
                 tolerance=1.0,
             ),
             gives(
                 truth.smallest_side_of_the_input,
-                "So many pixels of the network's input. How many pixels of the photograph become"
+                "These are pixels of the network's input. How many pixels of the photograph become"
                 " one of those?",
                 tolerance=1.0,
             ),
@@ -102,24 +102,25 @@ EXERCISES = (
     ),
     Exercise(
         "16.3",
-        "Large, and not reached",
+        "Large, but not reached",
         "a tensor [4]: xmin, ymin, xmax, ymax in fractions of the picture",
         (
             Property(
-                "The answer is one box [4] of positive size inside the picture.",
+                "The answer is one box [4] of positive size, inside the picture.",
                 truth.not_a_box,
                 ("A float tensor of four numbers between 0 and 1, such as the corners of a car.",),
             ),
             Property(
                 f"It covers at least {100 * truth.LARGE:.0f} % of the picture.",
                 truth.not_large,
-                ("Width times height, both as fractions.",),
+                ("That is width times height, both as fractions.",),
             ),
             Property(
                 "No prior of caffe300_voc has an IoU of 0.5 with it.",
                 truth.is_reached,
                 (
-                    "The priors go to ratios of 3 and 1/3. What has another shape?",
+                    "The priors have ratios up to 3 and down to 1/3. Which objects have another"
+                    " shape?",
                     "Think of a lamp post, or of a train from the side.",
                 ),
             ),
@@ -142,15 +143,15 @@ EXERCISES = (
         "a function of boxes [N, 4], labels [N] and a threshold that returns pairs [M, 2]",
         (
             agrees(
-                "It returns the pairs of boxes of one class that overlap by the threshold or more:"
-                " each pair once, the lower index first, in order.",
+                "It returns the pairs of boxes of the same class whose IoU is at least the"
+                " threshold: each pair once, the lower index first, in order.",
                 truth.near_pairs,
                 truth.near_cases,
                 (
                     "`iou(boxes, boxes)` is a table [N, N]. Which of its entries are pairs?",
                     "`labels[:, None] == labels` is a table of the same shape.",
-                    "`nonzero()` turns a table of True and False into index pairs, in order;"
-                    " without any it is [0, 2].",
+                    "`nonzero()` turns a table of True and False into index pairs, in order; if"
+                    " all are False, it is [0, 2].",
                 ),
             ),
         ),
@@ -158,17 +159,17 @@ EXERCISES = (
             behaves_like(
                 lambda *case: truth.wrong_pairs(*case, own=True),
                 truth.near_cases,
-                "Every box overlaps itself: keep only pairs of two.",
+                "Every box overlaps itself: keep only pairs of two different boxes.",
             ),
             behaves_like(
                 lambda *case: truth.wrong_pairs(*case, both=True),
                 truth.near_cases,
-                "You have each pair twice, as i, j and as j, i. Keep what is above the diagonal.",
+                "You have each pair twice, as i, j and as j, i. Keep those above the diagonal.",
             ),
             behaves_like(
                 lambda *case: truth.wrong_pairs(*case, any_class=True),
                 truth.near_cases,
-                "You never look at the labels: a rider and a horse may share a box.",
+                "You never look at the labels: a rider and a horse may have nearly the same box.",
             ),
         ),
         function=True,
@@ -184,15 +185,15 @@ EXERCISES = (
                 ("One of the scores will do.",),
             ),
             Property(
-                "Of the detections with at least that score, the share that is right is the least"
-                " precision or more; in whatever order they come.",
+                "Of the detections with at least that score, the share that is right is at least"
+                " the least precision, in whatever order they come.",
                 truth.not_precise,
-                ("`right[scores >= t]` are the detections that t keeps. What is their mean?",),
+                ("`right[scores >= t]` belongs to the detections that t keeps. What is its mean?",),
             ),
             Property(
-                "No lower score is precise enough: as few objects as possible are lost.",
+                "No lower score is precise enough, so that as few objects as possible are lost.",
                 truth.not_the_lowest,
-                ("Try every score as a threshold, and take the lowest that will do.",),
+                ("Try every score as a threshold, and take the lowest that is precise enough.",),
             ),
         ),
         (
@@ -205,12 +206,14 @@ EXERCISES = (
             behaves_like(
                 truth.highest_precise,
                 truth.score_cases,
-                "You take the highest score that is precise enough, and lose nearly all objects.",
+                "You take the highest score that is precise enough, and so lose nearly all"
+                " objects.",
             ),
             behaves_like(
                 lambda scores, right, least: least,
                 truth.score_cases,
-                "A score of 0.9 is no promise that nine of ten are right: let the detections say.",
+                "A score of 0.9 does not mean that nine of ten are right: let the detections"
+                " decide.",
             ),
         ),
         function=True,

@@ -1,4 +1,4 @@
-"""What is true in the exercises of chapter 16, and the ways to tell an answer that is not."""
+"""The right answers to chapter 16's exercises, and evidence against wrong ones."""
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ _PRESET = "caffe300_voc"
 
 
 def voc_numbers(shift=(1, 1, 0, 0), corner: bool = False, size=PICTURE) -> list[float]:
-    """xmin, ymin, xmax, ymax of the line in exercise 16.1; with arguments, with a mistake."""
+    """Return xmin, ymin, xmax, ymax of the line in exercise 16.1; arguments add a mistake."""
     width, height = size
     box = torch.tensor([float(text) for text in YOLO_LINE.split()[1:]], dtype=torch.float64)
     edges = torch.cat([box[:2], box[:2] + box[2:]]) if corner else cxcywh_to_xyxy(box)
@@ -27,30 +27,30 @@ def voc_numbers(shift=(1, 1, 0, 0), corner: bool = False, size=PICTURE) -> list[
 
 
 def voc_as_coco() -> list[float]:
-    """The mistake of writing corner and size where VOC has two corners."""
+    """Make the mistake of writing corner and size where VOC has two corners."""
     x1, y1, x2, y2 = voc_numbers()
     return [x1, y1, x2 - x1 + 1, y2 - y1 + 1]
 
 
 def smallest_side(share: float = REACHED**0.5) -> list[float]:
-    """Width and height in exercise 16.2; `share` is the side as a share of the least prior's."""
+    """Return width and height in 16.2; `share` is relative to the side of the smallest prior."""
     least = float(cell_shapes(get_preset(_PRESET), 0).prod(dim=1).min()) ** 0.5
     return [share * least * side for side in PHOTOGRAPH]
 
 
 def smallest_side_of_the_input() -> list[float]:
-    """The mistake of giving pixels of the network's input in 16.2."""
+    """Make the mistake of giving pixels of the network's input in 16.2."""
     side = smallest_side()[0] / PHOTOGRAPH[0] * get_preset(_PRESET).image_size
     return [side, side]
 
 
 def best_iou(box: Tensor) -> float:
-    """The IoU of a box ``[4]`` xyxy with the prior that fits it best."""
+    """Return the IoU of a box ``[4]`` xyxy with the prior that fits it best."""
     return float(iou(box[None].float(), cxcywh_to_xyxy(make_priors(get_preset(_PRESET)))).max())
 
 
 def not_a_box(box) -> str | None:
-    """Evidence that an answer is not a box inside the picture."""
+    """Return evidence that an answer is not a box inside the picture."""
     if not isinstance(box, Tensor) or box.shape != (4,):
         return f"you give {describe(box)}"
     low, high = box[:2], box[2:]
@@ -59,19 +59,19 @@ def not_a_box(box) -> str | None:
 
 
 def not_large(box) -> str | None:
-    """Evidence that a box covers too little of the picture."""
+    """Return evidence that a box covers too little of the picture."""
     covers = float(area(box[None])[0])
     return None if covers >= LARGE - 1e-6 else f"yours covers {100 * covers:.1f} %"
 
 
 def is_reached(box) -> str | None:
-    """Evidence that a prior overlaps a box by half."""
+    """Return evidence that a prior has an IoU of 0.5 with a box."""
     best = best_iou(box)
     return f"the best prior has IoU {best:.2f} with yours" if best >= REACHED else None
 
 
 def is_square_like(box) -> bool:
-    """Whether a proper, large box is not long enough to escape the priors: a mistake in 16.3."""
+    """Return whether a large box is too square to escape the priors: a mistake in 16.3."""
     if not_a_box(box) or not_large(box):
         return False
     width, height = xyxy_to_cxcywh(box.float())[2:].tolist()
@@ -79,7 +79,7 @@ def is_square_like(box) -> bool:
 
 
 def near_cases() -> list[tuple[Tensor, Tensor, float]]:
-    """Boxes, labels and threshold: by hand, none, and scenes with some boxes labelled twice."""
+    """Return boxes, labels, threshold: by hand, none, and scenes with some boxes labelled twice."""
     a, b = [0.1, 0.1, 0.5, 0.5], [0.1, 0.1, 0.5, 0.48]
     by_hand = torch.tensor([a, [0.6, 0.6, 0.9, 0.9], b, a])
     cases = [
@@ -95,12 +95,12 @@ def near_cases() -> list[tuple[Tensor, Tensor, float]]:
 
 
 def near_pairs(boxes: Tensor, labels: Tensor, threshold: float) -> Tensor:
-    """What exercise 16.4 asks for."""
+    """Return what exercise 16.4 asks for."""
     return wrong_pairs(boxes, labels, threshold, own=False, both=False, any_class=False)
 
 
 def wrong_pairs(boxes, labels, threshold, *, own=False, both=False, any_class=False) -> Tensor:
-    """Pairs with one of three mistakes: a box with itself, each pair twice, any class."""
+    """Return pairs with one of three mistakes: a box with itself, each pair twice, any class."""
     near = iou(boxes, boxes) >= threshold
     if not any_class:
         near &= labels[:, None] == labels
@@ -111,7 +111,7 @@ def wrong_pairs(boxes, labels, threshold, *, own=False, both=False, any_class=Fa
 
 
 def score_cases() -> list[tuple[Tensor, Tensor, float]]:
-    """Scores, whether each detection is right, and the least precision; not all are sorted."""
+    """Return scores, whether each is right, and the least precision; not all are sorted."""
     scores = torch.tensor([0.9, 0.8, 0.7, 0.6, 0.5, 0.4])
     right = torch.tensor([True, False, True, True, False, False])
     random = torch.Generator().manual_seed(16)
@@ -122,13 +122,13 @@ def score_cases() -> list[tuple[Tensor, Tensor, float]]:
 
 
 def precise_threshold(scores: Tensor, right: Tensor, least: float) -> float:
-    """What exercise 16.5 asks for: the lowest score that keeps the precision."""
+    """Return what exercise 16.5 asks for: the lowest score that keeps the precision."""
     good = [float(t) for t in scores if _precision(scores, right, t) >= least]
     return min(good)
 
 
 def first_fall(scores: Tensor, right: Tensor, least: float) -> float:
-    """A mistake in 16.5: to stop where the precision first falls short."""
+    """Return a wrong answer to 16.5: the score where the precision first falls short."""
     threshold = float(scores.max())
     for t in scores.sort(descending=True).values:
         if _precision(scores, right, t) < least:
@@ -138,7 +138,7 @@ def first_fall(scores: Tensor, right: Tensor, least: float) -> float:
 
 
 def highest_precise(scores: Tensor, right: Tensor, least: float) -> float:
-    """A mistake in 16.5: the highest score that is precise enough."""
+    """Return a wrong answer to 16.5: the highest score that is precise enough."""
     return max(float(t) for t in scores if _precision(scores, right, t) >= least)
 
 
@@ -148,7 +148,7 @@ def _precision(scores: Tensor, right: Tensor, threshold) -> float:
 
 
 def no_score(function) -> str | None:
-    """Evidence that a function gives no number between 0 and 1."""
+    """Return evidence that a function does not give a number between 0 and 1."""
     for case in score_cases():
         if not 0 <= float(given := function(*case)) <= 1:
             return f"for {len(case[0])} detections your function gives {describe(given)}"
@@ -156,7 +156,7 @@ def no_score(function) -> str | None:
 
 
 def not_precise(function) -> str | None:
-    """Evidence that what a function keeps is not precise enough."""
+    """Return evidence that what a function keeps is not precise enough."""
     for scores, right, least in score_cases():
         given = float(function(scores, right, least))
         keep = scores >= given - 1e-6
@@ -170,7 +170,7 @@ def not_precise(function) -> str | None:
 
 
 def not_the_lowest(function) -> str | None:
-    """Evidence that a lower threshold is precise enough, too."""
+    """Return evidence that a lower threshold is precise enough, too."""
     for scores, right, least in score_cases():
         keep = int((scores >= float(function(scores, right, least)) - 1e-6).sum())
         most = int((scores >= precise_threshold(scores, right, least)).sum())

@@ -1,4 +1,4 @@
-"""Data that several chapters' exercises look at; drawn once, then kept."""
+"""Data that the exercises of several chapters use; drawn once, then kept."""
 
 from functools import cache
 
@@ -10,18 +10,18 @@ from ssd_tutorial.targets import Targets, make_targets
 
 @cache
 def _scene(index: int) -> tuple[Tensor, Tensor]:
-    """Boxes ``[N, 4]`` xyxy in fractions and labels ``[N]`` of one scene of seed 0."""
+    """Return boxes ``[N, 4]`` xyxy in fractions and labels ``[N]`` of one scene of seed 0."""
     scenes = Scenes(index + 1)
     _, target = scenes[index]
     return target["boxes"].as_subclass(Tensor) / scenes.size, target["labels"]
 
 
 def scene_boxes(count: int) -> list[Tensor]:
-    """Ground truths of the first scenes of seed 0: for each ``[N, 4]`` xyxy in fractions."""
+    """Return the ground truths of the first scenes of seed 0: ``[N, 4]`` xyxy in fractions each."""
     return [_scene(index)[0] for index in range(count)]
 
 
 def scene_targets(count: int) -> Targets:
-    """The same with their classes, as `Targets` of one batch of `count` images."""
+    """Return them with their classes, as `Targets` of one batch of `count` images."""
     boxes, labels = zip(*(_scene(index) for index in range(count)), strict=True)
     return make_targets(boxes, labels, len(SCENE_CLASSES) + 1)

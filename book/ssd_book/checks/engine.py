@@ -1,8 +1,9 @@
 """The engine of the exercise checks: properties tried in order, hints that come one at a time.
 
-An `Exercise` is a list of `Property`: a sentence that must hold, a way to find out, and hints from
-gentle to plain. A `Mistake` recognises one wrong answer and has a hint of its own, given first.
-The first property that fails is told, with the reader's value; asked again, the next hint follows.
+An `Exercise` is a list of `Property`: a sentence that must hold, a way to check it, and hints from
+gentle to plain. A `Mistake` recognises one wrong answer and has a hint of its own, given first. The
+reader sees the first property that fails, with their own value; each further try gives the next
+hint.
 """
 
 import textwrap
@@ -16,7 +17,7 @@ from typing import Any, Literal
 
 from ssd_book.checks.reader import Blank, Raised, ReaderFunction, describe, is_blank
 
-WIDTH = 76  # characters of a line: what a page of the book shows without scrolling
+WIDTH = 76  # characters per line: what a page of the book shows without scrolling
 
 
 @dataclass(frozen=True)
@@ -24,16 +25,16 @@ class Property:
     """One thing that must hold."""
 
     says: str
-    """What must hold, as a sentence: "two boxes that don't touch have IoU 0"."""
+    """What must hold, as a sentence: "Two boxes that don't touch have IoU 0."."""
     fails: Callable[[Any], str | None]
-    """None if it holds; otherwise what the reader's answer does instead. Never the right answer."""
+    """Return None if it holds; otherwise what the answer does instead, never the right answer."""
     hints: tuple[str, ...]
-    """The first is given at the first wrong try, the last from then on."""
+    """Given one by one, one per wrong try; the last is repeated."""
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """A wrong answer that many give."""
+    """A common wrong answer."""
 
     seen: Callable[[Any], bool]
     """Whether an answer that failed is this mistake."""
@@ -57,12 +58,12 @@ class Exercise:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the check found, and the lines that say it."""
+    """What the check found, and the text that says so."""
 
     status: Literal["passed", "failed", "unsolved"]
     text: str
     cause: str = ""
-    """The sentence of the property that failed, or the mistake's hint: hints are counted by it."""
+    """The property's sentence or the mistake's hint, by which tries are counted."""
 
 
 class CheckFailed(AssertionError):
@@ -70,15 +71,15 @@ class CheckFailed(AssertionError):
 
 
 def examine(exercise: Exercise, answer, tries: Callable[[str], int] = lambda cause: 0) -> Verdict:
-    """Try an answer. `tries(cause)` is how often this cause has been told before.
+    """Examine an answer. `tries(cause)` is how often this cause has been reported before.
 
     Whatever the answer does, no exception leaves this function.
     """
     try:
         return _examine(exercise, answer, tries)
-    except Exception as error:  # such as a list that holds itself
-        evidence = f"looking at your answer raises {type(error).__name__}"
-        return _failed(exercise, "The answer can be looked at.", evidence, (exercise.wants,), 0)
+    except Exception as error:  # such as a list that contains itself
+        evidence = f"examining your answer raises {type(error).__name__}"
+        return _failed(exercise, "The answer can be examined.", evidence, (exercise.wants,), 0)
 
 
 def _examine(exercise: Exercise, answer, tries) -> Verdict:
@@ -86,7 +87,7 @@ def _examine(exercise: Exercise, answer, tries) -> Verdict:
         return _unsolved(exercise)
     if callable(answer) != exercise.function:
         cause = "It asks for a function." if exercise.function else "It asks for a value."
-        hint = "Hand in the function itself, without calling it: its name, with no brackets."
+        hint = "Hand in the function itself, without calling it: its name, without brackets."
         if not exercise.function:
             hint = "Hand in what the function returns: call it."
         return _failed(exercise, cause, f"you hand in {describe(answer)}", (hint,), tries(cause))
@@ -140,7 +141,7 @@ def _unsolved(exercise: Exercise) -> Verdict:
     lines = [
         f"○ {exercise.id} {exercise.title}: no answer yet.",
         _line("Wanted:", exercise.wants),
-        "  Put it in place of each ... above, and run the cell."
+        "  Replace each ... above, and run the cell."
         + (" Does the function return?" if exercise.function else ""),
     ]
     return Verdict("unsolved", "\n".join(lines))
@@ -157,7 +158,7 @@ def _line(label: str, text: str) -> str:
     )
 
 
-# How often each (exercise, cause) was told in this kernel: it picks the next hint.
+# How often each (exercise, cause) was reported in this kernel, which picks the next hint.
 _told: Counter = Counter()
 
 
@@ -186,7 +187,7 @@ def forget(id: str) -> None:
 
 
 def require(id: str, answer) -> None:
-    """As `check`, but raises `CheckFailed` unless the answer passes, and prints nothing.
+    """Check as `check` does, but print nothing and raise `CheckFailed` unless the answer passes.
 
     Raises `KeyError` if there is no such exercise.
     """
@@ -196,9 +197,9 @@ def require(id: str, answer) -> None:
 
 
 def find(id: str) -> Exercise:
-    """The exercise called `id`; its chapter's module is loaded now.
+    """Return the exercise called `id`, loading the module of its chapter.
 
-    Raises `KeyError`, with the ids there are, if there is none.
+    Raises `KeyError`, which lists the ids, if there is no such exercise.
     """
     chapter, known = str(id).split(".")[0], []
     if chapter in _chapters():
@@ -207,11 +208,11 @@ def find(id: str) -> Exercise:
             if exercise.id == id:
                 return exercise
     there = [e.id for e in known] or [f"chapters {', '.join(_chapters())}"]
-    raise KeyError(f"There is no exercise {id!r}; there are {', '.join(there)}.")
+    raise KeyError(f"There is no exercise {id!r}; there are {', '.join(there)}")
 
 
 def all_exercises() -> list[Exercise]:
-    """Every exercise of the book, in order."""
+    """Return every exercise of the book, in order."""
     return [exercise for chapter in _chapters() for exercise in _exercises_of(chapter)]
 
 

@@ -1,7 +1,7 @@
-"""Properties that many exercises share: a number, a choice, a function that agrees with ours.
+"""Properties that many exercises share: a number, a list, a function that agrees with ours.
 
-What is true is given as a function, called when the check runs: importing a chapter's checks
-computes nothing. No evidence says the true value.
+The right answer is given as a function that is called when the check runs, so importing a chapter's
+checks computes nothing. Evidence never contains the right answer.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ TOLERANCE = 1e-5
 
 
 def close(a, b, tolerance: float = TOLERANCE) -> bool:
-    """Same shape (for one number, any), and no entry further away than `tolerance`."""
+    """Return whether shapes agree (a number fits any) and no entry is off by over `tolerance`."""
     a, b = as_tensor(a), as_tensor(b)
     if a.numel() == b.numel() == 1:
         a, b = a.reshape(()), b.reshape(())
@@ -26,7 +26,7 @@ def close(a, b, tolerance: float = TOLERANCE) -> bool:
 
 
 def is_number(what: str = "The answer is a number.", low=None, high=None) -> Property:
-    """One real number, within bounds where they are given."""
+    """Require one real number, within bounds if they are given."""
 
     def fails(answer):
         if isinstance(answer, Tensor) and answer.numel() == 1:
@@ -45,7 +45,7 @@ def is_number(what: str = "The answer is a number.", low=None, high=None) -> Pro
 
 
 def is_numbers(what: str, count: int) -> Property:
-    """A list, tuple or tensor of `count` numbers."""
+    """Require a list, tuple or tensor of `count` numbers."""
 
     def fails(answer):
         return None if as_tensor(answer).shape == (count,) else f"you give {describe(answer)}"
@@ -54,7 +54,7 @@ def is_numbers(what: str, count: int) -> Property:
 
 
 def equals(says: str, truth: Callable[[], Any], hints: Sequence[str], tolerance=1e-3) -> Property:
-    """The number, or list of numbers, that `truth()` gives."""
+    """Require the number, or list of numbers, that `truth()` gives."""
 
     def fails(answer):
         return None if close(answer, truth(), tolerance) else f"you give {describe(answer)}"
@@ -63,7 +63,7 @@ def equals(says: str, truth: Callable[[], Any], hints: Sequence[str], tolerance=
 
 
 def gives(wrong: Callable[[], Any], hint: str, tolerance=1e-3) -> Mistake:
-    """The mistake of answering with the number, or list of numbers, `wrong()`."""
+    """Recognise the mistake of answering with the number, or list of numbers, `wrong()`."""
     return Mistake(lambda answer: close(answer, wrong(), tolerance), hint)
 
 
@@ -74,13 +74,13 @@ def returns(
     hints: Sequence[str],
     integers: bool = False,
 ) -> Property:
-    """A tensor of `shape(*case)` for each case, of integers if asked, and with no NaN in it."""
+    """Require a tensor of `shape(*case)` for each case, without NaN, and of integers if asked."""
 
     def fails(function):
         for case in cases():
             result, expected = function(*case), torch.Size(shape(*case))
             if not isinstance(result, Tensor):
-                return f"{_call(case)} gives {describe(result)}, which is no tensor"
+                return f"{_call(case)} gives {describe(result)}, which is not a tensor"
             if result.shape != expected:
                 return f"{_call(case)} gives shape {list(result.shape)}"
             if integers and (result.is_floating_point() or result.dtype == torch.bool):
@@ -100,7 +100,7 @@ def agrees(
     tolerance=TOLERANCE,
     part: slice = slice(None),
 ) -> Property:
-    """The function gives what `truth` gives, on each case; the first other result is told.
+    """Require the results of `truth` on each case; the first one that differs is shown.
 
     With `part`, only those entries of the last dimension are compared.
     """
@@ -124,7 +124,7 @@ def agrees(
 def behaves_like(
     wrong: Callable, cases: Callable[[], Sequence[tuple]], hint: str, tolerance=TOLERANCE
 ) -> Mistake:
-    """The mistake of writing `wrong`: the reader's function agrees with it on every case."""
+    """Recognise the mistake of writing `wrong`: the reader's function agrees with it everywhere."""
 
     def seen(function):
         return all(close(function(*case), wrong(*case), tolerance) for case in cases())
@@ -137,7 +137,7 @@ def _call(case: tuple) -> str:
 
 
 def _first(result, given: Tensor, wrong: Tensor) -> str:
-    """The reader's result; of a large one, the first entry that is wrong."""
+    """Return the reader's result; if it is large, its first wrong entry."""
     if given.numel() <= 12:
         return describe(result)
     index = tuple(wrong.nonzero()[0].tolist())

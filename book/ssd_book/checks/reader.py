@@ -1,4 +1,4 @@
-"""What a reader hands in: is it blank, how to call it, how to say it in a line."""
+"""What a reader hands in: whether it is blank, how to call it, and how to show it in a line."""
 
 from numbers import Number
 from traceback import extract_tb
@@ -10,7 +10,7 @@ LONGEST = 160  # characters of a value shown to the reader
 
 
 class Blank(Exception):
-    """The reader's function gives nothing yet: None, or an Ellipsis left over from the exercise."""
+    """The reader's function returns nothing yet: None, or the Ellipsis of the exercise."""
 
 
 class Raised(Exception):
@@ -18,7 +18,7 @@ class Raised(Exception):
 
 
 def is_blank(value) -> bool:
-    """Whether `value` is None or ``...``, or a container in which something is."""
+    """Return whether `value` is None or ``...``, or a container with such an item."""
     if value is None or value is Ellipsis:
         return True
     if isinstance(value, dict):
@@ -27,13 +27,13 @@ def is_blank(value) -> bool:
 
 
 class ReaderFunction:
-    """Calls a reader's function on copies, so that changing an argument in place harms nothing."""
+    """Calls a reader's function on copies, so that it may change an argument in place."""
 
     def __init__(self, function) -> None:
         self.function = function
 
     def __call__(self, *args):
-        """The function's result. Raises `Blank` or `Raised`."""
+        """Return the function's result. Raises `Blank` or `Raised`."""
         try:
             result = self.function(*(_copy(arg) for arg in args))
         except Exception as error:
@@ -43,7 +43,7 @@ class ReaderFunction:
         return result
 
     def _account(self, error: Exception, args) -> str:
-        """Exception, line of the reader's cell, and arguments."""
+        """Return the exception, the line of the reader's cell, and the arguments, in words."""
         code = getattr(self.function, "__code__", None)
         lines = [f.lineno for f in extract_tb(error.__traceback__) if code and _is_in(f, code)]
         where = f" (line {lines[-1]} of the cell)" if lines else ""
@@ -53,7 +53,7 @@ class ReaderFunction:
 
 
 def describe(value) -> str:
-    """`value` in a line: small tensors whole, large ones by shape and dtype, numbers rounded."""
+    """Return `value` in one line: small tensors whole, large ones by shape and dtype."""
     if isinstance(value, Tensor):
         if value.numel() <= 12:
             return f"tensor({_plain(value.tolist())})"
@@ -92,9 +92,9 @@ def _is_in(frame, code) -> bool:
 
 
 def as_tensor(value) -> Tensor:
-    """`value` (tensor, array, number, list of those) as a float64 tensor on the CPU.
+    """Return `value` (tensor, array, number, list of those) as a float64 tensor on the CPU.
 
-    Raises `ValueError` or `TypeError`, in torch's words, if it isn't made of numbers.
+    Raises torch's `ValueError` or `TypeError` if it does not consist of numbers.
     """
     if isinstance(value, (list, tuple)) and any(isinstance(item, Tensor) for item in value):
         value = torch.stack([torch.as_tensor(item) for item in value])

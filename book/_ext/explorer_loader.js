@@ -5,7 +5,7 @@
 //   #explorer-states   JSON: models (state, buffers), the model of each place, shared values
 //   #explorer-0, -1 …  the places, each around the picture that is shown until the explorer starts
 (sources, parts) => {
-  const FAILED = "This figure did not come alive in your browser; the picture shows how it begins.";
+  const FAILED = "This figure could not start in your browser; the picture shows its initial state.";
 
   /** The part of an anywidget model that an ES module may use; there is no kernel to notify. */
   class Model {

@@ -139,7 +139,7 @@ def test_one_that_fails_keeps_its_picture_says_so_and_leaves_the_others_alone(
     assert place.get_attribute("data-state") == "failed"
     assert place.locator("img").get_attribute("alt") == "A picture"
     assert place.locator("img").is_visible()
-    assert "did not come alive" in place.locator("p").inner_text()
+    assert "could not start" in place.locator("p").inner_text()
     assert "half" not in place.inner_text()
     assert len(console) == 1
     assert f"explorer {module}" in console[0]

@@ -90,7 +90,7 @@ def test_the_picture_follows_the_state():
         ("map", 6, "map"),
         ("scale", 0.6, "scale is 0.6: the scale after conv8_2's is 0.54; choose a later map"),
         ("scale", float("inf"), "scale"),
-        ("centre", [0.5], "centre must be a place"),
+        ("centre", [0.5], "centre must be a point"),
     ],
 )
 def test_impossible_states_are_refused(name, value, words):

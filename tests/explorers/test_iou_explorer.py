@@ -23,5 +23,5 @@ def test_boxes_can_be_set_watched_and_drawn():
 
 
 def test_two_boxes_are_wanted():
-    with pytest.raises(traitlets.TraitError, match="holds 2 to 2 boxes, not 1"):
+    with pytest.raises(traitlets.TraitError, match="takes 2 to 2 boxes, not 1"):
         IoUExplorer(boxes=[[0, 0, 1, 1]])

@@ -100,7 +100,7 @@ def test_a_lost_object_is_drawn_in_another_way():
     ("wrong", "words"),
     [
         ({"boxes": [[0.5, 0, 0.4, 1]]}, "box 0: .*xmax must be above xmin"),
-        ({"boxes": [[0, 0, 1, 1]] * 9}, "holds 0 to 8 boxes, not 9"),
+        ({"boxes": [[0, 0, 1, 1]] * 9}, "takes 0 to 8 boxes, not 9"),
         ({"threshold": 0.0}, "threshold"),
         ({"threshold": float("nan")}, "threshold"),
         ({"rule": "hungarian"}, "rule"),
@@ -163,9 +163,9 @@ def test_the_page_counts_as_the_package_does(surveyed):
 
 def test_the_page_names_lost_objects_and_those_that_no_prior_reaches(surveyed):
     said = [outcome["said"] for _, outcome in surveyed]
-    assert said[0].startswith("29 of 8732 priors are positive, the other 8703 must")
-    assert said[1].endswith("Here argmax loses nobody.")
-    assert "G4 has the favourite of G3 (0.34): the best it gets is 0.30." in said[2]
-    assert "G3 is lost: G4 took its favourite prior" in said[3]
+    assert said[0].startswith("29 of 8732 priors are positive; the other 8703 must")
+    assert said[1].endswith("Here argmax loses no object.")
+    assert "G4 has the best prior of G3 (0.34): G3 gets at most 0.30." in said[2]
+    assert "G3 is lost: G4 took its best prior" in said[3]
     assert "lost" not in "".join(said[:3] + said[4:]).replace("loses", "")
     assert "No prior reaches 0.50 with G0, G1, G2, G3 and G4" in said[4]

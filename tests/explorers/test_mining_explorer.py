@@ -89,7 +89,7 @@ def test_a_forgotten_label_becomes_the_hardest_negative():
 def test_random_choice_takes_as_many_and_easier_ones():
     explorer = MiningExplorer()
     hard = explorer.background_loss()[explorer.negatives()].sum()
-    explorer.choice = "by lot"
+    explorer.choice = "at random"
     assert explorer.negatives().sum() == 36
     assert explorer.background_loss()[explorer.negatives()].sum() < hard / 5
 

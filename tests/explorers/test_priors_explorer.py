@@ -100,8 +100,8 @@ def test_fewer_maps_take_the_last_one():
     [
         ({"map": 6}, r"caffe300_voc has the maps 0 to 5 \(conv4_3, .*conv11_2\), not 6"),
         ({"map": -1}, "map"),
-        ({"point": [0.5]}, "a place"),
-        ({"point": [0.5, float("nan")]}, "a place"),
+        ({"point": [0.5]}, "a point"),
+        ({"point": [0.5, float("nan")]}, "a point"),
         ({"point": [0.5, 1.2]}, "from 0 to 1"),
         ({"shape": "5"}, "shape"),
         ({"preset": "ssd300"}, "preset"),

@@ -117,9 +117,9 @@ def test_the_picture_follows_the_state():
         ({"maps": 2}, "maps"),
         ({"image_size": 400}, "image_size"),
         ({"compared": "ours"}, "compared"),
-        ({"centre": [0.5, 1.5]}, "centre must be a place"),
-        ({"centre": [0.5, float("nan")]}, "centre must be a place"),
-        ({"centre": "ab"}, "centre must be a place"),
+        ({"centre": [0.5, 1.5]}, "centre must be a point"),
+        ({"centre": [0.5, float("nan")]}, "centre must be a point"),
+        ({"centre": "ab"}, "centre must be a point"),
     ],
 )
 def test_impossible_states_are_refused(change, words):

@@ -19,8 +19,8 @@ class AspectRatioExplorer(OnScene, module="aspect"):
 
     alt = (
         "A drawn scene with a lighthouse, an airplane and a train. A tall box of ratio 1/2 "
-        "stands on the lighthouse, between the other boxes of its cell; its width and height are "
-        "marked. Beside it two bars, one root of the ratio and one over the root."
+        "is on the lighthouse, among the other boxes of its cell; its width and height are "
+        "marked. Beside it are two bars, the root of the ratio and its inverse."
     )
     scene = 374
     preset = traitlets.Dict(preset_state(_PRESET), read_only=True).tag(sync=True)

@@ -81,7 +81,7 @@ def draw_sample(seed: int) -> Sample:
 
 
 def cut(sample: Sample, crop: Crop) -> Item:
-    """Return the item that the network gets: cropped, resized, and flipped if the seed says so."""
+    """Return the network's input: the item cropped, resized, and flipped if the seed says so."""
     image, target = sample.item
     stays = centres_inside(sample.boxes, torch.tensor(crop))
     operation, params = IoUCrop(), {"crop": crop, "stays": stays}
@@ -121,12 +121,12 @@ class CropExplorer(Explorer, module="crop"):
 
     alt = (
         "A portrait of an astronaut with boxes around four objects, and a dashed crop; beside it"
-        " the crop as the network gets it, with the boxes that stay."
+        " the crop that the network gets, with the boxes that stay."
     )
     seed = traitlets.Int(2, min=0).tag(sync=True)
     """Seed of torch's generator; above 11 it needs Python."""
     minimum = traitlets.Enum(["drawn", *MINIMA], "drawn").tag(sync=True)
-    """The sampler whose trials are shown, by its minimum IoU; ``"drawn"``: the seed's choice."""
+    """The sampler whose trials are shown, by its minimum IoU; ``"drawn"`` is the seed's choice."""
     trial = traitlets.Int(min=0).tag(sync=True)
     """How many of its trials are shown, at most."""
     own = Box(None, allow_none=True).tag(sync=True)

@@ -1,4 +1,4 @@
-"""What all explorers share: their module, their traits, their picture for pages without scripts.
+"""What all explorers share: a module, traits, and a picture for pages without scripts.
 
 An explorer is a widget that computes in the browser, so that it works in the built page, too. Its
 Python class holds the state: it can be read after dragging, and setting it updates the figure.

@@ -30,7 +30,7 @@ class LossExplorer(Explorer, module="loss"):
 
     alt = (
         "A balloon in a black box, its prior as a dash-dotted square and the predicted box in"
-        " blue; beside them the curve of smooth L1 with one mark for each of the four offsets."
+        " blue; beside them the curve of smooth L1 with one mark per offset."
     )
     prediction = Box().tag(sync=True)
     """The box that the network predicts, xyxy in fractions of the picture."""
@@ -40,9 +40,9 @@ class LossExplorer(Explorer, module="loss"):
     house = Number(-0.5, min=-10, max=10).tag(sync=True)
     """The scores of the four classes, before softmax."""
     matched = traitlets.Enum(("balloon", "nothing"), "balloon").tag(sync=True)
-    """What matching gave the prior: the balloon (a positive), or nothing (a negative)."""
+    """What the prior is matched to: the balloon (a positive), or nothing (a negative)."""
     alpha = Number(1.0, min=0, max=4).tag(sync=True)
-    """Weight of the loss of the box."""
+    """Weight of the box loss."""
     classes = traitlets.List(["background", "balloon", "fish", "house"], read_only=True)
     classes.tag(sync=True)
     picture = traitlets.Unicode(read_only=True).tag(sync=True)

@@ -14,7 +14,7 @@ from ssd_tutorial.targets import make_targets
 
 PHOTOGRAPHS = ("cat", "rocket")
 _LOST = "#b3001b"  # no map has this red
-# A whisker of the cat, and a patch of fur around it: both like the same prior of conv7 best.
+# A whisker of the cat, and a patch of fur around it: the same prior of conv7 is the best of both.
 _TWO_ON_ONE_SPOT = [[0.0, 0.71, 0.357, 0.75], [0.005, 0.648, 0.362, 0.778]]
 
 
@@ -25,7 +25,7 @@ class MatchingExplorer(Explorer, module="matching"):
     """
 
     alt = (
-        "A photograph with ground truths as thick black boxes, and the priors that must find them "
+        "A photograph with ground truths as thick black boxes, and the priors matched to them "
         "as thin boxes, each in the colour and dash of its feature map."
     )
     boxes = Boxes(None, most=8)

@@ -32,12 +32,12 @@ class MiningExplorer(Explorer, module="mining"):
     alt = (
         "A scene with its ground truths as thick black boxes, and the negatives that count as thin "
         "boxes in the colours of their feature maps. Below it, the loss of all 8732 priors in "
-        "falling order: a steep curve, whose left end counts."
+        "descending order: a steep curve, of which the left end counts."
     )
     scene = traitlets.Enum(tuple(SCENES), "one cat").tag(sync=True)
     ratio = Number(3, min=0, max=10).tag(sync=True)
     """Negatives per positive."""
-    choice = traitlets.Enum(("the hardest", "by lot"), "the hardest").tag(sync=True)
+    choice = traitlets.Enum(("the hardest", "at random"), "the hardest").tag(sync=True)
     forget = traitlets.Bool(False).tag(sync=True)
     """Whether the label of the scene's first object is missing."""
     shown = traitlets.Int(5, min=0, max=8731).tag(sync=True)
@@ -72,7 +72,7 @@ class MiningExplorer(Explorer, module="mining"):
     def negatives(self) -> Tensor:
         """Return which negatives count, ``[P]``: those that `ssd_tutorial.mining` chooses."""
         losses = self.background_loss()
-        if self.choice == "by lot":  # one pseudo-random number per prior, the same as in the page
+        if self.choice == "at random":  # a pseudo-random number per prior, the same as in the page
             lots = torch.arange(len(losses), dtype=torch.int64) * 2654435761 % 2**32
             losses = lots.double()
         return hard_negatives(losses[None], self.positive()[None], self.ratio)[0]

@@ -21,7 +21,10 @@ EACH, AS_ONE = "each class", "all as one"
 class NMSExplorer(Explorer, module="nms"):
     """All boxes with a score above 0.01, and which box suppresses which."""
 
-    alt = "A scene with a kite, three cars and a lighthouse. One box on a car is thick; many dashed boxes around it fall to it, others wait."  # noqa: E501
+    alt = (
+        "A scene with a kite, three cars and a lighthouse. One box on a car is thick; it "
+        "suppresses many dashed boxes around it; others remain."
+    )
     detections = traitlets.List(read_only=True).tag(sync=True)
     """Before NMS, best first: ``[class, score, xmin, ymin, xmax, ymax]``, class from 0."""
     classes = traitlets.List(read_only=True).tag(sync=True)
@@ -91,7 +94,7 @@ class NMSExplorer(Explorer, module="nms"):
             best, fallen = played[step - 1]
             orange = plots.map_look(1)
             plots.draw_boxes(axes, boxes[fallen], color=orange.color, line="--", width=0.8)
-            axes.set_title(f"round {step}: {len(fallen)} fall")
+            axes.set_title(f"round {step}: {len(fallen)} suppressed")
         for best, _ in played[:step]:
             now = step <= len(played) and best == played[step - 1][0]
             blue = plots.map_look(0).color

@@ -1,4 +1,4 @@
-"""Explorers over a drawn scene: its objects, and a point that can be put on one of them."""
+"""Explorers of a drawn scene: its objects, and a point that can be put on one of them."""
 
 import math
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from ssd_tutorial.figures import plots
 class Point(traitlets.TraitType):
     """A point in the picture: [x, y], each a fraction from 0 to 1."""
 
-    info_text = "a place [x, y] in fractions of the picture, each from 0 to 1"
+    info_text = "a point [x, y] in fractions of the picture, each from 0 to 1"
 
     def validate(self, obj, value):
         """Return the point as a list of two floats. Raises `TraitError` for anything else."""

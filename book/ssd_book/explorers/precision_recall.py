@@ -17,7 +17,7 @@ from ssd_tutorial.doctor.detection_errors import DetectionErrors, classify_error
 from ssd_tutorial.evaluate import Evaluation, GroundTruth, voc_ap
 from ssd_tutorial.figures import plots
 
-_SCENES = (283, 173, 46, 244, 43, 68)  # of the validation split; the trains have everything
+_SCENES = (283, 173, 46, 244, 43, 68)  # of the validation split; trains show all three kinds
 _COLUMNS = 2
 _SIDE = 150  # px of one scene
 ALL = "all classes"
@@ -26,7 +26,10 @@ ALL = "all classes"
 class PrecisionRecallExplorer(Explorer, module="precision_recall"):
     """Hits, false boxes and misses at a score threshold, and the curve down to it."""
 
-    alt = "Six scenes with hits, false boxes and missed trains. Beside them precision against recall, from the best score down to the threshold."  # noqa: E501
+    alt = (
+        "Six scenes with hits, false boxes and missed trains. Beside them precision against "
+        "recall, from the best score down to the threshold."
+    )
     score_threshold = Number(0.5, min=0.01, max=1).tag(sync=True)
     iou_threshold = Number(0.5, min=0.05, max=0.95).tag(sync=True)
     group = traitlets.Unicode("train").tag(sync=True)

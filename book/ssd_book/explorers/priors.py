@@ -23,8 +23,8 @@ class PriorExplorer(Explorer, module="priors"):
     """A feature map, one of its cells, and the priors of that cell."""
 
     alt = (
-        "A portrait with the grid of a feature map on it; around the centre of one cell stand "
-        "that cell's boxes, and some of them reach out of the picture."
+        "A portrait with the grid of a feature map on it; around the centre of one cell are "
+        "that cell's boxes, some of which extend beyond the picture."
     )
     preset = traitlets.Enum(tuple(PRESETS), "caffe300_voc").tag(sync=True)
     """The set of priors, by its name in `ssd_tutorial.presets`."""
@@ -36,7 +36,7 @@ class PriorExplorer(Explorer, module="priors"):
     shape = traitlets.Enum(SHAPES, "all").tag(sync=True)
     """Which of a cell's boxes are drawn and counted."""
     crossing = traitlets.Bool(False).tag(sync=True)
-    """Whether boxes inside the picture are omitted."""
+    """Whether boxes inside the picture are left out."""
     everything = traitlets.Bool(False).tag(sync=True)
     """Whether the boxes of all cells of the map are drawn."""
     picture = traitlets.Unicode(read_only=True).tag(sync=True)
@@ -68,7 +68,7 @@ class PriorExplorer(Explorer, module="priors"):
         return PRESETS[self.preset]
 
     def _side(self) -> float:
-        """Side of a cell, in fractions of the picture."""
+        """Return the side of a cell, in fractions of the picture."""
         preset, feature_map = self._preset(), self._preset().maps[self.map]
         by_step = preset.centres == "step"
         return feature_map.step_px / preset.image_size if by_step else 1 / feature_map.cells

@@ -26,7 +26,7 @@ class ScalesExplorer(OnScene, module="scales"):
 
     alt = (
         "A drawn scene with a cat, a fish, a kitten and a boat; around the boat two squares for "
-        "each feature map, one in the other. Beside it the scales rise from map to map, above "
+        "each feature map, one inside the other. Beside it the scales rise from map to map, above "
         "those of another preset at the last maps and below them at the first."
     )
     scene = 57

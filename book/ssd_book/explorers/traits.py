@@ -1,4 +1,4 @@
-"""Traits that refuse what cannot be drawn: inverted boxes, numbers that are not finite."""
+"""Traits that refuse what cannot be drawn: inverted boxes and numbers that are not finite."""
 
 import math
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ class Boxes(traitlets.TraitType):
             raise traitlets.TraitError(f"{where} must be {self.info_text}, not {value!r}")
         fewest, most = self._bounds
         if not fewest <= len(value) <= most:
-            raise traitlets.TraitError(f"{where} holds {fewest} to {most} boxes, not {len(value)}")
+            raise traitlets.TraitError(f"{where} takes {fewest} to {most} boxes, not {len(value)}")
         for index, box in enumerate(value):
             if problem := _problem(box):
                 raise traitlets.TraitError(f"{where}, box {index}: {problem}")

@@ -129,7 +129,7 @@ export default explorer({
         `a = ${a.toFixed(2)}${twin ? `, as prior ${twin.name} of ${name}` : ""}: ` +
           `${s.toFixed(2)} · ${show(root)} = ${show(w)} wide, ${s.toFixed(2)} · ${show(1 / root)} = ${show(h)} high. ` +
           `The area stays ${s.toFixed(2)}² = ${show(s * s)}. IoU with the ${object.name} (ratio ${(ow / oh).toFixed(2)}): ` +
-          `${overlap({ box }).toFixed(2)}; of the boxes of a cell ${best.name} is best, ${overlap(best).toFixed(2)}.`,
+          `${overlap({ box }).toFixed(2)}; the best box of the cell is ${best.name}, with ${overlap(best).toFixed(2)}.`,
       );
     };
   },

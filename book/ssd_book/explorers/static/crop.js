@@ -90,7 +90,7 @@ export default explorer({
     frame.legend()([
       [{ stroke: INK }, "object"],
       [TRIAL, "this trial (drag it)"],
-      [{ stroke: QUIET }, "refused before"],
+      [{ stroke: QUIET }, "refused earlier"],
     ]);
     const result = frame.stage({ label: "What the network gets", into: frame.side });
     const header = ["object", "IoU", "centre"];
@@ -163,13 +163,13 @@ export default explorer({
 
     function sentence(found) {
       const seed = frame.get("seed");
-      if (!found) return `This page holds the seeds 0 to ${lastSeed}. Where Python runs, it draws ${seed}.`;
+      if (!found) return `This page contains the seeds 0 to ${lastSeed}; seed ${seed} needs Python.`;
       const { draw, minimum, shown, now } = found;
       const ratio = draw.size[0] / (draw.place[2] - draw.place[0]);
       const start = `Seed ${seed}${ratio > 1 ? `, expanded ${ratio.toFixed(1)} times` : ""}: `;
       const end = draw.mirror ? " Then it is mirrored." : "";
       if (!now && minimum === null) return `${start}the picture is used as it is, without a crop.${end}`;
-      const wish = minimum ? `an IoU of ${minimum} is asked. ` : "any IoU will do. ";
+      const wish = minimum ? `an IoU of at least ${minimum} is required. ` : "any IoU will do. ";
       if (!now) return `${start}${wish}No trial is shown yet: press Next or Play.`;
       const which = now.number ? `Trial ${now.number}` : "Your crop";
       const best = now.ious[now.best];

@@ -58,7 +58,7 @@ export default explorer({
         shared > 0
           ? `The boxes share ${percent(shared)} % of the picture and cover ${percent(union)} % together: ` +
               `IoU = ${percent(shared)} / ${percent(union)} = ${value.toFixed(2)}. ` +
-              (value >= 0.5 ? "That is a match, at SSD's threshold of 0.5." : "For a match, SSD asks 0.5.")
+              (value >= 0.5 ? "That is a match, at SSD's threshold of 0.5." : "A match needs 0.5.")
           : "The boxes do not overlap: their IoU is 0, however near or far they are.",
       );
     };

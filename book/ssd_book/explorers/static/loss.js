@@ -30,17 +30,17 @@ export default explorer({
     const legend = frame.legend({ into: frame.main });
     const offsets = frame.table({
       label: "The four offsets",
-      header: ["offset", "said", "wanted", "off by", "cost"],
+      header: ["offset", "predicted", "target", "off by", "cost"],
       into: frame.main,
     });
     const chart = frame.chart({
       label: "Smooth L1 of the four differences",
-      x: { from: -FAR, to: FAR, label: "difference, said − wanted", ticks: [-4, -2, -1, 0, 1, 2, 4] },
+      x: { from: -FAR, to: FAR, label: "difference, predicted − target", ticks: [-4, -2, -1, 0, 1, 2, 4] },
       y: { from: 0, to: FAR - 0.5, label: "cost", ticks: [0, 0.5, 1, 2, 3] },
       ratio: 0.6,
     });
     frame.choice({
-      label: "Matching gave this prior",
+      label: "This prior is matched to",
       name: "matched",
       options: [["balloon", "the balloon"], ["nothing", "nothing"]],
     });
@@ -48,9 +48,9 @@ export default explorer({
       const show = (score) => `${digits(score, 1)}, p = ${digits(chances()[c], 2)}`;
       frame.slider({ label: `Score of ${name}`, name, min: -10, max: 10, step: 0.1, show });
     });
-    frame.slider({ label: "α, what a box is worth", name: "alpha", min: 0, max: 4, step: 0.1, show: (a) => digits(a, 1) });
+    frame.slider({ label: "α, weight of the box loss", name: "alpha", min: 0, max: 4, step: 0.1, show: (a) => digits(a, 1) });
     const still = decode([0, 0, 0, 0], prior, variances);
-    const row = html("div", { class: "ssd-choice", role: "group", "aria-label": "Answers to try" });
+    const row = html("div", { class: "ssd-choice", role: "group", "aria-label": "Predictions to try" });
     row.append(
       frame.button("Perfect box", () => frame.set({ prediction: [...truth] })),
       frame.button("The prior itself", () => frame.set({ prediction: [...still] })),
@@ -121,7 +121,7 @@ export default explorer({
       bill([
         [`class: −ln ${p}`, digits(classLoss, 4)],
         [`box: ${digits(alpha, 1)} × ${digits(boxLoss, 4)}`, digits(alpha * boxLoss, 4)],
-        ["sum, before N divides it", digits(classLoss + alpha * boxLoss, 4)],
+        ["sum, before the division by N", digits(classLoss + alpha * boxLoss, 4)],
       ]);
       frame.say(words());
 
@@ -129,9 +129,9 @@ export default explorer({
         const total = digits(classLoss + alpha * boxLoss, 2);
         const what = `it gives ${classes[label]} the probability ${digits(chances()[label], 2)}, which costs ${digits(classLoss, 2)}.`;
         if (!positive) {
-          return `A negative: wherever its box lies, it costs nothing. It must say background; ${what}`;
+          return `A negative: wherever its box lies, it costs nothing. Its class is background: ${what}`;
         }
-        if (boxLoss < 0.0005) return `The box is perfect and costs nothing. What is left is the class: ${what}`;
+        if (boxLoss < 0.0005) return `The box is perfect and costs nothing. Only the class remains: ${what}`;
         const worst = costs.indexOf(Math.max(...costs));
         const past = away.filter((x) => Math.abs(x) >= 1).length;
         const bent = [
@@ -143,7 +143,7 @@ export default explorer({
         ][past];
         return (
           `The box costs ${digits(boxLoss, 2)}. ${bent}; the ${OFFSETS[worst].name} is off by ` +
-          `${digits(away[worst], 2)} and costs most, ${digits(costs[worst], 2)}. For the class, ${what} Together ${total}.`
+          `${digits(away[worst], 2)} and costs most, ${digits(costs[worst], 2)}. For the class, ${what} The total is ${total}.`
         );
       }
     };

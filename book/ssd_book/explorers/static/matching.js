@@ -54,7 +54,7 @@ function stack(nodes, boxes) {
 }
 
 export default explorer({
-  label: "Matching: which priors must find which object",
+  label: "Matching: which priors are matched to which object",
   state: ["boxes", "photograph", "threshold", "rule", "preset", "chosen", "only"],
 
   build(frame) {
@@ -69,16 +69,16 @@ export default explorer({
     row("Examples", frame.main, starts);
     const table = frame.table({
       label: "The ground truths",
-      header: ["object", "priors", "best IoU", "it gets"],
+      header: ["object", "priors", "best IoU", "matched"],
       into: frame.main,
     });
     const names = Object.keys(presets).map((name) => [name, name]);
     const rules = ["bipartite", "argmax"].map((name) => [name, name]);
-    frame.choice({ label: "Step one: who gets a prior of its own", name: "rule", options: rules });
+    frame.choice({ label: "Step one: a prior for every ground truth", name: "rule", options: rules });
     frame.slider({ label: "Step two: threshold", name: "threshold", min: 0.2, max: 0.9, step: 0.05 });
     frame.select({ label: "Priors", name: "preset", options: names });
     const bars = frame.chart({ label: "Positives of each feature map", ratio: 0.48 });
-    frame.check({ label: "Draw the priors of the box touched last only", name: "only" });
+    frame.check({ label: "Draw only the priors of the box touched last", name: "only" });
     const add = frame.button("Add a box", addBox);
     const remove = frame.button("Remove", () => removeBox(chosenBox()));
     row("Ground truths", frame.main, [add, remove]);
@@ -172,20 +172,20 @@ function words(truths, total, threshold, rule) {
   const untouched = named(({ best }) => best === 0);
   const lost = truths.filter(({ priors, best }) => !priors && best > 0);
   const alone = named(({ priors, best }) => priors && best < threshold);
-  const robbed = truths.filter(({ priors, best, own }) => priors && own < best);
+  const displaced = truths.filter(({ priors, best, own }) => priors && own < best);
   const said = [
-    `${count} of ${total} priors are positive, the other ${total - count} must say “background”.`,
+    `${count} of ${total} priors are positive; the other ${total - count} must predict “background”.`,
   ];
   if (untouched.length) said.push(`No prior touches ${listed(untouched)}.`);
   for (const { name, taker } of lost) {
-    said.push(`${name} is lost: G${taker} took its favourite prior, and no other prior looks for ${name}.`);
+    said.push(`${name} is lost: G${taker} took its best prior, and no other prior is matched to ${name}.`);
   }
   if (alone.length) {
-    said.push(`No prior reaches ${threshold.toFixed(2)} with ${listed(alone)}: step one alone gives a prior.`);
+    said.push(`No prior reaches ${threshold.toFixed(2)} with ${listed(alone)}: only step one finds a match.`);
   }
-  for (const { name, taker, best, own } of robbed) {
-    said.push(`G${taker} has the favourite of ${name} (${best.toFixed(2)}): the best it gets is ${own.toFixed(2)}.`);
+  for (const { name, taker, best, own } of displaced) {
+    said.push(`G${taker} has the best prior of ${name} (${best.toFixed(2)}): ${name} gets at most ${own.toFixed(2)}.`);
   }
-  if (rule === "argmax" && truths.length && !lost.length) said.push("Here argmax loses nobody.");
+  if (rule === "argmax" && truths.length && !lost.length) said.push("Here argmax loses no object.");
   return said.join(" ");
 }

@@ -19,7 +19,7 @@ function half(view, i) {
 const circle = ([x, y], r) => `M${(x - r).toFixed(1)} ${y.toFixed(1)}a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0`;
 
 export default explorer({
-  label: "Hard negatives: which priors the loss looks at",
+  label: "Hard negatives: which priors count in the loss",
   state: ["scene", "ratio", "choice", "forget", "shown"],
 
   build(frame) {
@@ -28,7 +28,7 @@ export default explorer({
     const priors = makePriors(preset);
     const scenes = frame.get("scenes");
     const names = Object.keys(scenes);
-    const lots = Float64Array.from({ length: count }, (_, i) => (i * 2654435761) % 2 ** 32);
+    const random = Float64Array.from({ length: count }, (_, i) => (i * 2654435761) % 2 ** 32);
 
     const stage = frame.stage({ label: "Scene with the negatives that count" });
     const chart = frame.chart({
@@ -38,11 +38,11 @@ export default explorer({
       ratio: 0.72,
     });
     const table = frame.table({ label: "What the loss is made of", header: ["priors", "count", "loss / N"] });
-    frame.slider({ label: "Negatives a positive", name: "ratio", min: 0, max: 10, step: 1, show: (r) => `1 : ${r}` });
+    frame.slider({ label: "Negatives per positive", name: "ratio", min: 0, max: 10, step: 1, show: (r) => `1 : ${r}` });
     frame.choice({
       label: "Which negatives",
       name: "choice",
-      options: [["the hardest", "the hardest"], ["by lot", "by lot"]],
+      options: [["the hardest", "the hardest"], ["at random", "at random"]],
     });
     frame.choice({ label: "Scene", name: "scene", options: names.map((name) => [name, name]) });
     frame.check({ label: "Forget the first label", name: "forget" });
@@ -87,7 +87,7 @@ export default explorer({
       const { losses, positive, order, all, own, nearest, places } = survey();
       const scene = scenes[frame.get("scene")];
       const ratio = frame.get("ratio");
-      const ranked = frame.get("choice") === "by lot" ? lots : losses;
+      const ranked = frame.get("choice") === "at random" ? random : losses;
       const chosen = new Set(hardNegatives(ranked, positive, ratio));
       const shown = order[frame.get("shown")];
 
@@ -132,7 +132,7 @@ export default explorer({
       chart.text("marks", at(count - 1), up(10) + 4, "○ positives  ● negatives that count", { "text-anchor": "end", "font-size": 12 });
       const what = describe(shown);
       chart.knob("shown", at(frame.get("shown")), up(losses[shown]), {
-        label: `prior to look at: ${what}; arrow keys go along the list, with shift by tens`,
+        label: `highlighted prior: ${what}; arrow keys move along the list, with shift in steps of ten`,
         to: pick,
         by: (dx, dy, shift) => {
           const next = frame.get("shown") + (dx || dy) * (shift ? 10 : 1);
@@ -162,11 +162,12 @@ export default explorer({
       const near = overlaps.filter((x) => x >= NEAR).length;
       const far = overlaps.filter((x) => x < FAR).length;
       const start = positives
-        ? `${positives} positives, so ${chosen.size} of ${count - positives} negatives count. They hold ` +
-          `${((100 * held) / all).toFixed(0)} % of all negatives' loss: ${near} near misses (IoU ${NEAR} or more), ` +
-          `${far} are far from every label (below ${FAR}).`
-        : "No label, so no positive; no positive, so no negative. This picture teaches nothing.";
-      frame.say(`${start} Marked is ${what}.`);
+        ? `${positives} positives, so ${chosen.size} of ${count - positives} negatives count. They carry ` +
+          `${((100 * held) / all).toFixed(0)} % of the loss of all negatives. ${near} are near misses (IoU ${NEAR} or more), ` +
+          `${far} are far from every label (IoU below ${FAR}).`
+        : "Without a label there is no positive, and without a positive no negative counts. " +
+          "This picture teaches nothing.";
+      frame.say(`${start} Highlighted prior: ${what}.`);
     };
   },
 });

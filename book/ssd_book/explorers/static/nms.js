@@ -62,7 +62,7 @@ export default explorer({
       y: { from: 0, to: 1, label: "score", ticks: [0, 0.5, 1] },
       ratio: 0.45,
     });
-    const table = frame.table({ label: "Rounds", header: ["round", "stays", "score", "fall"] });
+    const table = frame.table({ label: "Rounds", header: ["round", "kept", "score", "suppressed"] });
 
     let [shown, atEnd, stepShown] = [null, false, 0]; // at the previous drawing
 
@@ -97,10 +97,10 @@ export default explorer({
       if (now) stage.rect("now", now.best.box, { ...STAYS, "stroke-width": 4 });
       writeTags(stage, now ? [now.best, ...sure.filter((one) => one !== now.best)] : sure);
       legend([
-        [STAYS, "stays"],
-        [{ ...DOUBTFUL, "stroke-width": 1.5 }, "stays, score below 0.5"],
-        [FALLS, "falls to the box its line leads to"],
-        [WAITS, "is left"],
+        [STAYS, "kept"],
+        [{ ...DOUBTFUL, "stroke-width": 1.5 }, "kept, score below 0.5"],
+        [FALLS, "suppressed by the box its line leads to"],
+        [WAITS, "remaining"],
       ]);
 
       drawScores(chart, list, groups, frame);
@@ -168,18 +168,20 @@ function sentence(frame, { list, rounds, now, step, waits, sure }) {
   const [least, threshold] = [digits("score_threshold"), digits("iou_threshold")];
   if (!list.length) return `No box of this kind has a score above ${least}.`;
   if (step === 0) {
-    return `${boxes(list.length)} have a score above ${least}. Nothing is removed yet: press Next.`;
+    const have = list.length === 1 ? "has" : "have";
+    return `${boxes(list.length)} ${have} a score above ${least}. Nothing is removed yet: press Next.`;
   }
   if (now) {
     const fall = now.fallen.length
-      ? `${boxes(now.fallen.length)} with an IoU above ${threshold} to it must fall.`
-      : `None has an IoU above ${threshold} to it.`;
-    const best = `the best box left, a ${now.best.name} with ${now.best.score.toFixed(2)}, stays`;
-    return `Round ${step}: ${best}. ${fall} Left after that: ${waits}.`;
+      ? `It suppresses ${boxes(now.fallen.length)} with an IoU above ${threshold}.`
+      : `No other box has an IoU above ${threshold} with it.`;
+    const { name, score } = now.best;
+    const best = `the best remaining box, a ${name} with a score of ${score.toFixed(2)}, is kept`;
+    return `Round ${step}: ${best}. ${fall} Boxes remaining: ${waits}.`;
   }
-  const fell = list.length - rounds.length;
+  const suppressed = list.length - rounds.length;
   return (
-    `The end: of ${boxes(list.length)}, ${rounds.length} stay, ${sure} of them with a score of 0.5` +
-    ` or more. ${fell} fell, each to the box its line leads to.`
+    `The end: of ${boxes(list.length)}, ${rounds.length} are kept, ${sure} of them with a score of 0.5` +
+    ` or more. ${suppressed} are suppressed, each by the box its line leads to.`
   );
 }

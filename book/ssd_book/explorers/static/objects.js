@@ -16,7 +16,7 @@ export function nearestObject(objects, place) {
   return objects.reduce(nearer);
 }
 
-/** Draw the objects' boxes, that of the chosen one thicker. */
+/** Draw the objects' boxes, the chosen one's thicker. */
 export function drawObjects(stage, objects, chosen) {
   for (const [i, object] of objects.entries()) {
     const width = object === chosen ? 3 : 1;

@@ -56,8 +56,8 @@ export default explorer({
 
     const stage = frame.stage({ label: "Six scenes with the detector's boxes", ratio: rows / columns });
     const legend = frame.legend({ into: frame.main });
-    frame.slider({ label: "score from", name: "score_threshold", min: 0.01, max: 0.99, step: 0.01 });
-    frame.slider({ label: "a hit from IoU", name: "iou_threshold", min: 0.05, max: 0.95, step: 0.05 });
+    frame.slider({ label: "Score of at least", name: "score_threshold", min: 0.01, max: 0.99, step: 0.01 });
+    frame.slider({ label: "IoU of a hit, at least", name: "iou_threshold", min: 0.05, max: 0.95, step: 0.05 });
     frame.select({ label: "Boxes of", name: "group", options: [...classes, ALL].map((n) => [n, n]) });
     const chart = frame.chart({
       label: "Precision against recall",
@@ -169,7 +169,7 @@ function sentence(frame, groups, [area, whole]) {
   const least = frame.get("score_threshold").toFixed(2);
   if (!boxes) return `No box scores ${least} or more. ${found}`;
   return (
-    `${boxes} boxes score ${least} or more, ${hits} of them are right: precision ${digits(hits / boxes)}. ${found} ` +
+    `${boxes} boxes score ${least} or more; ${hits} of them are right: precision ${digits(hits / boxes)}. ${found} ` +
     `The area so far is ${area}; with the rest of the list it becomes ${whole}.`
   );
 }

@@ -61,7 +61,7 @@ export default explorer({
     });
     const byHand = presets.find(({ rule }) => rule.first !== null && rule.beyond !== null).rule;
     frame.check({ label: "First map by hand", name: "first", on: byHand.first, off: null });
-    frame.check({ label: "Whole percents, as Caffe", name: "whole_percent" });
+    frame.check({ label: "Whole percents, as in Caffe", name: "whole_percent" });
     frame.check({ label: `s beyond the last map is ${byHand.beyond}`, name: "beyond", on: byHand.beyond, off: null });
     const all = presets.map(({ name }) => [name, name]);
     frame.select({ label: "Compare with", name: "compared", options: all });

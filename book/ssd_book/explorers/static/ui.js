@@ -202,7 +202,7 @@ class Frame {
     return button;
   }
 
-  /** Buttons that step through the whole numbers 0 .. `last()` of the trait `name`: back, play, on. */
+  /** Buttons that step through the whole numbers 0 .. `last()` of the trait `name`: Back, Play, Next. */
   player({ label, name, last, milliseconds = 600 }) {
     const go = (step) => this.set({ [name]: clamp(step, 0, last()) });
     let timer = 0;

@@ -43,7 +43,7 @@ class Spoilt(Dataset):
 
 
 def boxes_of_the_next(dataset: Dataset, index: int) -> tuple:
-    """Annotations that belong to other pictures: a list that is off by one."""
+    """Return annotations that belong to other pictures: a list that is off by one."""
     return dataset[index][0], dataset[(index + 1) % len(dataset)][1]
 
 

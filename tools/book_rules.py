@@ -1,10 +1,8 @@
 """The rules of `tools/lint_book.py`: each takes a notebook and yields its faults.
 
-A rule is a generator of `Fault`; `RULES` lists those that check one notebook. Checks that need the
+A rule is a generator of `Fault`; `RULES` lists the rules for one notebook. Checks that need the
 whole book (the table of contents, totals) are in `lint_book.py`.
 """
-
-from __future__ import annotations
 
 import ast
 import re
@@ -28,7 +26,7 @@ MOST = 700_000  # bytes of a notebook
 SPEAKS = {"print", "check", "display", "show"}
 LEAKS = {
     "a memory address": re.compile(r"\b0x[0-9a-f]{6,}", re.I),
-    "a path of a machine": re.compile(
+    "a machine's path": re.compile(
         r"(?<![\w.])/(?:home|root|tmp|Users|usr|opt|var|private|content|work|mnt)/[\w.]"
         r"|\b[A-Z]:\\\w|site-packages"
     ),
@@ -56,7 +54,7 @@ def code_cells(notebook) -> Iterator[tuple[int, object]]:
 
 
 def prose(text: str) -> str:
-    """Strip Markdown of what is not prose: code, mathematics, roles, link targets, directives."""
+    """Remove from Markdown what is not prose: code, formulas, roles, link targets, directives."""
     text = re.sub(r"^```(?!\{(?:note|tip|warning|admonition)).*?^```", "", text, flags=re.M | re.S)
     text = re.sub(r"\$\$.*?\$\$|\$[^$\n]+\$", "", text, flags=re.S)
     text = re.sub(r"\{[\w:-]+\}`[^`]*`|`[^`]*`|\]\([^)]*\)", "", text)
@@ -102,7 +100,7 @@ def weight(notebook):
     """Limit the file, so that it opens on a phone and the repository is cloned in seconds."""
     size = len(nbformat.writes(notebook).encode())
     if size > MOST:
-        what = f"is {size / 1e6:.2f} MB, {MOST / 1e6:.1f} at most"
+        what = f"is {size / 1e6:.2f} MB; at most {MOST / 1e6:.1f} MB are allowed"
         yield Fault(None, "weight", what, "run tools/execute.py --lighten on it")
 
 
@@ -136,7 +134,9 @@ def outputs_clean(notebook):
         for output in cell.outputs:
             if output.output_type == "error":
                 what = f"the cell raised {output.ename}"
-                yield Fault(number, "error", what, "fix the cell; catch an error that is expected")
+                yield Fault(
+                    number, "error", what, "fix the cell, or catch the error if it is expected"
+                )
                 continue
             if output.get("name") == "stderr":
                 what = f"writes to stderr: {output.text.strip()[:80]!r}"
@@ -159,7 +159,8 @@ def _texts(output) -> Iterator[str]:
 
 
 def markers(notebook, chapter: int | None = None):
-    """Forbid hiding outputs from nbval, but for two in a chapter that trains or measures time."""
+    """Forbid hiding outputs from nbval, except for two in a chapter that trains or measures
+    time."""
     ignored = 0
     cells = list(code_cells(notebook))
     for index, (number, cell) in enumerate(cells):
@@ -183,7 +184,7 @@ def markers(notebook, chapter: int | None = None):
                 what = "the cell after an ignored one asserts nothing"
                 yield Fault(number, "nbval", what, "assert bounds on what the ignored cell showed")
     if ignored > IGNORED_PER_CHAPTER:
-        what = f"{ignored} ignored outputs, {IGNORED_PER_CHAPTER} at most"
+        what = f"{ignored} ignored outputs; at most {IGNORED_PER_CHAPTER} are allowed"
         yield Fault(None, "nbval", what, "print what is the same on every machine")
 
 
@@ -245,7 +246,12 @@ def shape(notebook):
             yield Fault(None, "shape", f"no {part}", "see the skeleton of tools/new_chapter.py")
     exercises = sum("exercise" in tags(cell) for _, cell in code_cells(notebook))
     if exercises < 3:
-        yield Fault(None, "shape", f"{exercises} exercises, 3 at least", "see tools/exercises.py")
+        yield Fault(
+            None,
+            "shape",
+            f"{exercises} exercises; at least 3 are required",
+            "see tools/exercises.py",
+        )
 
 
 def words(notebook):
@@ -287,7 +293,7 @@ def self_contained(notebook):
             if called.split(".")[-1] not in READS or called in NOT_FILES:
                 continue
             if isinstance(first, ast.Constant) and isinstance(first.value, str):
-                what = f"{called}({first.value!r}) reads by a path"
+                what = f"{called}({first.value!r}) reads from a path"
                 yield Fault(number, "relative", what, "ssd_tutorial._files.data_path(name)")
 
 

@@ -9,8 +9,6 @@ comes from `repository.url` in `_config.yml`; in a running notebook the environm
 SSD_TUTORIAL_SOURCE (a folder, a wheel or a git+ address, as pip accepts it) overrides it.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 

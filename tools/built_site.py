@@ -4,8 +4,6 @@ Shared by `tools/screenshots.py` and `tests/browser/`. Requests to other origins
 recorded, so that a page that needs the network is noticed.
 """
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import http.server

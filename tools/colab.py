@@ -12,8 +12,6 @@ from the stored one; the exit code is then 1.
 The environment takes about 5 GB and a few minutes; it stays in `_build/colab` for the next run.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os
@@ -37,17 +35,17 @@ IGNORED = "NBVAL_IGNORE_OUTPUT"
 
 
 class Environment:
-    """A virtual environment that can be restored to its first state."""
+    """A virtual environment that can be restored to its initial state."""
 
     def __init__(self, folder: Path):
         self.folder = folder
         self.python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
     def make(self) -> None:
-        """Create it, or reuse a complete one."""
+        """Create the environment, or reuse a complete one."""
         snapshot = self.folder / "shipped.json"
         if not snapshot.is_file():
-            print(f"making {self.folder} with {', '.join(SHIPPED)} ...", flush=True)
+            print(f"creating {self.folder} with {', '.join(SHIPPED)} ...", flush=True)
             venv.create(self.folder, with_pip=True, clear=True)
             self.pip("install", "--quiet", *SHIPPED)
             snapshot.write_text(json.dumps(self.packages()))
@@ -82,7 +80,7 @@ class Environment:
             env=clean_environment(),
         )
         if answer.stdout.strip() != "None":
-            raise RuntimeError(f"{self.folder} has ssd_tutorial already: {answer.stdout}")
+            raise RuntimeError(f"{self.folder} already contains ssd_tutorial: {answer.stdout}")
 
 
 def clean_environment(**more: str) -> dict[str, str]:
@@ -174,7 +172,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"colab: {error}", file=sys.stderr)
         return 1
     if not paths:
-        print("colab: there is no chapter to run", file=sys.stderr)
+        print("colab: there are no chapters to run", file=sys.stderr)
         return 1
 
     failed = 0

@@ -8,11 +8,9 @@
 Each notebook runs in an empty folder of its own, so that a chapter which reads a relative path
 fails here instead of in Colab. What would differ from run to run is not stored: widget state,
 times, the version of Python, random cell ids. Explorers keep their picture and their text. Stored
-pictures are made light (`pictures.py`). If a cell raises, its error is printed, the file stays as
-it was, and the exit code is 1.
+pictures are made light (`pictures.py`). If a cell raises, its error is printed, the file is left
+unchanged, and the exit code is 1.
 """
-
-from __future__ import annotations
 
 import argparse
 import os
@@ -120,7 +118,7 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             execute(notebook, options.timeout)
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-            print(f"failed; the file stays as it was\n{error}", file=sys.stderr)
+            print(f"failed; the file is unchanged\n{error}", file=sys.stderr)
             status = 1
             continue
         codes = sum(cell.cell_type == "code" for cell in notebook.cells)

@@ -8,8 +8,6 @@ which builds the book with ``-n -W``. Each fault is a line with file, cell (coun
 and fix; the exit code is 1 if there is one.
 """
 
-from __future__ import annotations
-
 import argparse
 import re
 import sys
@@ -64,7 +62,7 @@ def lint_whole(root: Path) -> list[tuple[str, Fault]]:
         for marker in MARKER.findall(cell.source)
     )
     if ignored > IGNORED_IN_THE_BOOK:
-        what = f"{ignored} ignored outputs, {IGNORED_IN_THE_BOOK} at most"
+        what = f"{ignored} ignored outputs; at most {IGNORED_IN_THE_BOOK} are allowed"
         found.append(
             ("book", Fault(None, "nbval", what, "print what is the same on every machine"))
         )
@@ -90,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
     lines = [report(path.name, fault) for path in listed for fault in lint_page(path)]
     if named is None:
         lines += [report(*found) for found in lint_whole(ROOT)]
-    print("\n".join(lines) if lines else f"{len(listed)} pages, no fault")
+    print("\n".join(lines) if lines else f"{len(listed)} pages, no faults")
     return 1 if lines else 0
 
 

@@ -1,4 +1,4 @@
-"""A pytest plugin: the book's build need not execute again what nbval has executed.
+"""A pytest plugin that saves the book's build from executing again what nbval has executed.
 
     PYTHONPATH=tools pytest -p nbval_cache --nbval book/
 
@@ -38,7 +38,7 @@ def book_pages(root: Path) -> ModuleType:
 
 
 class Execution:
-    """The outputs that a notebook's kernel has sent, assembled as the build would do it."""
+    """The outputs that a notebook's kernel has sent, assembled as the build would."""
 
     def __init__(self, file: nbval.plugin.IPyNbFile, cache: Path):
         self.file, self.cache, self.started = file, cache, time.perf_counter()
@@ -66,7 +66,7 @@ class Execution:
         return message
 
     def has_passed(self, number: int) -> None:
-        """Note that a cell's outputs are the stored ones; after the last, fill the cache."""
+        """Note that a cell's outputs match the stored ones; after the last cell, fill the cache."""
         self.passed.add(number)
         if len(self.passed) < len(self.places):
             return

@@ -1,12 +1,10 @@
-"""Start a chapter: a notebook with the parts that all chapters have, and its line in `_toc.yml`.
+"""Start a chapter: a notebook with the parts that every chapter has, and its line in `_toc.yml`.
 
     python tools/new_chapter.py 09_loss "The loss" --part Learning
 
 The notebook contains the parts of a chapter in order, each with a line on what belongs there. An
 existing notebook is never overwritten.
 """
-
-from __future__ import annotations
 
 import argparse
 import re
@@ -75,7 +73,7 @@ def skeleton(name: str, title: str):
 
 
 def add_to_toc(text: str, name: str, part: str) -> str:
-    """Return `_toc.yml` with the chapter in its part, in order of numbers; comments stay.
+    """Return `_toc.yml` with the chapter in its part, in numerical order; comments are kept.
 
     Raises:
         ValueError: the chapter is already listed.
@@ -109,7 +107,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not re.fullmatch(r"\d\d_[a-z0-9_]+", options.name):
         parser.error(f"name the chapter like 08_matching, not {options.name!r}")
     if path.exists():
-        parser.error(f"{path} exists; a chapter keeps its file")
+        parser.error(f"{path} already exists and would be overwritten; choose another name")
     try:
         text = add_to_toc(toc.read_text(encoding="utf-8"), options.name, options.part)
     except ValueError as error:

@@ -1,7 +1,5 @@
 """Shared by the tools for notebooks: finding, reading and writing chapters, the bootstrap cell."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

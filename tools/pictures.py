@@ -63,17 +63,17 @@ def light(picture: Image.Image) -> str:
 
 
 def bound(path: Path) -> int:
-    """Return how many bytes a notebook may hold after `lighten`."""
+    """Return the most bytes that a notebook may have after `lighten`."""
     return GALLERY if path.stem == "explorers" else NOTEBOOK
 
 
 def lighten(notebook, most: int = NOTEBOOK):
-    """Lighten the stored pictures, in place, until the notebook holds at most `most` bytes.
+    """Lighten the stored pictures, in place, until the notebook has at most `most` bytes.
 
-    Pictures with a palette were lightened before and stay as they are.
+    Pictures with a palette were lightened before and are left as they are.
 
     Raises:
-        ValueError: it holds more, however small the pictures are.
+        ValueError: it has more, however small the pictures are.
     """
     stored = []  # [output, picture as drawn, index of its scale]
     for cell in notebook.cells:
@@ -87,7 +87,9 @@ def lighten(notebook, most: int = NOTEBOOK):
     while size > most:
         heaviest = max(stored, key=lambda each: len(each[0].data[PNG]), default=None)
         if heaviest is None or heaviest[2] + 1 == len(SCALES):
-            raise ValueError(f"the notebook holds more than {most} bytes with its pictures small")
+            raise ValueError(
+                f"the notebook exceeds {most} bytes even with its smallest pictures: draw fewer"
+            )
         output, picture, step = heaviest
         before, heaviest[2] = len(output.data[PNG]), step + 1
         output.data[PNG] = light(shrunk(picture, SCALES[step + 1]))

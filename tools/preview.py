@@ -8,8 +8,6 @@ All pages are read, so that links resolve, but only the faults of the chapters n
 Builds go to `_build/preview/NAME`, separate from those of `make book`.
 """
 
-from __future__ import annotations
-
 import argparse
 import subprocess
 import sys

@@ -6,8 +6,6 @@
 The map is between two comments; the rest of the file stays as it is.
 """
 
-from __future__ import annotations
-
 import argparse
 import re
 import sys
@@ -78,7 +76,7 @@ def map_of_the_book(root: Path = ROOT) -> str:
 
 
 def renewed(text: str, book_map: str, address: str) -> str:
-    """Return the README with this map, and with this address in its clone and install commands.
+    """Return the README with this map, and this address in its clone and install commands.
 
     Raises:
         ValueError: one of the two comments is missing.

@@ -6,8 +6,6 @@ writes book/_static/preview.png with the trained weights of data/weights. The de
 trained on this scene.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -98,13 +98,21 @@ def main(words: list[str] | None = None) -> None:
         if kind == "run":
             one.add_argument("--val", default="val", help="split to measure on")
         if samples:
-            one.add_argument("--samples", type=int, default=samples, help="pictures a run sees")
+            one.add_argument(
+                "--samples", type=int, default=samples, help="pictures that a run sees"
+            )
         if seeds:
             one.add_argument("--seeds", type=int, nargs="+", default=seeds)
-            one.add_argument("--threads", type=int, default=threads, help="0: torch's choice")
-            one.add_argument("--work", type=Path, default=ROOT / "runs", help="of the full runs")
+            one.add_argument(
+                "--threads", type=int, default=threads, help="0 leaves the choice to torch"
+            )
+            one.add_argument(
+                "--work", type=Path, default=ROOT / "runs", help="folder of the complete runs"
+            )
         if kind == "mining":
-            one.add_argument("--no-training", action="store_true", help="measure complete runs")
+            one.add_argument(
+                "--no-training", action="store_true", help="only measure complete runs"
+            )
         if kind == "hardest":
             one.add_argument("--weights", type=Path, required=True)
     arguments = parser.parse_args(words[:at])
@@ -120,7 +128,7 @@ def main(words: list[str] | None = None) -> None:
 
 
 def folder_of(arguments, label: str, seed: int) -> Path:
-    """Return the folder of the whole run, of which the record keeps the numbers."""
+    """Return the folder of the complete run, of which the record keeps the numbers."""
     middle = f"-{label}" if label else ""
     return arguments.work.resolve() / f"{arguments.name}{middle}-seed-{seed}"
 

@@ -7,8 +7,6 @@ Each page gives four PNGs, PAGE.WIDTH.THEME.png, as long as the page is (at most
 pages continue in PAGE.WIDTH.THEME.2.png and so on, to stay readable in an image viewer).
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from pathlib import Path

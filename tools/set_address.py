@@ -6,8 +6,6 @@ Rewrites every text file that git tracks and that contains the old address (link
 bootstrap cell of each chapter, …), and prints their names. Nothing is committed.
 """
 
-from __future__ import annotations
-
 import argparse
 import re
 import subprocess

@@ -48,7 +48,7 @@ def size_of(path: Path) -> tuple[int, int]:
 
 
 def rooms() -> dict[str, tuple[int, int]]:
-    """Return files and code lines: the eleven modules, each room, each other module, in total."""
+    """Return files and code lines of the eleven modules, each room, each other module, and all."""
     taught = [size_of(PACKAGE / f"{name}.py") for name in ELEVEN]
     found = {"the eleven modules": tuple(map(sum, zip(*taught, strict=True)))}
     folders = sorted(path.parent for path in PACKAGE.glob("*/__init__.py"))

@@ -16,8 +16,6 @@ Files of `book/_static` are added here, one by one: jupyter-book itself would ad
 a folder `_static` to every page.
 """
 
-from __future__ import annotations
-
 import hashlib
 import importlib.metadata
 import importlib.util

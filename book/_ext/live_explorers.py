@@ -9,8 +9,6 @@
 4. Any other widget would not work on the page: it causes a warning, which `-W` makes an error.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import zlib

@@ -1,7 +1,5 @@
 """A dataset with other classes: renamed, merged, or left out (chapter 16)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -77,7 +77,7 @@ def test_the_heaviest_pictures_are_stored_smaller_until_the_notebook_is_light_en
     assert small.cells[0].outputs[0].metadata == {"image/png": {"width": scene.width}}
     reduced = scene.convert("RGB").resize(pictures.decoded(first).size, Image.Resampling.LANCZOS)
     assert pictures.similarity(reduced, pictures.decoded(first)) >= pictures.SIMILAR
-    with pytest.raises(ValueError, match="more than 100 bytes"):
+    with pytest.raises(ValueError, match="exceeds 100 bytes"):
         pictures.lighten(notebook_of(scene), 100)
 
 

@@ -229,7 +229,7 @@ def test_ignored_outputs_are_counted_over_the_book(book):
         book(ignored(good_notebook(), 2), f"{number}_try")
     assert not any("13 ignored" in f.what for f in book(good_notebook()))
     faults = book(ignored(good_notebook(), 1))
-    assert any("13 ignored outputs, 12 at most" in f.what for f in faults)
+    assert any("13 ignored outputs; at most 12 are allowed" in f.what for f in faults)
 
 
 def test_chapters_and_table_of_contents_agree(book, tmp_path):

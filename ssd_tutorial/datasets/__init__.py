@@ -7,7 +7,7 @@ Every dataset returns the same items (see `AnnotatedFolder`): a uint8 RGB image 
 from ssd_tutorial.datasets.coco import COCOFolder, write_coco
 from ssd_tutorial.datasets.folder import AnnotatedFolder
 from ssd_tutorial.datasets.layouts import layout_of, open_folder
-from ssd_tutorial.datasets.messages import BadBox, BadPicture
+from ssd_tutorial.datasets.messages import BadPicture
 from ssd_tutorial.datasets.named import open_dataset
 from ssd_tutorial.datasets.photographs import (
     PHOTOGRAPH_CLASSES,
@@ -26,7 +26,6 @@ __all__ = [
     "PHOTOGRAPH_CLASSES",
     "SCENE_CLASSES",
     "AnnotatedFolder",
-    "BadBox",
     "BadPicture",
     "COCOFolder",
     "Relabelled",

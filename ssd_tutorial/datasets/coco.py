@@ -17,20 +17,18 @@ Chapters 14 and 16.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from torch.utils.data import Dataset
 
-from ssd_tutorial._progress import progress_bar
 from ssd_tutorial.datasets.folder import AnnotatedFolder, OnError, short_names
-from ssd_tutorial.datasets.messages import is_background, near, to_numbers
+from ssd_tutorial.datasets.messages import is_background, parsed, to_numbers
 from ssd_tutorial.datasets.pictures import Pictures, visible
 from ssd_tutorial.datasets.records import (
     UNKNOWN,
-    Box,
-    Problem,
     RawObject,
     RawPicture,
     Records,
@@ -84,7 +82,7 @@ class COCOFolder(AnnotatedFolder):
         self.crowds = crowds
         super().__init__(root, split, classes, on_error)
 
-    def _find(self) -> dict[str, Path]:
+    def _find(self) -> Iterable[str]:
         return find(self.root)
 
     def _read(self, split: str, classes: Sequence[str] | None) -> Records:
@@ -152,19 +150,13 @@ def read(root: Path, splits: Iterable[str] | None = None, progress: bool | None 
         splits: those to read; None for all.
         progress: see `progress_bar`.
     """
-    records = Records(root, "COCO", whole=splits is None)
-    for split, file in find(root).items():
-        if splits is None or split in splits:
-
-            def read_split(split=split, file=file) -> list[str]:
-                return _read_file(records, split, file, progress)
-
-            records.add_split(split, file, read_split, alone=splits is not None)
+    records, files = Records(root, "COCO", whole=splits is None), find(root)
+    records.read_splits(files, splits, lambda split: _pairs(records, split, files[split]), progress)
     return records
 
 
-def _read_file(records: Records, split: str, file: Path, progress: bool | None) -> list[str]:
-    """Read one file into the records; return the keys of its pictures.
+def _pairs(records: Records, split: str, file: Path) -> list[tuple[str, Callable[[], RawPicture]]]:
+    """Return the keys of a file's pictures, each with what makes its record.
 
     Raises:
         FileNotFoundError: its pictures cannot be found.
@@ -181,27 +173,33 @@ def _read_file(records: Records, split: str, file: Path, progress: bool | None) 
     objects = _objects(records, file, content["annotations"], set(ids), classes)
     every = dict.fromkeys((*records.classes, *classes.values()))
     records.classes = tuple(name for name in every if not is_background(name))
-    pictures = _pictures(records.root, split, file, [image["file_name"] for image in images])
-    names = short_names([image["file_name"] for image in images])
-    keys = []
-    bar = progress_bar(zip(names, ids, images, strict=True), split, progress, len(names))
-    for name, number, image in bar:
+    written = [image["file_name"] for image in images]
+    pictures = _pictures(records.root, split, file, written)
+    found = [pictures.find(name) for name in written]
+    keys = [
+        records.shown(picture) if picture else f"{split}/{name}"
+        for picture, name in zip(found, written, strict=True)
+    ]
+    its: dict[str, tuple[RawObject, ...]] = {}
+    for key, number in zip(keys, ids, strict=True):  # one picture, even if it is listed twice
+        its[key] = its.get(key, ()) + tuple(objects.get(number, ()))
+    for key, mine in its.items():
+        first = records.pictures.get(key)
+        if first and sorted(map(_said, first.objects)) != sorted(map(_said, mine)):
+            what = f"its boxes differ from those in {records.shown(file)}: {first.name}"
+            records.note("annotation-differs", first.annotation, what)
+
+    def read(name: str, key: str, picture: Path | None, image: dict) -> RawPicture:
         size = image.get("width"), image.get("height")
         size = size if all(isinstance(side, int) and side > 0 for side in size) else None
-        picture = pictures.find(image["file_name"])
         shown = f"{records.shown(file)}: {image['file_name']}"
-        one = RawPicture(name, picture, file, shown, size, tuple(objects.get(number, ())))
+        one = RawPicture(name, picture, file, shown, size, its[key])
         if picture is None:
-            reason = (
-                f"{file}: there is no picture {image['file_name']} in {pictures.folder}"
-                f"{near(image['file_name'], pictures.files)} Put it back, or remove it from the "
-                f"file."
-            )
-            one = one._replace(fault="picture-missing", reason=reason)
-        key = records.shown(picture) if picture else f"{split}/{image['file_name']}"
-        _add(records, key, with_size(one))
-        keys.append(key)
-    return keys
+            return one.without("picture", f"{file}", image["file_name"], pictures.files)
+        return with_size(one)
+
+    rows = zip(short_names(written), keys, found, images, strict=True)
+    return [(row[1], partial(read, *row)) for row in rows]
 
 
 def read_json(path: Path) -> dict[str, list[dict]]:
@@ -210,13 +208,8 @@ def read_json(path: Path) -> dict[str, list[dict]]:
     Raises:
         ValueError: it is not JSON, or not COCO's.
     """
-    try:
-        content = json.loads(path.read_bytes(), object_hook=_without_outline)
-    except ValueError as error:  # includes a wrong encoding
-        raise ValueError(
-            f"{path} is not readable JSON ({error}). It may have been cut short: copy or export it "
-            f"again."
-        ) from error
+    advice = "It may have been cut short: copy or export it again."
+    content = parsed(path, "JSON", partial(json.loads, object_hook=_without_outline), advice)
     for part, keys in NEEDED.items():
         entries = content.get(part) if isinstance(content, dict) else None
         if not isinstance(entries, list):
@@ -225,18 +218,13 @@ def read_json(path: Path) -> dict[str, list[dict]]:
                 f"in the format that tools call COCO."
             )
         for number, entry in enumerate(entries, 1):
-            lacking = [k for k in keys if not isinstance(entry, dict) or entry.get(k) is None]
-            if lacking:
-                raise ValueError(
-                    f"{path}: entry {number} of {part!r} has no {' and no '.join(lacking)}. Export "
-                    f"the file again, or complete the entry."
-                )
-            odd = [k for k in keys if _id(entry[k]) is None]
-            if odd:
-                raise ValueError(
-                    f"{path}: entry {number} of {part!r}: {odd[0]} must be a whole number or a "
-                    f"word, not {entry[odd[0]]!r}."
-                )
+            values = {key: entry.get(key) if isinstance(entry, dict) else None for key in keys}
+            for key, value in values.items():
+                if _id(value) is None:
+                    raise ValueError(
+                        f"{path}: entry {number} of {part!r} has no {key} that is a whole number "
+                        f"or a word, but {value!r}. Complete the entry, or export the file again."
+                    )
     return content
 
 
@@ -268,8 +256,7 @@ def _categories(path: Path, categories: list[dict], annotations: list[dict]) -> 
     used = {_id(annotation["category_id"]) for annotation in annotations}
     parents = {category.get("supercategory") for category in categories}
     names: dict[str, str] = {}
-    numbers_first = sorted(categories, key=lambda one: (isinstance(one["id"], str), one["id"]))
-    for category in numbers_first:
+    for category in sorted(categories, key=lambda one: (isinstance(one["id"], str), one["id"])):
         number, name = _id(category["id"]), str(category["name"]).strip()
         # Roboflow lists the name of the project first, as a parent of the classes, without objects;
         # other tools list the background.
@@ -289,56 +276,27 @@ def _objects(
 ) -> dict[str, list[RawObject]]:
     """Return objects by the id of their image; those without an image are noted as faults."""
     objects: dict[str, list[RawObject]] = {}
-
-    def note(code: str, what: str, entry: RawObject) -> None:
-        at = (entry.number, entry.name, tuple(map(str, entry.written)))
-        records.faults.append(Problem(code, records.shown(file), what, *at))
-
     for place, annotation in enumerate(annotations, 1):
-        number, image = annotation.get("id", place), _id(annotation["image_id"])
-        name = names.get(_id(annotation["category_id"]), UNKNOWN)
+        category, image = annotation["category_id"], annotation["image_id"]
+        name, crowd = names.get(_id(category), UNKNOWN), bool(annotation.get("iscrowd"))
         written = annotation.get("bbox")
         written = tuple(written) if isinstance(written, list) else ()
-        corners, unread = _corners(written)
-        entry = RawObject(number, name, written, corners, unread, bool(annotation.get("iscrowd")))
+        values, unread = to_numbers(("x", "y", "width", "height"), written)
+        corners = None if unread else (*values[:2], values[0] + values[2], values[1] + values[3])
+        entry = RawObject(annotation.get("id", place), name, written, corners, unread, crowd)
         if name == UNKNOWN:
-            what = (
-                f"there is no category with the id {annotation['category_id']!r}; the ids are "
-                f"{', '.join(names)}"
-            )
-            note("class-unknown", what, entry)
-        if image in ids:
-            objects.setdefault(image, []).append(entry)
+            what = f"there is no category with the id {category!r}; the ids are {', '.join(names)}"
+            records.note("class-unknown", records.shown(file), what, entry)
+        if _id(image) in ids:
+            objects.setdefault(_id(image), []).append(entry)
         else:
-            what = f"there is no image with the id {annotation['image_id']!r}"
-            note("object-without-picture", what, entry)
+            what = f"there is no image with the id {image!r}"
+            records.note("object-without-picture", records.shown(file), what, entry)
     return objects
 
 
-def _corners(written: tuple) -> tuple[Box | None, str]:
-    if len(written) != 4:
-        return None, f"expected four numbers, found {len(written)}"
-    values, fault = to_numbers(("x", "y", "width", "height"), written)
-    if fault:
-        return None, fault
-    x, y, w, h = values
-    return (x, y, x + w, y + h), ""
-
-
-def _add(records: Records, key: str, picture: RawPicture) -> None:
-    first = records.pictures.setdefault(key, picture)
-    if first is picture:
-        return
-    if first.annotation == picture.annotation:
-        # The same file lists it twice: one picture with all objects.
-        records.pictures[key] = first._replace(objects=first.objects + picture.objects)
-    elif _said(first) != _said(picture):
-        what = f"its boxes differ from those in {picture.annotation}"
-        records.faults.append(Problem("annotation-differs", first.annotation, what))
-
-
-def _said(picture: RawPicture) -> list:
-    return sorted((entry.name, tuple(map(str, entry.written))) for entry in picture.objects)
+def _said(entry: RawObject) -> tuple[str, ...]:
+    return entry.name, *map(str, entry.written)
 
 
 # ---------------------------------------------------------------- writing
@@ -362,15 +320,8 @@ def write_coco(dataset: Dataset, root: str | Path, split: str, **how) -> Path:
     Raises:
         FileExistsError, ValueError: as `write_voc`.
     """
-    return write_items(
-        dataset,
-        Path(root),
-        split,
-        lambda item: picture_files(item._replace(filename=f"{split}/{item.filename}")),
-        split_files,
-        Path(root) / "annotations" / f"instances_{split}.json",
-        **how,
-    )
+    sign = Path(root) / "annotations" / f"instances_{split}.json"
+    return write_items(dataset, root, split, picture_files, split_files, sign, f"{split}/", **how)
 
 
 def picture_files(item: Item) -> dict[str, bytes]:
@@ -383,9 +334,9 @@ def split_files(
 ) -> dict[str, bytes]:
     """Return the file that defines a split of these pictures."""
     images, annotations = [], []
-    at_home = all(item.filename.startswith(f"{split}/") for item in items)
+    inside = all(item.filename.startswith(f"{split}/") for item in items)
     for number, item in enumerate(items, 1):
-        file = item.filename.removeprefix(f"{split}/" if at_home else "")
+        file = item.filename.removeprefix(f"{split}/" if inside else "")
         width, height = item.size
         images.append({"id": number, "file_name": file, "width": width, "height": height})
         for name, (x1, y1, x2, y2), difficult in item.objects:

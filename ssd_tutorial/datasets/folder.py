@@ -15,18 +15,23 @@ from torchvision import tv_tensors
 
 from ssd_tutorial.datasets.messages import (
     GO_ON,
-    BadBox,
     BadPicture,
     check_classes,
     is_background,
     listing,
+    near,
     no_folder,
     no_split,
-    refusal,
-    unknown_class,
 )
 from ssd_tutorial.datasets.pictures import EXTENSIONS, UnreadablePicture, read_picture
-from ssd_tutorial.datasets.records import ROUNDING_PX, RawObject, RawPicture, Records
+from ssd_tutorial.datasets.records import (
+    ROUNDING_PX,
+    Problem,
+    RawObject,
+    RawPicture,
+    Records,
+    problem_of,
+)
 
 OnError = Literal["raise", "drop"]
 
@@ -62,20 +67,24 @@ class AnnotatedFolder(Dataset):
         root, split, on_error: as given.
         classes: tuple of class names, without the background.
         names: the split's names, in its order.
-        dropped, clipped: lists of `BadBox`. ``left_out``: list of `BadPicture`.
+        dropped, clipped: lists of `Problem`. ``left_out``: list of `BadPicture`.
     """
 
     classes: tuple[str, ...]
 
     def __init__(
-        self, root: str | Path, split: str, classes: Sequence[str] | None, on_error: OnError
+        self,
+        root: str | Path,
+        split: str,
+        classes: Sequence[str] | None = None,
+        on_error: OnError = "raise",
     ) -> None:
         if on_error not in ("raise", "drop"):
             raise ValueError(f'on_error must be "raise" or "drop", not {on_error!r}')
         self.root, self.split, self.on_error = Path(root), split, on_error
         self.names: list[str] = []
-        self.dropped: list[BadBox] = []
-        self.clipped: list[BadBox] = []
+        self.dropped: list[Problem] = []
+        self.clipped: list[Problem] = []
         self.left_out: list[BadPicture] = []
         if classes is not None:
             classes = check_classes(classes)
@@ -83,9 +92,10 @@ class AnnotatedFolder(Dataset):
             raise no_folder(self.root)
         splits = self._find()
         if not splits:
-            raise FileNotFoundError(
+            what = (
                 f"{root} is not a folder in {self._layout}'s layout: it has no {self._looked_for}"
             )
+            raise FileNotFoundError(what)
         found = same_split(split, splits)
         if found is None:
             raise no_split(self.root, split, splits)
@@ -113,14 +123,12 @@ class AnnotatedFolder(Dataset):
     def target(self, index: int) -> dict[str, Any]:
         """Return only the target of item ``index``; the picture is not decoded."""
         index = range(len(self))[index]  # also -1, and IndexError
-        its = slice(self._first[index], self._first[index + 1])
-        width, height = self._sizes[index].tolist()
+        rows = torch.tensor(self._rows[self._first[index] : self._first[index + 1]])
+        size = tuple(self._sizes[index].tolist()[::-1])
         return {
-            "boxes": tv_tensors.BoundingBoxes(
-                torch.tensor(self._boxes[its]), format="XYXY", canvas_size=(height, width)
-            ),
-            "labels": torch.tensor(self._labels[its]),
-            "difficult": torch.tensor(self._difficult[its]),
+            "boxes": tv_tensors.BoundingBoxes(rows[:, :4], format="XYXY", canvas_size=size),
+            "labels": rows[:, 4].long(),
+            "difficult": rows[:, 5].bool(),
             "name": self.names[index],
         }
 
@@ -131,15 +139,15 @@ class AnnotatedFolder(Dataset):
     def summary(self) -> str:
         """Describe in one line pictures, objects, classes, and what was dropped or clipped."""
         line = (
-            f"{self.root.name}/{self.split}: {len(self)} pictures, {len(self._labels)} objects of "
+            f"{self.root.name}/{self.split}: {len(self)} pictures, {len(self._rows)} objects of "
             f"{len(self.classes)} classes"
         )
-        if self.left_out:
-            line += f"; left out {len(self.left_out)} pictures: {listing(self.left_out)}"
-        if self.dropped:
-            line += f"; dropped {len(self.dropped)} impossible: {listing(self.dropped)}"
-        if self.clipped:
-            line += f"; clipped {len(self.clipped)} at the border: {listing(self.clipped)}"
+        for what, bad in (
+            ("left out {} pictures", self.left_out),
+            ("dropped {} impossible", self.dropped),
+            ("clipped {} at the border", self.clipped),
+        ):
+            line += f"; {what.format(len(bad))}: {listing(bad)}" if bad else ""
         return line
 
     # ------------------------------------------------------------ for the reader of each layout
@@ -147,8 +155,8 @@ class AnnotatedFolder(Dataset):
     _layout: str
     _looked_for: str
 
-    def _find(self) -> dict[str, Path]:
-        """Return the folder's splits, each with the file or folder that defines it."""
+    def _find(self) -> Iterable[str]:
+        """Return the names of the folder's splits."""
         raise NotImplementedError
 
     def _read(self, split: str, classes: Sequence[str] | None) -> Records:
@@ -163,13 +171,8 @@ class AnnotatedFolder(Dataset):
     def _check_split(self, records: Records, split: str) -> None:
         """Raise for faults of the whole split, and count objects without a picture."""
         keys, place = records.splits[split], records.split_files[split]
-        if not keys and place.is_dir():
-            raise FileNotFoundError(
-                f"{self.root}, split {split!r}: there is no picture in {place} (extensions: "
-                f"{' '.join(EXTENSIONS)})"
-            )
         if not keys:
-            raise ValueError(f"{place} lists no picture")
+            raise ValueError(f"{place} has no picture (extensions: {' '.join(EXTENSIONS)})")
         twice = sorted(records.pictures[key].name for key in records.repeated(split))
         if twice:
             raise ValueError(
@@ -181,8 +184,7 @@ class AnnotatedFolder(Dataset):
         for fault in records.faults:
             where = self.root / fault.file
             if fault.code == "object-without-picture":
-                at = (where.name, fault.number, fault.name, fault.box)
-                self.dropped.append(BadBox(*at, fault.what))
+                self.dropped.append(fault)
             elif fault.code == "class-unknown":
                 raise ValueError(f"{where}, object {fault.number}: {fault.what}.")
             else:
@@ -208,7 +210,7 @@ class AnnotatedFolder(Dataset):
         would end up with its own copy of the lists.
         """
         label = {name: number for number, name in enumerate(self.classes, 1)}
-        boxes, labels, difficult, first, sizes, self._pictures = [], [], [], [0], [], []
+        rows, first, sizes, self._pictures = [], [0], [], []
         for key in records.splits[split]:
             picture = records.pictures[key]
             for entry in picture.objects:  # before its picture: a wrong list is always an error
@@ -218,46 +220,44 @@ class AnnotatedFolder(Dataset):
                 continue
             for entry in filter(self._wanted, picture.objects):
                 judged = records.judge(picture, entry)
+                at = (entry, judged.code, picture.annotation)
                 if judged.code:
-                    self.dropped.append(_bad_box(picture, entry, judged.what))
+                    self.dropped.append(problem_of(*at, judged.what, picture.name))
                     continue
                 if judged.over_px > (0 if records.layout == "VOC" else ROUNDING_PX):
                     reason = f"reached beyond {picture.size[0]} x {picture.size[1]} pixels"
-                    self.clipped.append(_bad_box(picture, entry, reason))
-                boxes.append(judged.edges)
-                labels.append(label[entry.name])
-                difficult.append(entry.difficult)
-            first.append(len(labels))
+                    self.clipped.append(problem_of(*at, reason, picture.name))
+                rows.append((*judged.edges, label[entry.name], entry.difficult))
+            first.append(len(rows))
             sizes.append(picture.size)
             self._pictures.append(picture.picture)
             self.names.append(picture.name)
         if self.dropped and self.on_error == "raise":
-            raise ValueError(refusal(self.dropped))
+            count = "1 box is" if len(self.dropped) == 1 else f"{len(self.dropped)} boxes are"
+            raise ValueError(
+                f"{count} impossible: {listing(self.dropped)}. Correct the file. {GO_ON}"
+            )
         if not self.names:
             raise ValueError(
                 f"{self.root}, split {self.split!r}: every picture had to be left out: "
                 f"{listing(self.left_out)}"
             )
-        self._boxes = np.array(boxes, np.float32).reshape(-1, 4)
-        self._labels = np.array(labels, np.int64)
-        self._difficult = np.array(difficult, bool)
+        self._rows = np.array(rows, np.float32).reshape(-1, 6)  # xyxy in pixels, label, difficult
         self._first, self._sizes = np.array(first), np.array(sizes)
 
     def _check_class(self, picture: RawPicture, entry: RawObject) -> None:
         if entry.name in self.classes:
             return
-        where = f"{self.root / picture.annotation}, object {entry.number}"
+        what = (
+            f"the class {entry.name!r} is not in `classes`{near(entry.name, self.classes)} Add it, "
+            f"correct the file, or omit `classes` to use every class of the folder."
+        )
         if is_background(entry.name):
-            raise ValueError(
-                f"{where}: the class is {entry.name!r}, but the background is never annotated: it "
-                f"is every place without an object. Remove these objects."
+            what = (
+                f"the class is {entry.name!r}, but the background is never annotated: it is every "
+                f"place without an object. Remove these objects."
             )
-        raise unknown_class(where, entry.name, self.classes)
-
-
-def _bad_box(picture: RawPicture, entry: RawObject, reason: str) -> BadBox:
-    written = tuple(map(str, entry.written))
-    return BadBox(picture.file.name, entry.number, entry.name, written, reason, picture.name)
+        raise ValueError(f"{self.root / picture.annotation}, object {entry.number}: {what}")
 
 
 def short_names(files: Sequence[str]) -> list[str]:
@@ -271,12 +271,7 @@ def same_split(wanted: str, splits: Iterable[str]) -> str | None:
 
     ``val``, ``valid`` and ``validation`` are synonyms, and a year may follow: ``train2017``.
     """
-    splits = list(splits)
-    if wanted in splits:
-        return wanted
-    family = next((names for names in _SYNONYMS if wanted in names), (wanted,))
+    synonyms = ("val", "valid", "validation")
+    family = synonyms if wanted in synonyms else (wanted,)
     others = [name for name in splits if name.rstrip("0123456789") in family]
-    return others[0] if len(others) == 1 else None
-
-
-_SYNONYMS = [("val", "valid", "validation")]
+    return wanted if wanted in splits else others[0] if len(others) == 1 else None

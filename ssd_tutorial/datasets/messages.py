@@ -2,28 +2,14 @@
 
 import difflib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 GO_ON = 'Or continue without: on_error="drop" (--on-error drop) leaves them out and counts them.'
 MOST_COMPARED = 2_000
+T = TypeVar("T")
 BACKGROUND = ("background", "__background__")
-
-
-class BadBox(NamedTuple):
-    """A box that was dropped or clipped, and the rule it broke."""
-
-    file: str  # the annotation file, without its folder
-    number: int  # 1 for the first object of the file; in COCO's layout the annotation's id
-    name: str  # the class
-    box: tuple[str, ...]  # the numbers as the file has them
-    reason: str
-    picture: str = ""  # the picture's name in the split
-
-    def __str__(self) -> str:
-        numbers = ", ".join(self.box)
-        return f"{self.file}, object {self.number} ({self.name}), box [{numbers}]: {self.reason}"
 
 
 class BadPicture(NamedTuple):
@@ -37,7 +23,9 @@ class BadPicture(NamedTuple):
 
 
 def to_numbers(names: Sequence[str], written: Sequence[object]) -> tuple[list[float], str]:
-    """Return the numbers of a box as floats, and what is wrong with them, or ""."""
+    """Return the numbers of a box as floats, or none and what is wrong with them."""
+    if len(written) != len(names):
+        return [], f"expected four numbers, found {len(written)}"
     values, bad = [], []
     for name, text in zip(names, written, strict=True):
         try:
@@ -46,9 +34,7 @@ def to_numbers(names: Sequence[str], written: Sequence[object]) -> tuple[list[fl
             bad.append(f"{name} is {text!r}")
     if bad:
         return [], f"{', '.join(bad)}, not a number"
-    if not all(map(math.isfinite, values)):
-        return [], "a coordinate is not finite"
-    return values, ""
+    return (values, "") if all(map(math.isfinite, values)) else ([], "a coordinate is not finite")
 
 
 def is_background(name: str) -> bool:
@@ -70,23 +56,6 @@ def check_classes(classes: Sequence[str]) -> tuple[str, ...]:
             "the list."
         )
     return tuple(classes)
-
-
-def unknown_class(where: str, name: str, classes: Sequence[str]) -> ValueError:
-    """Return the error about an object whose class is not in the list."""
-    return ValueError(
-        f"{where}: the class {name!r} is not in `classes`{near(name, classes)} Add it, correct "
-        f"the file, or omit `classes` to use every class of the folder."
-    )
-
-
-def refusal(bad: list[BadBox]) -> str:
-    """Return the message about impossible boxes."""
-    count = "1 box is" if len(bad) == 1 else f"{len(bad)} boxes are"
-    return (
-        f"{count} impossible: {listing(bad)}. Correct the file, or continue without: "
-        f'on_error="drop" (--on-error drop) leaves such boxes out and lists them in `dropped`.'
-    )
 
 
 def listing(bad: Sequence[object], limit: int = 5) -> str:
@@ -113,24 +82,35 @@ def no_folder(root: Path) -> FileNotFoundError:
 def no_split(root: Path, split: str, splits: Iterable[str]) -> FileNotFoundError:
     """Return the error about a missing split, with the splits there are."""
     splits = sorted(splits)
+    hint = f"{near(split, splits)} Its splits: {', '.join(splits) or 'none'}."
     if splits == ["all"]:
-        return FileNotFoundError(
-            f"{root} has no split {split!r}: without lists, its only split is 'all'. Let `python "
-            f"-m ssd_tutorial data split {root}` divide the pictures."
+        hint = (
+            f": without lists, its only split is 'all'. Let `python -m ssd_tutorial data split "
+            f"{root}` divide the pictures."
         )
-    return FileNotFoundError(
-        f"{root} has no split {split!r}{near(split, splits)} Its splits: "
-        f"{', '.join(splits) or 'none'}."
-    )
+    return FileNotFoundError(f"{root} has no split {split!r}{hint}")
 
 
-def read_text(path: Path) -> str:
-    """Return the text of a list or label file.
+def parsed(path: Path, kind: str, parse: Callable[[bytes], T], advice: str) -> T:
+    """Return what a parser makes of the content of a file.
 
     Raises:
-        ValueError: it is not UTF-8.
+        ValueError: whatever the parser raises; the message names the file.
     """
+    content = path.read_bytes()
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not valid UTF-8 text ({error}): save it as UTF-8.") from error
+        return parse(content)
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"{path} is not readable {kind} ({reason}). {advice}") from error
+
+
+def read_text(path: Path, errors: Literal["strict", "replace"] = "strict") -> str:
+    """Return the text of a list or label file in UTF-8; raises as `parsed`."""
+    return parsed(path, "UTF-8 text", lambda b: b.decode("utf-8-sig", errors), "Save it again.")
+
+
+def lines_of(path: Path, errors: Literal["strict", "replace"] = "strict") -> dict[int, str]:
+    """Return the lines of a text by their numbers, without blank ones; raises as `parsed`."""
+    lines = enumerate(read_text(path, errors).splitlines(), 1)
+    return {number: line.strip() for number, line in lines if line.strip()}

@@ -84,6 +84,11 @@ def files_below(folder: Path, endings: Sequence[str] = EXTENSIONS) -> dict[str, 
     return dict(sorted(found.items()))
 
 
+def last_part(name: str) -> str:
+    """Return the file's name of a path of any system: annotations have them of other machines."""
+    return name.replace("\\", "/").rsplit("/", 1)[-1]
+
+
 class Pictures:
     """The picture files of a folder and below, looked up by their names in annotations."""
 
@@ -101,7 +106,7 @@ class Pictures:
         Paths of other machines are common, and so are extensions in capitals.
         """
         name = name.strip().replace("\\", "/").removeprefix("./")
-        same = self._last.get(name.rsplit("/", 1)[-1].lower(), [])
+        same = self._last.get(last_part(name).lower(), [])
         return self.files.get(name) or (same[0] if len(same) == 1 else None)
 
     def called(self, stem: str) -> Path | None:

@@ -5,18 +5,23 @@ pictures. `AnnotatedFolder` judges them to raise or drop, `doctor` to report. Ch
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple
 
+from ssd_tutorial._progress import progress_bar
 from ssd_tutorial.boxes import box_problem
+from ssd_tutorial.datasets.messages import near
 from ssd_tutorial.datasets.pictures import UnreadablePicture, picture_size
 
 Box = tuple[float, float, float, float]
-T = TypeVar("T")
 UNKNOWN = "?"
 """The class of an object whose class is not in the list."""
+ALL = "all"
+"""The split of all pictures, if a folder does not divide them."""
+SPLITS = ("train", "val", "test", "dev")
+"""What the names of folders begin with that are splits."""
 ROUNDING_PX = 0.5
 """Reaching over the border by at most this is rounding, not a fault."""
 _MANY = 3  # fewer boxes do not show what their numbers mean
@@ -58,6 +63,20 @@ class RawPicture(NamedTuple):
     reason: str = ""
     """The fault as a sentence."""
 
+    def without(
+        self, kind: Literal["annotation", "picture"], where: str, name: str, among: Iterable[str]
+    ) -> "RawPicture":
+        """Return the record of a picture that lacks one of its files.
+
+        Args:
+            kind: which.
+            where: what tells that there should be one.
+            name: of the file.
+            among: the names of those there are.
+        """
+        reason = f"{where}: there is no {kind} {name}{near(name, among)} Put it back, or remove it"
+        return self._replace(fault=f"{kind}-missing", reason=f"{reason} from the split.")
+
 
 class Problem(NamedTuple):
     """One breach of a rule of `doctor`, and where."""
@@ -75,7 +94,12 @@ class Problem(NamedTuple):
     box: tuple[str, ...] = ()
     """Its numbers, as written in the file."""
     other: str = ""
-    """The second file, if the fault concerns two."""
+    """The second file, if the fault concerns two; the picture's name in its split for a box."""
+
+    def __str__(self) -> str:
+        where = f"{self.file}, object {self.number} ({self.name})" if self.number else self.file
+        box = f", box [{', '.join(self.box)}]" if self.box else ""
+        return f"{where}{box}: {self.what}"
 
 
 class Judged(NamedTuple):
@@ -173,6 +197,12 @@ class Records:
             )
         return ""
 
+    def note(self, code: str, file: str, what: str, entry: RawObject | None = None) -> None:
+        """Add a fault of a file, or of an object in it."""
+        self.faults.append(
+            problem_of(entry, code, file, what) if entry else Problem(code, file, what)
+        )
+
     def repeated(self, split: str) -> dict[str, int]:
         """Return the keys that a split lists more than once, and how often."""
         return {key: n for key, n in Counter(self.splits[split]).items() if n > 1}
@@ -204,25 +234,46 @@ class Records:
         words = reason_of(reason, path) if path else reason.rstrip(".")
         return words.replace(f"{self.root}/", "")
 
-    def add_split(
-        self, split: str, place: Path, read: Callable[[], list[str]], alone: bool
+    def read_splits(
+        self,
+        files: Mapping[str, Path],
+        chosen: Iterable[str] | None,
+        pairs: Callable[[str], Sequence[tuple[str, Callable[[], RawPicture]]]],
+        progress: bool | None,
     ) -> None:
-        """Read a split; if that fails, raise if it is read alone, else record the fault.
+        """Read splits; if one fails, raise if it was chosen, else record the fault.
 
         Args:
-            split: its name.
-            place: the file or folder that defines it.
-            read: adds its pictures and returns their keys.
-            alone: whether no other split is read.
+            files: the file or folder that defines each split.
+            chosen: those to read; None for all.
+            pairs: returns the keys of a split's pictures, each with what reads its annotation.
+            progress: see `progress_bar`.
         """
-        self.split_files[split] = place
-        try:
-            self.splits[split] = tuple(read())
-        except (FileNotFoundError, ValueError) as error:
-            if alone:
-                raise
-            what = self.said(str(error), place)
-            self.faults.append(Problem("split-unreadable", self.shown(place), what))
+        for split, file in files.items():
+            if chosen is not None and split not in chosen:
+                continue
+            self.split_files[split] = file
+            try:
+                found = pairs(split)
+                bar = progress_bar(found, f"{self.root.name}/{split}", progress, len(found))
+                self.splits[split] = tuple(self.add(key, read) for key, read in bar)
+            except (FileNotFoundError, ValueError) as error:
+                if chosen is not None:
+                    raise
+                self.note("split-unreadable", self.shown(file), self.said(str(error), file))
+
+    def add(self, key: str, read: Callable[[], RawPicture]) -> str:
+        """Read a picture's annotation unless another split has it; return the picture's key."""
+        if key not in self.pictures:
+            self.pictures[key] = read()
+        return key
+
+
+def problem_of(entry: RawObject, code: str, file: str, what: str, picture: str = "") -> Problem:
+    """Return a fault of an object."""
+    return Problem(
+        code, file, what, entry.number, entry.name, tuple(map(str, entry.written)), picture
+    )
 
 
 def with_size(picture: RawPicture) -> RawPicture:

@@ -6,7 +6,6 @@ no annotation is moved or changed.
 
 import hashlib
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 from ssd_tutorial._files import atomic_write
@@ -57,9 +56,15 @@ def split_folder(root: str | Path, share: float = 0.2, seed: int = 0) -> dict[st
             f"0 and below 1, with at least one picture per part"
         )
     chosen = {"val": set(names[:count]), "train": set(names[count:])}
-    write = {"VOC": _write_voc, "COCO": _write_coco, "YOLO": _write_yolo}[layout]
     for part in PARTS:
-        write(dataset, part, [name for name in dataset.names if name in chosen[part]])
+        paths = {
+            name: dataset.picture_path(index)
+            for index, name in enumerate(dataset.names)
+            if name in chosen[part]
+        }
+        file, text = _LISTS[layout](dataset, part, paths)
+        with atomic_write(root / file) as unfinished:
+            unfinished.write_text(text, encoding="utf-8")
     return {part: len(chosen[part]) for part in PARTS}
 
 
@@ -67,31 +72,25 @@ def _draw(name: str, seed: int) -> str:
     return hashlib.sha256(f"{seed}/{name}".encode()).hexdigest()
 
 
-def _write_voc(dataset: AnnotatedFolder, part: str, names: Sequence[str]) -> None:
-    text = "".join(f"{name}\n" for name in names)
-    _write(dataset.root / "ImageSets" / "Main" / f"{part}.txt", text)
+def _voc_list(dataset: AnnotatedFolder, part: str, pictures: dict[str, Path]) -> tuple[str, str]:
+    return f"ImageSets/Main/{part}.txt", "".join(f"{name}\n" for name in pictures)
 
 
-def _write_yolo(dataset: AnnotatedFolder, part: str, names: Sequence[str]) -> None:
-    wanted = set(names)
-    paths = [dataset.picture_path(i) for i, name in enumerate(dataset.names) if name in wanted]
-    lines = "".join(f"./{path.relative_to(dataset.root).as_posix()}\n" for path in paths)
-    _write(dataset.root / f"{part}.txt", lines)
+def _yolo_list(dataset: AnnotatedFolder, part: str, pictures: dict[str, Path]) -> tuple[str, str]:
+    paths = (path.relative_to(dataset.root).as_posix() for path in pictures.values())
+    return f"{part}.txt", "".join(f"./{path}\n" for path in paths)
 
 
-def _write_coco(dataset: AnnotatedFolder, part: str, names: Sequence[str]) -> None:
+def _coco_list(dataset: AnnotatedFolder, part: str, pictures: dict[str, Path]) -> tuple[str, str]:
     content = json.loads(LAYOUTS["COCO"].find(dataset.root)[dataset.split].read_bytes())
     called = short_names([image["file_name"] for image in content["images"]])
-    wanted = set(names)
     pairs = zip(called, content["images"], strict=True)
-    images = [image for name, image in pairs if name in wanted]
+    images = [image for name, image in pairs if name in pictures]
     ids = {image["id"] for image in images}
     annotations = [one for one in content["annotations"] if one["image_id"] in ids]
     changed = content | {"images": images, "annotations": annotations}
-    file = dataset.root / "annotations" / f"instances_{part}.json"
-    _write(file, json.dumps(changed, ensure_ascii=False) + "\n")
+    return f"annotations/instances_{part}.json", json.dumps(changed, ensure_ascii=False) + "\n"
 
 
-def _write(path: Path, text: str) -> None:
-    with atomic_write(path) as file:
-        file.write_text(text, encoding="utf-8")
+_LISTS = {"VOC": _voc_list, "COCO": _coco_list, "YOLO": _yolo_list}
+"""What returns the file of a part, relative to the root, and its content."""

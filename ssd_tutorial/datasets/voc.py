@@ -20,7 +20,8 @@ runs from 0 to 500, and its width is 500. That is ``one_based=True``: 1 is taken
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -31,17 +32,14 @@ from torch.utils.data import Dataset
 
 from ssd_tutorial._progress import progress_bar
 from ssd_tutorial.datasets.folder import AnnotatedFolder, OnError
-from ssd_tutorial.datasets.messages import is_background, near, read_text, to_numbers
-from ssd_tutorial.datasets.pictures import EXTENSIONS, Pictures, files_below, visible
-from ssd_tutorial.datasets.records import RawObject, RawPicture, Records, with_size
+from ssd_tutorial.datasets.messages import is_background, lines_of, parsed, to_numbers
+from ssd_tutorial.datasets.pictures import EXTENSIONS, Pictures, files_below, last_part, visible
+from ssd_tutorial.datasets.records import ALL, SPLITS, RawObject, RawPicture, Records, with_size
 from ssd_tutorial.datasets.writing import Item, write_items
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
-ALL = "all"
-"""The split of all pictures, if a folder has no lists."""
 _ANNOTATIONS = ("annotations", "annotation", "annots", "xml", "xmls")
 _PICTURES = ("jpegimages", "images", "imgs", "img")
-_SPLITS = ("train", "val", "test", "dev")
 
 
 class VOCFolder(AnnotatedFolder):
@@ -76,16 +74,15 @@ class VOCFolder(AnnotatedFolder):
         self.one_based = one_based
         super().__init__(root, split, classes, on_error)
 
+    _layout, _looked_for = "VOC", "Annotations/*.xml"
+
+    def _find(self) -> Iterable[str]:
+        return find(self.root, self.split)
+
     def _read(self, split: str, classes: Sequence[str] | None) -> Records:
         records = read(self.root, [split], rest=classes is None)
         records.one_based = self.one_based
         return records
-
-    def _find(self) -> dict[str, Path]:
-        places = find(self.root, ALL if self.split == ALL else "")
-        return {split: place.file for split, place in places.items()}
-
-    _layout, _looked_for = "VOC", "Annotations/*.xml"
 
 
 # ---------------------------------------------------------------- where files are
@@ -105,12 +102,12 @@ class Place(NamedTuple):
         return self.list or self.annotations
 
 
-def find(root: Path, also: str = "") -> dict[str, Place]:
+def find(root: Path, wanted: str = "") -> dict[str, Place]:
     """Return the splits of a folder in VOC's layout; none in other layouts.
 
     Args:
         root: the folder.
-        also: the name of a split with every annotation, in addition to those of the lists.
+        wanted: ``"all"`` adds the split of every annotation to those of the lists.
     """
     heap = _heap(root)
     if heap is None:
@@ -118,29 +115,31 @@ def find(root: Path, also: str = "") -> dict[str, Place]:
         return {
             path.name: found._replace(prefix=f"{path.name}/")
             for path, found in below.items()
-            if found and (found.annotations == path or path.name.lower().startswith(_SPLITS))
-            if files_below(path) or path.name.lower().startswith(_SPLITS)
+            if found
+            if path.name.lower().startswith(SPLITS)
+            or (found.annotations == path and files_below(path))
         }
     folders = (root / "ImageSets" / "Main", root / "ImageSets")
     lists = [[p for p in visible(folder) if p.suffix == ".txt"] for folder in folders]
     splits = {p.stem: heap._replace(list=p) for p in (lists[0] or lists[1])}
-    if also not in splits and (also or not splits):
-        splits[also or ALL] = heap
+    if wanted == ALL or not splits:
+        splits.setdefault(ALL, heap)
     return splits
 
 
 def _heap(root: Path) -> Place | None:
     """Find a folder's annotations and pictures; LabelImg puts both into the folder itself."""
     inside = [path for path in visible(root) if path.is_dir()]
-    named = [path for path in inside if path.name.lower() in _ANNOTATIONS]
-    found = next((path for path in sorted(named) if files_below(path, (".xml",))), None)
-    if found is None and any(path.suffix.lower() == ".xml" for path in visible(root)):
-        found = root
+    endings = {path.suffix.lower() for path in visible(root)}
+    named, pictures = (
+        [path for name in names for path in inside if path.name.lower() == name]
+        for names in (_ANNOTATIONS, _PICTURES)
+    )
+    found = next((path for path in named if files_below(path, (".xml",))), None)
+    found = root if found is None and ".xml" in endings else found
     if found is None:
         return None
-    pictures = [path for path in inside if path.name.lower() in _PICTURES]
-    pictures.sort(key=lambda path: _PICTURES.index(path.name.lower()))
-    if not pictures or any(path.suffix.lower() in EXTENSIONS for path in visible(root)):
+    if not pictures or endings & set(EXTENSIONS):
         pictures = [found if files_below(found) else root]
     return Place(found, pictures[0])
 
@@ -165,32 +164,22 @@ def read(
         progress: see `progress_bar`.
     """
     records = Records(root, "VOC", one_based=True, whole=splits is None)
-    splits = None if splits is None else list(splits)
-    places = find(root, ALL if splits == [ALL] else "")
+    places = find(root, *(splits or ()))
     folders = {place.annotations: _Folder(records, place) for place in places.values()}
-    for split, place in places.items():
-        folder = folders[place.annotations]
-        if splits is not None and split not in splits:
-            continue
-        if place.list and splits is None and _is_of_one_class(place.list, folder.files):
-            continue
-
-        def read_split(split=split, place=place, folder=folder) -> list[str]:
-            names = folder.listed(place)
-            bar = progress_bar(names.items(), f"{root.name}/{split}", progress, len(names))
-            return [folder.add(name, where) for name, wheres in bar for where in wheres]
-
-        records.add_split(split, place.file, read_split, alone=splits is not None)
+    if splits is None:
+        places = {s: p for s, p in places.items() if not folders[p.annotations].is_of_one_class(p)}
+    files = {split: place.file for split, place in places.items()}
+    its = {split: folders[place.annotations] for split, place in places.items()}
+    records.read_splits(files, splits, lambda split: its[split].pairs(places[split]), progress)
     for folder in folders.values() if rest else ():
         for name in progress_bar(folder.files, "annotations", progress, len(folder.files)):
-            folder.add(name, "")
+            records.add(*folder.pair(name))
     records.pictures = dict(sorted(records.pictures.items()))
     names = {entry.name for picture in records.pictures.values() for entry in picture.objects}
     records.classes = tuple(sorted(name for name in names if not is_background(name)))
-    if rest:
-        records.unannotated = tuple(
-            file for folder in folders.values() for file in folder.left_over(records)
-        )
+    known = {picture.picture for picture in records.pictures.values()}
+    there = [path for folder in folders.values() for path in folder.pictures.files.values()]
+    records.unannotated = tuple(records.shown(p) for p in there if rest and p not in known)
     return records
 
 
@@ -198,93 +187,63 @@ class _Folder:
     """The annotations of one folder, and the pictures that belong to them."""
 
     def __init__(self, records: Records, place: Place) -> None:
-        self.records, self.annotations = records, place.annotations
+        self.records, self.place = records, place
         below = files_below(place.annotations, (".xml",))
         self.files = {name[: -len(".xml")]: path for name, path in below.items()}
         self.pictures = Pictures(place.pictures)
-        self.beside, self.prefix = place.annotations == place.pictures, place.prefix
 
-    def listed(self, place: Place) -> dict[str, list[str]]:
-        """Return the names of a split, each with the places that list it."""
+    def pairs(self, place: Place) -> list[tuple[str, Callable[[], RawPicture]]]:
+        """Return the keys of a split's pictures, each with what reads its annotation."""
         if place.list:
-            return _read_list(place.list, self.files)
-        there = self.pictures.files if self.beside and self.prefix else ()
-        there = [name.rsplit(".", 1)[0] for name in there]  # labelled or not
-        return {name: [str(self.annotations)] for name in sorted({*there, *self.files})}
+            return [self.pair(*listed) for listed in self._listed(place.list)]
+        beside = place.prefix and place.annotations == place.pictures
+        there = [name.rsplit(".", 1)[0] for name in self.pictures.files] if beside else ()
+        return [self.pair(name, f"{place.file}") for name in sorted({*there, *self.files})]
 
-    def add(self, name: str, where: str) -> str:
-        """Read one picture's annotation into the records; return its key there."""
-        key = self.prefix + name
-        if key not in self.records.pictures:
-            self.records.pictures[key] = self._read(name, where)
-        return key
+    def pair(self, name: str, where: str = "") -> tuple[str, Callable[[], RawPicture]]:
+        """Return the key of a picture, and what reads its annotation."""
+        return self.place.prefix + name, partial(self._read, name, where)
+
+    def is_of_one_class(self, place: Place) -> bool:
+        """Return whether a list says of each picture if it has a class (``cat_train.txt``)."""
+        names = lines_of(place.list, "replace") if place.list else {}
+        return bool(names) and all(self._is_flagged(name) for name in names.values())
+
+    def _is_flagged(self, line: str) -> bool:
+        """Return whether a line has a second column, of -1, 0 or 1."""
+        words = line.split()
+        return len(words) > 1 and words[-1] in ("-1", "0", "1") and line not in self.files
+
+    def _listed(self, path: Path) -> Iterator[tuple[str, str]]:
+        """Yield the names in a list, each with its place there."""
+        for number, name in lines_of(path).items():
+            name = name.rsplit(maxsplit=1)[0] if self._is_flagged(name) else name
+            stem = name[: -len(Path(name).suffix)] if name.lower().endswith(EXTENSIONS) else name
+            tries = (name, stem, last_part(stem))  # some lists have the pictures' file names
+            yield next((n for n in tries if n in self.files), name), f"{path}, line {number}"
 
     def _read(self, name: str, where: str) -> RawPicture:
         path = self.files.get(name)
+        found = RawPicture(name, self.pictures.called(name), path, "", None)
         if path is None:
-            reason = (
-                f"{where}: there is no annotation {name}.xml{near(name, self.files)} Write one "
-                f"(without objects, if the picture has none), or remove {name} from the split."
-            )
-            picture = self.pictures.called(name)
-            return RawPicture(name, picture, None, "", None, (), "annotation-missing", reason)
-        shown = self.records.shown(path)
+            return found.without("annotation", where, f"{name}.xml", self.files)
+        found = found._replace(annotation=self.records.shown(path))
         try:
             filename, size, objects = read_annotation(path)
         except ValueError as error:
-            picture, fault = self.pictures.called(name), "annotation-unreadable"
-            return RawPicture(name, picture, path, shown, None, (), fault, str(error))
+            return found._replace(fault="annotation-unreadable", reason=str(error))
         picture = self._picture(name, filename)
-        found = RawPicture(name, picture, path, shown, size, objects)
+        found = found._replace(picture=picture, size=size, objects=objects)
         if picture is None:
-            reason = (
-                f"{path} has no picture: there is no {name}.jpg{near(name, self.pictures.files)} "
-                f"Extensions: {' '.join(EXTENSIONS)}. Put it back, or remove {name} from "
-                f"the split."
-            )
-            return found._replace(fault="picture-missing", reason=reason)
+            return found.without("picture", f"{path}", f"{name}.jpg", self.pictures.files)
         return with_size(found)
 
     def _picture(self, name: str, filename: str) -> Path | None:
         # The annotation's <filename>, if it is a different name, comes last: renamed files often
         # still have the old one.
-        own = Path(filename.replace("\\", "/")).name
-        same = Path(own).stem == Path(name).name and self.pictures.find(
-            f"{Path(name).parent}/{own}"
-        )
-        return same or self.pictures.called(name) or self.pictures.find(own)
-
-    def left_over(self, records: Records) -> list[str]:
-        """Return the pictures without an annotation."""
-        known = {picture.picture for picture in records.pictures.values()}
-        return [records.shown(path) for path in self.pictures.files.values() if path not in known]
-
-
-def _is_flagged(line: str, files: dict[str, Path]) -> bool:
-    """Return whether a line has VOC's second column, which says if a class is in the picture."""
-    words = line.split()
-    return len(words) > 1 and words[-1] in ("-1", "0", "1") and line not in files
-
-
-def _is_of_one_class(path: Path, files: dict[str, Path]) -> bool:
-    text = path.read_text(encoding="utf-8", errors="replace")  # its faults are reported later
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return bool(lines) and all(_is_flagged(line, files) for line in lines)
-
-
-def _read_list(path: Path, files: dict[str, Path]) -> dict[str, list[str]]:
-    lines: dict[str, list[str]] = {}
-    for number, line in enumerate(read_text(path).splitlines(), 1):
-        name = line.strip()
-        if not name:
-            continue
-        name = name.rsplit(maxsplit=1)[0] if _is_flagged(name, files) else name
-        if name not in files:  # a list of the pictures' file names
-            stem = name[: -len(Path(name).suffix)] if name.lower().endswith(EXTENSIONS) else name
-            short = stem.replace("\\", "/").rsplit("/", 1)[-1]
-            name = next((n for n in (stem, short) if n in files), name)
-        lines.setdefault(name, []).append(f"{path}, line {number}")
-    return lines
+        own, find = last_part(filename), self.pictures.find
+        same = Path(own).stem == Path(name).name and find(f"{Path(name).parent}/{own}")
+        return same or self.pictures.called(name) or find(own)
 
 
 def read_annotation(path: Path) -> tuple[str, tuple[int, int] | None, tuple[RawObject, ...]]:
@@ -298,18 +257,8 @@ def read_annotation(path: Path) -> tuple[str, tuple[int, int] | None, tuple[RawO
         ValueError: the file is not XML, has a document type or an entity, or has an object
             without a name. The message names the file and the object.
     """
-    try:
-        root = SafeElementTree.fromstring(_decoded(path.read_bytes()), forbid_dtd=True)
-    except defusedxml.DefusedXmlException as error:
-        raise ValueError(
-            f"{path} declares a document type or an entity ({error}). An annotation needs "
-            f"neither, and both can be used to exhaust memory: delete that declaration."
-        ) from error
-    except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise ValueError(
-            f"{path} is not readable XML ({error}). Write the annotation again, or remove its name "
-            f"from the split."
-        ) from error
+    advice = "Write the annotation again, or remove its name from the split."
+    root = parsed(path, "XML", _parse, advice)
     nodes = root.findall("object")
     if not nodes and root.tag != "annotation":
         raise ValueError(
@@ -323,12 +272,18 @@ def read_annotation(path: Path) -> tuple[str, tuple[int, int] | None, tuple[RawO
     return filename, size if min(size) > 0 else None, objects
 
 
-def _decoded(content: bytes) -> bytes:
-    """Convert a file that declares an encoding to UTF-8: Python knows more encodings than expat."""
+def _parse(content: bytes) -> ElementTree.Element:
+    """Parse XML in any encoding that Python knows, which are more than expat does."""
     declared = re.match(rb"\s*<\?xml[^>]*?encoding=[\"']([\w.-]+)[\"'][^>]*\?>", content)
-    if declared is None:
-        return content
-    return content[declared.end() :].decode(declared[1].decode()).encode()
+    if declared:
+        content = content[declared.end() :].decode(declared[1].decode()).encode()
+    try:
+        return SafeElementTree.fromstring(content, forbid_dtd=True)
+    except defusedxml.DefusedXmlException as error:
+        raise ValueError(
+            f"it declares a document type or an entity, {error}. An annotation needs neither, and "
+            f"both can be used to exhaust memory: delete that declaration"
+        ) from error
 
 
 def _read_object(path: Path, number: int, node: ElementTree.Element) -> RawObject:
@@ -353,12 +308,7 @@ def _whole(text: str | None) -> int:
 
 
 def write_voc(
-    dataset: Dataset,
-    root: str | Path,
-    split: str,
-    *,
-    one_based: bool = True,
-    **how,
+    dataset: Dataset, root: str | Path, split: str, *, one_based: bool = True, **how
 ) -> Path:
     """Write every item of ``dataset`` to ``root`` and list them in ``ImageSets/Main/SPLIT.txt``.
 
@@ -389,16 +339,10 @@ def write_voc(
         ValueError: an item that VOC's layout cannot hold; the message names the item, the object
             and the rule.
     """
-    return write_items(
-        dataset,
-        Path(root),
-        split,
-        lambda item: picture_files(item, one_based),
-        split_files,
-        Path(root) / "ImageSets" / "Main" / f"{split}.txt",
-        more_than_px=1.0 if one_based else 0.0,
-        **how,
-    )
+    files_of = partial(picture_files, one_based=one_based)
+    sign = Path(root) / "ImageSets" / "Main" / f"{split}.txt"
+    how["more_than_px"] = 1.0 if one_based else 0.0
+    return write_items(dataset, root, split, files_of, split_files, sign, **how)
 
 
 def picture_files(item: Item, one_based: bool = True) -> dict[str, bytes]:
@@ -432,26 +376,28 @@ def format_annotation(
         objects: a triple of class name, edges xyxy in pixels, and ``difficult`` for each.
         one_based: write ``xmin + 1, ymin + 1, xmax, ymax`` as VOC does, or the bare edges.
     """
-    root = ElementTree.Element("annotation")
-
-    def add(parent: ElementTree.Element, tag: str, text: object = None) -> ElementTree.Element:
-        node = ElementTree.SubElement(parent, tag)
-        node.text = None if text is None else str(text)
-        return node
-
-    add(root, "folder", "JPEGImages")
-    add(root, "filename", filename)
-    node = add(root, "size")
-    for tag, value in zip(("width", "height", "depth"), (*size, 3), strict=True):
-        add(node, tag, value)
-    add(root, "segmented", 0)
+    shift = 1 if one_based else 0
+    size = zip(("width", "height", "depth"), (*size, 3), strict=True)
+    content = [("folder", "JPEGImages"), ("filename", filename), ("size", size), ("segmented", 0)]
     for name, (x1, y1, x2, y2), difficult in objects:
-        node = add(root, "object")
-        for tag, value in (("name", name), ("pose", "Unspecified"), ("truncated", 0)):
-            add(node, tag, value)
-        add(node, "difficult", int(difficult))
-        box, shift = add(node, "bndbox"), 1 if one_based else 0
-        for corner, value in zip(CORNERS, (x1 + shift, y1 + shift, x2, y2), strict=True):
-            add(box, corner, int(value) if float(value).is_integer() else repr(float(value)))
+        edges = map(_shortest, (x1 + shift, y1 + shift, x2, y2))
+        flags = ("pose", "Unspecified"), ("truncated", 0), ("difficult", int(difficult))
+        box = zip(CORNERS, edges, strict=True)
+        content.append(("object", [("name", name), *flags, ("bndbox", box)]))
+    root = _element("annotation", content)
     ElementTree.indent(root, "\t")
     return ElementTree.tostring(root, encoding="utf-8") + b"\n"
+
+
+def _shortest(value: float) -> str:
+    return str(int(value)) if float(value).is_integer() else repr(float(value))
+
+
+def _element(tag: str, content: object) -> ElementTree.Element:
+    """Return an element that holds text, or an element for each pair of tag and content."""
+    node = ElementTree.Element(tag)
+    if isinstance(content, (str, int)):
+        node.text = str(content)
+    else:
+        node.extend(_element(*pair) for pair in content)
+    return node

@@ -18,34 +18,40 @@ with an empty one, has no objects. A line with more numbers is a polygon, class 
 bounding box is used. Chapter 16.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 from torch.utils.data import Dataset
 
-from ssd_tutorial._progress import progress_bar
-from ssd_tutorial.datasets.folder import AnnotatedFolder, OnError, short_names
-from ssd_tutorial.datasets.messages import check_classes, is_background, read_text, to_numbers
-from ssd_tutorial.datasets.pictures import EXTENSIONS, Pictures, files_below, visible
+from ssd_tutorial.datasets.folder import AnnotatedFolder, short_names
+from ssd_tutorial.datasets.messages import (
+    check_classes,
+    is_background,
+    lines_of,
+    parsed,
+    read_text,
+    to_numbers,
+)
+from ssd_tutorial.datasets.pictures import EXTENSIONS, Pictures, files_below, last_part, visible
 from ssd_tutorial.datasets.records import (
+    ALL,
+    SPLITS,
     UNKNOWN,
     Box,
-    Problem,
     RawObject,
     RawPicture,
     Records,
     with_size,
 )
-from ssd_tutorial.datasets.writing import Item, write_items
+from ssd_tutorial.datasets.writing import Item, class_names_of, write_items
 
 CONFIGURATIONS = ("data.yaml", "data.yml", "dataset.yaml")
 LISTS = ("classes.txt", "obj.names", "_darknet.labels")
-ALL = "all"
 DECIMALS = 9
 """Decimals of written fractions: finer than a thousandth of a pixel in any picture."""
-_SPLITS = ("train", "val", "test", "dev")
 
 
 class YOLOFolder(AnnotatedFolder):
@@ -68,17 +74,8 @@ class YOLOFolder(AnnotatedFolder):
         ValueError: an unreadable file, an unknown class, an impossible box; no picture has labels.
     """
 
-    def __init__(
-        self,
-        root: str | Path,
-        split: str,
-        classes: Sequence[str] | None = None,
-        on_error: OnError = "raise",
-    ) -> None:
-        super().__init__(root, split, classes, on_error)
-
-    def _find(self) -> dict[str, Path]:
-        return {split: places[0] for split, places in find(self.root).items()}
+    def _find(self) -> Iterable[str]:
+        return find(self.root)
 
     def _read(self, split: str, classes: Sequence[str] | None) -> Records:
         return read(self.root, [split], classes)
@@ -96,14 +93,14 @@ class YOLOFolder(AnnotatedFolder):
 def find(root: Path) -> dict[str, list[Path]]:
     """Return the splits of a folder in YOLO's layout, each with its folders and lists."""
     splits: dict[str, list[Path]] = {}
-    for folder in visible(root):
-        if folder.name == "images" and (root / "labels").is_dir():
+    for folder in [path for path in visible(root) if path.is_dir()]:
+        if folder.name == "images":
             inside = [p for p in visible(folder) if (root / "labels" / p.name).is_dir()]
             splits |= {p.name: [p] for p in inside if p.is_dir()}
         elif (folder / "images").is_dir() and (folder / "labels").is_dir():
             if not _is_whole(folder):
                 splits[folder.name] = [folder / "images"]
-        elif folder.is_dir() and folder.name.lower().startswith(_SPLITS) and _is_heap(folder):
+        elif folder.name.lower().startswith(SPLITS) and _is_heap(folder):
             splits[folder.name] = [folder]
     for path in visible(root):
         if path.suffix == ".txt" and path.name not in LISTS and _lists_pictures(path):
@@ -127,14 +124,13 @@ def _is_whole(folder: Path) -> bool:
     """Return whether a folder with images and labels is a data set of its own, not a split."""
     listed = any((folder / name).is_file() for name in (*CONFIGURATIONS, *LISTS))
     listed = listed or (folder / "labels" / "classes.txt").is_file()
-    own = listed and not folder.name.lower().startswith(_SPLITS)
+    own = listed and not folder.name.lower().startswith(SPLITS)
     return own or not any(p.is_file() for p in visible(folder / "images"))
 
 
 def _lists_pictures(path: Path) -> bool:
-    text = path.read_text(encoding="utf-8", errors="replace")  # applied to any file in the root
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    return first.strip().lower().endswith(EXTENSIONS)
+    first = next(iter(lines_of(path, "replace").values()), "")  # of any text in the root
+    return first.lower().endswith(EXTENSIONS)
 
 
 def _splits_of_configuration(root: Path) -> dict[str, list[Path]]:
@@ -159,13 +155,10 @@ def _configuration(root: Path) -> tuple[dict[str, Any], Path]:
     """Return the settings of data.yaml, or of another file that lists classes, and its path."""
     known = [root / name for name in CONFIGURATIONS if (root / name).is_file()]
     others = [path for path in visible(root) if path.suffix in (".yaml", ".yml")]
+    # Everything as text: YAML would read a class "no" as False, and "01" as 1.
+    parse = partial(yaml.load, Loader=yaml.BaseLoader)
     for path in known[:1] or others:
-        try:
-            # Everything as text: YAML would read a class "no" as False, and "01" as 1.
-            content = yaml.load(read_text(path), yaml.BaseLoader)
-        except yaml.YAMLError as error:
-            reason = " ".join(str(error).split())
-            raise ValueError(f"{path} is not readable YAML ({reason}): correct it") from error
+        content = parsed(path, "YAML", parse, "Correct it.")
         if isinstance(content, dict) and ("names" in content or known):
             return content, path
         if known:
@@ -187,19 +180,14 @@ def class_names(root: Path, given: Sequence[str] | None = None) -> tuple[list[st
         if str(count) != str(len(names)):
             raise ValueError(f"{path} says nc: {count}, but names {len(names)}. Correct one.")
         return names, path.name
-    found: dict[Path, list[str]] = {}
-    for folder in ("", "labels", "*", "*/labels", "labels/*"):
-        for file in [p for name in LISTS for p in sorted(root.glob(f"{folder}/{name}".strip("/")))]:
-            lines = read_text(file).splitlines()
-            found[file] = [line.strip() for line in lines if line.strip()]
+    for level in ("", "labels/", "*/", "*/labels/", "labels/*/"):
+        files = [file for name in LISTS for file in sorted(root.glob(f"{level}{name}"))]
+        found = [list(lines_of(file).values()) for file in files]
+        for file, names in zip(files, found, strict=True):
+            if names != found[0]:
+                raise ValueError(f"{file} and {files[0]} list different classes. Correct one.")
         if found:
-            break
-    for file, names in found.items():
-        first = next(iter(found))
-        if names != found[first]:
-            raise ValueError(f"{file} and {first} list different classes. Correct one.")
-    if found:
-        return _no_twins(names), first.relative_to(root).as_posix()
+            return _no_twins(found[0]), files[0].relative_to(root).as_posix()
     if given is not None:
         return list(given), "the list of classes"
     raise FileNotFoundError(
@@ -210,12 +198,12 @@ def class_names(root: Path, given: Sequence[str] | None = None) -> tuple[list[st
 
 def _in_order(names: Any, path: Path) -> list[str]:
     if isinstance(names, dict):
-        if sorted(names) != sorted(map(str, range(len(names)))):
+        numbers, names = ", ".join(names), [names.get(str(i)) for i in range(len(names))]
+        if None in names:
             raise ValueError(
-                f"{path}: the numbers under `names` must be 0 to {len(names) - 1}, not "
-                f"{', '.join(map(str, names))}. A gap would shift the classes: name every number."
+                f"{path}: the numbers under `names` must be 0 to {len(names) - 1}, not {numbers}. "
+                f"A gap would shift the classes: name every number."
             )
-        names = [names[str(number)] for number in range(len(names))]
     if not isinstance(names, list) or not names:
         raise ValueError(f"{path}: `names` must be a list of class names, not {names!r}")
     return _no_twins([str(name).strip() for name in names])
@@ -264,56 +252,44 @@ def read(
                 f"{folder} contains XML (VOC), not YOLO's text: rename it to Annotations to "
                 f"read it in VOC's layout"
             )
-    names, listed = class_names(root, classes)
     records = Records(root, "YOLO", whole=splits is None)
-    reader = _Reader(records, names, listed)
-    for split, its in sorted(places.items()):
-        if splits is None or split in splits:
-
-            def read_split(split=split, its=its) -> list[str]:
-                return reader.read(split, its, progress)
-
-            records.add_split(split, its[0], read_split, alone=splits is not None)
-    used = {entry.name for picture in records.pictures.values() for entry in picture.objects}
-    records.classes = tuple(name for name in names if name in used or not is_background(name))
-    records.classes = tuple(name for name in records.classes if not is_background(name))
+    reader = _Reader(records, *class_names(root, classes))
+    files = {split: its[0] for split, its in sorted(places.items())}
+    records.read_splits(files, splits, lambda split: reader.pairs(split, places[split]), progress)
+    records.classes = tuple(name for name in reader.names if not is_background(name))
     return records
 
 
 class _Reader:
-    """Reads splits into records, with the class names."""
+    """Reads the labels of a folder, with its list of class names."""
 
     def __init__(self, records: Records, names: list[str], listed: str) -> None:
         self.records, self.root = records, records.root
         self.names, self.listed = names, listed
+        self.lost: set[Path] = set()  # label files without a picture, each reported once
 
-    def read(self, split: str, places: list[Path], progress: bool | None) -> list[str]:
-        """Read one split; return the keys of its pictures.
+    def pairs(self, split: str, places: list[Path]) -> list[tuple[str, Callable[[], RawPicture]]]:
+        """Return the keys of a split's pictures, each with what reads its labels.
 
         Raises:
             ValueError: none of its pictures has a label file.
         """
         found = self._pictures(places)
-        keys, labelled = [], 0
-        for name, (picture, where) in progress_bar(found.items(), split, progress, len(found)):
-            path = label_path(self.root, picture)
-            labelled += path.is_file()
-            key = self.records.shown(picture)
-            if key not in self.records.pictures:
-                self.records.pictures[key] = self._read(name, picture, path, where)
-            keys.append(key)
         there = [picture for picture, _ in found.values() if picture.is_file()]
-        if there and not labelled:
-            where = label_path(self.root, there[0])
+        if there and not any(label_path(self.root, picture).is_file() for picture in there):
             raise ValueError(
                 f"{self.root}, split {split!r}: none of its {len(found)} pictures has a label file "
-                f"(the first would be {where}). Put the labels there."
+                f"(the first would be {label_path(self.root, there[0])}). Put the labels there."
             )
-        for path in _lost_labels(self.root, there):
+        lost = _lost_labels(self.root, there)
+        for path in [path for path in lost if path not in self.lost]:
+            self.lost.add(path)
             what = "it has no picture. Put the picture back, or delete the label file"
-            fault = Problem("picture-missing", self.records.shown(path), what)
-            self.records.faults += [fault] if fault not in self.records.faults else []
-        return keys
+            self.records.note("picture-missing", self.records.shown(path), what)
+        return [
+            (self.records.shown(picture), partial(self._read, name, picture, where))
+            for name, (picture, where) in found.items()
+        ]
 
     def _pictures(self, places: list[Path]) -> dict[str, tuple[Path, str]]:
         """Return the pictures of a split by name, each with the place that lists it."""
@@ -324,7 +300,7 @@ class _Reader:
             else:
                 files |= {name: (path, "") for name, path in files_below(place).items()}
         names = list(files)
-        last = [name.rsplit("/", 1)[-1] for name in names]
+        last = list(map(last_part, names))
         if any(place.suffix == ".txt" for place in places) and len(set(last)) == len(last):
             names = last  # a list's paths contain the folders of the whole data set
         return dict(zip(short_names(names), files.values(), strict=True))
@@ -332,10 +308,8 @@ class _Reader:
     def _listed(self, path: Path) -> dict[str, tuple[Path, str]]:
         """Return the pictures of a list, by their paths as written there."""
         files, pictures = {}, None
-        for number, line in enumerate(read_text(path).splitlines(), 1):
-            name = line.strip().replace("\\", "/").removeprefix("./")
-            if not name:
-                continue
+        for number, line in lines_of(path).items():
+            name = line.replace("\\", "/").removeprefix("./")
             # CVAT writes data/obj_train_data/… but omits `data` from the archive.
             tries = (self.root / name, path.parent / name, self.root / name.removeprefix("data/"))
             picture = next((p for p in tries if p.is_file()), None)
@@ -345,61 +319,54 @@ class _Reader:
             files[name] = (picture, f"{path}, line {number}")
         return files
 
-    def _read(self, name: str, picture: Path, path: Path, where: str) -> RawPicture:
-        shown = self.records.shown(path)
-        there = picture if picture.is_file() else None
-        found = with_size(RawPicture(name, there, path, shown, None))
-        if there is None:
-            reason = f"{where}: there is no picture {picture}. Put it back, or delete the line."
-            found = found._replace(fault="picture-missing", reason=reason)
+    def _read(self, name: str, picture: Path, where: str) -> RawPicture:
+        path = label_path(self.root, picture)
+        found = RawPicture(name, picture, path, self.records.shown(path), None)
+        if picture.is_file():
+            found = with_size(found)
+        else:
+            found = found._replace(picture=None).without("picture", where, f"{picture}", ())
         try:
             rows = read_label_file(path)
         except ValueError as error:
             return found._replace(fault="annotation-unreadable", reason=str(error))
-        return found._replace(objects=tuple(self._object(shown, found, *row) for row in rows))
+        return found._replace(objects=tuple(self._object(found, *row) for row in rows))
 
-    def _object(
-        self, shown: str, picture: RawPicture, number: int, category: int, written: tuple[str, ...]
-    ) -> RawObject:
+    def _object(self, picture: RawPicture, number: int, category: int, *written: str) -> RawObject:
         corners, unread = _corners(written, picture.size or (1, 1))
-        if 0 <= category < len(self.names):
-            return RawObject(number, self.names[category], written, corners, unread)
-        what = (
-            f"there is no class {category}, since {self.listed} lists {len(self.names)} (0 to "
-            f"{len(self.names) - 1}): correct the line, or complete the list"
-        )
-        fault = Problem("class-unknown", shown, what, number, UNKNOWN, written)
-        self.records.faults.append(fault)
-        return RawObject(number, UNKNOWN, written, corners, unread)
+        name = self.names[category] if 0 <= category < len(self.names) else UNKNOWN
+        entry = RawObject(number, name, written, corners, unread)
+        if name == UNKNOWN:
+            what = (
+                f"there is no class {category}, since {self.listed} lists {len(self.names)} (0 to "
+                f"{len(self.names) - 1}): correct the line, or complete the list"
+            )
+            self.records.note("class-unknown", picture.annotation, what, entry)
+        return entry
 
 
 def _lost_labels(root: Path, pictures: Iterable[Path]) -> list[Path]:
     """Return label files without a picture, in the ``labels`` folders of a split's pictures."""
-    known, folders = set(), set()
+    lost = []
     for folder in sorted({picture.parent for picture in pictures}):
-        # Every picture there, since a list may contain only some of a folder.
-        beside = [p for p in visible(folder) if p.suffix.lower() in EXTENSIONS]
-        known |= {label_path(root, picture) for picture in beside}
-        where = label_path(root, folder / "any.jpg").parent
-        if where != folder:
-            folders.add(where)
-    found = [p for folder in sorted(folders) for p in visible(folder) if p.suffix == ".txt"]
-    return [path for path in found if path not in known and path.name not in LISTS]
+        labels = label_path(root, folder / "any.jpg").parent
+        # Every picture there has one, since a list may contain only some of a folder.
+        beside = [path for path in visible(folder) if path.suffix.lower() in EXTENSIONS]
+        known = {label_path(root, path) for path in beside}
+        its = visible(labels) if labels != folder else ()
+        lost += [p for p in its if p.suffix == ".txt" and p.name not in LISTS and p not in known]
+    return lost
 
 
-def read_label_file(path: Path) -> list[tuple[int, int, tuple[str, ...]]]:
+def read_label_file(path: Path) -> list[tuple]:
     """Return the line, the class and the numbers of each object; nothing if there is no file.
 
     Raises:
         ValueError: it is not text, or a line does not begin with the number of a class.
     """
-    if not path.is_file():
-        return []
     rows = []
-    for number, text in enumerate(read_text(path).splitlines(), 1):
-        first, *written = text.split() or [""]
-        if not first:
-            continue
+    for number, line in lines_of(path).items() if path.is_file() else ():
+        first, *written = line.split()
         try:
             category = int(first) if first.isdigit() else float(first)
             if category != int(category):
@@ -409,7 +376,7 @@ def read_label_file(path: Path) -> list[tuple[int, int, tuple[str, ...]]]:
                 f"{path}, line {number}: it must begin with the number of a class, not with "
                 f"{first!r}. A line is: class cx cy width height."
             ) from None
-        rows.append((number, int(category), tuple(written)))
+        rows.append((number, int(category), *written))
     return rows
 
 
@@ -417,23 +384,19 @@ def _corners(written: tuple[str, ...], size: tuple[int, int]) -> tuple[Box | Non
     """Return the corners in pixels; of a polygon, those of its bounding box."""
     count = len(written)
     polygon = count >= 6 and count % 2 == 0
-    if count != 4 and not polygon:
-        hint = ": is the fifth a score?" if count == 5 else ""
-        return None, f"expected four numbers after the class, found {count}{hint}"
-    names = map(str, range(1, count + 1)) if polygon else ("cx", "cy", "width", "height")
-    values, fault = to_numbers(list(names), written)
-    if not fault and max(map(abs, values)) > 2:
-        fault = "the numbers must be fractions of the picture's size, 0 to 1, not pixels"
+    names = [str(i) for i in range(count)] if polygon else ("cx", "cy", "width", "height")
+    values, fault = to_numbers(names, written)
     if fault:
-        return None, fault
+        return None, f"{fault}; is the fifth a score, perhaps" if count == 5 else fault
+    if max(map(abs, values)) > 2:
+        return None, "the numbers must be fractions of the picture's size, 0 to 1, not pixels"
     if polygon:
-        xs, ys = values[0::2], values[1::2]
-        x1, y1, x2, y2 = min(xs), min(ys), max(xs), max(ys)
+        xs, ys = sorted(values[0::2]), sorted(values[1::2])
     else:
         cx, cy, w, h = values
-        x1, y1, x2, y2 = cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2
+        xs, ys = (cx - w / 2, cx + w / 2), (cy - h / 2, cy + h / 2)
     width, height = size
-    return (x1 * width, y1 * height, x2 * width, y2 * height), ""
+    return (xs[0] * width, ys[0] * height, xs[-1] * width, ys[-1] * height), ""
 
 
 # ---------------------------------------------------------------- writing
@@ -458,42 +421,15 @@ def write_yolo(dataset: Dataset, root: str | Path, split: str, **how) -> Path:
             in the split's folder.
         ValueError: as `write_voc`.
     """
-    root = Path(root)
-    pictures, file = root / "images" / split, root / "data.yaml"
-
-    def finish(split: str, items: Sequence[Item], classes: Sequence[str], root: Path) -> dict:
-        own = {item.filename for item in items}
-        others = sorted(path.name for path in pictures.iterdir() if path.name not in own)
-        if others:  # in this layout, all files in the folder belong to the split
-            raise FileExistsError(
-                f"{pictures} contains {len(others)} other files, such as {others[0]}, which would "
-                f"belong to the split. Delete the folder, or choose another."
-            )
-        named = [item._replace(name=f"{split}/{item.name}") for item in items]
-        return split_files(split, named, classes, root)
-
-    def files_of(item: Item) -> dict[str, bytes]:
-        if (
-            file.is_file()
-            and class_names(root)[0] != list(item.classes)
-            and not how.get("overwrite")
-        ):
-            raise FileExistsError(
-                f"{file} already exists and lists other classes. Choose another folder, or pass "
-                f"overwrite=True to replace it."
-            )
-        name, filename = f"{split}/{item.name}", f"{split}/{item.filename}"
-        return picture_files(item._replace(name=name, filename=filename))
-
-    write_items(
-        dataset,
-        root,
-        split,
-        files_of,
-        finish,
-        next(pictures.glob("*"), pictures / "none"),
-        **how,
-    )
+    file, folder = Path(root) / "data.yaml", Path(root) / "images" / split
+    sign = next(folder.glob("*"), folder / "none")
+    names = class_names_of(dataset, how.get("classes"))
+    if file.is_file() and not how.get("overwrite") and class_names(file.parent)[0] != list(names):
+        raise FileExistsError(
+            f"{file} already exists and lists other classes. Choose another folder, or pass "
+            f"overwrite=True to replace it."
+        )
+    write_items(dataset, root, split, picture_files, split_files, sign, f"{split}/", **how)
     return file
 
 
@@ -518,9 +454,17 @@ def split_files(
     """Return the files that define a split of these pictures: data.yaml, and a list if needed."""
     file, files, place = root / "data.yaml", {}, f"images/{split}"
     settings = yaml.safe_load(read_text(file)) if file.is_file() else {}
-    if not all(item.name.startswith(f"{split}/") for item in items):
+    own = [f"images/{item.filename}" for item in items]
+    if all(path.startswith(f"{place}/") for path in own):
+        others = [name for name in files_below(root / place) if f"{place}/{name}" not in own]
+        if others:  # in this layout, all pictures in the folder belong to the split
+            raise FileExistsError(
+                f"{root / place} contains {len(others)} other files, such as {others[0]}, which "
+                f"would belong to the split. Delete the folder, or choose another."
+            )
+    else:
         place = f"{split}.txt"
-        files[place] = "".join(f"images/{item.filename}\n" for item in items).encode()
+        files[place] = "".join(f"{path}\n" for path in own).encode()
     settings = {"names": list(classes)} | settings | {split: place, "names": list(classes)}
     text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
     return files | {"data.yaml": text.encode()}

@@ -177,14 +177,16 @@ def test_pictures_without_a_size_in_the_file(tmp_path):
 )
 def test_impossible_boxes(tmp_path, bbox, rule):
     root = written(tmp_path, changed("annotations", 0, bbox=bbox))
-    with pytest.raises(ValueError, match=r"1 box is impossible: instances_val2017\.json") as caught:
+    with pytest.raises(
+        ValueError, match=r"1 box is impossible: annotations/instances_val2017\.json"
+    ) as caught:
         COCOFolder(root, "val")
-    assert "object 55 (toothbrush), box [" in str(caught.value)
+    assert "object 55 (toothbrush)" in str(caught.value)
     assert rule in str(caught.value)
     dataset = COCOFolder(root, "val", on_error="drop")
     (bad,) = dataset.dropped
-    assert (bad.number, bad.name, bad.picture) == (55, "toothbrush", "000000000139")
-    assert rule in bad.reason
+    assert (bad.number, bad.name, bad.other) == (55, "toothbrush", "000000000139")
+    assert rule in bad.what
     assert dataset.target(0)["labels"].tolist() == [1, 2]
 
 
@@ -204,12 +206,15 @@ def test_an_object_of_no_image(tmp_path):
         ("[]", "is not JSON in COCO's layout: it has no list 'images'"),
         ('{"images": [], "annotations": []}', "it has no list 'categories'"),
         (changed("images", 0, file_name=None), "entry 1 of 'images' has no file_name"),
-        (changed("images", 0, id=[1]), "entry 1 of 'images': id must be a whole number or a word"),
+        (
+            changed("images", 0, id=[1]),
+            "entry 1 of 'images' has no id that is a whole number or a word",
+        ),
         (changed("images", 0, id=7), "two images have the same id"),
         (changed("categories", 0, id=1), "two categories have the id 1"),
         (changed("annotations", 0, category_id=2), "object 55: there is no category .*id 2;"),
         (changed("categories", 1, name="background"), "the background is never annotated"),
-        ({**CONTENT, "images": [], "annotations": []}, "lists no picture"),
+        ({**CONTENT, "images": [], "annotations": []}, "has no picture"),
         ({**CONTENT, "categories": [], "annotations": []}, "lists no category"),
     ],
 )

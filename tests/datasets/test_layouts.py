@@ -189,7 +189,7 @@ def test_yolo_refuses_a_second_split_of_other_classes(tmp_path, items, items_of)
     write_yolo(items, tmp_path, "train")
     with pytest.raises(FileExistsError, match=r"data\.yaml already exists and lists other"):
         write_yolo(items_of([]), tmp_path, "val", classes=["cat"])
-    with pytest.raises(ValueError, match="two classes have the same name"):
+    with pytest.raises(ValueError, match="must be a list of different names"):
         write_yolo(items, tmp_path, "val", classes=["a", "a", "b"])
 
 

@@ -20,7 +20,7 @@ def records(monkeypatch, tmp_path):
     return {"curves": curves, "dataloading": dataloading, "throughput": throughput}
 
 
-def test_throughput_keeps_a_row_for_each_case(records, tmp_path, capsys):
+def test_throughput_keeps_one_row_per_case(records, tmp_path, capsys):
     words = "--models slim300 --batches 1 2 --precisions fp32 --device cpu --seconds 0.001"
     words += " --threads 1 --clock processor --record here"
     assert records["throughput"].main(words.split()) == 0
@@ -75,7 +75,7 @@ def test_loading_is_timed_step_by_step(records, tmp_path):
     assert sum(steps.values()) == pytest.approx(whole, rel=0.5)
 
 
-def test_the_files_have_the_shape_of_voc(records):
+def test_the_pictures_have_the_size_of_voc(records):
     image, target = records["dataloading"].LikeVOC(1)[0]
     assert image.shape == (3, 375, 500)
     assert (target["boxes"][:, 2:] <= torch.tensor([500, 375])).all()
@@ -87,7 +87,7 @@ def test_too_few_pictures_to_time_are_refused(records, capsys):
     assert "must be 96 or more" in capsys.readouterr().err
 
 
-def test_curves_are_kept_with_the_fault_that_each_has(records, tmp_path):
+def test_each_curve_is_kept_with_its_fault(records, tmp_path):
     assert records["curves"].main(["--samples", "64", "--pictures", "4", "--record", "here"]) == 0
     kept = json.loads((tmp_path / "here" / "result.json").read_text())
     assert kept["curves"]["learning rate too high"]["changes"] == {"lr": 0.1}
@@ -99,7 +99,7 @@ def test_curves_are_kept_with_the_fault_that_each_has(records, tmp_path):
     assert all(text.splitlines()[-1].startswith("64,") for text in files.values())
 
 
-def test_a_spoilt_dataset_gives_each_picture_its_neighbours_boxes(records):
+def test_the_spoilt_dataset_gives_each_picture_the_next_ones_boxes(records):
     items = [("a", 1), ("b", 2), ("c", 3)]
     spoilt = records["curves"].boxes_of_the_next
     assert [spoilt(items, i) for i in range(3)] == [("a", 2), ("b", 3), ("c", 1)]

@@ -19,7 +19,7 @@ def names(folder):
 
 
 @pytest.mark.parametrize("durable", [False, True])
-def test_the_file_appears_at_the_end_of_the_block_in_a_folder_made_for_it(tmp_path, durable):
+def test_the_file_and_its_folder_appear_when_the_block_ends(tmp_path, durable):
     path = tmp_path / "new" / "log.csv"
     with atomic_write(path, durable) as unfinished:
         unfinished.write_text("whole")
@@ -44,7 +44,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path):
     assert names(tmp_path) == ["log.csv"]
 
 
-def test_the_disk_has_the_file_before_it_takes_its_place(tmp_path, monkeypatch):
+def test_a_file_is_synced_before_it_replaces_the_old_one(tmp_path, monkeypatch):
     done = []
     fsync, replace = os.fsync, os.replace
 
@@ -70,7 +70,7 @@ def test_the_disk_has_the_file_before_it_takes_its_place(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("number", "passes"), [(errno.EINVAL, True), (errno.ENOSPC, False), (errno.EIO, False)]
 )
-def test_storage_that_cannot_wait_is_used_and_a_full_one_is_not(
+def test_storage_without_fsync_is_accepted_and_a_full_disk_is_refused(
     tmp_path, monkeypatch, number, passes
 ):
     def fail(_):
@@ -103,7 +103,7 @@ with atomic_write(sys.argv[1]) as file:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL there")
-def test_what_a_killed_process_leaves_can_be_removed(tmp_path):
+def test_leftovers_of_a_killed_process_can_be_removed(tmp_path):
     path, other = tmp_path / "log.csv", tmp_path / "log.csv.gz"
     for target in (path, other):
         target.write_text("old")
@@ -121,7 +121,7 @@ def test_what_a_killed_process_leaves_can_be_removed(tmp_path):
 # --- folders --------------------------------------------------------------------------------------
 
 
-def test_a_folder_that_can_be_written_to_is_left_as_it_was(tmp_path):
+def test_checking_a_writable_folder_changes_nothing(tmp_path):
     refuse_unwritable(tmp_path / "a" / "b")
     assert names(tmp_path) == []
     refuse_unwritable(tmp_path)

@@ -108,7 +108,7 @@ def test_lock_pins_every_requirement_within_its_bounds():
             assert asked.contains(version, prereleases=True), (name, version)
 
 
-def test_lock_names_no_place():
+def test_lock_contains_no_address_or_path():
     assert "://" not in text_of("requirements-lock.txt")
     assert "@ " not in text_of("requirements-lock.txt")
 
@@ -168,7 +168,7 @@ def import_graph():
     }
 
 
-def test_every_module_has_its_place_in_the_list_and_in_the_table():
+def test_every_module_is_in_the_list_and_in_the_table():
     listed = set().union(*layers())
     there = {name.partition(".")[0] for name in import_graph()} - {""}
     assert there <= listed, "give it a line under `layers` in CONTRIBUTING.md"
@@ -178,7 +178,7 @@ def test_every_module_has_its_place_in_the_list_and_in_the_table():
         assert shown in table, f"{shown} is missing in the table of CONTRIBUTING.md"
 
 
-def test_table_names_no_module_that_is_not_there():
+def test_table_names_only_modules_that_exist():
     table = text_of("CONTRIBUTING.md").partition("| module |")[2].partition("```layers")[0]
     first_column = "\n".join(row.split("|")[1] for row in table.splitlines() if row.count("|") > 3)
     for name in re.findall(r"`(\w+(?:\.py|/))`", first_column):
@@ -193,12 +193,12 @@ def test_imports_run_downwards():
     assert not {name: others for name, others in wrong.items() if others}
 
 
-def test_imports_make_no_circle():
+def test_imports_form_no_cycle():
     graph = import_graph()
     assert set(TopologicalSorter(graph).static_order()) == set(graph)  # a circle would raise
 
 
-def test_climbing_imports_are_seen():
+def test_an_import_upwards_is_detected():
     source = "def late():\n    from ssd_tutorial.matching import match\n    return match"
     assert imports_of(source, "boxes") == {"matching"}
     assert climbs("boxes", {"matching"}, layers()) == ["matching"]
@@ -207,7 +207,7 @@ def test_climbing_imports_are_seen():
     assert imports_of("from ssd_tutorial import loss", "datasets.voc") == {"loss"}
 
 
-def test_the_package_knows_nothing_of_the_book():
+def test_the_package_does_not_import_the_book():
     found = {path.name: outside(path.read_text()) for path in MODULES}
     assert not [name for name, roots in found.items() if "ssd_book" in roots]
 
@@ -220,12 +220,12 @@ def outside(source: str) -> set[str]:
     return {name.partition(".")[0] for name in names}
 
 
-def test_imports_of_other_packages_are_seen():
+def test_imports_of_other_packages_are_detected():
     assert outside("def late():\n    from ssd_book.explorers import modules") == {"ssd_book"}
     assert outside("import ssd_book.checks.ch04, os") == {"ssd_book", "os"}
 
 
-def test_a_wheel_holds_the_package_the_book_s_code_and_the_data(monkeypatch):
+def test_a_wheel_contains_the_package_the_code_of_the_book_and_the_data(monkeypatch):
     monkeypatch.chdir(ROOT)
     held = {
         Path(file.relative_path).as_posix(): file.distribution_path
@@ -304,7 +304,7 @@ def test_table_of_sizes_counts_every_module_once():
     assert {f"{path.parent.name}/" for path in PACKAGE.glob("*/__init__.py")} <= set(rooms)
 
 
-def test_size_is_printed_and_too_much_ends_with_code_1(capsys, monkeypatch):
+def test_size_is_printed_and_a_broken_budget_gives_exit_code_1(capsys, monkeypatch):
     assert size.main([]) == 0
     printed = capsys.readouterr().out
     for room, (files, lines) in size.rooms().items():
@@ -371,7 +371,7 @@ def test_every_test_asserts_something():
     assert without_assertion([path.read_text(encoding="utf-8") for path in TESTS]) == []
 
 
-def test_tests_that_assert_nothing_are_seen():
+def test_tests_that_assert_nothing_are_detected():
     helper = "def same(a, b):\n    assert a == b\n"
     good = "def test_a():\n    same(1, 1)\ndef test_b():\n    with raises(ValueError):\n        1\n"
     assert without_assertion([helper, good]) == []
@@ -402,7 +402,7 @@ def leaks(text: str) -> list[str]:
         "see /Us" + "ers/ada/book",
     ],
 )
-def test_leaks_are_seen(text):
+def test_leaks_are_detected(text):
     assert leaks(text)
 
 
@@ -441,7 +441,7 @@ def addresses(text: str) -> set[str]:
     return {m[1] for form in forms for m in re.finditer(form, text)}
 
 
-def test_addresses_are_seen():
+def test_addresses_are_detected():
     assert addresses("git clone https://github.com/a/b x") == {"a/b"}
     assert addresses('"git+https://github.com/a/b"') == {"a/b"}
     assert addresses("https://colab.research.google.com/github/a/b/blob/main/x") == {"a/b"}
@@ -484,7 +484,7 @@ def test_readme_without_its_markers_is_reported():
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", ".github/workflows/book.yml"])
-def test_commands_and_files_that_are_named_exist(name):
+def test_commands_and_files_named_in_the_docs_exist(name):
     text = text_of(name)
     targets = set(re.findall(r"^([a-z][\w-]*):", text_of("Makefile"), re.M))
     assert set(re.findall(r"(?:^|`|&& |: )make ([a-z][\w-]*)", text, re.M)) <= targets

@@ -33,21 +33,21 @@ def loaded_by(program):
     return set(done.stdout.split())
 
 
-def test_importing_it_loads_nothing_heavy():
+def test_importing_the_package_loads_no_submodule_and_nothing_heavy():
     loaded = loaded_by("import ssd_tutorial; dir(ssd_tutorial)")
     assert "ssd_tutorial" in loaded
     assert not loaded & HEAVY
     assert not {name for name in loaded if name.startswith("ssd_tutorial.")}
 
 
-def test_using_it_draws_nothing():
+def test_importing_every_name_loads_no_plotting_library():
     loaded = loaded_by("from ssd_tutorial import *")
     assert {"torch", "ssd_tutorial.training.loop"} <= loaded
     assert "ssd_tutorial.figures" in loaded
     assert not loaded & {"matplotlib", "ipywidgets", "anywidget"}
 
 
-def test_contents_are_the_eleven_in_the_papers_order():
+def test_the_docstring_lists_the_eleven_in_the_papers_order():
     listed = re.findall(r"^\* `(\w+)`: ", ssd_tutorial.__doc__, re.M)
     assert listed == MODULES
     for name in listed:
@@ -75,7 +75,7 @@ def test_contents_are_the_eleven_in_the_papers_order():
         "train",
     ],
 )
-def test_names_that_a_user_imports(name):
+def test_every_public_name_comes_from_its_module(name):
     value = getattr(ssd_tutorial, name)
     assert value.__name__ == name
     assert value is getattr(importlib.import_module(value.__module__), name)
@@ -93,6 +93,6 @@ def test_no_name_hides_a_module():
         assert value is module, name
 
 
-def test_an_unknown_name_is_an_attribute_error():
+def test_an_unknown_name_raises_attribute_error():
     with pytest.raises(AttributeError, match="no_such_name"):
         _ = ssd_tutorial.no_such_name

@@ -94,7 +94,7 @@ def distorted(steps, image):
     return torch.tensor(values).T.reshape(image.shape)
 
 
-def test_whole_distortion_pixel_by_pixel():
+def test_distortion_applies_the_drawn_steps_to_every_pixel():
     distort = PhotometricDistort()
     seen = set()
     for seed in range(80):
@@ -145,7 +145,7 @@ def test_no_box_moves(before, seed):
     assert same((before[0], target), before)
 
 
-def test_off_means_off():
+def test_share_0_changes_nothing():
     source = noisy([(1, 1, 9, 9)])
     assert same(PhotometricDistort(share=0)(*source), source)
 

@@ -180,7 +180,7 @@ def test_caffe_draws_among_the_samplers_that_can_succeed():
 @pytest.mark.parametrize("rule", CROP_POLICIES)
 @settings(max_examples=40)
 @given(before=items(), seed=seeds)
-def test_properties(rule, before, seed):
+def test_a_crop_keeps_exactly_the_boxes_with_their_centre_inside(rule, before, seed):
     image, target = before
     centres = (target["boxes"][:, :2] + target["boxes"][:, 2:]).as_subclass(Tensor) / 2
     crop = IoUCrop(rule)
@@ -232,7 +232,7 @@ def test_an_input_that_is_not_an_item_is_named():
         IoUCrop()(image, {**target, "boxes": centre})
 
 
-def test_a_custom_policy():
+def test_a_custom_policy_is_followed_and_needs_none():
     rule = CropPolicy(
         min_ious=(None, 0.9),
         trials=5,

@@ -10,7 +10,7 @@ from ssd_tutorial.augment import CAFFE_MEAN, Expand
 from .items import in_step, items, noisy, same, seeds
 
 
-def test_by_hand(monkeypatch):
+def test_placement_agrees_with_a_case_worked_by_hand(monkeypatch):
     """A picture 40 wide and 20 high, ratio 2.5: a canvas of 100 x 50, and 60 x 30 to spare."""
     numbers = torch.tensor([0.1, 0.5, 0.25, 0.95])  # happens; ratio 1 + .5 * 3; x; y
     monkeypatch.setattr(torch, "rand", lambda *_: numbers)
@@ -54,7 +54,7 @@ def test_boxes_move_with_their_pixels_and_stay_inside(before, seed):
         )
 
 
-def test_off_means_off():
+def test_share_0_and_ratio_1_change_nothing():
     source = noisy([(1, 1, 9, 9)])
     assert same(Expand(share=0)(*source), source)
     assert same(Expand(1, share=1)(*source), source)

@@ -57,7 +57,7 @@ def test_shrinking_without_averaging_keeps_noise():
     assert spread["nearest"] > spread["bilinear"] > spread["area"]
 
 
-def test_all_are_equally_likely():
+def test_every_interpolation_is_equally_likely():
     transform = RandomInterpolationResize(20)
     torch.manual_seed(0)
     drawn = Counter(transform.make_params([])["mode"] for _ in range(1000))

@@ -95,7 +95,7 @@ def test_an_explorer_replaces_its_picture(open_page):
     assert console == []
 
 
-def test_two_places_of_one_model_stay_in_step_and_others_stay_apart(open_page):
+def test_views_of_one_model_stay_in_step_and_other_models_stay_apart(open_page):
     models = [model("counter", word="a", n=1), model("counter", word="b", n=5)]
     page, _ = open_page(models, views=[0, 1, 0])
     page.locator("button").nth(2).click()
@@ -131,9 +131,7 @@ def test_binary_traits_arrive_as_in_jupyterlab(open_page):
         ("nowhere", "no explorer called nowhere"),
     ],
 )
-def test_one_that_fails_keeps_its_picture_says_so_and_leaves_the_others_alone(
-    open_page, module, reason
-):
+def test_an_explorer_that_fails_keeps_its_picture_and_spares_the_others(open_page, module, reason):
     page, console = open_page([model(module), model("counter", word="n", n=1)])
     place = page.locator("#explorer-0")
     assert place.get_attribute("data-state") == "failed"

@@ -105,7 +105,7 @@ def test_states_are_small_and_safe(built):
     assert "<" not in text
 
 
-def test_the_state_comes_after_the_words(built):
+def test_the_states_come_after_the_text(built):
     page = built.page("08_matching")
     assert page.index('id="explorer-states"') > page.index("Caption of again")
 
@@ -121,7 +121,7 @@ def test_only_pages_with_explorers_load_their_scripts(built):
             assert foreign not in text
 
 
-def test_the_text_page_has_its_explorer(built):
+def test_a_markdown_page_has_its_explorer(built):
     assert 'id="explorer-0"' in built.page("index")
 
 

@@ -57,7 +57,7 @@ def test_similarity_falls_with_what_is_lost():
     assert pictures.similarity(before, two) < 0.9
 
 
-def test_a_picture_that_no_palette_holds_keeps_its_colours():
+def test_a_picture_with_too_many_colours_for_a_palette_stays_similar():
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     noise[..., 1] = np.arange(64)[:, None]  # few greens, so that luminance needs many colours
     picture = Image.fromarray(noise)

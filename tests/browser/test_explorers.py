@@ -64,7 +64,7 @@ def test_every_explorer_is_in_a_chapter(html):
     assert elsewhere == set(modules.names())
 
 
-def test_the_index_has_one(html):
+def test_the_index_has_an_explorer(html):
     assert PAGES.get("book/index.html")
 
 
@@ -74,7 +74,7 @@ def test_a_page_with_explorers_logs_nothing_and_stays_on_its_origin(see, page, h
 
 
 @pytest.mark.parametrize(("page", "how", "number"), EACH, ids=[named(*each) for each in EACH])
-def test_a_reader_finds_no_fault(see, page, how, number):
+def test_every_explorer_works_for_mouse_finger_and_keyboard(see, page, how, number):
     assert see(page, how).problems(number) == []
 
 
@@ -94,7 +94,7 @@ def test_scripts_and_states_are_light(html, page):
     assert sum(weight.values()) <= ev.WEIGHT_KB, weight
 
 
-def test_the_scripts_of_the_page_are_those_of_the_package(html):
+def test_pages_serve_the_scripts_of_the_package(html):
     script = (html / "_static" / "explorers.js").read_text(encoding="utf-8")
     assert ev.sources_in(script) == {
         part: text for name in modules.names() for part, text in modules.parts(name).items()
@@ -174,7 +174,7 @@ SPOILED = {"desktop": DESKTOP, "phone": PHONE, "without scripts": SILENT}
 
 
 @pytest.mark.parametrize(("how", "damage"), [(h, d) for h in SPOILED for d in SPOILED[h]])
-def test_damage_is_detected(browser, base, html, axe, how, damage, monkeypatch):
+def test_planted_damage_is_detected(browser, base, html, axe, how, damage, monkeypatch):
     file, change, finding = SPOILED[how][damage]
     page = min((p for p in PAGES if "iou" in PAGES[p]), key=lambda p: len(PAGES[p]))
     monkeypatch.setattr(ev, "GALLERY", page)  # where numbers are looked at

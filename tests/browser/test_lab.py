@@ -162,7 +162,7 @@ def run(browser, tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_says_what_it_shows(run, name):
+def test_an_explorer_states_the_numbers_that_it_shows(run, name):
     module = getattr(widgets, name)().module
     assert ev.wrong_numbers(module, run.reader(name).words()) is None
 
@@ -185,7 +185,7 @@ def test_what_python_sets_is_drawn(run, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_keys_are_the_explorers_and_not_the_notebooks(run, name):
+def test_keys_go_to_the_explorer_and_not_to_the_notebook(run, name):
     before = run.page.evaluate("jupyterapp.shell.currentWidget.content.widgets.length")
     found = {what: problem for what, problem in run.reader(name).types().items() if problem}
     for key in ("a", "x", "d", "d"):  # in command mode: insert, cut, delete a cell
@@ -194,7 +194,7 @@ def test_keys_are_the_explorers_and_not_the_notebooks(run, name):
     assert found == {}, photographed(run, name)
 
 
-def test_the_dark_theme_reaches_the_words_and_not_the_paper(run):
+def test_the_dark_theme_changes_the_text_and_not_the_paper(run):
     def colours():
         return [run.page.evaluate(f"probe.colours({n})") for n in range(len(NAMES))]
 
@@ -209,7 +209,7 @@ def test_the_dark_theme_reaches_the_words_and_not_the_paper(run):
         assert min(map(float, re.findall(r"[\d.]+", after["paper"])[:3])) > 225
 
 
-def test_nothing_is_asked_of_another_origin(run):
+def test_nothing_is_requested_from_another_origin(run):
     assert run.elsewhere == []
 
 

@@ -26,11 +26,11 @@ def test_no_error_in_the_console(visit):
     assert visit["console"] == []
 
 
-def test_nothing_is_missing(visit):
+def test_no_request_fails(visit):
     assert visit["failed"] == []
 
 
-def test_nothing_is_asked_of_another_origin(visit):
+def test_nothing_is_requested_from_another_origin(visit):
     assert visit["elsewhere"] == []
 
 
@@ -51,7 +51,7 @@ def test_no_page_scrolls_sideways(visit_in):
         assert state["wide"] == []
 
 
-def test_what_scrolls_has_a_name_and_a_place_in_the_focus_order(visit_in):
+def test_what_scrolls_is_named_and_can_be_focused(visit_in):
     for state in (visit_in, visit_in["dark"], visit_in["opened"]):
         assert state["unreached"] == []
         assert state["idle"] == []  # what does not scroll has neither
@@ -66,12 +66,12 @@ def test_the_dark_theme_is_dark(visit):
     assert brightness(visit["background"]) > 200
 
 
-def test_axe_finds_no_serious_fault(visit_in):
+def test_axe_finds_no_serious_fault_in_the_light_theme(visit_in):
     assert visit_in["faults"] == []
     assert visit_in["opened_faults"] == []
 
 
-def test_axe_finds_no_serious_fault_in_the_dark(visit):
+def test_axe_finds_no_serious_fault_in_the_dark_theme(visit):
     assert visit["dark_faults"] == []
 
 
@@ -147,7 +147,7 @@ def test_chapters_open_in_colab_and_jupyterlab_and_lead_on(browser, base, html):
     assert turns == 2
 
 
-def test_the_keyboard_shows_where_it_is(browser, base, html):
+def test_keyboard_focus_is_visible(browser, base, html):
     page, _ = built_site.new_page(browser, base, 1280)
     page.goto(base + first_chapter(html))
     unseen = []

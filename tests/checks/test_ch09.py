@@ -8,7 +8,7 @@ from ssd_tutorial.presets import get_preset
 from ssd_tutorial.priors import make_priors
 
 
-def test_the_whole_loss_is_the_packages():
+def test_the_whole_loss_agrees_with_the_package():
     priors = make_priors(get_preset("caffe300_voc"))[-190:]
     cases = truth.whole_cases()
     for seed, (case, alpha) in enumerate(zip(cases, (1.0, 2.0), strict=False)):
@@ -29,7 +29,7 @@ def test_the_cases_tell_the_rules_of_n_apart():
         assert counted.sum() < labels.numel()
 
 
-def test_one_wrong_annotation_on_paper():
+def test_the_minimum_with_one_wrong_annotation_agrees_with_paper():
     """Slopes at the minimum: the outlier's 1 against the sum of the four differences."""
     assert abs(truth.best_wish() - (truth.WISHES[:4].sum().item() + 1) / 4) < 0.01
     assert abs(truth.best_wish("l2") - truth.WISHES.mean().item()) < 0.01

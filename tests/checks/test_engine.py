@@ -102,7 +102,7 @@ def test_hints_come_one_at_a_time_and_start_again_after_a_right_answer(known, ca
     assert "Hint 1 of 2" in told(6)
 
 
-def test_a_function_where_a_value_is_due_and_the_reverse():
+def test_a_function_in_place_of_a_value_is_named_and_the_reverse():
     assert "call it" in examine(NUMBER, lambda: 7).text
     assert "without calling it" in examine(DOUBLE, torch.ones(2)).text
 
@@ -158,7 +158,7 @@ def test_an_unknown_exercise_is_named_and_check_does_not_raise(capsys):
         checks.require("8", 1)
 
 
-def test_a_mistake_that_cannot_be_compared_is_passed_over():
+def test_a_mistake_that_cannot_be_compared_is_skipped():
     def never(answer):
         raise TypeError
 
@@ -180,7 +180,7 @@ def test_describe_rounds_and_shortens():
     assert len(describe("x" * 999)) <= 160
 
 
-def test_blank_and_close():
+def test_zeros_are_not_blank_and_nan_is_close_to_nothing():
     assert not is_blank([0, "", False])
     assert close([1, 2], torch.tensor([1, 2]))
     assert not close([1, 2], [[1, 2]])

@@ -159,7 +159,7 @@ def test_faults_names_what_is_missing():
     assert "has no line" in tool.faults(_notebook("answer = 3"))[0]
 
 
-def test_the_command_writes_checks_and_tells_by_its_exit_code(tmp_path, capsys):
+def test_the_command_writes_and_its_check_sets_the_exit_code(tmp_path, capsys):
     path = tmp_path / "08_matching.ipynb"
     nbformat.write(_notebook(SOLUTION), path)
     assert tool.main(["check", str(path)]) == 1
@@ -237,7 +237,7 @@ def test_no_exercise_has_drifted_from_its_solution(capsys):
 
 
 @pytest.mark.parametrize("id", REGISTERED)
-def test_the_unsolved_cell_gets_a_helpful_message_and_raises_nothing(id):
+def test_an_unsolved_cell_prints_a_helpful_message_and_raises_nothing(id):
     exercise, _ = _cells(id)
     forget(id)
     told, _ = _run(exercise)
@@ -246,7 +246,7 @@ def test_the_unsolved_cell_gets_a_helpful_message_and_raises_nothing(id):
 
 
 @pytest.mark.parametrize("id", REGISTERED)
-def test_the_solution_passes(id):
+def test_every_solution_passes_its_check(id):
     _, solution = _cells(id)
     told, namespace = _run(solution)
     assert f"✓ {id}" in told

@@ -817,7 +817,7 @@ def test_a_planted_mistake_gets_its_own_hint(id, answer, words):
 
 
 @pytest.mark.parametrize("exercise", all_exercises(), ids=lambda exercise: exercise.id)
-def test_every_mistake_that_an_exercise_knows_is_planted(exercise):
+def test_every_mistake_of_every_exercise_is_planted(exercise):
     hints = [_first_hint(exercise.id, answer) for answer, _ in PLANTED[exercise.id]]
     for mistake in exercise.mistakes:
         assert any(mistake.hint in hint for hint in hints), f"nobody makes it: {mistake.hint}"
@@ -857,7 +857,7 @@ FUNCTIONS = [lambda value=value: value for value in VALUES] + [
 
 
 @pytest.mark.parametrize("exercise", all_exercises(), ids=lambda exercise: exercise.id)
-def test_no_answer_whatever_raises_or_passes(exercise):
+def test_no_odd_answer_raises_or_passes(exercise):
     for answer in VALUES + FUNCTIONS:
         verdict = examine(exercise, answer)
         assert verdict.status != "passed"

@@ -27,7 +27,7 @@ def overlaps(explorer, name, ratios):
     return found
 
 
-def test_the_lighthouse_wants_a_third_and_no_square():
+def test_a_third_fits_the_lighthouse_best_and_a_square_does_not_match():
     explorer = AspectRatioExplorer()
     before = explorer.centre
     found = overlaps(explorer, "lighthouse", (1, 1 / 2, 1 / 3))
@@ -35,17 +35,17 @@ def test_the_lighthouse_wants_a_third_and_no_square():
     assert explorer.centre == pytest.approx(before, abs=1e-4)  # there it stands at first
 
 
-def test_chapter_6_is_right_about_the_train():
+def test_the_ious_of_the_train_are_those_of_chapter_6():
     found = overlaps(AspectRatioExplorer(scale=0.42), "train", (2, 3))
     assert found == {2: "0.75", 3: "0.91"}
 
 
-def test_javascript_gets_the_preset_as_it_is():
+def test_javascript_gets_the_preset_unchanged():
     assert AspectRatioExplorer().preset == asdict(PRESET)
 
 
 @pytest.mark.parametrize("k", range(len(PRESET.maps)))
-def test_the_box_is_a_prior_at_the_map_s_own_scale_and_ratio(k):
+def test_the_box_at_a_maps_scale_and_ratio_is_a_prior(k):
     explorer = AspectRatioExplorer(map=k, ratio=2)
     assert explorer.scale == compute_scales(PRESET)[k]
     x0, y0, x1, y1 = explorer.box
@@ -61,7 +61,7 @@ def test_the_area_stays_when_the_ratio_changes():
         assert (x1 - x0) / (y1 - y0) == pytest.approx(ratio)
 
 
-def test_another_map_brings_its_scale_unless_one_was_chosen():
+def test_another_map_sets_its_scale_unless_one_was_chosen():
     explorer, seen = AspectRatioExplorer(), []
     explorer.observe(lambda change: seen.append(change["new"]), "scale")
     explorer.map = 1

@@ -28,7 +28,7 @@ def test_the_first_state_ends_a_search_of_six_trials():
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
-def test_a_seed_gives_what_training_gives(seed):
+def test_a_seed_gives_the_crop_of_training(seed):
     """The same canvas, crop and mirror as the package's pipeline with that seed, box by box."""
     torch.manual_seed(seed)
     image, target = training_transform(300, crop="caffe", expand=4)(load_photograph("astronaut"))
@@ -40,7 +40,7 @@ def test_a_seed_gives_what_training_gives(seed):
     assert difference.mean() < 1  # resized before the mirror, or after
 
 
-def test_other_random_numbers_stay_as_they_were():
+def test_the_global_random_state_is_unchanged():
     torch.manual_seed(5)
     wanted = torch.rand(3)
     torch.manual_seed(5)
@@ -98,7 +98,7 @@ def test_another_seed_or_sampler_shows_the_end_of_its_search():
     assert len(explorer.png()) > 10_000
 
 
-def test_what_the_page_sends_arrives():
+def test_state_sent_by_the_page_reaches_python():
     """As a kernel receives it: a seed that the page lacks, a dragged crop, a full reset."""
     explorer = CropExplorer()
     first = {
@@ -113,7 +113,7 @@ def test_what_the_page_sends_arrives():
     assert {name: explorer.get_state()[name] for name in first} == first
 
 
-def test_what_chapter_11_says():
+def test_the_numbers_of_chapter_11_hold():
     """About seeds 2, 3 and 10, and the helmet."""
     search = draw_sample(2).search
     refused = search.trials.best_iou[MINIMA.index(0.7), :5]
@@ -139,7 +139,7 @@ def test_what_chapter_11_says():
     assert right == explorer.draws["2"]["size"][0]
 
 
-def test_the_whole_picture_without_a_crop():
+def test_a_seed_without_a_crop_shows_the_whole_picture():
     explorer = CropExplorer(seed=5)
     assert explorer.draws["5"]["chosen"] is None
     assert explorer.trial == 0

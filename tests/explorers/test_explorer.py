@@ -20,7 +20,7 @@ def explorer(request):
     return request.param()
 
 
-def test_it_shows_itself_as_widget_picture_and_words(explorer):
+def test_an_explorer_displays_as_widget_picture_and_text(explorer):
     data, metadata = explorer._repr_mimebundle_()
     assert set(data) == {VIEW, "image/png", "text/plain"}
     assert data["text/plain"] == repr(explorer) == repr(type(explorer)())
@@ -31,12 +31,12 @@ def test_it_shows_itself_as_widget_picture_and_words(explorer):
     assert metadata["image/png"]["alt"] == explorer.alt
 
 
-def test_it_says_in_words_what_its_picture_shows(explorer):
+def test_every_alternative_text_is_a_full_sentence(explorer):
     assert 40 < len(explorer.alt) < 400
     assert explorer.alt.endswith(".")
 
 
-def test_its_state_can_be_sent(explorer):
+def test_the_state_is_serializable(explorer):
     state = explorer.get_state()
     assert state["module"] == explorer._module
     assert len(state["_esm"]) > 10_000
@@ -47,7 +47,7 @@ def test_a_wrong_name_is_refused(explorer):
         type(explorer)(colour="red")
 
 
-def test_what_changes_is_synced(explorer):
+def test_every_trait_that_changes_is_synced(explorer):
     own = set(explorer.trait_names(sync=True)) - set(Explorer.class_trait_names(sync=True))
     assert own, "an explorer without state"
 
@@ -81,7 +81,7 @@ def test_impossible_boxes_are_refused(value, words):
     assert holder.boxes == [[0, 0, 1, 1]]
 
 
-def test_tensors_are_boxes_too():
+def test_tensors_are_accepted_as_boxes():
     holder = Holder()
     holder.box = torch.tensor([0.25, 0, 1, 0.5])
     holder.boxes = torch.tensor([[0.25, 0, 1, 0.5]])

@@ -22,6 +22,6 @@ def test_boxes_can_be_set_watched_and_drawn():
     assert explorer.png() != before
 
 
-def test_two_boxes_are_wanted():
+def test_exactly_two_boxes_are_required():
     with pytest.raises(traitlets.TraitError, match="takes 2 to 2 boxes, not 1"):
         IoUExplorer(boxes=[[0, 0, 1, 1]])

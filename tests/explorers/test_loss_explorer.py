@@ -40,7 +40,7 @@ def test_prior_and_ground_truth_are_a_match_of_a_real_picture():
 
 
 @pytest.mark.parametrize("matched", ["balloon", "nothing"])
-def test_the_loss_is_the_packages(matched):
+def test_the_loss_agrees_with_the_package(matched):
     explorer = LossExplorer(matched=matched, alpha=2.5, fish=3.0, prediction=[0, 0, 0.5, 0.25])
     prior = torch.tensor(explorer.prior)
     scores = torch.tensor([getattr(explorer, name) for name in explorer.classes])
@@ -59,7 +59,7 @@ def test_the_loss_is_the_packages(matched):
     torch.testing.assert_close(explorer.loss.total, package.total, atol=1e-4, rtol=1e-4)
 
 
-def test_what_the_chapter_says_to_try():
+def test_the_numbers_that_chapter_9_promises_appear():
     explorer = LossExplorer()
     explorer.prediction = explorer.truth
     assert explorer.loss.localization.item() == pytest.approx(0, abs=1e-9)
@@ -79,7 +79,7 @@ def test_what_the_chapter_says_to_try():
     assert explorer.loss.confidence.item() == pytest.approx(math.log(4), abs=1e-6)
 
 
-def test_it_can_be_watched_and_its_picture_follows():
+def test_changes_are_observed_and_redraw_the_picture():
     explorer, seen = LossExplorer(), []
     explorer.observe(lambda change: seen.append(change["new"]), ["prediction", "fish"])
     before = explorer.png()

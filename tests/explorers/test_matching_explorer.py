@@ -30,7 +30,7 @@ def test_the_first_state_is_the_one_that_chapter_8_begins_with():
     assert explorer.examples["Cat and eyes"]["boxes"] == explorer.boxes
 
 
-def test_argmax_loses_one_of_two_on_one_spot_and_bipartite_none():
+def test_argmax_loses_one_of_two_objects_on_one_spot_and_bipartite_none():
     assert shares(example("Two on one spot")) == [6, 11, 12, 0, 6]
     assert shares(example("Two on one spot", rule="bipartite")) == [6, 11, 12, 1, 6]
 
@@ -51,7 +51,7 @@ def test_no_prior_reaches_the_slim_objects():
     assert matches.iou[matches.positive].max() < 0.5
 
 
-def test_what_chapter_8_tells_the_reader_to_try_comes_out_so():
+def test_the_numbers_that_chapter_8_promises_appear():
     shared = {t: shares(MatchingExplorer(threshold=t)) for t in (0.4, 0.5, 0.6, 0.65)}
     assert {t: sum(share) for t, share in shared.items()} == {0.4: 86, 0.5: 29, 0.6: 10, 0.65: 5}
     assert shared[0.65] == [3, 1, 1]
@@ -71,15 +71,15 @@ def test_what_chapter_8_tells_the_reader_to_try_comes_out_so():
     assert (len(own), f"{own.max():.2f}") == (2, "0.54")
 
 
-def test_other_priors_are_matched_as_well():
+def test_another_preset_is_matched_with_its_own_priors():
     assert MatchingExplorer(preset="caffe512_voc").matches().ground_truth.shape == (1, 24564)
 
 
-def test_a_photograph_brings_its_objects():
+def test_another_photograph_sets_its_objects():
     assert len(MatchingExplorer(photograph="rocket").boxes) == 5
 
 
-def test_boxes_can_be_set_watched_drawn_and_taken_away():
+def test_boxes_can_be_set_observed_drawn_and_removed():
     explorer, seen = MatchingExplorer(), []
     explorer.observe(lambda change: seen.append(change["new"]), "boxes")
     before = explorer.png()
@@ -91,7 +91,7 @@ def test_boxes_can_be_set_watched_drawn_and_taken_away():
     assert explorer.png().startswith(b"\x89PNG")
 
 
-def test_a_lost_object_is_drawn_in_another_way():
+def test_a_lost_object_is_drawn_differently():
     assert example("Two on one spot").png() != example("Two on one spot", rule="bipartite").png()
     assert example("Cat and eyes", only=True, chosen=1).png() != MatchingExplorer().png()
 
@@ -149,7 +149,7 @@ def surveyed(tmp_path_factory):
     return list(zip(explorers, outcomes, strict=True))
 
 
-def test_the_page_counts_as_the_package_does(surveyed):
+def test_the_page_counts_positives_as_the_package_does(surveyed):
     for explorer, outcome in surveyed:
         preset = PRESETS[explorer.preset]
         assert [truth["priors"] for truth in outcome["truths"]] == shares(explorer)

@@ -28,7 +28,7 @@ def truth():
     return found
 
 
-def test_the_first_state_teaches():
+def test_the_first_state_highlights_a_negative_that_counts():
     explorer = MiningExplorer()
     positive, chosen = explorer.positive(), explorer.negatives()
     assert (int(positive.sum()), int(chosen.sum()), len(chosen)) == (12, 36, 8732)
@@ -37,7 +37,7 @@ def test_the_first_state_teaches():
 
 
 @pytest.mark.parametrize("scene", SCENES)
-def test_the_losses_are_the_detectors(scene, truth):
+def test_the_losses_are_those_of_the_trained_detector(scene, truth):
     _, logits, _, _ = truth[scene]
     exact = logits[0].logsumexp(-1) - logits[0, :, 0]
     explorer = MiningExplorer(scene=scene)
@@ -52,7 +52,7 @@ def test_the_losses_are_the_detectors(scene, truth):
 
 
 @pytest.mark.parametrize("scene", SCENES)
-def test_positives_and_mined_negatives_cost_what_the_loss_says(scene, truth):
+def test_positives_and_mined_negatives_add_up_to_the_loss(scene, truth):
     priors, logits, offsets, targets = truth[scene]
     explorer = MiningExplorer(scene=scene)
     loss = multibox_loss(logits, offsets, targets, priors)
@@ -86,7 +86,7 @@ def test_a_forgotten_label_becomes_the_hardest_negative():
     assert not alone.negatives().any()
 
 
-def test_random_choice_takes_as_many_and_easier_ones():
+def test_random_negatives_are_as_many_and_easier():
     explorer = MiningExplorer()
     hard = explorer.background_loss()[explorer.negatives()].sum()
     explorer.choice = "at random"
@@ -107,6 +107,6 @@ def test_the_picture_follows_the_state():
     "bad",
     [{"ratio": 11}, {"ratio": float("nan")}, {"ratio": -1}, {"scene": "a dog"}, {"shown": 8732}],
 )
-def test_bad_values_are_refused(bad):
+def test_impossible_states_are_refused(bad):
     with pytest.raises(traitlets.TraitError):
         MiningExplorer(**bad)

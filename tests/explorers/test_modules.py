@@ -31,7 +31,7 @@ def test_every_module_belongs_to_one_class_and_every_class_to_one_module():
 
 
 @pytest.mark.parametrize("name", modules.names())
-def test_joined_modules_are_one_module_without_a_name_twice(name):
+def test_joined_modules_form_one_module_and_no_name_occurs_twice(name):
     text = modules.joined(name)
     assert not re.search(r"^import\b", text, re.M)
     assert text.count("export ") == text.count("export default ") == 1
@@ -77,5 +77,5 @@ def test_maps_look_the_same_in_figures_and_explorers():
 
 
 @pytest.mark.parametrize("name", modules.names())
-def test_an_explorer_is_read_in_one_sitting(name):
+def test_an_explorer_has_at_most_220_lines(name):
     assert len((modules.STATIC / f"{name}.js").read_text(encoding="utf-8").splitlines()) <= 220

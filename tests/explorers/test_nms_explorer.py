@@ -48,7 +48,7 @@ def test_the_first_state_is_round_one_of_the_cars():
     assert (fallen[:3], len(fallen), sure) == ([38, 32, 27], 11, 3)
 
 
-def test_what_chapter_13_says_to_try():
+def test_the_numbers_that_chapter_13_promises_appear():
     explorer = NMSExplorer()
     assert max(explorer.detections[best][1] for best, _ in explorer.rounds()[3:]) < 0.03
     assert after(iou_threshold=0)[1] == 2
@@ -62,7 +62,7 @@ def test_what_chapter_13_says_to_try():
 
 
 @pytest.mark.parametrize(("score", "overlap"), [(0.01, 0.45), (0.05, 0.3), (0.5, 0.7)])
-def test_the_boxes_that_stay_are_those_that_the_package_keeps(output, score, overlap):
+def test_the_boxes_kept_are_those_that_the_package_keeps(output, score, overlap):
     explorer = NMSExplorer(group="each class", score_threshold=score, iou_threshold=overlap)
     (found,) = postprocess(*output, score_threshold=score, iou_threshold=overlap)
     stay = [explorer.detections[best] for best, _ in explorer.rounds()]
@@ -101,7 +101,7 @@ def test_no_two_detections_are_equal():
     assert [row[1] for row in rows] == sorted((row[1] for row in rows), reverse=True)
 
 
-def test_its_picture_follows_the_step():
+def test_the_picture_follows_the_step():
     explorer, seen = NMSExplorer(), []
     explorer.observe(lambda change: seen.append(change["new"]), "step")
     pictures = {explorer.png()}
@@ -123,6 +123,6 @@ def test_its_picture_follows_the_step():
         ({"detections": []}, "read-only"),
     ],
 )
-def test_what_cannot_be_shown_is_refused(state, words):
+def test_impossible_states_are_refused(state, words):
     with pytest.raises(traitlets.TraitError, match=words):
         NMSExplorer(**state)

@@ -46,7 +46,7 @@ def test_the_first_state_has_hits_false_boxes_and_a_miss():
     assert [round(ap, 2) for ap in aps()] == [0.80, 0.77, 0.87, 0.86]
 
 
-def test_what_chapter_14_says_to_try():
+def test_the_numbers_that_chapter_14_promises_appear():
     assert counts(score_threshold=0.9) == (3, 1, 4)
     assert round(aps(score_threshold=0.9)[0], 2) == 0.43
     assert counts(score_threshold=0.2) == (7, 7, 0)
@@ -102,7 +102,7 @@ def test_every_class_has_something_to_find():
     assert not any(map(math.isnan, result.ap.values()))
 
 
-def test_its_picture_follows_the_state():
+def test_the_picture_follows_the_state():
     explorer, seen = PrecisionRecallExplorer(), []
     explorer.observe(lambda change: seen.append(change["new"]), "score_threshold")
     pictures = {explorer.png()}
@@ -125,6 +125,6 @@ def test_its_picture_follows_the_state():
         ({"objects": []}, "read-only"),
     ],
 )
-def test_what_cannot_be_shown_is_refused(state, words):
+def test_impossible_states_are_refused(state, words):
     with pytest.raises(traitlets.TraitError, match=words):
         PrecisionRecallExplorer(**state)

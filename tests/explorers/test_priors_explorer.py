@@ -23,7 +23,7 @@ def test_the_first_state_shows_boxes_inside_and_across_the_border():
     assert across.tolist() == [8580, 8581, 8582, 8583]
 
 
-def test_what_chapter_7_tells_the_reader_to_try_comes_out_so():
+def test_the_numbers_that_chapter_7_promises_appear():
     middle = PriorExplorer(point=[0.5, 0.5], crossing=True)
     assert middle.cell == (2, 2)
     assert len(middle.kept(middle.indices)) == 2
@@ -39,7 +39,7 @@ def test_what_chapter_7_tells_the_reader_to_try_comes_out_so():
         assert len(browser.kept(range(8732))) == count
 
 
-def test_cells_and_priors_refer_to_each_other():
+def test_the_indices_of_a_cell_are_located_in_it():
     for preset in PRESETS:
         for k in range(len(PRESETS[preset].maps)):
             explorer = PriorExplorer(preset=preset, map=k, point=[0.99, 0.4])
@@ -54,7 +54,7 @@ def test_the_last_cell_of_conv8_2_lies_at_the_corner_and_its_centre_outside():
     assert (centre > 1).all()
 
 
-def test_a_place_keeps_its_place_when_the_map_changes():
+def test_a_point_stays_when_the_map_changes():
     explorer = PriorExplorer(point=[0.5, 0.5])
     cells = []
     for k in range(6):
@@ -71,7 +71,7 @@ def test_filters_keep_what_they_name():
     assert len(PriorExplorer(map=0, shape="3").kept(range(4))) == 0  # conv4_3 has no such box
 
 
-def test_state_can_be_set_watched_and_drawn():
+def test_the_state_can_be_set_observed_and_drawn():
     explorer, seen, pictures = PriorExplorer(), [], set()
     explorer.observe(lambda change: seen.append(change["new"]), "point")
     for traits in (
@@ -89,7 +89,7 @@ def test_state_can_be_set_watched_and_drawn():
     assert len(pictures) == 7
 
 
-def test_fewer_maps_take_the_last_one():
+def test_a_preset_with_fewer_maps_selects_its_last_one():
     explorer = PriorExplorer(preset="caffe512_voc", map=6)
     explorer.preset = "caffe300_voc"
     assert explorer.map == 5
@@ -143,7 +143,7 @@ def browsed(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_the_page_counts_as_the_package_does(browsed, name):
+def test_the_page_counts_priors_as_the_package_does(browsed, name):
     preset, outcome = PRESETS[name], browsed[1][name]
     counts = priors_per_map(preset)
     assert outcome["total"] == num_priors(preset)
@@ -168,7 +168,7 @@ def test_the_page_finds_the_same_cells(browsed, name):
             assert (theirs["row"], theirs["column"]) == explorer.cell
 
 
-def test_the_page_keeps_as_many_across_the_border_as_the_chapter_counts(browsed):
+def test_the_page_counts_border_crossings_as_the_chapter_does(browsed):
     kept = browsed[1]["caffe300_voc"]["kept"][0][1]
     assert kept == [1356, 914, 427, 136, 34, 2]
     assert sum(kept) == 2869

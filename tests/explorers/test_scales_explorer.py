@@ -42,13 +42,13 @@ def best_square(preset, box):
     return max(fits), sides[fits.index(max(fits))] * preset.image_size
 
 
-def test_chapter_5_is_right_about_the_fish():
+def test_the_ious_of_the_fish_are_those_of_chapter_5():
     fish = next(thing["box"] for thing in ScalesExplorer().objects if thing["name"] == "fish")
     found = [best_square(PRESETS[name], fish) for name in ("caffe300_voc", "caffe300_coco")]
     assert [f"{overlap:.2f} {side:.1f}" for overlap, side in found] == ["0.74 81.6", "0.68 66.7"]
 
 
-def test_chapter_5_is_right_about_the_differences():
+def test_the_differences_are_those_of_chapter_5():
     def differences(ours, theirs):
         pairs = zip(compute_scales(ours), compute_scales(theirs), strict=True)
         return [round(300 * (a - b), 6) for a, b in pairs]
@@ -69,7 +69,7 @@ def test_objects_are_those_of_the_scene():
     assert torch.allclose(boxes * image.shape[-1], target["boxes"], atol=0.05)
 
 
-def test_javascript_gets_the_presets_as_they_are():
+def test_javascript_gets_the_presets_unchanged():
     assert ScalesExplorer().presets == [asdict(preset) for preset in PRESETS.values()]
 
 
@@ -82,7 +82,7 @@ def test_a_preset_can_be_chosen_and_is_recognized(name):
     assert explorer.preset.name == same.get(name, name)
 
 
-def test_a_changed_number_makes_an_own_preset():
+def test_a_changed_number_renames_the_preset_to_own():
     explorer, seen = ScalesExplorer(), []
     explorer.observe(lambda change: seen.append(change["new"]), "s_min")
     explorer.s_min = 0.3
@@ -133,6 +133,6 @@ def test_impossible_states_are_refused(change, words):
         ScalesExplorer(**change)
 
 
-def test_an_unknown_preset_is_refused_with_the_names_there_are():
+def test_an_unknown_preset_is_refused_with_the_known_names():
     with pytest.raises(ValueError, match="there are naive_m6, paper"):
         ScalesExplorer("ssd")

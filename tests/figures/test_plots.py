@@ -69,7 +69,7 @@ TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 
 
 
 @pytest.mark.parametrize("vision", VISION)
-def test_colours_of_maps_can_be_told_apart_by_every_eye(vision):
+def test_colours_of_maps_differ_for_colour_blind_readers_too(vision):
     seen = np.array([linear(c) for c in plots.MAP_COLORS.values()]) @ np.array(VISION[vision]).T
     xyz = seen.clip(0, 1) @ TO_XYZ.T / (TO_XYZ @ np.ones(3))
     f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
@@ -108,7 +108,7 @@ def test_an_image_of_another_shape_is_refused(ax, shape):
         plots.show_image(ax, torch.zeros(shape))
 
 
-def test_patches_lie_where_the_boxes_are(ax):
+def test_patches_are_where_the_boxes_are(ax):
     boxes = torch.tensor([[0.1, 0.2, 0.5, 0.4], [-0.1, 0.0, 1.2, 0.9]])
     patches = plots.draw_boxes(ax, boxes, ["a", "b"], color="#0072b2", line="--")
     np.testing.assert_allclose(corners(patches), boxes, atol=1e-6)
@@ -117,7 +117,7 @@ def test_patches_lie_where_the_boxes_are(ax):
     assert patches[0].get_linestyle() == "--"
 
 
-def test_a_label_can_stand_at_the_bottom(ax):
+def test_a_label_can_be_placed_at_the_bottom(ax):
     plots.draw_boxes(ax, torch.tensor([0.1, 0.2, 0.5, 0.4]), ["a"], label_at="bottom")
     np.testing.assert_allclose(ax.texts[0].get_position(), (0.5, 0.4), atol=1e-6)
 
@@ -155,7 +155,7 @@ def test_shapes_are_those_of_a_cell_around_the_point(ax):
     np.testing.assert_allclose(corners(patches), cxcywh_to_xyxy(boxes), atol=1e-6)
 
 
-def test_scales_are_squares_one_in_the_other(ax):
+def test_scales_are_drawn_as_nested_squares(ax):
     drawn = corners(plots.draw_scales(ax, PRESET))
     np.testing.assert_allclose(drawn[:, 2] - drawn[:, 0], compute_scales(PRESET)[:-1], atol=1e-6)
     np.testing.assert_allclose(drawn[:, :2] + drawn[:, 2:], 1, atol=1e-6)
@@ -202,7 +202,7 @@ def test_curves_carry_their_names(ax):
     assert ax.texts[1].xy == (2, 3)
 
 
-def test_a_run_is_drawn_over_the_samples_it_has_seen(ax):
+def test_a_run_is_drawn_against_the_samples_it_has_seen(ax):
     steps = [Step(k, 16 * k, 0.1 * k, 5 - k, 3 - k / 2, 2 - k / 2, 9, 1.0 * k) for k in (1, 2, 3)]
     rate = ax.figure.add_subplot()
     lines = plots.draw_run(ax, rate, steps)
@@ -220,7 +220,7 @@ def test_detections_below_the_threshold_are_left_out(ax):
     assert ax.texts[0].get_text().strip() == "cat 0.90"
 
 
-def test_color_is_matplotlibs_word(ax):
+def test_color_is_accepted_as_in_matplotlib(ax):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         (patch,) = plots.draw_boxes(ax, torch.tensor([[0.1, 0.1, 0.5, 0.5]]), color="red")

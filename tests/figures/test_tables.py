@@ -3,7 +3,7 @@ import pytest
 from ssd_tutorial.figures.tables import Table
 
 
-def test_numbers_stand_right_and_words_left_in_both_forms():
+def test_numbers_are_aligned_right_and_text_left_in_both_forms():
     table = Table(["name", "boxes"], [["conv4_3", 5776], ["conv11_2", "4"]])
     assert repr(table).splitlines() == ["name      boxes", "conv4_3    5776", "conv11_2      4"]
     html = table._repr_html_()
@@ -14,7 +14,7 @@ def test_numbers_stand_right_and_words_left_in_both_forms():
 @pytest.mark.parametrize(("cell", "right"), [
     ("8 732", True), ("12.5%", True), ("−3", True), ("–", True), ("", True), ("×4", False),
 ])  # fmt: skip
-def test_what_counts_as_a_number(cell, right):
+def test_cells_that_are_numbers_are_aligned_right(cell, right):
     assert ("text-align: right" in Table(["x"], [[cell]])._repr_html_()) == right
 
 

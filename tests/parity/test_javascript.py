@@ -121,7 +121,7 @@ SLIPS = {
 
 
 @pytest.mark.parametrize("name", SLIPS)
-def test_a_slip_is_noticed(name):
+def test_a_planted_slip_is_detected(name):
     """Each of these copies of geometry.js, with one thing changed, disagrees with the package."""
     source = javascript.GEOMETRY.read_text(encoding="utf-8")
     for there, _ in SLIPS[name]:
@@ -140,7 +140,7 @@ def test_without_node_the_comparison_fails_and_says_how_to_install_it(monkeypatc
         javascript.measure(BY_NAME["scales"], 1)
 
 
-def test_a_mistake_in_javascript_is_not_taken_for_a_refusal():
+def test_an_error_in_javascript_is_not_mistaken_for_a_refusal():
     cases, _ = sample("boxes refused")
     broken = javascript.GEOMETRY.read_text(encoding="utf-8").replace(
         "const [x0, y0, x1, y1] = box", ""

@@ -13,15 +13,15 @@ def check(rows):
         assert row.largest <= row.bound, row
 
 
-def test_priors():
+def test_priors_agree():
     check(measure.priors())
 
 
-def test_matching_offsets_loss_and_gradients():
+def test_matching_offsets_loss_and_gradients_agree():
     check(measure.training(batches=4))
 
 
-def test_postprocessing():
+def test_postprocessing_agrees():
     check(measure.postprocessing(batches=3))
 
 
@@ -30,7 +30,7 @@ def whole_model():
     return measure.whole_model(pictures=3)
 
 
-def test_whole_detector_with_weights_brought_over(whole_model):
+def test_the_whole_detector_with_converted_weights_agrees(whole_model):
     """Pictures in, detections out, with pre- and post-processing."""
     check(whole_model)
 

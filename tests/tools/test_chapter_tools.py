@@ -45,7 +45,7 @@ def test_executed_twice_gives_the_same_file(notebook_file):
     assert cells[1].outputs[0].text == "a\nb\n"  # one stream
 
 
-def test_a_cell_that_raises_leaves_the_file_as_it_was(notebook_file, capsys):
+def test_a_cell_that_raises_leaves_the_file_unchanged(notebook_file, capsys):
     path = notebook_file("print('before')", "1 / 0")
     before = path.read_bytes()
     assert execute.main([str(path)]) == 1
@@ -101,7 +101,7 @@ IoUExplorer()"""
 
 
 @pytest.mark.timeout(400)  # three kernels, on a machine that may be busy
-def test_of_an_explorer_the_picture_and_the_words_are_stored(notebook_file):
+def test_an_explorer_is_stored_as_its_picture_and_text(notebook_file):
     path = notebook_file(EXPLORER)
     assert execute.main([str(path)]) == 0
     notebook = notebooks.read(path)
@@ -239,14 +239,14 @@ def listed(text):
         ("08_matching", "Learning", ["book/08_matching"]),
     ],
 )
-def test_a_chapter_enters_its_part_in_order(name, part, files):
+def test_a_chapter_is_listed_in_its_part_in_order(name, part, files):
     after = listed(new_chapter.add_to_toc(TOC, name, part))
     assert after[part] == files
     assert after["Reference"] == ["book/glossary"]
     assert list(after)[-1] == "Reference"
 
 
-def test_a_chapter_enters_the_table_of_contents_once():
+def test_a_chapter_is_listed_only_once():
     with pytest.raises(ValueError, match="already"):
         new_chapter.add_to_toc(TOC, "07_priors", "Boxes")
 

@@ -89,7 +89,7 @@ def book(tmp_path):
     return lint
 
 
-def test_a_good_chapter_has_no_fault(book):
+def test_a_good_chapter_has_no_faults(book):
     assert book(good_notebook()) == []
 
 
@@ -253,6 +253,6 @@ def test_an_unknown_chapter_is_an_error_that_lists_the_chapters(capsys):
     assert "no notebook 97_nowhere" in capsys.readouterr().err
 
 
-def test_the_book_has_no_fault(capsys):
+def test_the_book_has_no_faults(capsys):
     status = lint_book.main([])
     assert status == 0, capsys.readouterr().out

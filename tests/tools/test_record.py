@@ -62,7 +62,9 @@ def recording(tmp_path, data, *more, passed_on=TINY):
     )  # fmt: skip
 
 
-def test_a_record(tmp_path, data, commands, capsys, monkeypatch):
+def test_a_record_has_results_losses_and_no_path_of_the_machine(
+    tmp_path, data, commands, capsys, monkeypatch
+):
     monkeypatch.chdir(data.parent)  # relative paths are the caller's
     recording(tmp_path, data.name, "--seeds", "0", "4")
     assert [words[0] for words in commands] == ["train", "eval", "train", "eval"]
@@ -119,7 +121,7 @@ def finished(tmp_path, data, commands):
     return tmp_path / "work" / "tiny-seed-0"
 
 
-def test_seeds_of_different_recipes_make_no_record(tmp_path, data, commands, finished):
+def test_seeds_of_different_recipes_are_refused(tmp_path, data, commands, finished):
     other = shutil.copytree(finished, finished.with_name("tiny-seed-1"))
     (other / "command.json").unlink()
     detector = load_weights(other / "weights.safetensors")
@@ -219,7 +221,7 @@ def test_every_variant_is_trained_measured_and_recorded_once(pretended, tmp_path
     )
 
 
-def test_finished_runs_are_not_repeated_and_what_was_entered_by_hand_is_kept(pretended, tmp_path):
+def test_finished_runs_are_not_repeated_and_entries_by_hand_are_kept(pretended, tmp_path):
     before = ablation(tmp_path, "--seeds", "0") | {"long": {"samples": 40_000}}
     (tmp_path / "records/runs/few/result.json").write_text(json.dumps(before))
     pretended.clear()

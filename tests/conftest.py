@@ -4,8 +4,8 @@ import os
 import tempfile
 from pathlib import Path
 
-# Before anything imports PyTorch: xdist runs one process per core, and more threads would only
-# take turns. Also the drawing of figures without a screen.
+# Set before anything imports PyTorch: xdist runs one process per core, and more threads would only
+# take turns. Figures are drawn without a screen.
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.setdefault("MPLBACKEND", "Agg")
 
@@ -13,7 +13,7 @@ import hypothesis
 import pytest
 
 SECONDS = 120
-"""A unit test that takes longer hangs, or belongs under @pytest.mark.timeout(...)."""
+"""A unit test that takes longer hangs, or needs @pytest.mark.timeout(...)."""
 
 # The same examples on every machine; a slow machine is not a failure.
 hypothesis.settings.register_profile("project", deadline=None, derandomize=True)
@@ -21,7 +21,7 @@ hypothesis.settings.load_profile("project")
 
 
 FOLDERS = ("SSD_TUTORIAL_BCCD", "SSD_TUTORIAL_VOC_BOXES", "SSD_TUTORIAL_CASES")
-"""Variables that name folders which are not in the repository; tests on them skip without."""
+"""Variables that name folders outside the repository; without them, their tests are skipped."""
 
 
 def pytest_configure(config):
@@ -57,7 +57,7 @@ def one_thread():
 
 @pytest.fixture
 def open_to_others():
-    """Let other users enter a folder of pytest's, which only its owner may enter."""
+    """Let other users enter one of pytest's folders, which only its owner may enter."""
 
     def enter(path):
         ours = [p for p in (path, *path.parents) if Path(tempfile.gettempdir()) in p.parents]

@@ -61,7 +61,7 @@ def tracked():
 
 
 def bounds(lines):
-    """``["jupyter-book>=1.0.4,<2"]`` becomes ``{"jupyter-book": SpecifierSet(">=1.0.4,<2")}``."""
+    """Turn ``["jupyter-book>=1.0.4,<2"]`` into ``{"jupyter-book": SpecifierSet(">=1.0.4,<2")}``."""
     found = [Requirement(line) for line in lines]
     return {canonicalize_name(one.name): one.specifier for one in found}
 
@@ -72,7 +72,7 @@ def all_requirements():
 
 
 def pinned():
-    """The lock file: each name with its versions, one for each Python or platform that differs."""
+    """Return each name of the lock file with its versions, one per Python or platform."""
     found = {}
     for line in text_of("requirements-lock.txt").splitlines():
         if line and not line.lstrip().startswith("#"):
@@ -117,19 +117,19 @@ def test_lock_contains_no_address_or_path():
 
 
 def layers():
-    """The list in CONTRIBUTING.md, lowest first."""
+    """Return the list in CONTRIBUTING.md, lowest first."""
     block = re.search(r"^```layers\n(.*?)^```", text_of("CONTRIBUTING.md"), re.M | re.S)
     return [set(line.split()) for line in block[1].splitlines()]
 
 
 def module_name(path: Path) -> str:
-    """``ssd_tutorial/datasets/voc.py`` becomes ``datasets.voc``; a package, its folder's name."""
+    """Turn ``ssd_tutorial/datasets/voc.py`` into ``datasets.voc``; packages by folder name."""
     parts = path.relative_to(PACKAGE).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def imports_of(source: str, name: str, is_package: bool = False) -> set[str]:
-    """Modules of ours that a module's source imports, at its top or inside a function."""
+    """Return our modules that a module's source imports, at its top or inside a function."""
     found = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -149,7 +149,7 @@ def imports_of(source: str, name: str, is_package: bool = False) -> set[str]:
 
 
 def climbs(name: str, imported: set[str], order) -> list[str]:
-    """What a module imports although its line in the list does not stand below that."""
+    """Return what a module imports from its own line of the list or from above it."""
     height = {member: level for level, line in enumerate(order) for member in line}
     top = name.partition(".")[0]
     return [
@@ -213,7 +213,7 @@ def test_the_package_does_not_import_the_book():
 
 
 def outside(source: str) -> set[str]:
-    """Packages that a module's source imports by name, at its top or inside a function."""
+    """Return the packages that a module's source imports by name, anywhere in it."""
     nodes = list(ast.walk(ast.parse(source)))
     names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     names += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
@@ -347,13 +347,13 @@ def test_tests_mirror_the_rooms():
 
 
 def called(function: ast.FunctionDef) -> set[str]:
-    """Names that a function calls, the last part of each."""
+    """Return the names that a function calls, the last part of each."""
     calls = [node.func for node in ast.walk(function) if isinstance(node, ast.Call)]
     return {getattr(call, "id", getattr(call, "attr", "")) for call in calls}
 
 
 def without_assertion(sources: list[str]) -> list[str]:
-    """Tests that assert nothing, neither themselves nor by a function that they call."""
+    """Return the tests that assert nothing, neither directly nor by a function they call."""
     functions = [
         node
         for source in sources
@@ -431,7 +431,7 @@ def test_licence_is_stated_once(tracked):
 
 
 def addresses(text: str) -> set[str]:
-    """``owner/name`` wherever a file clones, installs or launches this repository."""
+    """Return ``owner/name`` wherever a file clones, installs or launches this repository."""
     forms = (
         r"git clone https://github\.com/([\w.-]+/[\w.-]+)",
         r"git\+https://github\.com/([\w.-]+/[\w-]+)",

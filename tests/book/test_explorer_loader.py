@@ -101,7 +101,7 @@ def test_views_of_one_model_stay_in_step_and_other_models_stay_apart(open_page):
     page.locator("button").nth(2).click()
     assert page.locator("button").all_inner_texts() == ["a 4", "b 10", "a 4"]
     drawn = page.locator("button").evaluate_all("all => all.map(b => b.dataset.drawn ?? '0')")
-    assert drawn == ["1", "0", "1"]  # once a change, and not for the same value again
+    assert drawn == ["1", "0", "1"]  # once per change, and not for the same value again
 
 
 def test_shared_values_are_put_back(open_page):

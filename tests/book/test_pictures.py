@@ -15,7 +15,7 @@ from ssd_tutorial.datasets import draw_scene
 
 
 def drawn(scene: bool) -> Image.Image:
-    """A figure as chapters store it: a curve, or a scene with its noise."""
+    """Return a figure as chapters store it: a curve, or a scene with its noise."""
     figure = Figure(figsize=(3, 2.4), dpi=130)
     axes = figure.subplots()
     if scene:

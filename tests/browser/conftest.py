@@ -8,8 +8,8 @@ import pytest
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 WIDTHS = (1280, 360)
 NOT_BUILT = "not-built"
-# Until the book brings its own, fonts are the reader's: pages are opened in a narrow one, and what
-# depends on widths is looked at in a wide one, too.
+# The book has no fonts of its own, so it is shown in the reader's: pages are opened in a narrow
+# one, and what depends on widths is checked in a wide one, too.
 FONTS = {"narrow": "Liberation Sans", "wide": "DejaVu Sans"}
 FONTCONFIG = """\
 <?xml version="1.0"?>

@@ -55,14 +55,14 @@ class Reader:
         return self.ask("live")
 
     def drags(self) -> Findings:
-        """Drag by mouse; also check what is said meanwhile, and how long a frame takes."""
+        """Drag by mouse; also check the live region and the time per frame."""
         said = self.heard("")
         moves = (i for i in range(MOST_GRIPS) if self.drag_by_mouse(i))
         if (works := next(moves, None)) is None:
-            return {"drag": "no drag changes what it says"}
+            return {"drag": "no drag changes its text"}
         then = self.heard(said or "")
         self.frame_ms = float("inf")
-        for _ in range(3):  # on a busy machine one measurement says little
+        for _ in range(3):  # on a busy machine one measurement means little
             self.drag_by_mouse(works)
             frames = sorted(ms for _, ms in self.page.evaluate("explorerTimes"))
             if frames:
@@ -71,7 +71,7 @@ class Reader:
                 break
         return {
             "drag": None,
-            "frame": too_much(self.frame_ms, FRAME_MS, "ms a frame, p95,"),
+            "frame": too_much(self.frame_ms, FRAME_MS, "ms per frame, p95,"),
             "live region": None if said and then else f"said {said!r}, after a drag {then!r}",
         }
 
@@ -141,7 +141,7 @@ class Reader:
         else:
             found["keys"] = f"arrow keys move nothing ({mover} has the focus)"
         keyboard.press("ArrowDown")  # which scrolls a page
-        keyboard.press("/")  # with which a page of Sphinx may open its search, or turn over
+        keyboard.press("/")  # with which a Sphinx page may open its search, or go to the next page
         if leaked := listed(self.page.evaluate("probe.leaked()")):
             found["page's keys"] = f"keys reach the page: {leaked}"
         self.page.wait_for_timeout(200)  # pages scroll smoothly

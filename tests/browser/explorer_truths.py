@@ -1,6 +1,6 @@
 """Numbers that explorers must state at first, computed by the package.
 
-The words on the page come out of JavaScript, what they must hold comes out of Python: together they
+The text on the page comes from JavaScript, the numbers in it are computed in Python: together they
 show that the page computes what the book teaches, after the scripts were joined, packed and served.
 """
 
@@ -17,7 +17,7 @@ from ssd_tutorial.priors import locate, make_priors, num_priors
 from ssd_tutorial.scales import compute_scales, extra_scale
 
 TRUTHS: dict[str, Callable[[], list[str]]] = {}
-"""By module: what the words must hold, piece by piece, in the state of an explorer just made."""
+"""By module: what the text must contain, piece by piece, in the initial state of an explorer."""
 
 
 def truth(module: str):
@@ -29,13 +29,13 @@ def wrong_numbers(module: str, words: str) -> str | None:
     """Return what is wrong with the text of explorer `module` in its first state."""
     if module not in TRUTHS:
         return f"explorer_truths.py has no truth for {module}: add the numbers that it must say"
-    # as words of their own: "4" does not stand in "14", nor in "4.2"
+    # as whole words: "4" does not occur in "14", nor in "4.2"
     missing = [
         piece
         for piece in TRUTHS[module]()
         if not re.search(rf"(?<![\w.]){re.escape(piece)}(?!\w|\.\d)", words)
     ]
-    return f"{words!r} does not say {missing}" if missing else None
+    return f"{words!r} does not contain {missing}" if missing else None
 
 
 def best_iou(boxes, others) -> float:

@@ -20,7 +20,7 @@ AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 SHOTS = built_site.ROOT / "_build" / "failed"
 STATES = re.compile(r'<script [^>]*id="explorer-states">(.*?)</script>', re.S)
 WEIGHT_KB = 250
-SHIFT = 0.25  # of the whole page: pictures of figures that come late move it too, by up to 0.14
+SHIFT = 0.25  # of the whole page: pictures of figures that load late move it, too, by up to 0.14
 ALIVE_MS = 4000  # a second on a quiet machine (`report.py` prints it); tests run on busy ones too
 
 GALLERY = "book/explorers.html"
@@ -117,7 +117,7 @@ def visit(browser, html: Path, base: str, name: str, how: str, spoil=None, patie
     console, missing = [], []
     page.on("console", lambda m: console.append(m.text) if m.type == "error" else None)
     page.on("pageerror", lambda e: console.append(f"uncaught: {e}"))
-    if how != "without scripts":  # which are asked for and given up
+    if how != "without scripts":  # where modules are requested and abandoned
         page.on("requestfailed", lambda r: missing.append(r.url) if base in r.url else None)
     page.on("response", lambda r: missing.append(r.url) if r.status >= 400 else None)
     page.add_init_script(PROBE)

@@ -1,4 +1,4 @@
-"""What chapter 9's exercises call true is what the package computes."""
+"""What chapter 9's exercises accept as right is what the package computes."""
 
 import torch
 from ssd_book.checks import ch09_truth as truth

@@ -93,7 +93,7 @@ def test_hints_come_one_at_a_time_and_start_again_after_a_right_answer(known, ca
         return capsys.readouterr().out
 
     assert "Hint 1 of 2: Count." in told(6)
-    assert "Run the cell again for the next hint." in told(5)  # another cause counts by itself
+    assert "Run the cell again for the next hint." in told(5)  # another cause is counted separately
     second = told(6)
     assert "Hint 2 of 2: Count the days." in second
     assert "again" not in second

@@ -32,7 +32,7 @@ def test_a_third_fits_the_lighthouse_best_and_a_square_does_not_match():
     before = explorer.centre
     found = overlaps(explorer, "lighthouse", (1, 1 / 2, 1 / 3))
     assert found == {1: "0.40", 1 / 2: "0.67", 1 / 3: "0.97"}
-    assert explorer.centre == pytest.approx(before, abs=1e-4)  # there it stands at first
+    assert explorer.centre == pytest.approx(before, abs=1e-4)  # where it is initially
 
 
 def test_the_ious_of_the_train_are_those_of_chapter_6():

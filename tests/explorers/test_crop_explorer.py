@@ -1,4 +1,4 @@
-"""The crop explorer: it sends what a training run draws, and JavaScript decides the same."""
+"""The crop explorer: it shows what a training run draws, and JavaScript decides alike."""
 
 import json
 import re

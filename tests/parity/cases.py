@@ -25,12 +25,12 @@ class Case(NamedTuple):
 
 
 def double(numbers: Any) -> Tensor:
-    """A float64 tensor."""
+    """Return a float64 tensor."""
     return torch.tensor(numbers, dtype=torch.float64)
 
 
 def from_json(preset: dict[str, Any]) -> Preset:
-    """The preset that ``asdict`` has taken apart."""
+    """Return the preset that ``asdict`` turned into a dict."""
     maps = tuple(FeatureMap(**one) for one in preset["maps"])
     return Preset(**preset | {"maps": maps, "rule": ScaleRule(**preset["rule"])})
 
@@ -39,7 +39,7 @@ def from_json(preset: dict[str, Any]) -> Preset:
 
 
 def draw_preset(rng: Random, number: int) -> Case:
-    """The package's presets first, then random ones; some have too few maps for the formula."""
+    """Draw the package's presets first, then random ones; some have too few maps to scale."""
     if number < len(PRESETS):
         preset, hostile = list(PRESETS.values())[number], set()
     else:
@@ -105,7 +105,7 @@ def draw_matching(rule: str) -> Callable[[Random, int], Case]:
         chosen = [a_box(rng, grid) for grid in (rng.random() < 0.5,) for _ in range(30)]
         chosen = [one for one in chosen if one[2] > one[0] and one[3] > one[1]]
         chosen = rng.sample(chosen, rng.randint(1, len(chosen)))
-        chosen += [list(box) for box in boxes if rng.random() < 0.2]  # a prior on the very spot
+        chosen += [list(box) for box in boxes if rng.random() < 0.2]  # a prior at the same place
         overlap = iou(double(boxes).reshape(-1, 4), double(chosen))
         if overlap.numel() and (overlap == question["threshold"]).any():
             hostile |= {"IoU at the threshold"}
@@ -185,7 +185,7 @@ def draw_loss(rng: Random, number: int) -> Case:
 
 def draw_nms(rng: Random, number: int) -> Case:
     boxes = some_boxes(rng, 12)
-    if boxes and rng.random() < 0.5:  # a heap, as a detector leaves it
+    if boxes and rng.random() < 0.5:  # a cluster, as a detector leaves it
         boxes = [near(rng, rng.choice(boxes)) for _ in range(3 * len(boxes))]
     threshold, hostile = rng.choice(THRESHOLDS), kinds(boxes)
     if len(boxes) > 1 and (iou(double(boxes), double(boxes)) == threshold).any():

@@ -1,7 +1,7 @@
 """Random boxes and presets for the comparison of JavaScript with Python, hostile ones among them.
 
 Half of all boxes have their corners on a coarse grid: boxes then touch, coincide, have no area, and
-overlap by exactly the threshold, far more often than chance would have it.
+overlap by exactly the threshold far more often than they would by chance.
 """
 
 from random import Random
@@ -14,7 +14,7 @@ THRESHOLDS = (0.5, 0.45, 0.25, 0.3, 0.75, 1.0, 1 / 3)
 
 
 def a_box(rng: Random, grid: bool) -> Box:
-    """An xyxy box; on the grid it may have no area, off it it may leave the image."""
+    """Draw an xyxy box: on the grid it may have no area, off the grid it may leave the image."""
     if grid:
         x0, x1 = sorted(rng.choices(range(9), k=2))
         y0, y1 = sorted(rng.choices(range(9), k=2))
@@ -25,7 +25,7 @@ def a_box(rng: Random, grid: bool) -> Box:
 
 
 def some_boxes(rng: Random, most: int) -> list[Box]:
-    """Up to `most` boxes, one of them repeated now and then."""
+    """Draw up to `most` boxes, with one repeated now and then."""
     grid = rng.random() < 0.5
     drawn = [a_box(rng, grid) for _ in range(rng.randint(0, most))]
     if drawn and rng.random() < 0.2:
@@ -34,12 +34,12 @@ def some_boxes(rng: Random, most: int) -> list[Box]:
 
 
 def near(rng: Random, centre: Box) -> Box:
-    """A box that overlaps `centre` a good deal."""
+    """Draw a box that overlaps `centre` substantially."""
     return [x + rng.gauss(0, 0.05) for x in centre]
 
 
 def kinds(drawn: list[Box]) -> set[str]:
-    """What is hostile about a list of boxes."""
+    """Return what is hostile about a list of boxes."""
     found = set()
     if not drawn:
         found.add("empty list")
@@ -61,7 +61,7 @@ def _touch(a: Box, b: Box) -> bool:
 
 
 def a_preset(rng: Random) -> tuple[Preset, set[str]]:
-    """A small preset with every field drawn, and what is hostile about it."""
+    """Draw every field of a small preset; return it and what is hostile about it."""
     by_hand = rng.random() < 0.5
     image_size = rng.choice((300, 512, 100, rng.randint(32, 600)))
     num_maps = rng.randint(2, 5) + by_hand

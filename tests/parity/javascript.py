@@ -52,13 +52,13 @@ class Outcome:
 
 
 def draw(quantity: Quantity, cases: int, seed: int = 0) -> list[Case]:
-    """The first cases of a quantity; the same for the same seed."""
+    """Draw the first cases of a quantity, the same for the same seed."""
     rng = Random(f"{quantity.name} {seed}")
     return [quantity.draw(rng, number) for number in range(cases)]
 
 
 def ask_package(quantity: Quantity, cases: Sequence[Case]) -> list[Answer | None]:
-    """The package's answers; None where it refuses."""
+    """Return the package's answers, None where it refuses."""
     answers = []
     for case in cases:
         try:
@@ -71,10 +71,10 @@ def ask_package(quantity: Quantity, cases: Sequence[Case]) -> list[Answer | None
 def ask_javascript(
     quantity: Quantity, cases: Sequence[Case], sources: Sequence[str] | None = None
 ) -> list[list[dict[str, Any]]]:
-    """The answers of one or several versions of geometry.js, by their source; of ours by default.
+    """Return the answers of versions of geometry.js, by their source; by default of ours.
 
     Raises:
-        RuntimeError: node is missing, or it fails; says which.
+        RuntimeError: node is missing, or it fails; the message says which.
     """
     node = shutil.which("node")
     if node is None:
@@ -96,7 +96,7 @@ def ask_javascript(
 
 
 def _in_words(data: Any) -> Any:
-    """Data in which what JSON has no number for is a word, as in JavaScript."""
+    """Replace the numbers that JSON lacks by words, as JavaScript does."""
     if isinstance(data, dict):
         return {key: _in_words(value) for key, value in data.items()}
     if isinstance(data, (list, tuple)):

@@ -52,7 +52,7 @@ def priors() -> list[Difference]:
 
 
 def training(batches: int, images: int = 4) -> list[Difference]:
-    """IoU, matching under the argmax rule, offsets, loss and its gradients."""
+    """Compare IoU, matching under the argmax rule, offsets, loss and gradients."""
     ious, offsets, values, grads, matched = [], [], [], [], 0
     for seed in range(batches):
         generator = torch.Generator().manual_seed(seed)
@@ -130,7 +130,7 @@ def postprocessing(batches: int, images: int = 2) -> list[Difference]:
 
 @torch.no_grad()
 def whole_model(pictures: int, seed: int = 0) -> list[Difference]:
-    """Pictures of several sizes through both detectors, weights brought over by name."""
+    """Run pictures of several sizes through both detectors, with weights converted by name."""
     theirs = reference.torchvision_ssd300(CLASSES, seed)
     ours = SSD(SSD300.with_priors(get_preset("torchvision300_coco")), CLASSES).eval()
     ours.load_state_dict(from_torchvision_ssd300(theirs.state_dict()))

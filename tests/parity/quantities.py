@@ -1,9 +1,9 @@
 """What JavaScript and Python both compute, and what the package answers to a case.
 
-The package runs in float64 here, as JavaScript does, so that decisions must be equal to the last
-one. Only `make_priors` has no float64: there the bound is the rounding of float32. (In training
-the package runs in float32. Where a small object lies inside several equal priors, which overlap it
-alike, rounding decides; an explorer may then name another of them than Python does.)
+The package runs in float64 here, as JavaScript does, so all decisions must be equal. Only
+`make_priors` has no float64: there the bound is the rounding of float32. (In training the package
+runs in float32. If a small object lies inside several equal priors, which overlap it equally,
+rounding decides, and an explorer may name a different one than Python does.)
 """
 
 from collections.abc import Callable
@@ -128,7 +128,7 @@ def answer_matching(question: dict[str, Any]) -> Answer:
 
 
 def answer_mining(question: dict[str, Any]) -> Answer:
-    """Where losses are equal, torch's topk may take any of them: then the losses are compared."""
+    """Return the chosen losses and indices; if losses tie, only their number: topk may take any."""
     losses = question["losses"]
     mask = hard_negatives(double([losses]), torch.tensor([question["positive"]]), question["ratio"])
     chosen = sorted(mask[0].nonzero()[:, 0].tolist(), key=lambda i: -losses[i])
@@ -157,7 +157,7 @@ def answer_loss(question: dict[str, Any]) -> Answer:
 
 
 def answer_nms(question: dict[str, Any]) -> Answer:
-    """The survivors are the package's; a suppressor is the first survivor above the threshold."""
+    """Return the package's survivors; a suppressor is the first survivor above the threshold."""
     boxes = double(question["boxes"]).reshape(-1, 4)
     survives = nms(boxes, torch.ones(len(boxes), dtype=torch.bool), question["threshold"])
     beats = (iou(boxes, boxes) > question["threshold"]) & survives[:, None]

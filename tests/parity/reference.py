@@ -1,7 +1,7 @@
 """torchvision's SSD taken apart, so that each of its steps runs on the same inputs as ours.
 
-Everything here takes and gives our types; boxes are fractions of the image, which torchvision's
-steps do not mind.
+Everything here takes and returns our types; boxes are fractions of the image, which works in
+torchvision's steps, too.
 """
 
 import functools
@@ -21,7 +21,7 @@ from ssd_tutorial.targets import Targets, make_targets
 
 @functools.cache
 def torchvision_steps() -> TorchvisionSSD:
-    """Its SSD around no network: matcher, loss and post-processing with the usual thresholds."""
+    """Build torchvision's SSD without a network: matcher, loss, post-processing."""
     backbone = nn.Identity()
     backbone.out_channels = [8] * 6
     boxes = DefaultBoxGenerator([[2], [2, 3], [2, 3], [2, 3], [2], [2]])
@@ -42,7 +42,7 @@ def draw_targets(
 
 
 def as_dicts(targets: Targets) -> list[dict[str, Tensor]]:
-    """Targets without their padding, as torchvision takes them."""
+    """Return targets without their padding, as torchvision takes them."""
     return [
         {"boxes": boxes[real], "labels": labels[real]}
         for boxes, labels, real in zip(*targets, targets.real, strict=True)
@@ -50,7 +50,7 @@ def as_dicts(targets: Targets) -> list[dict[str, Tensor]]:
 
 
 def match(priors_cxcywh: Tensor, targets: Targets) -> Tensor:
-    """torchvision's matching, ``[B, P]``: the loop of its ``SSD.forward``."""
+    """Return torchvision's matching, ``[B, P]``: the loop of its ``SSD.forward``."""
     priors = cxcywh_to_xyxy(priors_cxcywh)
     return torch.stack(
         [
@@ -65,7 +65,7 @@ def match(priors_cxcywh: Tensor, targets: Targets) -> Tensor:
 def loss(
     logits: Tensor, offsets: Tensor, targets: Targets, priors_cxcywh: Tensor, matched: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """torchvision's (confidence, localization) for a given matching ``[B, P]``."""
+    """Return torchvision's (confidence, localization) for a given matching ``[B, P]``."""
     batch = len(logits)
     losses = torchvision_steps().compute_loss(
         as_dicts(targets),
@@ -77,7 +77,7 @@ def loss(
 
 
 def postprocess(logits: Tensor, offsets: Tensor, priors_cxcywh: Tensor) -> list[Detections]:
-    """torchvision's detections, as ours."""
+    """Return torchvision's detections in our form."""
     batch = len(logits)
     found = torchvision_steps().postprocess_detections(
         {"cls_logits": logits, "bbox_regression": offsets},
@@ -88,7 +88,7 @@ def postprocess(logits: Tensor, offsets: Tensor, priors_cxcywh: Tensor) -> list[
 
 
 def draw_picture(height: int, width: int, generator: torch.Generator) -> Tensor:
-    """A picture ``[3, height, width]`` of coloured blobs with some noise."""
+    """Draw a picture ``[3, height, width]`` of coloured blobs with some noise."""
     coarse = torch.rand(1, 3, 12, 12, generator=generator)
     picture = nn.functional.interpolate(coarse, (height, width), mode="bilinear")[0]
     return (picture + 0.1 * torch.randn(picture.shape, generator=generator)).clamp(0, 1)
@@ -96,7 +96,7 @@ def draw_picture(height: int, width: int, generator: torch.Generator) -> Tensor:
 
 @torch.no_grad()
 def torchvision_ssd300(num_classes: int = 21, seed: int = 0) -> nn.Module:
-    """Its whole SSD300 with random weights that are not degenerate.
+    """Build torchvision's SSD300 with random weights that are not degenerate.
 
     As initialised, it gives all priors of a map nearly the same scores. Here every convolution of
     the backbone keeps the spread of its input, and those of the heads are scaled and shifted so
@@ -130,7 +130,7 @@ def torchvision_ssd300(num_classes: int = 21, seed: int = 0) -> nn.Module:
 def differing(
     ours: Detections, theirs: Detections, *, box: float = 1e-4, score: float = 1e-4
 ) -> tuple[Tensor, Tensor]:
-    """Which of ours have no twin among theirs, and the reverse: two masks.
+    """Return which of ours have no twin among theirs, and the reverse: two masks.
 
     A twin has the same label, and a box and a score within the tolerances.
     """
@@ -152,11 +152,11 @@ def unexcused(
     margin: float = 1e-3,
     **tolerances: float,
 ) -> int:
-    """Differing detections that rounding does not excuse.
+    """Return the differing detections that rounding does not excuse.
 
-    Excused is what stands within `margin` of a decision: its score at the threshold or at the
-    score of the last that was kept, or an IoU at the threshold with another of its class. What a
-    detection of that kind suppresses or lets live is excused with it.
+    A detection is excused if it is within `margin` of a decision: its score at the threshold or at
+    the score of the last one kept, or its IoU with another of its class at the threshold. What such
+    a detection suppresses or lets survive is excused with it.
     """
     lost, gained = differing(ours, theirs, **tolerances)
     boxes = torch.cat([ours.boxes, theirs.boxes[gained]])

@@ -13,7 +13,7 @@ BY_NAME = {quantity.name: quantity for quantity in QUANTITIES}
 
 @functools.cache
 def sample(name):
-    """The cases of a quantity and the package's answers, drawn once for all tests."""
+    """Draw the cases of a quantity and the package's answers, once for all tests."""
     cases = javascript.draw(BY_NAME[name], CASES)
     return cases, javascript.ask_package(BY_NAME[name], cases)
 
@@ -46,7 +46,7 @@ def test_every_kind_of_hostile_case_is_in_the_sample():
         assert kinds <= found, name
 
 
-# One mistake each: what stands in geometry.js, what a slip would make of it.
+# One slip each: the text in geometry.js, and what replaces it.
 SLIPS = {
     "scales": [
         ("(m - 1),", "m,"),
@@ -122,7 +122,7 @@ SLIPS = {
 
 @pytest.mark.parametrize("name", SLIPS)
 def test_a_planted_slip_is_detected(name):
-    """Each of these copies of geometry.js, with one thing changed, disagrees with the package."""
+    """A copy of geometry.js with one thing changed disagrees with the package."""
     source = javascript.GEOMETRY.read_text(encoding="utf-8")
     for there, _ in SLIPS[name]:
         assert source.count(there) == 1, f"{there!r} stands {source.count(there)} times"

@@ -41,7 +41,7 @@ $(STAMP): pyproject.toml requirements-lock.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 10) or sys.exit(f"Python 3.10 or newer is needed; {sys.executable} is {v.major}.{v.minor}. Choose another one: make PYTHON=python3.12 ...")'
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) \
 	    || { echo "$(PYTHON) cannot create a virtual environment. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
-	@echo "Installing into $(VENV): about 6.5 GB on Linux, some minutes the first time ..."
+	@echo "Installing into $(VENV): about 6.5 GB on Linux, a few minutes the first time ..."
 	@$(RUN) pip install $$(test -t 1 || echo -qq) --requirement requirements-lock.txt
 	@$(RUN) pip install --quiet --no-deps --editable .
 	@touch $@

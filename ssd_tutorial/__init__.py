@@ -2,7 +2,7 @@
 
 SSD is eleven modules, in the order of the paper:
 
-* `presets`: every number that says what an SSD looks like, as named presets
+* `presets`: every number that defines an SSD, as named presets
 * `scales`: how large the boxes of each feature map are
 * `boxes`: formats, IoU, and the offsets that a network learns
 * `priors`: the boxes from which it starts
@@ -14,8 +14,8 @@ SSD is eleven modules, in the order of the paper:
 * `detect`: from scores and offsets to detections
 * `evaluate`: average precision
 
-Around them stand rooms: `augment`, `datasets`, `weights`, `training`, `deploy`, `figures`, `doctor`
-and `cli`. What most programs need is imported from here, and loaded when it is first used.
+Around them are rooms: `augment`, `datasets`, `weights`, `training`, `deploy`, `figures`, `doctor`
+and `cli`. What most programs need can be imported from here; it is loaded when it is first used.
 
 Everywhere: boxes are fractions of the image unless a name ends in ``_px``, a name says ``xyxy`` or
 ``cxcywh`` where the format is not obvious, and class 0 is the background.

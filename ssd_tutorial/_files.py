@@ -28,13 +28,13 @@ def data_path(name: str) -> Path:
         ValueError: ``name`` is absolute or leads out of ``data``.
     """
     if Path(name).is_absolute() or ".." in Path(name).parts:
-        raise ValueError(f"data_path takes a name below data, and was given {name!r}")
+        raise ValueError(f"data_path takes a path inside data, not {name!r}")
     root = _root()
     path = root / name
     if not path.exists():
         parent = next(p for p in path.parents if p.is_dir())
         beside = ", ".join(sorted(p.name for p in parent.iterdir())) or "nothing"
-        raise FileNotFoundError(f"there is no {name} in {root}: {parent} holds {beside}")
+        raise FileNotFoundError(f"there is no {name} in {root}: {parent} contains {beside}")
     return path
 
 

@@ -32,7 +32,7 @@ class Flops(NamedTuple):
 
     @property
     def training(self) -> int:
-        """Of one step of training: forward and backward."""
+        """The operations of one step of training: forward and backward."""
         return self.forward + self.backward
 
     @property

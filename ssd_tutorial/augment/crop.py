@@ -21,10 +21,10 @@ from ssd_tutorial.augment.items import (
 class IoUCrop(Operation):
     """SSD's random crop (paper, section 2.2).
 
-    Boxes are cut at the crop's border. An object whose centre is outside leaves the target, with
-    its label and flag; torchvision's `RandomIoUCrop` leaves a box of zeros for
-    `SanitizeBoundingBoxes` to remove. At least one object remains, unless the picture had none or
-    the policy is ``"caffe_literal"``.
+    Boxes are cut at the crop's border. An object whose centre is outside is removed, with its label
+    and flag; torchvision's `RandomIoUCrop` leaves a box of zeros for `SanitizeBoundingBoxes` to
+    remove. At least one object remains, unless the picture had none or the policy is
+    ``"caffe_literal"``.
 
     Args:
         policy: a name in `CROP_POLICIES`, or a `CropPolicy` of your own.

@@ -32,7 +32,7 @@ class CropPolicy:
     iou_with: Literal["any", "kept", "none"]
     """Which objects' IoU counts: any, only those with the centre inside, or none."""
     needs_object: bool
-    """A crop without the centre of any object is a failure."""
+    """Whether a crop must contain the centre of an object."""
     source: str
     """Where the policy comes from."""
     scales: tuple[float, float] = (0.3, 1.0)
@@ -46,7 +46,7 @@ class CropPolicy:
         if self.trials < 1:
             raise ValueError(f"trials must be 1 or more, not {self.trials}")
         if self.all_try and self.iou_with != "any":
-            raise ValueError('all_try needs iou_with="any": Caffe has no other')
+            raise ValueError('all_try needs iou_with="any", the only rule that Caffe has')
 
 
 _SAMPLER_CPP = "weiliu89/caffe, src/caffe/util/sampler.cpp and examples/ssd/ssd_pascal.py"
@@ -93,7 +93,7 @@ crop that keeps no object's centre, and from such a crop only background can be 
 
 
 def draw_crop(policy: CropPolicy, boxes: Tensor, height: int, width: int) -> Crop | None:
-    """Draw a crop by the policy; None stands for the whole picture.
+    """Draw a crop by the policy; None is the whole picture.
 
     Args:
         policy: see `CROP_POLICIES`.
@@ -105,7 +105,7 @@ def draw_crop(policy: CropPolicy, boxes: Tensor, height: int, width: int) -> Cro
 
 
 def centres_inside(boxes: Tensor, crop: Tensor) -> Tensor:
-    """Which boxes' centres lie strictly inside: ``[N, 4]`` and ``[..., 4]`` give ``[..., N]``.
+    """Return which boxes' centres lie strictly inside: ``[N, 4]``, ``[..., 4]`` to ``[..., N]``.
 
     Both xyxy. Caffe also counts a centre on the border; the ports do not.
     """
@@ -139,7 +139,7 @@ def caffe_trials(policy: CropPolicy, boxes: Tensor, height: int, width: int, u: 
     Args:
         u: ``[..., 4]`` in [0, 1): for scale, aspect ratio, x and y. Results are float64.
     """
-    scale_u, aspect_u, x_u, y_u = u.double().unbind(-1)  # so that a full side is a full side
+    scale_u, aspect_u, x_u, y_u = u.double().unbind(-1)  # so that rounding keeps a full side full
     scale = policy.scales[0] + scale_u * (policy.scales[1] - policy.scales[0])
     aspect = policy.aspects[0] + aspect_u * (policy.aspects[1] - policy.aspects[0])
     aspect = aspect.maximum(scale**2).minimum(1 / scale**2)
@@ -172,7 +172,7 @@ class Search(NamedTuple):
 
 
 def caffe_search(policy: CropPolicy, boxes: Tensor, height: int, width: int) -> Search:
-    """Caffe, ``GenerateBatchSamples``: take each sampler's first success, then draw one of those.
+    """Take each sampler's first success, then draw one of those (Caffe, ``GenerateBatchSamples``).
 
     Uses torch's global random generator. Arguments as for `draw_crop`.
     """
@@ -201,7 +201,7 @@ def _draw_among_successes(
 
 
 def _draw_sampler_first(policy: CropPolicy, boxes: Tensor, height: int, width: int) -> Crop | None:
-    """torchvision, ``RandomIoUCrop``, down to its random numbers; the others by their settings."""
+    """Draw as torchvision's ``RandomIoUCrop``, random numbers included, with any settings."""
     while True:
         threshold = policy.min_ious[int(torch.randint(len(policy.min_ious), (1,)))]
         if threshold is None:
@@ -217,7 +217,7 @@ def _draw_sampler_first(policy: CropPolicy, boxes: Tensor, height: int, width: i
 
 
 def _sides(policy: CropPolicy, height: int, width: int) -> Iterator[Tensor]:
-    """Crops, ``[4]`` xyxy in whole pixels, of the trials whose aspect ratio is allowed."""
+    """Return crops, ``[4]`` xyxy in whole pixels, of the trials whose aspect ratio is allowed."""
     low, high = policy.scales
     for _ in range(policy.trials):
         u = low + (high - low) * torch.rand(2)

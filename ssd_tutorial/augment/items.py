@@ -1,4 +1,4 @@
-"""Items: an image with its target, and what every transform must keep true of them."""
+"""Items: an image with its target, and what every transform must preserve."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ from ssd_tutorial.boxes import box_problem
 Item = tuple  # (tv_tensors.Image, target)
 Transform = Callable[[Item], Item]
 
-_COLUMNS = ("labels", "difficult")  # a row for each box, like the boxes themselves
+_COLUMNS = ("labels", "difficult")  # one row per box, like the boxes themselves
 
 
 class Operation(v2.Transform):
@@ -64,7 +64,7 @@ def keep_boxes(target: dict, keep: Tensor) -> dict:
 
 
 def refuse_impossible(target: dict) -> None:
-    """Raises `ValueError`, with the picture's name, unless boxes are finite and have an area."""
+    """Raise `ValueError`, with the picture's name, unless boxes are finite and have an area."""
     for index, box in enumerate(target["boxes"].tolist()):
         if problem := box_problem(box):
             numbers = ", ".join(f"{x:g}" for x in box)

@@ -35,8 +35,8 @@ def training_transform(
 ) -> Transform:
     """Return SSD's training augmentation, in Caffe's order: distort, expand, crop, resize, flip.
 
-    All of SSD's is ``training_transform(300, crop="caffe", expand=4, distort=True,
-    interpolation="random")``. Objects of which fewer than 3 pixels remain leave the target.
+    SSD's complete augmentation is ``training_transform(300, crop="caffe", expand=4, distort=True,
+    interpolation="random")``. Objects of which fewer than 3 pixels remain are removed.
 
     Args:
         size: side of the result in pixels.
@@ -66,7 +66,7 @@ def training_transform(
     flips += [v2.RandomVerticalFlip()] if vertical_flip else []
     if interpolation == "random":
         steps += [RandomInterpolationResize(size), *flips]
-    else:  # the same pixels in either order, but boxes that differ in the last bit
+    else:  # either order gives the same pixels, but boxes that differ in the last bit
         steps += [*flips, v2.Resize((size, size), antialias=True)]
     return _OnItems(v2.Compose(steps))
 

@@ -13,12 +13,12 @@ from ssd_tutorial.augment.items import Operation
 
 
 def _by_torch(mode: InterpolationMode) -> Callable:
-    """No wider filter when shrinking, as in OpenCV's resize: fine detail becomes noise."""
+    """Resize without a wider filter when shrinking, as OpenCV does: fine detail becomes noise."""
     return lambda image, size: F.resize(image, [size, size], mode, antialias=False)
 
 
 def _by_pillow(mode: InterpolationMode) -> Callable:
-    """For modes that torch lacks. When shrinking, Pillow averages over the pixels it would skip."""
+    """Resize in modes that torch lacks. When shrinking, Pillow averages what it would skip."""
 
     def resized(image: tv_tensors.Image, size: int) -> Tensor:
         return F.pil_to_tensor(F.resize(F.to_pil_image(image), [size, size], mode))

@@ -9,8 +9,8 @@ figure, calls a few of these, and ends the cell with ``plt.show()``::
     plots.draw_boxes(ax, boxes, ["cat", "eye"])
 
 Boxes are drawn in the units of the axes: `show_image` and `show_canvas` make them fractions of the
-image, as everywhere in the package. A feature map has the same colour, line style and
-marker in the whole book: colour is never the only sign.
+image, as everywhere in the package. A feature map has the same colour, line style and marker in the
+whole book, so that colour is never the only sign.
 """
 
 from collections.abc import Mapping, Sequence

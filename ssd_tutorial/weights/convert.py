@@ -6,6 +6,7 @@ becomes our backbone in three steps: its fully connected layers become thinner c
 normalisation is folded into its first layer, and its scale is spread so that it can be trained.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
@@ -13,34 +14,24 @@ import torch
 from torch import Tensor
 
 from ssd_tutorial.network import VGG16
+from ssd_tutorial.weights.file import check_finite, some
 
-_TO_CONV4_3 = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21)  # the same indices in both nn.Sequential
-_CONV5 = {24: 1, 26: 3, 28: 5}  # theirs in ``features``, ours in ``conv7``
-_FC = {0: (8, (4096, 512, 7, 7)), 3: (10, (4096, 4096, 1, 1))}  # in ``classifier``, ours, as conv
-
-
-def _torchvision_layers() -> dict[str, str]:
-    """Map the name of every layer of torchvision's SSD300 to our name."""
-    layers = {f"backbone.features.{i}": f"backbone.conv4_3.{i}" for i in _TO_CONV4_3}
-    layers |= {f"backbone.extra.0.{i}": f"backbone.conv7.{i}" for i in (1, 3, 5)}  # conv5
-    layers["backbone.extra.0.7.1"] = "backbone.conv7.8"  # conv6, which they nest once more
-    layers["backbone.extra.0.7.3"] = "backbone.conv7.10"
-    for k in range(4):  # conv8 .. conv11, a 1 x 1 and a 3 x 3 each
-        layers |= {f"backbone.extra.{k + 1}.{i}": f"extras.{k}.{i}" for i in (0, 2)}
-    for k in range(6):
-        layers[f"head.classification_head.module_list.{k}"] = f"class_heads.{k}"
-        layers[f"head.regression_head.module_list.{k}"] = f"offset_heads.{k}"
-    return layers
-
-
-_TORCHVISION = {
-    "backbone.scale_weight": "backbone.norm.weight",
-    **{
-        f"{theirs}.{kind}": f"{ours}.{kind}"
-        for theirs, ours in _torchvision_layers().items()
-        for kind in ("weight", "bias")
-    },
+_TO_CONV4_3 = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21)  # the same places in both nn.Sequential
+# their layers: ours
+_SSD300 = {
+    **{f"backbone.features.{i}": f"backbone.conv4_3.{i}" for i in _TO_CONV4_3},
+    **{f"backbone.extra.0.{i}": f"backbone.conv7.{i}" for i in (1, 3, 5)},  # conv5
+    **{f"backbone.extra.0.7.{i}": f"backbone.conv7.{i + 7}" for i in (1, 3)},  # conv6, conv7
+    **{f"backbone.extra.{k + 1}.{i}": f"extras.{k}.{i}" for k in range(4) for i in (0, 2)},
+    **{f"head.classification_head.module_list.{k}": f"class_heads.{k}" for k in range(6)},
+    **{f"head.regression_head.module_list.{k}": f"offset_heads.{k}" for k in range(6)},
 }
+_VGG16 = {
+    **{f"features.{i}": f"backbone.conv4_3.{i}" for i in _TO_CONV4_3},
+    **{f"features.{i + 23}": f"backbone.conv7.{i}" for i in (1, 3, 5)},  # conv5
+    **{"classifier.0": "backbone.conv7.8", "classifier.3": "backbone.conv7.10"},  # fc6, fc7
+}
+_AS_CONVOLUTION = {"classifier.0": (4096, 512, 7, 7), "classifier.3": (4096, 4096, 1, 1)}
 
 
 def from_torchvision_ssd300(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -55,8 +46,8 @@ def from_torchvision_ssd300(state_dict: Mapping[str, Tensor]) -> dict[str, Tenso
     Raises:
         ValueError: keys are unknown or missing; the message names the first five of each.
     """
-    _check_names(state_dict, _TORCHVISION, "ssd300_vgg16")
-    return {ours: state_dict[theirs] for theirs, ours in _TORCHVISION.items()}
+    names = {"backbone.scale_weight": "backbone.norm.weight"} | _parameters(_SSD300)
+    return _renamed(state_dict, names, "ssd300_vgg16")
 
 
 def from_torchvision_vgg16(
@@ -86,25 +77,19 @@ def from_torchvision_vgg16(
     Raises:
         ValueError: names or shapes are not those of a VGG-16, or values are NaN or infinite.
     """
-    layers = {f"features.{i}": f"backbone.conv4_3.{i}" for i in _TO_CONV4_3}
-    layers |= {f"features.{i}": f"backbone.conv7.{j}" for i, j in _CONV5.items()}
-    classifier = {f"classifier.{i}": f"backbone.conv7.{j}" for i, (j, _) in _FC.items()}
-    used = layers | classifier if fully_connected else layers
-    names = {f"{a}.{kind}": f"{b}.{kind}" for a, b in used.items() for kind in ("weight", "bias")}
-    features = {k: v for k, v in state_dict.items() if not k.startswith("classifier.")}
-    _check_names(features | {k: state_dict[k] for k in names if k in state_dict}, names, "vgg16")
-    state = {ours: state_dict[theirs].float() for theirs, ours in names.items()}
-    if broken := [theirs for theirs, ours in names.items() if not state[ours].isfinite().all()]:
-        raise ValueError(f"NaN or infinite weights in {', '.join(broken)}")
-    if fully_connected:
-        for place, (ours, shape) in _FC.items():
-            try:
-                whole = state_dict[f"classifier.{place}.weight"].float().view(shape)
-            except RuntimeError as error:
-                raise ValueError(f"classifier.{place} of a vgg16 is {shape}: {error}") from error
-            channels = 4 if place else 1  # of the input: fc6 reads conv5_3, whole; fc7 reads fc6
-            state[f"backbone.conv7.{ours}.weight"] = whole[::4, ::channels, ::3, ::3].contiguous()
-            state[f"backbone.conv7.{ours}.bias"] = state[f"backbone.conv7.{ours}.bias"][::4].clone()
+    convolutions = _AS_CONVOLUTION if fully_connected else {}
+    layers = {k: v for k, v in _VGG16.items() if k in convolutions or k not in _AS_CONVOLUTION}
+    names = _parameters(layers)
+    used = {k: x for k, x in state_dict.items() if k in names or not k.startswith("classifier.")}
+    state = {ours: x.float() for ours, x in _renamed(used, names, "vgg16").items()}
+    check_finite(used, "the vgg16")
+    for theirs, shape in convolutions.items():
+        weight, bias = (f"{layers[theirs]}.{kind}" for kind in ("weight", "bias"))
+        if state[weight].numel() != math.prod(shape):
+            raise ValueError(f"{theirs} of a vgg16 is {shape}, not {tuple(state[weight].shape)}")
+        channels = shape[1] // 1024 or 1  # fc6 reads all of conv5_3, fc7 a fourth of fc6
+        state[weight] = state[weight].view(shape)[::4, ::channels, ::3, ::3].contiguous()
+        state[bias] = state[bias][::4].clone()
     return _spread(_fold(state, mean, std), fmean(std) / fmean(VGG16.std))
 
 
@@ -139,25 +124,31 @@ def _spread(state: dict[str, Tensor], scale: float) -> dict[str, Tensor]:
     for place in _TO_CONV4_3:
         state[f"backbone.conv4_3.{place}.bias"] = state[f"backbone.conv4_3.{place}.bias"] * scale
     state["backbone.conv4_3.0.weight"] = state["backbone.conv4_3.0.weight"] * scale
-    behind = [
-        name for i in (1, 3, 5, 8, 10) if f"{(name := f'backbone.conv7.{i}')}.weight" in state
-    ]
+    names = [f"backbone.conv7.{i}" for i in (1, 3, 5, 8, 10)]  # conv5_1 .. conv5_3, conv6, conv7
+    behind = [name for name in names if f"{name}.weight" in state]
     share = scale ** (-1 / len(behind))
-    for done, name in enumerate(behind, start=1):  # conv5_1 .. conv5_3, conv6, conv7
+    for done, name in enumerate(behind, start=1):
         state[f"{name}.weight"] = state[f"{name}.weight"] * share
         state[f"{name}.bias"] = state[f"{name}.bias"] * scale * share**done
     return state
 
 
-def _check_names(found: Mapping, due: Mapping, model: str) -> None:
-    unknown = [key for key in found if key not in due]
-    missing = [key for key in due if key not in found]
-    faults = [
-        f"{len(keys)} {what}: {', '.join(keys[:5])}{', …' if len(keys) > 5 else ''}"
-        for what, keys in (("unknown", unknown), ("missing", missing))
-        if keys
-    ]
-    if faults:
+def _parameters(layers: Mapping[str, str]) -> dict[str, str]:
+    """Map the names of the layers' weights and biases, theirs to ours."""
+    kinds = ("weight", "bias")
+    return {f"{theirs}.{k}": f"{ours}.{k}" for theirs, ours in layers.items() for k in kinds}
+
+
+def _renamed(
+    state_dict: Mapping[str, Tensor], names: Mapping[str, str], model: str
+) -> dict[str, Tensor]:
+    """Return the tensors by our names; `ValueError` if a name is unknown or missing."""
+    wrong = {
+        "unknown": [key for key in state_dict if key not in names],
+        "missing": [key for key in names if key not in state_dict],
+    }
+    if faults := [f"{len(keys)} {what}: {some(keys)}" for what, keys in wrong.items() if keys]:
         raise ValueError(
-            f"this is not the state dict of torchvision's {model}; keys " + "; ".join(faults)
+            f"this is not the state dict of torchvision's {model}; keys {'; '.join(faults)}"
         )
+    return {ours: state_dict[theirs] for theirs, ours in names.items()}

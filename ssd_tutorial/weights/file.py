@@ -8,6 +8,7 @@ a copy; files of earlier versions, which lack it, can still be read.
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -62,11 +63,7 @@ def save_weights(
             preset that `load_weights` can find by name.
         OSError: the file cannot be written, such as on a full disk; an older one is kept.
     """
-    if len(classes) != network.num_classes - 1:
-        raise ValueError(
-            f"the network has {network.num_classes} classes with the background, so it needs"
-            f" {network.num_classes - 1} names, not {len(classes)}"
-        )
+    check_names(network, classes)
     priors = network.config.priors
     if PRESETS.get(priors.name) != priors:
         raise ValueError(f"priors {priors.name!r} are not those of the preset of that name")
@@ -80,9 +77,8 @@ def save_weights(
     if optimizer is not None:
         header["optimizer"] = type(optimizer).__name__
         for parameter, state in optimizer.state_dict()["state"].items():
-            for key, value in state.items():
-                if value is not None:  # SGD without momentum
-                    tensors[f"{_OPTIMIZER}{parameter}.{key}"] = torch.as_tensor(value)
+            state = {k: torch.as_tensor(v) for k, v in state.items() if v is not None}
+            tensors |= {f"{_OPTIMIZER}{parameter}.{k}": v for k, v in state.items()}
     tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
     content = save(tensors, header | {_SHA256: _sha256(tensors, header)})
     with atomic_write(path, durable=True) as file:
@@ -90,6 +86,27 @@ def save_weights(
             file.write_bytes(content)
         except OSError as error:  # name the file, which is still the older one
             raise type(error)(error.errno, error.strerror, str(path)) from error
+
+
+def check_names(network: SSD, classes: tuple[str, ...]) -> None:
+    """Raise `ValueError` unless there is one name for each of the network's classes."""
+    if len(classes) != network.num_classes - 1:
+        raise ValueError(
+            f"the network has {network.num_classes} classes with the background, so it needs"
+            f" {network.num_classes - 1} names, not {len(classes)}"
+        )
+
+
+def check_finite(tensors: Mapping[str, Tensor], where: str | Path) -> None:
+    """Raise `ValueError` with the name of the first tensor that holds NaN or infinity, if any."""
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise ValueError(f"{where} has NaN or infinite numbers, first in {name}")
+
+
+def some(names: Sequence[str]) -> str:
+    """Return the first five names, and whether there are more."""
+    return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
 
 
 class Header(NamedTuple):
@@ -118,7 +135,7 @@ def load_weights(path: str | Path) -> Detector:
     """
     header, tensors, _ = _read(path)
     network = SSD(header.config, len(header.classes) + 1)
-    _fill(path, network, tensors)
+    fill(network, _named(_MODEL, tensors), path)
     return Detector(network.eval(), header.classes, header.metadata)
 
 
@@ -131,38 +148,35 @@ def restore(path: str | Path, network: SSD, optimizer: torch.optim.Optimizer) ->
     """
     header, tensors, kind = _read(path)
     state: dict[int, dict[str, Tensor]] = {}
-    for key, value in tensors.items():
-        if key.startswith(_OPTIMIZER):
-            parameter, name = key.removeprefix(_OPTIMIZER).split(".", 1)
-            state.setdefault(int(parameter), {})[name] = value
+    for key, value in _named(_OPTIMIZER, tensors).items():
+        parameter, name = key.split(".", 1)
+        state.setdefault(int(parameter), {})[name] = value
     if not state and kind is None:
         raise ValueError(f"{path} holds weights but no optimizer: training cannot resume from it")
     if kind not in (None, type(optimizer).__name__):
         raise ValueError(f"{path} holds the state of {kind}, not of {type(optimizer).__name__}")
-    _fill(path, network, tensors)
-    optimizer.load_state_dict(
-        {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
-    )
+    fill(network, _named(_MODEL, tensors), path)
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
     return header.metadata
 
 
-def _fill(path: str | Path, network: SSD, tensors: dict[str, Tensor]) -> None:
-    """Load the file's tensors into a network, after checking their names and shapes."""
-    held = {k.removeprefix(_MODEL): v for k, v in tensors.items() if k.startswith(_MODEL)}
-    expected = network.state_dict()
-    names = sorted(held.keys() | expected.keys())
-    wrong = [name for name in names if _shape(held, name) != _shape(expected, name)]
-    if wrong:
+def fill(network: SSD, state: Mapping[str, Tensor], source: str | Path) -> None:
+    """Load a state dict into a network, or raise `ValueError` if a name or a shape differs."""
+    found, due = ({k: list(v.shape) for k, v in x.items()} for x in (state, network.state_dict()))
+    if wrong := sorted(k for k in found | due if found.get(k) != due.get(k)):
+        shapes = (shape.get(wrong[0], "missing") for shape in (found, due))
         raise ValueError(
-            f"{path} does not hold the weights of a {network.config.name} with"
+            f"{source} does not hold the weights of a {network.config.name} with"
             f" {network.num_classes - 1} classes: {len(wrong)} tensors differ, such as {wrong[0]},"
-            f" {_shape(held, wrong[0])} in the file and {_shape(expected, wrong[0])} in the network"
+            " {} in the file and {} in the network".format(*shapes)
         )
-    network.load_state_dict(held)
+    network.load_state_dict(state)
 
 
-def _shape(tensors: dict[str, Tensor], name: str) -> list[int] | str:
-    return list(tensors[name].shape) if name in tensors else "missing"
+def _named(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors of the network or of the optimizer, by the names that they have there."""
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
 def _read(path: str | Path, whole: bool = True) -> tuple[Header, dict[str, Tensor], str | None]:

@@ -15,8 +15,8 @@ compare has not been measured here; chapter 15 says what others report.
 """
 
 import pickle
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -26,7 +26,7 @@ from torchvision.models.detection import SSD300_VGG16_Weights
 from ssd_tutorial.network import SSD
 from ssd_tutorial.presets import SSD300, ModelPreset, get_preset
 from ssd_tutorial.weights.convert import from_torchvision_ssd300, from_torchvision_vgg16
-from ssd_tutorial.weights.file import Detector, load_weights
+from ssd_tutorial.weights.file import Detector, check_finite, check_names, fill, load_weights, some
 
 COCO_MODEL = SSD300.with_priors(get_preset("torchvision300_coco"))
 _IMAGENET = {
@@ -41,21 +41,15 @@ _COCO_NAMES = tuple(SSD300_VGG16_Weights.COCO_V1.meta["categories"][1:])  # with
 COCO_CLASSES = tuple(name for name in _COCO_NAMES if name != _UNNAMED)
 """The 80 classes of COCO, in the order of their ids."""
 
-_VOC_WORDS = {
-    "aeroplane": "airplane",
-    "motorbike": "motorcycle",
-    "sofa": "couch",
-    "tvmonitor": "tv",
-}
+_IN_COCO = {"aeroplane": "airplane", "motorbike": "motorcycle", "sofa": "couch", "tvmonitor": "tv"}
 
 
-@dataclass(frozen=True)
-class _Source:
+class _Source(NamedTuple):
     """A whole detector to start from."""
 
     name: str
     config: ModelPreset
-    classes: tuple[str, ...] | None  # None: their names are unknown
+    classes: tuple[str, ...]  # "N/A" where the name is unknown
     state: dict[str, Tensor]
 
 
@@ -75,11 +69,7 @@ def load_start(network: SSD, start: str, classes: tuple[str, ...]) -> str:
         ValueError: the weights are another model's or cannot be read; a download is damaged.
         OSError: there is no such file, or the download failed.
     """
-    if len(classes) != network.num_classes - 1:
-        raise ValueError(
-            f"the network has {network.num_classes} classes with the background, so it needs"
-            f" {network.num_classes - 1} names, not {len(classes)}"
-        )
+    check_names(network, classes)
     if not start:
         return "all weights start random"
     if start in _IMAGENET:
@@ -106,12 +96,9 @@ def _load_imagenet(network: SSD, start: str) -> str:
             f"start {start!r} is a VGG-16, and {network.config.name} has another backbone: choose"
             " ssd300 or ssd512, or start from random weights"
         )
-    weights = _IMAGENET[start]
-    normalise = weights.transforms()
-    whole = start == "imagenet"
-    state = from_torchvision_vgg16(
-        _download(weights), normalise.mean, normalise.std, fully_connected=whole
-    )
+    weights, whole = _IMAGENET[start], start == "imagenet"
+    mean, std = weights.transforms().mean, weights.transforms().std
+    state = from_torchvision_vgg16(_download(weights), mean, std, fully_connected=whole)
     network.load_state_dict(state, strict=False)
     return (
         f"{start}: conv1_1 to conv5_3{', conv6 and conv7' if whole else ''} from {weights}; the"
@@ -122,8 +109,8 @@ def _load_imagenet(network: SSD, start: str) -> str:
 def _read(start: str) -> _Source:
     path = Path(start)
     if start == "coco":
-        state = _download(SSD300_VGG16_Weights.COCO_V1)
-        return _Source(start, COCO_MODEL, _COCO_NAMES, from_torchvision_ssd300(state))
+        state = from_torchvision_ssd300(_download(SSD300_VGG16_Weights.COCO_V1))
+        return _Source(start, COCO_MODEL, _COCO_NAMES, state)
     if not path.is_file():
         raise FileNotFoundError(
             f"start must be one of {', '.join(STARTS)} or a file of weights: there is no {start}"
@@ -131,9 +118,8 @@ def _read(start: str) -> _Source:
     if path.suffix in (".pth", ".pt"):
         return _read_foreign(path)
     detector = load_weights(path)
-    return _Source(
-        path.name, detector.network.config, detector.classes, detector.network.state_dict()
-    )
+    network = detector.network
+    return _Source(path.name, network.config, detector.classes, network.state_dict())
 
 
 def _read_foreign(path: Path) -> _Source:
@@ -160,8 +146,8 @@ def _read_foreign(path: Path) -> _Source:
         ours = from_torchvision_ssd300(state)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    num_classes = len(ours["class_heads.5.bias"]) // 4
-    names = _COCO_NAMES if num_classes == len(_COCO_NAMES) + 1 else None
+    num_classes = len(ours["class_heads.5.bias"]) // 4 - 1
+    names = _COCO_NAMES if num_classes == len(_COCO_NAMES) else (_UNNAMED,) * num_classes
     return _Source(path.name, COCO_MODEL, names, ours)
 
 
@@ -178,10 +164,8 @@ def _download(weights: WeightsEnum) -> dict[str, Tensor]:
             f" another machine to {folder}"
         ) from error
     except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
-        raise ValueError(
-            f"{weights.url} is damaged ({error}): delete it from {folder} if it is there, and try"
-            " again"
-        ) from error
+        again = f"delete it from {folder} if it is there, and try again"
+        raise ValueError(f"{weights.url} is damaged ({error}): {again}") from error
 
 
 def _transfer(network: SSD, source: _Source, classes: tuple[str, ...]) -> str:
@@ -191,33 +175,23 @@ def _transfer(network: SSD, source: _Source, classes: tuple[str, ...]) -> str:
             f"{source.name} holds the weights of an {source.config.name}, and this network is an"
             f" {network.config.name}: choose the same model, or another start"
         )
-    theirs = source.classes
-    if theirs is None:  # without names, only an equal number can mean the same classes
-        num_theirs = len(source.state["class_heads.5.bias"]) // 4
-        theirs = classes if num_theirs == network.num_classes else ("",) * (num_theirs - 1)
-    pairs = [(0, 0), *_same_classes(classes, theirs)]
-    state = dict(source.state)
-    if broken := [name for name, x in state.items() if not x.isfinite().all()]:
-        raise ValueError(f"{source.name} contains NaN or infinite weights: {', '.join(broken)}")
-    for name, ours in network.state_dict().items():
-        if name.startswith("class_heads."):
-            state[name] = _rows(ours, network.num_classes, state[name], len(theirs) + 1, pairs)
-        elif state[name].shape != ours.shape:
-            raise ValueError(
-                f"{source.name} has {name} of {list(state[name].shape)}, and this network needs"
-                f" {list(ours.shape)}"
-            )
-    network.load_state_dict(state)
-    kept = {i for i, _ in pairs}
-    fresh = [name for i, name in enumerate(classes, start=1) if i not in kept]
+    check_finite(source.state, source.name)
+    # without names, only an equal number can mean the same classes
+    in_order = {_UNNAMED} == set(source.classes) and len(source.classes) == len(classes)
+    theirs = _labels_of(classes, classes if in_order else source.classes)
+    heads = {
+        name: _rows(ours, source.state[name], len(source.classes) + 1, [0, *theirs])
+        for name, ours in network.state_dict().items()
+        if name.startswith("class_heads.")
+    }
+    fill(network, source.state | heads, source.name)
     said = f"{source.name}: all weights are loaded"
-    if fresh:
-        some = ", ".join(fresh[:5]) + (", …" if len(fresh) > 5 else "")
+    if fresh := [name for name, label in zip(classes, theirs, strict=True) if label is None]:
         said += (
             f" but the class scores of {len(fresh)} of {len(classes)} classes, which start random:"
-            f" {some}"
+            f" {some(fresh)}"
         )
-    elif source.classes is None:
+    elif in_order:
         said += "; its classes have no names and are taken in the order of yours"
     if source.config.priors != network.config.priors:
         said += (
@@ -227,27 +201,24 @@ def _transfer(network: SSD, source: _Source, classes: tuple[str, ...]) -> str:
     return said
 
 
-def _rows(
-    ours: Tensor, num_ours: int, theirs: Tensor, num_theirs: int, pairs: list[tuple[int, int]]
-) -> Tensor:
-    """Replace the rows of some classes, for every box of a cell, in a class head's tensor."""
-    mixed = ours.clone().unflatten(0, (-1, num_ours))  # [boxes, classes, …]
-    mine, other = (torch.tensor(side) for side in zip(*pairs, strict=True))
-    mixed[:, mine] = theirs.to(ours).unflatten(0, (-1, num_theirs))[:, other]
+def _rows(ours: Tensor, theirs: Tensor, num_theirs: int, labels: list[int | None]) -> Tensor:
+    """Return a class head's tensor: of every box of a cell, their rows where a label is known."""
+    mixed = ours.clone().unflatten(0, (-1, len(labels)))  # [boxes, classes, …]
+    theirs = theirs.to(ours).unflatten(0, (-1, num_theirs))
+    for label, their_label in enumerate(labels):
+        if their_label is not None:
+            mixed[:, label] = theirs[:, their_label]
     return mixed.flatten(0, 1)
 
 
-def _same_classes(ours: tuple[str, ...], theirs: tuple[str, ...]) -> list[tuple[int, int]]:
-    """Return pairs of labels of the classes that both have, by equal or nearly equal names."""
-    exact = {
-        name: label for label, name in enumerate(theirs, start=1) if name not in ("", _UNNAMED)
-    }
+def _labels_of(ours: tuple[str, ...], theirs: tuple[str, ...]) -> list[int | None]:
+    """Return the label that each class has there, by an equal or a nearly equal name."""
+    exact = {name: label for label, name in enumerate(theirs, start=1) if name != _UNNAMED}
     nearly = {_plain(name): label for name, label in exact.items()}
-    found = [exact.get(name, nearly.get(_plain(name))) for name in ours]
-    return [(mine, other) for mine, other in enumerate(found, start=1) if other is not None]
+    return [exact.get(name, nearly.get(_plain(name))) for name in ours]
 
 
 def _plain(name: str) -> str:
     """Return a class's name without case, spaces and dashes, in COCO's words."""
     word = "".join(character for character in name.lower() if character.isalnum())
-    return _VOC_WORDS.get(word, word)
+    return _IN_COCO.get(word, word)

@@ -222,7 +222,7 @@ def test_vgg16_with_other_names_shapes_or_values():
         from_torchvision_vgg16(state | {"features.30.weight": torch.zeros(1)}, V1.mean, V1.std)
     state = vgg16_state()
     state["features.2.weight"] = torch.full((64, 64, 3, 3), torch.nan)
-    with pytest.raises(ValueError, match=r"NaN or infinite weights in features\.2\.weight$"):
+    with pytest.raises(ValueError, match=r"NaN or infinite numbers, first in features\.2\.weight$"):
         from_torchvision_vgg16(state, V1.mean, V1.std)
     state = vgg16_state() | {"classifier.3.weight": torch.zeros(10, 4096)}
     with pytest.raises(ValueError, match=r"classifier\.3 of a vgg16 is \(4096, 4096, 1, 1\)"):

@@ -11,16 +11,9 @@ from typing import Annotated
 
 import torch
 import tyro
-from torch.utils.data import Dataset
 
 from ssd_tutorial._files import atomic_write
-from ssd_tutorial.cli.options import (
-    OnError,
-    find_device,
-    print_dropped,
-    print_log,
-    use_threads,
-)
+from ssd_tutorial.cli.options import OnError, find_device, print_dropped, print_log, use_threads
 from ssd_tutorial.datasets import open_dataset
 from ssd_tutorial.training.distributed import Devices
 from ssd_tutorial.training.loader import CachedDataset
@@ -80,23 +73,23 @@ def train_command(
     devices = Devices(find_device(device), settings.precision)
     with contextlib.ExitStack() as stack:
         stack.callback(devices.close)
-        if not devices.is_main_process:  # only the first process prints
-            nowhere = stack.enter_context(open(os.devnull, "w"))
-            stack.enter_context(contextlib.redirect_stdout(nowhere))
-        print_log(stack, sys.stdout if devices.is_main_process else sys.stderr)
+        main = devices.is_main_process
+        print_log(stack, sys.stdout if main else sys.stderr)
+        if not main:  # only the first process prints
+            stack.enter_context(contextlib.redirect_stdout(None))
         dataset = open_dataset(data, split, on_error=on_error)
         classes = ", ".join(dataset.classes)
         print(f"{data}, split {split}: {len(dataset)} pictures, classes {classes}")
         print_dropped(dataset)
-        step = RunFolder(
-            out, asdict(settings), dataset.classes, writes=devices.is_main_process
-        ).step()
+        step = RunFolder(out, asdict(settings), dataset.classes, writes=main).step()
         if step * settings.batch_size >= settings.samples and (out / WEIGHTS).is_file():
             print(f"this run is complete; weights in {out / WEIGHTS}")
             return
         if in_memory:
-            dataset = _kept_in_memory(dataset, settings, workers, on_error)
-        if devices.is_main_process:
+            size, several = settings.model_preset().priors.image_size, (os.cpu_count() or 2) // 2
+            dataset = CachedDataset(dataset, size, max(workers, several), on_error=on_error)
+            print(*(f"left out: {reason}\n" for reason in dataset.dropped), sep="", end="")
+        if main:
             stack.push(lambda *error: _draw_curves(out, error[1]))
         network, history = train(
             dataset,
@@ -110,7 +103,7 @@ def train_command(
             log_every=log_every,
             report=_print_step,
         )
-        if devices.is_main_process:
+        if main:
             metadata = {
                 "data": Path(data).resolve().name,
                 "split": split,
@@ -137,24 +130,10 @@ def train_command_of(recipe: str) -> Callable[..., None]:
     )
 
 
-def _kept_in_memory(
-    dataset: Dataset, settings: Recipe, workers: int, on_error: OnError
-) -> CachedDataset:
-    size = settings.model_preset().priors.image_size
-    kept = CachedDataset(
-        dataset, size, workers=max(workers, (os.cpu_count() or 2) // 2), on_error=on_error
-    )
-    for reason in kept.dropped:
-        print(f"left out: {reason}")
-    return kept
-
-
 def _draw_curves(out: Path, error: BaseException | None) -> None:
     """Draw the run's log so far; after an error, draw nothing, so that the error is noticed."""
-    if not (out / LOG).is_file() or isinstance(error, Exception):
-        return
-    history = read_log(out / LOG)
-    if not history:
+    failed = isinstance(error, Exception) or not (out / LOG).is_file()
+    if not (history := [] if failed else read_log(out / LOG)):
         return
     from matplotlib.figure import Figure  # here, so that other commands do not wait for it
 

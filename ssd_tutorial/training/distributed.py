@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
+from ssd_tutorial.loss import MultiBoxLoss
+
 # A process that waits longer than this for another one gives up. The default of NCCL and gloo, half
 # an hour, is a long time to pay for idle machines; processes only load pictures in between.
 _PATIENCE = datetime.timedelta(minutes=10)
@@ -87,6 +89,16 @@ class Devices:
             value = value.clone()
             dist.all_reduce(value)
         return value
+
+    def share(self, loss: MultiBoxLoss) -> MultiBoxLoss:
+        """Return this process's part of the loss: divided by the N of all processes, not its own.
+
+        So the parts add up to what one process would have computed.
+        """
+        if self.world_size == 1:
+            return loss
+        part = loss.num_positives.clamp(min=1) / self.sum(loss.num_positives).clamp(min=1)
+        return MultiBoxLoss(*(value * part for value in loss[:3]), loss.num_positives)
 
     def close(self) -> None:
         """Leave the process group."""

@@ -4,7 +4,9 @@ Everything here is a pure function of the seed and the sample's number. Therefor
 anywhere, and the number of loader processes does not change it.
 """
 
+import copy
 import functools
+import itertools
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
@@ -43,8 +45,8 @@ class TrainingStream(Dataset):
         if len(dataset) == 0:
             raise ValueError("the dataset is empty: there is nothing to train on")
         self.dataset, self.transform, self.count, self.seed = dataset, transform, count, seed
-        self.on_error = on_error
-        self._epoch, self._order = -1, torch.empty(0, dtype=torch.int64)
+        self._readable = SkipUnreadable(dataset, on_error)
+        self._epoch, self._order = -1, list[int]()
 
     def __len__(self) -> int:
         return self.count
@@ -53,26 +55,20 @@ class TrainingStream(Dataset):
         epoch, place = divmod(i, len(self.dataset))
         if epoch != self._epoch:
             generator = torch.Generator().manual_seed(_mix(self.seed, _ORDER, epoch))
+            self._order = torch.randperm(len(self.dataset), generator=generator).tolist()
             self._epoch = epoch
-            self._order = torch.randperm(len(self.dataset), generator=generator)
-        item, dropped = self._read(place)
+        dropped: list[str] = []
+        for k in itertools.chain(range(place, len(self._order)), range(place)):
+            item = self._readable[self._order[k]]
+            if not isinstance(item, str):
+                break
+            dropped.append(item)
+        else:
+            raise UnreadablePicture(f"none of the {len(self.dataset)} pictures can be read")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_mix(self.seed, _AUGMENTATION, i))
             image, target = self.transform(item)
-        return image, {**target, "dropped": dropped}
-
-    def _read(self, place: int) -> tuple[Item, tuple[str, ...]]:
-        """Return the epoch's item at a place, or the next readable one, and why others were not."""
-        dropped: list[str] = []
-        for offset in range(len(self.dataset)):
-            index = int(self._order[(place + offset) % len(self.dataset)])
-            try:
-                return self.dataset[index], tuple(dropped)
-            except UnreadablePicture as error:
-                if self.on_error == "raise":
-                    raise
-                dropped.append(str(error))
-        raise UnreadablePicture(f"none of the {len(self.dataset)} pictures can be read")
+        return image, {**target, "dropped": tuple(dropped)}
 
 
 class CachedDataset(Dataset):
@@ -97,23 +93,17 @@ class CachedDataset(Dataset):
         self._items: list[Item] = []
         self.dropped: list[str] = []
         with progress_bar(None, "pictures", progress, len(dataset)) as bar:
-            for items in loader:
-                self._items += [_own(item) for item in items if not isinstance(item, str)]
-                self.dropped += [item for item in items if isinstance(item, str)]
-                bar.update(len(items))
+            for item in itertools.chain.from_iterable(loader):
+                kept = self.dropped if isinstance(item, str) else self._items
+                # a copy: each tensor from a worker is shared memory, and keeps a file open
+                kept.append(copy.deepcopy(item))
+                bar.update()
 
     def __len__(self) -> int:
         return len(self._items)
 
     def __getitem__(self, i: int) -> Item:
         return self._items[i]
-
-
-def _own(item: Item) -> Item:
-    """Copy an item: each tensor from a worker is shared memory, and keeps a file open."""
-    image, target = item
-    copied = {k: v.clone() if isinstance(v, Tensor) else v for k, v in target.items()}
-    return image.clone(), copied
 
 
 def _resized(transform: Transform, items: list[Item | str]) -> list[Item | str]:

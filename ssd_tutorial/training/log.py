@@ -1,6 +1,7 @@
 """What a run reports: steps, their CSV file, and TensorBoard's events (chapter 12)."""
 
 import csv
+import itertools
 import shutil
 import time
 from dataclasses import asdict, dataclass, fields
@@ -75,7 +76,7 @@ class Events:
         self._written = 0
 
     def write(self, history: list[Step], seconds: float) -> None:
-        """Write the reports of the history that are not written yet.
+        """Write the reports that are not written yet.
 
         Args:
             history: all reports of the run.
@@ -87,8 +88,19 @@ class Events:
             shutil.rmtree(self.folder, ignore_errors=True)
             self._writer, self._written = SummaryWriter(str(self.folder)), 0
         started = time.time() - seconds
-        for k in range(self._written, len(history)):
-            self._add(history[k], history[k - 1] if k else None, started)
+        lines = [Step(0, 0, 0.0, 0.0, 0.0, 0.0, 0, 0.0), *history]
+        for before, line in list(itertools.pairwise(lines))[self._written :]:
+            spent = max(line.seconds - before.seconds, 1e-9)
+            scalars = {
+                "loss/total": line.total,
+                "loss/confidence": line.confidence,
+                "loss/localization": line.localization,
+                "learning rate": line.lr,
+                "positives": line.positives,
+                "images per second": (line.samples - before.samples) / spent,
+            }
+            for name, value in scalars.items():
+                self._writer.add_scalar(name, value, line.step, walltime=started + line.seconds)
         self._written = len(history)
         self._writer.flush()
 
@@ -97,17 +109,3 @@ class Events:
         if self._writer is not None:
             self._writer.close()
         self._writer = None
-
-    def _add(self, line: Step, before: Step | None, started: float) -> None:
-        pictures = line.samples - (before.samples if before else 0)
-        seconds = line.seconds - (before.seconds if before else 0.0)
-        scalars = {
-            "loss/total": line.total,
-            "loss/confidence": line.confidence,
-            "loss/localization": line.localization,
-            "learning rate": line.lr,
-            "positives": line.positives,
-            "images per second": pictures / max(seconds, 1e-9),
-        }
-        for name, value in scalars.items():
-            self._writer.add_scalar(name, value, line.step, walltime=started + line.seconds)

@@ -4,6 +4,7 @@ A run is a pure function of its recipe and its data: sample i of a run is the sa
 augmented in the same way, however many processes load it and wherever the run was interrupted.
 """
 
+import inspect
 import logging
 import math
 import time
@@ -22,7 +23,7 @@ from ssd_tutorial.augment import Transform, training_transform
 from ssd_tutorial.loss import MultiBoxLoss, multibox_loss
 from ssd_tutorial.network import SSD
 from ssd_tutorial.training.distributed import Devices
-from ssd_tutorial.training.loader import Batch, TrainingStream, load_batches
+from ssd_tutorial.training.loader import TrainingStream, load_batches
 from ssd_tutorial.training.log import Step
 from ssd_tutorial.training.recipes import Recipe
 from ssd_tutorial.training.run_folder import RunFolder
@@ -104,6 +105,7 @@ def train(
     shown = progress if main else False
     bar = progress_bar(steps, "training", shown, total_steps, initial=first, unit="step")
     forward = devices.wrap_ddp(network, compile=compile)
+    variances = network.config.priors.variances
     named: set[str] = set()
     # of the steps since the last report; tensors, because reading a number waits for the GPU
     losses = [torch.tensor(values, device=devices.device) for values in run.pending]
@@ -116,12 +118,15 @@ def train(
             lr = learning_rate(step, total_steps, recipe)
             for group in optimizer.param_groups:
                 group["lr"] = lr * group["factor"]
-            batch = batch.to(devices.device)
-            loss = _loss(loss_function, forward, network, batch, devices)
+            images, targets, names, _ = batch.to(devices.device)
+            with devices.autocast():
+                logits, offsets = forward(images)
+            loss = loss_function(logits, offsets, targets, network.priors, variances=variances)
+            loss = devices.share(loss)
             if not loss.total.isfinite():
                 raise FloatingPointError(
-                    f"the loss is {loss.total.item():.3g} at step {step}, with {batch.names}: most"
-                    f" often the learning rate is too high, or its warm-up too short"
+                    f"the loss is {loss.total.item():.3g} at step {step}, with {names}: most often"
+                    f" the learning rate is too high, or its warm-up too short"
                 )
             optimizer.zero_grad()
             devices.scaler.scale(loss.total * devices.world_size).backward()  # DDP takes the mean
@@ -179,31 +184,6 @@ def make_optimizer(network: SSD, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 def _transform(recipe: Recipe, network: SSD) -> Transform:
-    names = ("distort", "expand", "crop", "crop_prob", "interpolation")
-    settings = {
-        name: getattr(recipe, name) for name in (*names, "horizontal_flip", "vertical_flip")
-    }
-    return training_transform(network.image_size, **settings)
-
-
-def _loss(
-    function: Callable[..., MultiBoxLoss],
-    forward: nn.Module,
-    network: SSD,
-    batch: Batch,
-    devices: Devices,
-) -> MultiBoxLoss:
-    """Return the loss of a batch or, with several processes, this one's part of it.
-
-    The parts are divided by the N of all processes, not by their own, so that they add up to what
-    one process would have computed.
-    """
-    with devices.autocast():
-        logits, offsets = forward(batch.images)
-    variances = network.config.priors.variances
-    loss = function(logits, offsets, batch.targets, network.priors, variances=variances)
-    if devices.world_size == 1:
-        return loss
-    everywhere = devices.sum(loss.num_positives)
-    share = loss.num_positives.clamp(min=1) / everywhere.clamp(min=1)
-    return MultiBoxLoss(*(part * share for part in loss[:3]), loss.num_positives)
+    """Return the recipe's augmentation: it has the settings of `training_transform`, by name."""
+    names = inspect.signature(training_transform).parameters.keys() & asdict(recipe)
+    return training_transform(network.image_size, **{name: getattr(recipe, name) for name in names})

@@ -46,15 +46,10 @@ def environment() -> dict:
 
 def processor() -> str:
     """Return the processor's name as its maker writes it, if the system tells."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() == "model name":
-                return value.strip()
-    if sys.platform == "darwin":
-        return _output("sysctl", "-n", "machdep.cpu.brand_string") or platform.machine()
-    return platform.processor() or platform.machine()
+    linux = _output("grep", "--max-count=1", "model name", "/proc/cpuinfo")
+    mac = _output("sysctl", "-n", "machdep.cpu.brand_string")
+    name = linux.partition(":")[2].strip() if linux else mac
+    return name or platform.processor() or platform.machine()
 
 
 def git(checkout: Path = _CHECKOUT) -> dict | None:
@@ -94,11 +89,7 @@ def _output(*command: str) -> str | None:
 def _cuda() -> dict | None:
     if not torch.cuda.is_available():
         return None
-    properties = [torch.cuda.get_device_properties(k) for k in range(torch.cuda.device_count())]
-    return {
-        "version": torch.version.cuda,
-        "cudnn": torch.backends.cudnn.version(),
-        "devices": [
-            {"name": one.name, "memory": round(one.total_memory / 2**30, 1)} for one in properties
-        ],
-    }
+    found = map(torch.cuda.get_device_properties, range(torch.cuda.device_count()))
+    devices = [{"name": one.name, "memory": round(one.total_memory / 2**30, 1)} for one in found]
+    cudnn = torch.backends.cudnn.version()
+    return {"version": torch.version.cuda, "cudnn": cudnn, "devices": devices}

@@ -5,8 +5,6 @@ A recipe is a frozen dataclass. `RECIPES` has them by name; change one setting w
 (pictures seen, repeats counted): Caffe's iterations are batches of 32.
 """
 
-import ast
-import inspect
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -213,17 +211,3 @@ def get_recipe(name: str) -> Recipe:
     if name not in RECIPES:
         raise ValueError(f"no recipe is called {name!r}; there are {', '.join(RECIPES)}")
     return RECIPES[name]
-
-
-def reasons(recipe: Recipe) -> dict[str, str]:
-    """Return why each setting is as it is: the sentences below the recipe's fields, by name.
-
-    Python does not keep the string below a field, so they are read from the source.
-    """
-    found: dict[str, str] = {}
-    for kind in reversed(type(recipe).__mro__[:-1]):
-        body = ast.parse(inspect.getsource(kind)).body[0].body
-        for field, said in itertools.pairwise(body):
-            if isinstance(field, ast.AnnAssign) and isinstance(said, ast.Expr):
-                found[field.target.id] = " ".join(said.value.value.split())
-    return {field.name: found[field.name] for field in fields(recipe)}

@@ -66,10 +66,10 @@ class RunFolder:
         self.pending: list[list[float]] = []
         self.seconds = 0.0
         self._kept: int | None = None  # the step of the folder's best checkpoint
-        self._described = False
-        self._keeps_newest = True
+        self._described, self._keeps_newest = False, True
+        self._checkpoints: tuple[Path, ...] = ()
         if self.folder is not None:
-            self._newest, self._previous = self.folder / CHECKPOINT, self.folder / PREVIOUS
+            self._checkpoints = self.folder / CHECKPOINT, self.folder / PREVIOUS
             self._events = Events(self.folder / EVENTS)
         if self.writes:
             refuse_unwritable(self.folder)
@@ -131,24 +131,24 @@ class RunFolder:
         metadata = {**self.run, "step": step, "seconds": seconds, "pending": pending}
         metadata |= {} if scaler is None else {"scaler": scaler.state_dict()}
         try:
-            self._describe()
+            if not self._described:
+                self._describe()
             # the log first: resuming drops lines beyond the checkpoint, but cannot restore missing
             # ones; the events can be written again from the log at any time
             write_log(self.folder / LOG, self.history)
-            with atomic_write(self._newest, durable=True) as complete:
+            newest, previous = self._checkpoints
+            with atomic_write(newest, durable=True) as complete:
                 save_weights(complete, network, self.classes, metadata, optimizer)
-                if self._keeps_newest and self._newest.is_file():
-                    os.replace(self._newest, self._previous)
+                if self._keeps_newest and newest.is_file():
+                    os.replace(newest, previous)
             self._keeps_newest, self._kept = True, step
             self._events.write(self.history, seconds)
         except OSError as error:
             kept = f"the checkpoint of step {self._kept} is kept"
-            raise reworded(
-                error,
-                f"{self.folder} cannot be written ({reason(error)});"
-                f" {'nothing is saved yet' if self._kept is None else kept}: fix that and rerun the"
-                f" same command to resume",
-            ) from error
+            kept = "nothing is saved yet" if self._kept is None else kept
+            again = "fix that and rerun the same command to resume"
+            why = f"{self.folder} cannot be written ({reason(error)}); {kept}: {again}"
+            raise reworded(error, why) from error
 
     def close(self) -> None:
         """Close the events. A later `save` opens new ones."""
@@ -157,9 +157,8 @@ class RunFolder:
 
     def _read(self, read: Callable[[Path], dict]) -> tuple[dict, str]:
         """Return what `read` makes of the newest good checkpoint, and why none newer is used."""
-        paths = () if self.folder is None else (self._newest, self._previous)
         damaged: list[str] = []
-        for path in filter(Path.is_file, paths):
+        for path in filter(Path.is_file, self._checkpoints):
             try:
                 self._refuse_another_run(path)
                 metadata = read(path)
@@ -168,7 +167,7 @@ class RunFolder:
                 continue
             # a damaged one must not replace this one at the next `save`
             self._keeps_newest = not damaged
-            missing = "" if path == self._newest else f"{self._newest} is missing"
+            missing = "" if path.name == CHECKPOINT else f"{self._checkpoints[0]} is missing"
             return metadata, damaged[0] if damaged else missing
         if damaged:
             raise ValueError(
@@ -194,18 +193,17 @@ class RunFolder:
 
     def _describe(self) -> None:
         """Write settings and environment, once per start."""
-        if not self._described:
-            start = {"at": datetime.now(timezone.utc).isoformat(timespec="seconds")}
-            start |= {"from_step": self._kept or 0, **environment()}
-            _write_json(self.folder / SETTINGS, {**self.run, "classes": self.classes})
-            _write_json(self.folder / ENVIRONMENT, start)
-            self._described = True
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        start = {"at": now, "from_step": self._kept or 0, **environment()}
+        for name, value in (
+            (SETTINGS, {**self.run, "classes": self.classes}),
+            (ENVIRONMENT, start),
+        ):
+            text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+            with atomic_write(self.folder / name, durable=True) as file:
+                file.write_text(text, encoding="utf-8")
+        self._described = True
 
     def _say(self, sentence: str) -> None:
         if self.writes:  # once, not once per process
             print(sentence, file=sys.stderr)
-
-
-def _write_json(path: Path, value: dict) -> None:
-    with atomic_write(path, durable=True) as file:
-        file.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

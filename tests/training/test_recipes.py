@@ -5,6 +5,7 @@ import math
 from dataclasses import fields, replace
 
 import pytest
+from ssd_book.reasons import reasons
 
 from ssd_tutorial._files import data_path
 from ssd_tutorial.presets import get_preset
@@ -16,7 +17,6 @@ from ssd_tutorial.training.recipes import (
     Recipe,
     current_settings,
     get_recipe,
-    reasons,
 )
 from ssd_tutorial.weights.file import read_header
 

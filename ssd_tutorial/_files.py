@@ -28,7 +28,7 @@ def data_path(name: str) -> Path:
         ValueError: ``name`` is absolute or leads out of ``data``.
     """
     if Path(name).is_absolute() or ".." in Path(name).parts:
-        raise ValueError(f"data_path takes a path inside data, not {name!r}")
+        raise ValueError(f"data_path takes a path below data, not {name!r}")
     root = _root()
     path = root / name
     if not path.exists():

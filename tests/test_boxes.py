@@ -52,7 +52,7 @@ def test_formats_round_trip(xyxy):
     torch.testing.assert_close(cxcywh_to_xyxy(xyxy_to_cxcywh(xyxy)), xyxy, atol=1e-12, rtol=0)
 
 
-def test_formats_by_hand_and_with_leading_dimensions():
+def test_formats_convert_numbers_worked_by_hand_with_any_leading_dimensions():
     xyxy = torch.tensor([[[0.1, 0.2, 0.5, 0.4]]])
     cxcywh = torch.tensor([[[0.3, 0.3, 0.4, 0.2]]])
     torch.testing.assert_close(xyxy_to_cxcywh(xyxy), cxcywh)
@@ -69,7 +69,7 @@ def test_formats_agree_with_torchvision():
 # --- area and IoU --------------------------------------------------------------------------------
 
 
-def test_area():
+def test_area_is_width_times_height_and_0_for_inverted_boxes():
     assert area(torch.tensor([10.0, 20, 40, 60])).item() == 1200
     inside_out = torch.tensor([[0.5, 0.1, 0.2, 0.4], [0.2, 0.4, 0.5, 0.1], [0.5, 0.5, 0.2, 0.2]])
     assert area(inside_out).tolist() == [0, 0, 0]
@@ -77,7 +77,7 @@ def test_area():
     torch.testing.assert_close(area(xyxy), box_area(xyxy))
 
 
-def test_iou_by_hand():
+def test_iou_agrees_with_cases_worked_by_hand():
     a = torch.tensor([[0.0, 0, 2, 2]])
     b = torch.tensor([[0.0, 0, 2, 2], [1, 1, 3, 3], [0, 0, 1, 2], [2, 0, 4, 2], [5, 5, 6, 6]])
     # the same; a quarter each; half; touching; apart
@@ -85,7 +85,7 @@ def test_iou_by_hand():
 
 
 @given(several(), several())
-def test_iou_is_what_the_definition_says(a, b):
+def test_iou_agrees_with_its_definition(a, b):
     want = torch.tensor([[slow_iou(x, y) for y in b.tolist()] for x in a.tolist()])
     torch.testing.assert_close(iou(a, b).float(), want, atol=1e-6, rtol=0)
 
@@ -131,8 +131,8 @@ def test_iou_of_boxes_without_area_is_0_and_its_gradient_finite():
 
 
 @pytest.mark.parametrize("side", [1e-3, 1e-6, 1e-9, 1e-18])
-def test_iou_of_minute_boxes(side):
-    """No constant in the denominator swallows a small box."""
+def test_iou_is_exact_for_minute_boxes(side):
+    """A constant in the denominator would make a small box disappear."""
     a = torch.tensor([[0, 0, side, side]])
     b = torch.tensor([[0, 0, side, side], [0, 0, side, 2 * side]])
     torch.testing.assert_close(iou(a, b), torch.tensor([[1, 0.5]]))
@@ -150,7 +150,7 @@ def test_iou_leading_dimensions_broadcast():
     assert iou(a[0, 0], b[0, :0]).shape == (4, 0)
 
 
-def test_iou_agrees_with_torchvision_and_leaves_its_arguments_alone():
+def test_iou_agrees_with_torchvision_and_does_not_change_its_arguments():
     a, b = (torch.rand(200, 2, 2).sort(dim=1).values.flatten(1) for _ in range(2))
     before = a.clone(), b.clone()
     torch.testing.assert_close(iou(a, b), box_iou(a, b), atol=1e-7, rtol=1e-6)
@@ -161,7 +161,7 @@ def test_iou_agrees_with_torchvision_and_leaves_its_arguments_alone():
 # --- offsets -------------------------------------------------------------------------------------
 
 
-def test_offsets_by_hand():
+def test_offsets_agree_with_a_case_worked_by_hand():
     """A box one tenth of the prior to the right, and twice as high."""
     prior = torch.tensor([[0.5, 0.5, 0.2, 0.1]])
     box = cxcywh_to_xyxy(torch.tensor([[0.52, 0.5, 0.2, 0.2]]))
@@ -189,7 +189,7 @@ def test_encode_undoes_decode(offsets, prior):
 
 
 @given(several(), boxes())
-def test_a_variance_divides_its_own_coordinate(xyxy, prior):
+def test_each_variance_divides_its_own_coordinate(xyxy, prior):
     priors = xyxy_to_cxcywh(torch.tensor([prior], dtype=torch.float64)).expand(len(xyxy), 4)
     plain = encode(xyxy, priors, (1.0, 1, 1, 1))
     scaled = encode(xyxy, priors, (0.1, 0.2, 0.4, 0.8))
@@ -210,7 +210,7 @@ def test_offset_zero_is_the_prior_itself():
     torch.testing.assert_close(decode(torch.zeros(10, 4), priors), cxcywh_to_xyxy(priors))
 
 
-def test_offsets_batch_over_images():
+def test_decode_takes_a_batch_of_images():
     offsets, priors = torch.randn(3, 7, 4), torch.rand(7, 4) + 0.1
     got = decode(offsets, priors)
     assert got.shape == (3, 7, 4)
@@ -223,7 +223,7 @@ def test_default_variances_are_those_of_every_preset():
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
-def test_the_type_of_numbers_is_kept(dtype):
+def test_the_dtype_is_kept(dtype):
     xyxy = torch.tensor([[0.25, 0.25, 0.5, 0.75]], dtype=dtype)
     prior = torch.tensor([[0.5, 0.5, 0.25, 0.25]], dtype=dtype)
     assert iou(xyxy, cxcywh_to_xyxy(prior)).dtype == dtype

@@ -99,7 +99,7 @@ def test_nms_equals_torchvisions(suppress):
 
 
 @both
-def test_nms_a_chain(suppress):
+def test_nms_keeps_a_box_whose_only_rival_was_suppressed(suppress):
     """A suppresses B; C overlaps B but not A, and stays, because B is already suppressed."""
     a, b, c = [0.0, 0, 4, 4], [1.0, 0, 5, 4], [2.0, 0, 6, 4]
     boxes = torch.tensor([a, b, c])
@@ -109,7 +109,7 @@ def test_nms_a_chain(suppress):
 
 
 @both
-def test_nms_at_the_threshold_both_stay(suppress):
+def test_nms_keeps_both_boxes_at_the_threshold(suppress):
     boxes = torch.tensor([[0.0, 0, 2, 2], [0, 0, 1, 2]])
     assert suppress(boxes, torch.ones(2, dtype=torch.bool), 0.5).all()
     assert suppress(boxes, torch.ones(2, dtype=torch.bool), 0.499).tolist() == [True, False]
@@ -125,7 +125,7 @@ def test_nms_padding_neither_survives_nor_suppresses(suppress):
 
 
 @both
-def test_nms_lists_of_any_length_do_not_see_each_other(suppress):
+def test_nms_treats_each_list_of_a_batch_alone(suppress):
     """Lists of 0 to 70 boxes in random order: each as if it were alone."""
     boxes = torch.rand(3, 4, 70, 2, 2).sort(3).values.flatten(3)
     lengths = torch.tensor([[3, 70, 0, 17], [16, 33, 1, 32], [70, 5, 64, 48]])
@@ -140,7 +140,7 @@ def test_nms_lists_of_any_length_do_not_see_each_other(suppress):
 
 
 @both
-def test_nms_of_nothing(suppress):
+def test_nms_of_no_boxes_returns_no_boxes(suppress):
     nothing = torch.zeros(5, 0, dtype=torch.bool)
     assert suppress(torch.zeros(5, 0, 4), nothing, 0.45).shape == (5, 0)
     assert suppress(torch.zeros(0, 4), nothing[0], 0.45).shape == (0,)
@@ -186,7 +186,7 @@ def test_postprocess_equals_torchvisions(make, seed):
         assert int(lost.sum() + gained.sum()) <= 4  # of up to 400
 
 
-def test_the_comparison_notices_a_difference():
+def test_the_comparison_with_torchvision_detects_a_difference():
     """`unexcused` must not excuse everything: a moved, renamed or missing one is a difference."""
     logits, offsets = sparse()
     found = postprocess(logits, offsets, VOC, score_threshold=0.2)[0]
@@ -199,7 +199,7 @@ def test_the_comparison_notices_a_difference():
         assert reference.unexcused(found, other) + reference.unexcused(other, found) > 0
 
 
-def test_results_are_sorted_cut_and_inside():
+def test_results_are_sorted_limited_and_inside_the_image():
     for found in postprocess(*outputs(), VOC):
         assert len(found.scores) == 200
         assert (found.scores.diff() <= 0).all()
@@ -229,7 +229,7 @@ def test_a_planted_object_is_found_where_it_is():
     torch.testing.assert_close(found.scores, torch.tensor([0.9]))
 
 
-def test_variances_are_those_of_the_offsets():
+def test_postprocess_decodes_with_the_variances_given():
     logits, offsets = planted((8000, 3, 0.9))
     truth, own = torch.tensor([0.2, 0.3, 0.6, 0.8]), (1.0, 0.5, 0.3, 0.2)
     offsets[0, 8000] = encode(truth, VOC[8000], own)
@@ -254,7 +254,7 @@ def test_the_score_threshold_is_strict():
     offsets = torch.zeros(1, len(VOC), 4)
     assert len(postprocess(logits, offsets, VOC, score_threshold=0.5)[0].scores) == 0
     assert len(postprocess(logits, offsets, VOC, score_threshold=0.499)[0].scores) > 0
-    logits = torch.zeros(1, len(VOC), 4)  # a quarter each, and one prior that is surer
+    logits = torch.zeros(1, len(VOC), 4)  # a quarter each, and one prior that is more confident
     logits[0, 8000, 1] = 5
     (found,) = postprocess(logits, offsets, VOC, score_threshold=0.25)
     assert found.labels.tolist() == [1]
@@ -267,7 +267,7 @@ def test_a_score_that_barely_passes_is_found_and_one_below_is_not(p, count):
 
 
 def test_candidates_are_counted_per_class_before_suppression():
-    """Two of three candidates sit on one object: with two places, the third object is not seen."""
+    """Two of three candidates are on one object: with two places, the other object is not found."""
     finds = planted((8002, 1, 0.9), (8003, 1, 0.8), (100, 1, 0.7), (200, 2, 0.3))
     (all_three,) = postprocess(*finds, VOC)
     assert all_three.labels.tolist() == [1, 1, 2]
@@ -275,7 +275,7 @@ def test_candidates_are_counted_per_class_before_suppression():
     assert two.labels.tolist() == [1, 2]
 
 
-def test_images_do_not_see_each_other():
+def test_images_of_a_batch_are_independent():
     logits, offsets = outputs(3)
     logits[1, :, 0] += 50  # nothing in the middle one
     together = postprocess(logits, offsets, VOC)
@@ -285,7 +285,7 @@ def test_images_do_not_see_each_other():
         assert all(torch.equal(a, b) for a, b in zip(alone, found, strict=True))
 
 
-def test_nothing_found():
+def test_no_detections_have_empty_tensors_of_the_right_type():
     logits, offsets = planted()
     (found,) = postprocess(logits, offsets, VOC)
     assert found.boxes.shape == (0, 4)
@@ -294,7 +294,7 @@ def test_nothing_found():
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_half_precision_is_taken_as_the_numbers_that_it_holds(dtype):
+def test_half_precision_gives_the_results_of_its_exact_values(dtype):
     logits, offsets = (x.to(dtype) for x in sparse())
     got = postprocess(logits, offsets, VOC)
     want = postprocess(logits.float(), offsets.float(), VOC)
@@ -311,7 +311,7 @@ def test_extreme_offsets_stay_in_the_image():
     assert found.boxes.max() <= 1
 
 
-def test_above_keeps_scores_from_the_given_one_on():
+def test_above_keeps_scores_of_at_least_the_given_one():
     found = Detections(torch.rand(3, 4), torch.tensor([0.9, 0.5, 0.2]), torch.tensor([1, 2, 3]))
     assert found.above(0.5).labels.tolist() == [1, 2]
     assert found.above(0.91).boxes.shape == (0, 4)
@@ -321,7 +321,7 @@ def test_above_keeps_scores_from_the_given_one_on():
     ("offsets", "priors"),
     [((2, 8731, 4), (8732, 4)), ((2, 8732, 4), (8731, 4)), ((1, 8732, 4), (8732, 4))],
 )
-def test_shapes_that_do_not_fit(offsets, priors):
+def test_shapes_that_do_not_match_are_refused(offsets, priors):
     with pytest.raises(
         ValueError, match=r"expected offsets \[2, 8732, 4\].* for logits \[2, 8732, 6\]"
     ):

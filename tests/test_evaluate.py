@@ -36,7 +36,7 @@ def found(*rows, scores=None, labels=None):
 
 
 def both(detections, truths, **kwargs):
-    """(AP by area, AP by 11 points) of the first class."""
+    """Return (AP by area, AP by 11 points) of the first class."""
     return tuple(
         voc_ap(detections, truths, CLASSES, interpolation=rule, **kwargs).ap["cat"]
         for rule in ("area", "11 points")
@@ -90,7 +90,7 @@ def draw(seed, images=12, classes=3, size=400):
 # --- by hand -------------------------------------------------------------------------------------
 
 
-def test_all_found():
+def test_finding_every_object_gives_ap_1():
     assert both([found(HERE, THERE)], [truth(HERE, THERE)]) == (1, 1)
     assert coco_ap([found(HERE, THERE)], [truth(HERE, THERE)], CLASSES).ap["cat"] == 1
 
@@ -105,7 +105,7 @@ def test_nothing_found_is_0_and_nothing_to_find_is_nan():
     assert math.isnan(voc_ap([found(HERE)], [truth()], CLASSES).mean_ap)
 
 
-def test_hit_miss_hit():
+def test_a_miss_between_two_hits_costs_as_worked_by_hand():
     """Precisions 1, 1/2, 2/3 at recalls 1/2, 1/2, 1: area 1/2 * 1 + 1/2 * 2/3."""
     area, points = both([found(HERE, NOWHERE, THERE)], [truth(HERE, THERE)])
     assert area == pytest.approx(1 / 2 + 1 / 3)
@@ -118,21 +118,21 @@ def test_miss_first_costs_more():
     assert points == pytest.approx(2 / 3)
 
 
-def test_half_of_the_objects_found():
+def test_finding_half_of_the_objects_gives_half_the_area():
     area, points = both([found(HERE)], [truth(HERE, THERE)])
     assert area == pytest.approx(1 / 2)
     assert points == pytest.approx(6 / 11)
 
 
 @pytest.mark.parametrize("hits", range(11))
-def test_eleven_points_of_ten_objects(hits):
-    """Recall .3 is reached by three of ten: rounding must not lose a point (.3 < 3 * .1)."""
+def test_rounding_loses_none_of_the_eleven_points(hits):
+    """Three of ten reach recall 0.3: rounding must not lose a point (0.3 < 3 * 0.1)."""
     rows = [[20 * i, 0, 20 * i + 10, 10] for i in range(10)]
     _, points = both([found(*rows[:hits])], [truth(*rows)])
     assert points == pytest.approx((hits + 1) / 11 if hits else 0)
 
 
-def test_a_second_find_of_the_same_object_is_wrong():
+def test_a_second_detection_of_the_same_object_is_wrong():
     area, _ = both([found(HERE, HERE, THERE)], [truth(HERE, THERE)])
     assert area == pytest.approx(1 / 2 + 1 / 3)
 
@@ -150,14 +150,14 @@ def test_unsorted_detections_are_sorted():
     assert both([found(*rows, scores=scores)], [truth(HERE, THERE)])[0] == 1
 
 
-def test_the_iou_threshold_is_reached_not_passed():
+def test_an_iou_at_the_threshold_is_enough():
     half = [found([0, 0, 10, 5])]
     assert both(half, [truth(HERE)])[0] == 1
     assert both(half, [truth(HERE)], iou_threshold=0.51)[0] == 0
     assert coco_ap(half, [truth(HERE)], CLASSES, iou_thresholds=[0.5]).ap["cat"] == 1
 
 
-def test_a_find_counts_for_its_own_class_only():
+def test_a_detection_counts_for_its_own_class_only():
     result = voc_ap([found(HERE, labels=[2])], [truth(HERE, THERE, labels=[1, 2])], CLASSES)
     assert (result.ap["cat"], result.ap["dog"]) == (0, 0)
 
@@ -190,7 +190,7 @@ def test_coco_prefers_an_object_that_counts_to_a_better_one_that_does_not():
     assert voc_ap(detections, truths, CLASSES).ap["cat"] == 0  # there the find is set aside
 
 
-def test_by_size():
+def test_an_object_counts_in_its_own_size_only():
     """A small object is found, a large one is missed."""
     small, large = [0, 0, 20, 20], [100, 100, 300, 300]
     truths, detections = [truth(small, large)], [found(small)]
@@ -207,7 +207,7 @@ def test_by_size():
     assert got["large"].ap["cat"] == 0  # the small find does not count against the large
 
 
-def test_the_curve():
+def test_the_curve_has_recall_precision_and_score_of_each_detection():
     result = voc_ap([found(HERE, NOWHERE, THERE)], [truth(HERE, THERE)], CLASSES)
     curve = result.curves["cat"]
     np.testing.assert_allclose(curve.recall, [1 / 2, 1 / 2, 1])
@@ -216,7 +216,7 @@ def test_the_curve():
 
 
 @pytest.mark.parametrize("rule", [voc_ap, coco_ap])
-def test_the_unit_does_not_matter(rule):
+def test_ap_does_not_depend_on_the_unit_of_boxes(rule):
     detections, truths = draw(3)
     scaled = [d._replace(boxes=d.boxes / 512) for d in detections]  # exact in binary
     want = rule(detections, truths, CLASSES).ap
@@ -292,10 +292,10 @@ def test_voc_equals_a_loop(seed, threshold):
 
 
 def pycocotools(detections, truths, max_detections=100):
-    """Precision ``[T, R, K, A, M]`` of COCOeval: thresholds, recalls, classes, sizes, limits.
+    """Return COCOeval's precision ``[T, R, K, A, M]``: thresholds, recalls, classes, sizes, limits.
 
-    COCO has no `difficult`. There, an object is left aside if its noted area is out of
-    range, and the noted area is ours to choose.
+    COCO has no `difficult`. It sets an object aside if its recorded area is out of range, and we
+    choose the area that is recorded.
     """
     annotations, results = [], []
     for image, t in enumerate(truths, start=1):
@@ -340,7 +340,7 @@ def pycocotools(detections, truths, max_detections=100):
 
 
 def check_coco(result, precision):
-    """`result` against ``[T, R, K]`` of pycocotools, class by class."""
+    """Compare `result` with ``[T, R, K]`` of pycocotools, class by class."""
     want = precision.mean(axis=(0, 1))
     assert list(result.ap.values()) == pytest.approx(want.tolist(), nan_ok=True, abs=1e-12)
     assert result.mean_ap == pytest.approx(np.nanmean(want), abs=1e-12)
@@ -359,14 +359,14 @@ def test_coco_equals_pycocotools(seed):
     assert 0 < np.nanmean(want) < 1
 
 
-def test_coco_limits_detections_a_class_and_an_image():
+def test_coco_limits_detections_per_class_and_image():
     detections, truths = draw(1)
     want = pycocotools(detections, truths, max_detections=2)
     check_coco(coco_ap(detections, truths, CLASSES, max_detections=2), want[..., 0, 0])
     assert coco_ap(detections, truths, CLASSES).mean_ap > np.nanmean(want[..., 0, 0])
 
 
-def test_cocos_thresholds_and_sizes():
+def test_thresholds_and_sizes_are_cocos():
     assert COCO_THRESHOLDS == (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
     assert COCO_SIZES == {"small": (0, 1024), "medium": (1024, 9216), "large": (9216, 1e10)}
 
@@ -375,7 +375,7 @@ def test_cocos_thresholds_and_sizes():
 
 
 @pytest.mark.parametrize("rule", [voc_ap, coco_ap])
-def test_lists_and_labels_that_do_not_fit(rule):
+def test_lists_and_labels_that_do_not_match_are_refused(rule):
     with pytest.raises(ValueError, match="detections of 2 images but ground truths of 1"):
         rule([found(), found()], [truth()], CLASSES)
     for label in (0, 4):
@@ -389,7 +389,7 @@ def test_lists_and_labels_that_do_not_fit(rule):
         rule([], [], CLASSES)
 
 
-def test_an_unknown_interpolation():
+def test_an_unknown_interpolation_is_refused():
     with pytest.raises(ValueError, match="'area', '11 points'.*not '12 points'"):
         voc_ap([found()], [truth()], CLASSES, interpolation="12 points")
 

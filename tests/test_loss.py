@@ -1,4 +1,4 @@
-"""The MultiBox loss: by hand, against torchvision's (values and gradients), and where it ends."""
+"""The MultiBox loss: by hand, against torchvision's (values and gradients), and at extremes."""
 
 import math
 
@@ -69,7 +69,7 @@ def slow_loss(logits, offsets, targets, priors, ratio=3):
 
 @pytest.mark.parametrize("counts", [[3], [2, 0, 5], [1, 1], [0, 4]])
 @pytest.mark.parametrize("ratio", [3, 1])
-def test_equal_to_the_equations(counts, ratio):
+def test_the_loss_equals_the_papers_equations(counts, ratio):
     priors = VOC[-190:]  # the three smallest maps
     targets = some_objects(counts, seed=len(counts))
     logits, offsets = outputs(len(counts), len(priors), seed=9)
@@ -81,7 +81,7 @@ def test_equal_to_the_equations(counts, ratio):
     assert got.total.item() == pytest.approx(confidence + localization, rel=1e-5)
 
 
-def test_uniform_scores_and_perfect_boxes():
+def test_uniform_scores_and_perfect_boxes_cost_log_of_the_classes():
     """Each of the 4 counted priors per positive costs log 21; boxes cost nothing."""
     targets = some_objects([4, 2])
     matches = match(VOC, targets)
@@ -105,7 +105,7 @@ def test_n_is_counted_over_the_batch():
     torch.testing.assert_close(both.total, summed / both.num_positives)
 
 
-def test_alpha_weighs_the_boxes():
+def test_alpha_weights_the_boxes():
     targets, (logits, offsets) = some_objects([3, 3]), outputs(2)
     plain, weighed = (multibox_loss(logits, offsets, targets, VOC, alpha=a) for a in (1, 2.5))
     assert torch.equal(plain.confidence, weighed.confidence)
@@ -114,7 +114,7 @@ def test_alpha_weighs_the_boxes():
     torch.testing.assert_close(plain.total, plain.confidence + plain.localization)
 
 
-def test_matches_may_be_given():
+def test_given_matches_are_used():
     targets, (logits, offsets) = some_objects([3, 3]), outputs(2)
     want = multibox_loss(logits, offsets, targets, VOC)
     assert multibox_loss(logits, offsets, targets, VOC, matches=match(VOC, targets)) == want
@@ -141,8 +141,8 @@ def test_gradients_reach_only_what_counts():
     assert torch.equal((offsets.grad != 0).any(-1), matches.positive)
 
 
-def test_gradients_are_right():
-    """Against differences, in float64 outputs (boxes and priors stay float32)."""
+def test_gradients_agree_with_finite_differences():
+    """With float64 outputs (boxes and priors stay float32)."""
     priors, targets = VOC[-190:], some_objects([2, 3])
     logits, offsets = outputs(2, len(priors), classes=5, dtype=torch.float64)
     targets = targets._replace(labels=targets.labels % 4 + 1)
@@ -183,7 +183,7 @@ def test_values_and_gradients_equal_torchvisions(seed):
 
 
 def test_torchvision_counts_positives_twice_where_negatives_run_out():
-    """60 of 100 priors sit on the object, so 3 x 60 negatives are wanted and 40 are there."""
+    """60 of 100 priors are on the object, so 3 x 60 negatives are wanted, but there are only 40."""
     generator = torch.Generator().manual_seed(0)
     near = torch.tensor([0.25, 0.25, 0.75, 0.75]) + 0.02 * torch.rand(60, 4, generator=generator)
     far = torch.tensor([0.0, 0, 0.1, 0.1]) + 0.02 * torch.rand(40, 4, generator=generator)
@@ -218,7 +218,7 @@ def test_no_difference_where_negatives_just_suffice():
 # --- pictures without objects, extreme numbers ---------------------------------------------------
 
 
-def test_a_batch_without_objects_costs_nothing_and_moves_nothing():
+def test_a_batch_without_objects_costs_nothing_and_has_no_gradient():
     logits, offsets = outputs(2)
     got = multibox_loss(logits, offsets, no_objects(2), VOC)
     assert got.total.item() == got.confidence.item() == got.localization.item() == 0
@@ -228,7 +228,7 @@ def test_a_batch_without_objects_costs_nothing_and_moves_nothing():
     assert torch.equal(offsets.grad, torch.zeros_like(offsets))
 
 
-def test_a_picture_without_objects_beside_others_moves_nothing():
+def test_a_picture_without_objects_beside_others_has_no_gradient():
     targets, (logits, offsets) = some_objects([5, 0]), outputs(2)
     got = multibox_loss(logits, offsets, targets, VOC)
     got.total.backward()
@@ -264,7 +264,7 @@ def test_extreme_boxes_give_finite_values_and_gradients():
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_half_precision_inputs(dtype):
+def test_half_precision_outputs_give_a_single_precision_loss(dtype):
     """The network's output may be half precision; the loss is single precision on its values."""
     targets, (logits, offsets) = some_objects([6, 9]), outputs(2, dtype=dtype)
     got = multibox_loss(logits, offsets, targets, VOC)
@@ -291,7 +291,7 @@ def test_half_precision_inputs(dtype):
         ({"priors_cxcywh": VOC[:-1]}, r"P = 8731"),
     ],
 )
-def test_shapes_that_do_not_fit(change, message):
+def test_shapes_that_do_not_match_are_refused(change, message):
     logits, offsets = outputs(2)
     good = {"logits": logits, "offsets": offsets, "targets": some_objects([1, 2])}
     with pytest.raises(ValueError, match=message):
@@ -307,8 +307,8 @@ def test_a_label_without_a_class_is_named():
         multibox_loss(logits, offsets, targets, VOC)
 
 
-def test_priors_of_the_whole_image_are_what_cxcywh_means():
-    """Guards against corners instead of centres: this prior would be a point."""
+def test_priors_are_read_as_cxcywh():
+    """If it were read as corners, this prior would be a point."""
     prior = torch.tensor([[0.5, 0.5, 1.0, 1.0]])
     assert cxcywh_to_xyxy(prior).tolist() == [[0, 0, 1, 1]]
     targets = make_targets([torch.tensor([[0.0, 0, 1, 1]])], [torch.tensor([1])], 2)

@@ -16,18 +16,18 @@ VOC = make_priors(get_preset("caffe300_voc"))
 
 
 def one_image(*rows, labels=None):
-    """Targets of a single image."""
+    """Return targets of a single image."""
     labels = torch.tensor(labels or [1] * len(rows), dtype=torch.int64)
     return make_targets([torch.tensor(rows).float().view(-1, 4)], [labels], num_classes=21)
 
 
 def prior_rows(*rows):
-    """Priors given by their corners."""
+    """Return priors given by their corners."""
     return xyxy_to_cxcywh(torch.tensor(rows).float())
 
 
 def match_bbox(table, threshold, smallest=0.0):
-    """What Caffe's MatchBBox does to one image: `table[prior][ground truth]` is their IoU.
+    """Match one image as Caffe's MatchBBox: `table[prior][ground truth]` is their IoU.
 
     Phase one repeats: look through all free priors and all ground truths without a prior, take the
     pair with the largest overlap (the first of equals), until none overlaps by more than
@@ -72,7 +72,7 @@ def check_against_match_bbox(priors, targets, threshold=0.5):
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_equal_to_caffes_loop(seed):
+def test_matching_equals_caffes_loop(seed):
     """Random priors and ground truths; in odd seeds more ground truths than priors."""
     generator = torch.Generator().manual_seed(seed)
     num_priors = int(torch.randint(1, 40, (), generator=generator))
@@ -93,7 +93,7 @@ grid_box = st.tuples(*[st.integers(0, 3)] * 2, *[st.integers(1, 4)] * 2).map(
     st.lists(st.lists(grid_box, max_size=10), min_size=1, max_size=3),
     st.sampled_from([0.25, 0.5, 1.0]),
 )
-def test_equal_to_caffes_loop_with_ties(priors, images, threshold):
+def test_matching_equals_caffes_loop_with_ties(priors, images, threshold):
     """Boxes on a coarse grid: equal boxes and equal IoUs everywhere, and IoUs at the threshold."""
     boxes = [torch.tensor(rows).view(-1, 4) for rows in images]
     targets = make_targets(boxes, [torch.ones(len(b)).long() for b in boxes], num_classes=2)
@@ -101,7 +101,7 @@ def test_equal_to_caffes_loop_with_ties(priors, images, threshold):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_equal_to_caffes_loop_on_real_priors(seed):
+def test_matching_equals_caffes_loop_on_real_priors(seed):
     """Small objects crowded into a corner, where they compete for the first priors."""
     generator = torch.Generator().manual_seed(seed)
     low = torch.rand(12, 2, generator=generator) * 0.03
@@ -202,7 +202,7 @@ def test_every_ground_truth_inside_the_picture_keeps_a_prior(name, rows):
     assert [i for i in matched if i >= 0] == list(range(len(rows)))
 
 
-def test_as_many_equal_ground_truths_as_priors_that_touch_them():
+def test_equal_ground_truths_get_a_prior_each_while_one_touches_them():
     """78 priors of caffe300_voc reach a corner, so 78 objects fit there, and the 79th does not."""
     corner = [0.0, 0, 1e-3, 1e-3]
     reach = int((iou(torch.tensor([corner]), cxcywh_to_xyxy(VOC)) > 0).sum())
@@ -233,7 +233,7 @@ def test_argmax_equals_torchvisions_matcher(seed):
 
 
 def test_argmax_equals_torchvisions_matcher_in_a_crowd():
-    """Equal and nearly equal ground truths that want the same prior: the last one wins."""
+    """Equal and nearly equal ground truths with the same best prior: the last one gets it."""
     generator = torch.Generator().manual_seed(5)
     targets = reference.draw_targets([40, 40], 21, generator, smallest=0.2)
     targets.boxes[:, 1::2] = targets.boxes[:, ::2]
@@ -244,7 +244,7 @@ def test_argmax_equals_torchvisions_matcher_in_a_crowd():
 
 
 def test_a_ground_truth_that_vanishes_in_torchvision_and_stays_in_ours():
-    """Two small objects at one spot share their best prior, and no prior reaches .5."""
+    """Two small objects at one spot share their best prior, and no other prior reaches 0.5."""
     near, nearer = [0.501, 0.5, 0.531, 0.53], [0.50, 0.50, 0.53, 0.53]
     targets = one_image(near, nearer, labels=[7, 9])
     theirs, ours = reference.match(VOC, targets), match(VOC, targets)
@@ -267,7 +267,7 @@ def test_both_rules_agree_where_no_best_prior_is_shared():
 
 
 @pytest.mark.parametrize("rule", ["bipartite", "argmax"])
-def test_images_do_not_see_each_other_nor_the_padding(rule):
+def test_images_and_padding_do_not_affect_each_other(rule):
     generator = torch.Generator().manual_seed(2)
     targets = reference.draw_targets([3, 0, 12, 1, 12], 21, generator)
     together = match(VOC, targets, method=rule)
@@ -310,6 +310,6 @@ def test_labels_are_those_of_the_ground_truths():
         ({"priors_cxcywh": VOC[None]}, r"priors must be \[P, 4\], not \[1, 8732, 4\]"),
     ],
 )
-def test_bad_arguments(arguments, message):
+def test_bad_arguments_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         match(**{"priors_cxcywh": VOC, "targets": one_image([0, 0, 1, 1]), **arguments})

@@ -10,7 +10,7 @@ from ssd_tutorial.mining import all_negatives, hard_negatives, random_negatives
 
 @st.composite
 def batches(draw):
-    """(losses [B, P], positive [B, P]) with losses that never tie."""
+    """Draw (losses [B, P], positive [B, P]) with losses that never tie."""
     images, priors = draw(st.integers(1, 4)), draw(st.integers(1, 40))
     positive = draw(
         st.lists(
@@ -36,12 +36,12 @@ def slow(losses, positive, ratio):
 
 
 @given(batches(), st.sampled_from([0, 0.5, 1, 3, 100]))
-def test_equal_to_a_loop(batch, ratio):
+def test_hard_negatives_equal_a_loop(batch, ratio):
     assert torch.equal(hard_negatives(*batch, ratio), slow(*batch, ratio))
 
 
 @given(batches())
-def test_three_a_positive_and_never_more_than_there_are(batch):
+def test_three_negatives_per_positive_or_all_there_are(batch):
     losses, positive = batch
     chosen = hard_negatives(losses, positive)
     assert chosen.dtype == torch.bool
@@ -61,7 +61,7 @@ def test_the_hardest_are_taken(batch):
 
 
 @given(batches())
-def test_images_do_not_see_each_other(batch):
+def test_images_of_a_batch_are_independent(batch):
     losses, positive = batch
     together = hard_negatives(losses, positive)
     for image in range(len(losses)):
@@ -69,7 +69,7 @@ def test_images_do_not_see_each_other(batch):
         assert torch.equal(alone[0], together[image])
 
 
-def test_no_positive_no_negative():
+def test_an_image_without_positives_gets_no_negatives():
     losses = torch.rand(2, 10)
     positive = torch.zeros(2, 10, dtype=torch.bool)
     assert not hard_negatives(losses, positive).any()
@@ -77,12 +77,12 @@ def test_no_positive_no_negative():
     assert hard_negatives(losses, positive).sum(1).tolist() == [0, 3]
 
 
-def test_all_positive():
+def test_an_image_of_positives_only_gets_no_negatives():
     assert not hard_negatives(torch.rand(1, 5), torch.ones(1, 5, dtype=torch.bool)).any()
 
 
-def test_equal_losses_are_counted_right():
-    """At first every prior is equally unsure; as many as wanted are still taken, once each."""
+def test_equal_losses_still_give_the_right_number():
+    """At first every prior is equally uncertain; the right number is still chosen, each once."""
     positive = torch.zeros(1, 100, dtype=torch.bool)
     positive[0, :5] = True
     chosen = hard_negatives(torch.full((1, 100), 3.0), positive)
@@ -91,7 +91,7 @@ def test_equal_losses_are_counted_right():
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
-def test_other_precisions(dtype):
+def test_every_float_type_is_accepted(dtype):
     positive = torch.tensor([[True, False, False, False, False, False]])
     losses = torch.tensor([[9.0, 1, 5, 2, 4, 3]], dtype=dtype)
     assert hard_negatives(losses, positive).tolist() == [[False, False, True, False, True, True]]
@@ -102,7 +102,7 @@ def test_other_precisions(dtype):
 
 
 @given(batches(), st.sampled_from([0, 0.5, 1, 3, 100]))
-def test_random_ones_are_negatives_and_as_many(batch, ratio):
+def test_random_negatives_are_as_many_as_the_hardest(batch, ratio):
     losses, positive = batch
     chosen = random_negatives(losses, positive, ratio)
     assert chosen.dtype == torch.bool
@@ -121,7 +121,7 @@ def test_every_negative_has_the_same_chance_whatever_its_loss():
     assert (share[~positive[0]] - 1 / 3).abs().max() < 5 * 0.0075
 
 
-def test_random_ones_differ_from_draw_to_draw_and_repeat_with_the_seed():
+def test_random_negatives_differ_per_draw_and_repeat_with_the_seed():
     losses, positive = torch.rand(1, 1000), torch.zeros(1, 1000, dtype=torch.bool)
     positive[0, :50] = True
     torch.manual_seed(1)

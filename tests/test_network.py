@@ -25,7 +25,7 @@ def slim():
 
 
 def on_paper(model, num_classes=21):
-    """A network without memory: shapes can be followed through it at no cost."""
+    """Return a network without memory, through which shapes can be followed at no cost."""
     with torch.device("meta"):
         return SSD(model, num_classes)
 
@@ -38,7 +38,7 @@ def parameters(network):
 
 
 @pytest.mark.parametrize("model", [SSD300, SSD512, SLIM300], ids=lambda m: m.name)
-def test_feature_maps_and_outputs(model):
+def test_feature_maps_and_outputs_have_the_shapes_of_the_preset(model):
     network = on_paper(model)
     size = model.priors.image_size
     images = torch.empty(2, 3, size, size, device="meta")
@@ -51,7 +51,7 @@ def test_feature_maps_and_outputs(model):
     assert network.priors.shape == (num_priors(model.priors), 4)
 
 
-def test_parameters_of_ssd300():
+def test_ssd300_has_26285486_parameters():
     assert parameters(on_paper(SSD300)) == 26_285_486
 
 
@@ -62,13 +62,13 @@ def test_parameters_grow_with_the_classes_only_in_the_heads():
     assert more == sum(boxes * (9 * channels + 1) for (channels, _), boxes in heads)
 
 
-def test_parameters_of_the_others():
+def test_the_other_models_have_the_expected_parameters():
     assert parameters(on_paper(SSD512)) > parameters(on_paper(SSD300))
     assert parameters(on_paper(SLIM300, 4)) == 1_205_376
     assert parameters(on_paper(SLIM300, 13)) == 1_495_950
 
 
-def test_layers_that_distinguish_ssd_from_vgg():
+def test_the_backbone_has_the_layers_that_distinguish_ssd_from_vgg():
     backbone = on_paper(SSD300).backbone
     pools = [m for m in backbone.modules() if isinstance(m, nn.MaxPool2d)]
     assert [p.ceil_mode for p in pools] == [False, False, True, False, False]
@@ -84,7 +84,7 @@ def test_layers_that_distinguish_ssd_from_vgg():
 
 
 @pytest.mark.parametrize("model", [SLIM300, SSD512], ids=lambda m: m.name)
-def test_output_rows_are_priors(model):
+def test_output_rows_are_in_the_order_of_the_priors(model):
     """Heads that report their cell and the number of their box agree with `locate`.
 
     Each map contains its own number, and in a second channel the index of the cell.
@@ -122,7 +122,7 @@ def test_class_and_offset_heads_are_not_mixed_up(slim):
         assert offsets[0, index].tolist() == [-(4 * box + c) for c in range(4)]
 
 
-def test_priors_are_the_presets_and_are_not_saved(slim):
+def test_priors_come_from_the_preset_and_are_not_saved(slim):
     assert torch.equal(slim.priors, make_priors(SLIM300.priors))
     other = SSD(SLIM300.with_priors(get_preset("torchvision300_coco")), num_classes=5)
     assert torch.equal(other.priors, make_priors(get_preset("torchvision300_coco")))
@@ -134,7 +134,7 @@ def test_priors_are_the_presets_and_are_not_saved(slim):
 
 
 @torch.no_grad()
-def test_images_do_not_see_each_other_in_evaluation(slim):
+def test_images_of_a_batch_are_independent_in_evaluation(slim):
     images = torch.rand(3, 3, 300, 300)
     logits, offsets = slim(images)
     for i in range(3):
@@ -161,7 +161,7 @@ def test_normalisation_is_caffes_for_vgg():
 
 
 @torch.no_grad()
-def test_the_input_is_normalised_and_left_alone(slim):
+def test_the_input_is_normalised_and_not_changed(slim):
     seen = []
     hook = slim.backbone.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
     images = torch.rand(1, 3, 300, 300)
@@ -183,7 +183,7 @@ def test_gradients_reach_every_parameter():
 
 
 @torch.no_grad()
-def test_scores_start_near_uniform(slim):
+def test_initial_scores_are_nearly_uniform(slim):
     """Caffe's filler: no class is favoured before training, none of the outputs explodes."""
     logits, offsets = slim(torch.rand(1, 3, 300, 300))
     assert logits.abs().max() < 20
@@ -191,7 +191,7 @@ def test_scores_start_near_uniform(slim):
     assert all((head.bias == 0).all() for head in (*slim.class_heads, *slim.offset_heads))
 
 
-def test_heads_start_with_xaviers_uniform_weights(slim):
+def test_heads_are_initialised_with_xaviers_uniform_weights(slim):
     """Between -a and a, with a = sqrt(6 / (inputs + outputs)), and a mean square of a^2 / 3."""
     for head in (*slim.class_heads, *slim.offset_heads):
         inputs, outputs = 9 * head.in_channels, 9 * head.out_channels
@@ -203,18 +203,18 @@ def test_heads_start_with_xaviers_uniform_weights(slim):
 @pytest.mark.parametrize(
     "shape", [(3, 300, 300), (1, 1, 300, 300), (1, 3, 512, 512), (1, 300, 300, 3), (1, 3, 300, 200)]
 )
-def test_images_of_another_shape(slim, shape):
+def test_images_of_another_shape_are_refused(slim, shape):
     with pytest.raises(ValueError, match=r"images must be \[B, 3, 300, 300\], not"):
         slim(torch.zeros(shape))
 
 
 @pytest.mark.parametrize("num_classes", [1, 0, -3])
-def test_too_few_classes(num_classes):
+def test_too_few_classes_are_refused(num_classes):
     with pytest.raises(ValueError, match="counts the background, so it is 2 or more"):
         SSD(SLIM300, num_classes)
 
 
-def test_slim_has_no_512():
+def test_slim_refuses_priors_for_512_pixels():
     with pytest.raises(ValueError, match="300 px, not for 512"):
         SSD(replace(SLIM300, priors=get_preset("caffe512_voc")), num_classes=3)
 
@@ -248,7 +248,7 @@ def test_a_pixel_of_zeros_has_a_finite_gradient():
     assert norm.weight.grad.isfinite().all()
 
 
-def test_epsilon_outside_the_root_would_give_nan():
+def test_epsilon_outside_the_square_root_would_give_nan():
     """What the test above guards against, shown: the root's slope at 0 is infinite."""
     x = torch.zeros(1, 8, 1, 1, requires_grad=True)
     (x / (x.square().sum(1, keepdim=True).sqrt() + 1e-10)).sum().backward()

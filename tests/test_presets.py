@@ -35,7 +35,7 @@ def test_every_convention_has_its_name():
     assert all(preset.source for preset in PRESETS.values())
 
 
-def test_unknown_names_are_refused_with_those_there_are():
+def test_unknown_names_are_refused_with_the_known_ones():
     with pytest.raises(ValueError, match=r"'ssd300'.*naive_m6, paper, caffe300_voc"):
         get_preset("ssd300")
     with pytest.raises(ValueError, match=r"'ssd301'.*ssd300, ssd512, slim300"):
@@ -43,7 +43,7 @@ def test_unknown_names_are_refused_with_those_there_are():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_feature_maps(name):
+def test_feature_maps_have_the_cells_steps_and_ratios_of_their_size(name):
     preset = get_preset(name)
     cells = [fm.cells for fm in preset.maps]
     steps = [fm.step_px for fm in preset.maps]
@@ -64,14 +64,14 @@ def test_feature_maps(name):
     assert preset.order == "caffe"
 
 
-def test_which_presets_step_and_which_divide_and_which_clip():
+def test_only_the_expected_presets_divide_or_clip():
     assert {n for n in NAMES if PRESETS[n].centres == "cells"} == {"naive_m6", "paper"}
     assert {n: PRESETS[n].clip for n in NAMES if PRESETS[n].clip != "none"} == {
         "torchvision300_coco": "wh"
     }
 
 
-def test_boxes_per_cell_counts_two_squares_and_two_boxes_a_ratio():
+def test_boxes_per_cell_counts_two_squares_and_two_boxes_per_ratio():
     assert FeatureMap("x", 1, 1, ()).boxes_per_cell == 2
     assert FeatureMap("x", 1, 1, (2,)).boxes_per_cell == 4
     assert FeatureMap("x", 1, 1, (2, 3)).boxes_per_cell == 6
@@ -105,7 +105,7 @@ def test_a_varied_preset_needs_a_name_of_its_own(name):
 
 @pytest.mark.parametrize("size", [300, 512])
 @pytest.mark.parametrize("dataset", ["voc", "coco"])
-def test_presets_of_the_authors_scripts(size, dataset):
+def test_caffe_preset_finds_the_authors_scripts(size, dataset):
     preset = caffe_preset(size, dataset)
     assert preset.image_size == size
     assert f"ssd_{dataset.replace('voc', 'pascal')}.py" in preset.source
@@ -131,7 +131,7 @@ def test_priors_of_another_geometry_are_refused(preset):
         SSD300.with_priors(preset)
 
 
-def test_models():
+def test_models_have_their_priors_and_backbones():
     assert {name: (m.priors.name, m.backbone) for name, m in MODELS.items()} == {
         "ssd300": ("caffe300_voc", "vgg16"),
         "ssd512": ("caffe512_voc", "vgg16"),

@@ -24,7 +24,7 @@ VOC = get_preset("caffe300_voc")
 
 
 def with_ratios(preset, ratios):
-    """The preset with other aspect ratios, one tuple per map."""
+    """Return the preset with other aspect ratios, one tuple per map."""
     maps = zip(preset.maps, ratios, strict=True)
     return preset.vary(
         name="other maps", maps=tuple(dataclasses.replace(fm, ratios=r) for fm, r in maps)
@@ -41,7 +41,7 @@ def crossing(priors):
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_counts(name):
+def test_every_preset_has_the_published_number_of_priors(name):
     preset = get_preset(name)
     if preset.image_size == 300:
         assert boxes_per_cell(preset) == [4, 6, 6, 6, 4, 4]
@@ -58,7 +58,7 @@ def test_counts(name):
     assert (priors[:, 2:] > 0).all()
 
 
-def test_counts_that_are_wrong_elsewhere_and_where_they_come_from():
+def test_wrong_counts_elsewhere_come_from_other_boxes_per_cell():
     two, three = (2.0,), (2.0, 3.0)
     assert num_priors(with_ratios(VOC, [two, three, three, three, three, two])) == 8750
     with_six = with_ratios(VOC, [two] + [three] * 5)
@@ -73,7 +73,7 @@ def test_counts_that_are_wrong_elsewhere_and_where_they_come_from():
 # --- where they are, how large they are --------------------------------------------------------
 
 
-def test_a_cell_by_hand():
+def test_shapes_of_a_cell_agree_with_a_case_worked_by_hand():
     """conv4_3 of caffe300_voc: 30 px, sqrt(30 * 60) px, and the two shapes of ratio 2."""
     root = 2**0.5
     want = [[30, 30], [1800**0.5] * 2, [30 * root, 30 / root], [30 / root, 30 * root]]
@@ -96,7 +96,7 @@ def test_ratio_boxes_have_the_small_squares_area(name):
         torch.testing.assert_close((w / h)[2:], ratios)
 
 
-def test_the_first_and_the_last_priors():
+def test_the_first_and_last_priors_agree_with_numbers_worked_by_hand():
     priors = make_priors(VOC) * 300
     torch.testing.assert_close(priors[0], torch.tensor([4.0, 4, 30, 30]))
     torch.testing.assert_close(priors[4], torch.tensor([12.0, 4, 30, 30]))  # one column on
@@ -134,7 +134,7 @@ def test_centres_by_cells_divide_the_image_evenly():
         (VOC.vary(name="other centres", centres="cells"), 2744),
     ],
 )
-def test_boxes_that_cross_the_border(preset, count):
+def test_the_expected_number_of_boxes_cross_the_border(preset, count):
     assert crossing(make_priors(preset)) == count
     assert crossing(make_priors(preset.vary(name="clipped", clip="corners"))) == 0
 
@@ -206,7 +206,7 @@ def test_locate_refuses_a_prior_that_does_not_exist(index):
 
 
 @pytest.mark.parametrize("clip", [True, False])
-def test_equal_to_torchvisions_generator(clip):
+def test_priors_equal_those_of_torchvisions_generator(clip):
     preset = get_preset("torchvision300_coco" if clip else "caffe300_coco")
     generator = DefaultBoxGenerator(
         [[2], [2, 3], [2, 3], [2, 3], [2], [2]],

@@ -29,7 +29,7 @@ SCALES = {
     "caffe512_voc": [0.07, 0.15, 0.30, 0.45, 0.60, 0.75, 0.90, 1.05],
     "caffe512_coco": [0.04, 0.10, 0.26, 0.42, 0.58, 0.74, 0.90, 1.06],
 }
-# What Caffe's prototxt, which stores integers, made of them.
+# The same in Caffe's prototxt, which stores integers.
 INTEGER_SIZES_PX = {
     "caffe300_voc": [30, 60, 111, 162, 213, 264, 315],
     "caffe300_coco": [21, 45, 99, 153, 207, 261, 315],
@@ -43,7 +43,7 @@ def test_every_preset_has_a_row():
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_rows_of_the_table(name):
+def test_scales_are_those_of_the_table(name):
     preset = get_preset(name)
     assert compute_scales(preset) == pytest.approx(SCALES[name], abs=1e-12)
     assert [s * preset.image_size for s in compute_scales(preset)] == pytest.approx(
@@ -52,13 +52,13 @@ def test_rows_of_the_table(name):
 
 
 @pytest.mark.parametrize("name", INTEGER_SIZES_PX)
-def test_integer_sizes(name):
+def test_integer_sizes_are_whole_pixels_as_in_the_table(name):
     preset = get_preset(name).vary(name="whole pixels", integer_sizes=True)
     got = [s * preset.image_size for s in compute_scales(preset)]
     assert got == pytest.approx(INTEGER_SIZES_PX[name], abs=1e-9)
 
 
-def test_integer_sizes_change_ssd512_only():
+def test_integer_sizes_change_only_ssd512():
     for name in INTEGER_SIZES_PX:
         preset = get_preset(name)
         same = compute_scales(
@@ -76,7 +76,7 @@ def test_integer_sizes_change_ssd512_only():
         (270, 300, 300, 0.949),  # the paper's last
     ],
 )
-def test_extra_scale(size_px, next_px, image, side):
+def test_extra_scale_gives_the_published_sides(size_px, next_px, image, side):
     assert extra_scale(size_px / image, next_px / image) == pytest.approx(side, abs=5e-4)
 
 

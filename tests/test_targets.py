@@ -10,7 +10,7 @@ LABELS = torch.tensor([1, 20, 3])
 
 
 def second_image(boxes=GOOD, labels=LABELS):
-    """A batch whose first image is fine."""
+    """Make a batch whose first image is fine."""
     return make_targets([GOOD, boxes], [LABELS, labels], num_classes=21)
 
 
@@ -23,7 +23,7 @@ def with_box(index, row):
 # --- padding -------------------------------------------------------------------------------------
 
 
-def test_images_are_padded_to_the_fullest():
+def test_images_are_padded_to_the_one_with_most_objects():
     targets = make_targets(
         [GOOD[:1], GOOD[:0], GOOD], [LABELS[:1], LABELS[:0], LABELS], num_classes=21
     )
@@ -43,7 +43,7 @@ def test_a_batch_without_any_object_still_has_a_column():
     assert not targets.real.any()
 
 
-def test_boxes_may_touch_the_border_and_stick_out_by_rounding():
+def test_boxes_may_touch_the_border_or_exceed_it_by_rounding():
     targets = make_targets(
         [torch.tensor([[-1e-4, 0.0, 1.0 + 1e-4, 1.0]])], [torch.tensor([1])], num_classes=2
     )
@@ -51,14 +51,14 @@ def test_boxes_may_touch_the_border_and_stick_out_by_rounding():
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
-def test_other_precisions_are_taken(dtype):
+def test_every_float_type_is_converted_to_float32(dtype):
     targets = make_targets([GOOD.to(dtype)], [LABELS], num_classes=21)
     assert targets.boxes.dtype == torch.float32
     torch.testing.assert_close(targets.boxes[0], GOOD.to(dtype).float())
 
 
 @pytest.mark.parametrize("dtype", [torch.int32, torch.uint8])
-def test_other_integers_are_taken(dtype):
+def test_every_integer_type_is_accepted_for_labels(dtype):
     targets = make_targets([GOOD], [LABELS.to(dtype)], num_classes=21)
     assert torch.equal(targets.labels[0], LABELS)
 
@@ -69,7 +69,7 @@ def test_to_moves_both_parts():
     assert moved.boxes.device.type == moved.labels.device.type == "meta"
 
 
-def test_inputs_are_left_alone():
+def test_inputs_are_not_changed():
     boxes, labels = GOOD.clone(), LABELS.clone()
     targets = make_targets([boxes], [labels], num_classes=21)
     targets.boxes.zero_()
@@ -135,7 +135,7 @@ def test_a_label_out_of_range_is_named(label):
         torch.zeros(3, 4, dtype=torch.int64),
     ],
 )
-def test_boxes_of_the_wrong_shape_or_type(boxes):
+def test_boxes_of_the_wrong_shape_or_type_are_refused(boxes):
     with pytest.raises(ValueError, match=r"^image 1: boxes must be a float tensor \[N, 4\]"):
         second_image(boxes=boxes)
 
@@ -144,19 +144,19 @@ def test_boxes_of_the_wrong_shape_or_type(boxes):
     "labels",
     [LABELS[:2], LABELS[:, None], LABELS.float(), torch.ones(3, dtype=torch.bool)],
 )
-def test_labels_of_the_wrong_shape_or_type(labels):
+def test_labels_of_the_wrong_shape_or_type_are_refused(labels):
     with pytest.raises(ValueError, match=r"^image 1: labels must be integers \[3\], one per box"):
         second_image(labels=labels)
 
 
-def test_lists_that_do_not_belong_together():
+def test_lists_of_different_lengths_are_refused():
     with pytest.raises(ValueError, match="2 images of boxes but 1 images of labels"):
         make_targets([GOOD, GOOD], [LABELS], num_classes=21)
     with pytest.raises(ValueError, match="at least one image"):
         make_targets([], [], num_classes=21)
 
 
-def test_a_box_that_is_lost_in_single_precision_is_refused():
+def test_a_box_that_vanishes_in_single_precision_is_refused():
     """It would have no width in the loss: its logarithm is -inf."""
     boxes = torch.tensor([[0.5, 0.5, 0.5 + 1e-9, 0.6]], dtype=torch.float64)
     with pytest.raises(ValueError, match=r"image 0, box 0 .*xmax must be above xmin"):

@@ -32,7 +32,7 @@ def plant(folder: Path, name: str, source: str) -> str:
     return str(folder)
 
 
-def test_whole_environment_passes_and_names_every_requirement():
+def test_a_complete_environment_passes_and_names_every_requirement():
     code, text = run()
     assert code == 0
     assert "Everything that a chapter needs is here." in text
@@ -44,7 +44,7 @@ def test_whole_environment_passes_and_names_every_requirement():
     assert "!" not in text
 
 
-def test_missing_module_is_reported_with_its_command_and_without_names(tmp_path):
+def test_a_missing_module_is_reported_with_the_command_that_installs_it(tmp_path):
     home = tmp_path / "zelda"
     home.mkdir()
     source = f"raise ImportError({str(home / 'lib' / 'broken.so')!r} + ' (built by zelda)')"
@@ -57,7 +57,7 @@ def test_missing_module_is_reported_with_its_command_and_without_names(tmp_path)
     assert "zelda" not in text
 
 
-def test_report_survives_a_broken_torch(tmp_path):
+def test_a_broken_torch_does_not_stop_the_report(tmp_path):
     """torchvision built for another torch raises RuntimeError on import, not ImportError."""
     planted = plant(tmp_path, "torch", "raise RuntimeError('operator does not exist')")
     code, text = run(PYTHONPATH=planted)
@@ -67,13 +67,13 @@ def test_report_survives_a_broken_torch(tmp_path):
     assert "processor" in text
 
 
-def test_package_that_is_not_installed():
+def test_a_package_that_is_not_installed_is_reported():
     finding = check_env.check_package(Requirement("surely-not-a-package>=1.2"))
     assert finding.text == "not installed"
     assert finding.fix == 'pip install --upgrade "surely-not-a-package>=1.2"'
 
 
-def test_optional_package_needs_no_fix(monkeypatch):
+def test_a_missing_optional_package_needs_no_fix(monkeypatch):
     monkeypatch.setitem(check_env.OPTIONAL, "surely-not-a-package", "to build the book")
     finding = check_env.check_package(Requirement("surely-not-a-package"))
     assert finding.text == "not installed (needed only to build the book)"
@@ -111,14 +111,14 @@ def test_requirements_come_from_the_package_and_keep_groups_apart():
     assert {"nbval", "jupyter-book"} <= set(both)
 
 
-def test_package_that_was_only_copied_is_reported(monkeypatch):
+def test_a_package_that_was_only_copied_is_reported(monkeypatch):
     monkeypatch.setattr(check_env, "DISTRIBUTION", "surely-not-a-package")
     (finding,) = check_env.check("Packages")
     assert "surely-not-a-package" in finding.text
     assert finding.fix == "pip install -e . (in the checkout)"
 
 
-def test_full_disk_is_reported(monkeypatch):
+def test_a_full_disk_is_reported(monkeypatch):
     full = SimpleNamespace(total=1e12, used=1e12 - 2e8, free=2e8)
     monkeypatch.setattr(check_env.shutil, "disk_usage", lambda _: full)
     finding = next(check_env.check_machine())
@@ -126,7 +126,7 @@ def test_full_disk_is_reported(monkeypatch):
     assert finding.fix
 
 
-def test_lab_without_its_javascript_extensions_is_reported(monkeypatch, tmp_path):
+def test_a_lab_without_its_javascript_extensions_is_reported(monkeypatch, tmp_path):
     import jupyter_core.paths
 
     monkeypatch.setattr(jupyter_core.paths, "jupyter_path", lambda *_: [str(tmp_path)])

@@ -93,7 +93,7 @@ def refused(capsys, *words):
 # --- from pictures to detections -----------------------------------------------------------------
 
 
-def test_train_eval_detect(data, tmp_path, capsys):
+def test_train_eval_and_detect_work_in_sequence(data, tmp_path, capsys):
     out = tmp_path / "run"
     training = ["train", "--out", out, "--data", data, "--log-every", "1", *SHORT]
     done = run(capsys, *training)
@@ -211,7 +211,7 @@ def test_detect_continues_after_broken_pictures(data, weights, tmp_path, capsys)
     assert f" {SCENE_CLASSES[3]} -> {tmp_path / 'out' / 'b.png'}" in done.out
 
 
-def test_detect_writes_over_no_picture(data, weights, tmp_path, capsys):
+def test_detect_never_overwrites_a_picture(data, weights, tmp_path, capsys):
     sources = sorted((data / "JPEGImages").iterdir())[:2]
     for folder, source in zip(("one", "two"), sources, strict=True):
         (tmp_path / folder).mkdir()
@@ -231,7 +231,7 @@ def test_detect_writes_over_no_picture(data, weights, tmp_path, capsys):
 # --- mistakes ------------------------------------------------------------------------------------
 
 
-def test_wrong_data(data, tmp_path, capsys):
+def test_wrong_data_are_refused_with_a_suggestion(data, tmp_path, capsys):
     out = ["train", "--out", tmp_path / "run", *SHORT]
     assert "did you mean 'drawn'" in refused(capsys, *out, "--data", data.with_name("drwn"))
     message = refused(capsys, *out, "--data", data, "--split", "trian")
@@ -241,7 +241,7 @@ def test_wrong_data(data, tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
-def test_no_class_at_all(own_data, tmp_path, capsys):
+def test_a_folder_without_objects_is_refused(own_data, tmp_path, capsys):
     for file in (own_data / "Annotations").iterdir():
         text = file.read_text()
         file.write_text(text[: text.index("<object>")] + "</annotation>")
@@ -249,7 +249,7 @@ def test_no_class_at_all(own_data, tmp_path, capsys):
     assert "no annotation of the folder has an object" in message
 
 
-def test_impossible_boxes(own_data, tmp_path, capsys):
+def test_impossible_boxes_are_refused_or_dropped(own_data, tmp_path, capsys):
     file = own_data / "Annotations" / "scene_0_000001.xml"
     text = file.read_text()
     start, end = text.index("<xmax>"), text.index("</xmax>")
@@ -284,7 +284,7 @@ def test_an_error_without_a_cause_in_a_loading_process_is_one_sentence(own_data,
     assert "\n" not in message
 
 
-def test_measuring_leaves_out_a_broken_picture_by_name_if_told_to(own_data, weights, capsys):
+def test_eval_leaves_out_a_broken_picture_if_told_to(own_data, weights, capsys):
     broken = own_data / "JPEGImages" / "scene_0_000051.jpg"
     broken.write_bytes(b"nothing")
     measuring = ["eval", "--weights", weights, "--data", own_data, "--threads", "1"]
@@ -296,7 +296,7 @@ def test_measuring_leaves_out_a_broken_picture_by_name_if_told_to(own_data, weig
     assert json.loads((own_data / "eval.json").read_text())["pictures"] == 2
 
 
-def test_wrong_weights(data, weights, tmp_path, capsys):
+def test_wrong_weights_are_refused_by_name(data, weights, tmp_path, capsys):
     for command in (["eval", "--data", data], ["detect", next((data / "JPEGImages").iterdir())]):
         message = refused(capsys, *command, "--weights", tmp_path / "none")
         assert message == f"there is no file of weights at {tmp_path / 'none'}"
@@ -310,7 +310,7 @@ def test_wrong_weights(data, weights, tmp_path, capsys):
     assert "contains no picture" in message
 
 
-def test_wrong_device_and_threads(data, tmp_path, capsys):
+def test_a_wrong_device_or_number_of_threads_is_refused(data, tmp_path, capsys):
     training = ["train", "--out", tmp_path / "run", "--data", data]
     message = refused(capsys, *training, "--device", "gpu")
     assert message.startswith("--device gpu cannot be used here (")
@@ -318,7 +318,7 @@ def test_wrong_device_and_threads(data, tmp_path, capsys):
     assert "--threads must be 0 or more" in refused(capsys, *training, "--threads", "-1")
 
 
-def test_a_loss_that_is_not_finite_ends_in_a_sentence(data, tmp_path, capsys, monkeypatch):
+def test_a_loss_that_is_not_finite_is_reported_in_one_sentence(data, tmp_path, capsys, monkeypatch):
     forward = SSD.forward
     monkeypatch.setattr(SSD, "forward", lambda self, x: (forward(self, x)[0] * torch.nan, 0))
     monkeypatch.setattr(SSD, "forward", lambda self, x: [y * torch.nan for y in forward(self, x)])
@@ -337,7 +337,7 @@ def test_a_loss_that_is_not_finite_ends_in_a_sentence(data, tmp_path, capsys, mo
         ([], "train, eval, detect, doctor, export, data"),
     ],
 )
-def test_a_wrong_word_ends_with_code_2(words, message, capsys):
+def test_a_wrong_argument_gives_exit_code_2(words, message, capsys):
     with pytest.raises(SystemExit) as exit_:
         main(words)
     assert exit_.value.code == 2
@@ -353,7 +353,7 @@ def test_a_wrong_word_ends_with_code_2(words, message, capsys):
         ("detect", ["--weights", "--score", "pictures, or folders of pictures"]),
     ],
 )
-def test_help(command, words, capsys):
+def test_help_explains_every_command(command, words, capsys):
     with pytest.raises(SystemExit) as exit_:
         main([*filter(None, [command]), "--help"])
     assert exit_.value.code == 0
@@ -390,7 +390,7 @@ def test_interrupted_training_says_how_to_resume(data, tmp_path):
     assert err.rstrip().endswith(f"python -m ssd_tutorial {' '.join(words)}")
 
 
-def test_interrupted_measuring_does_not_speak_of_checkpoints(weights, capsys, monkeypatch):
+def test_interrupted_eval_does_not_mention_checkpoints(weights, capsys, monkeypatch):
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 

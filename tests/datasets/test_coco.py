@@ -78,7 +78,7 @@ def test_crowds_can_be_left_out(tmp_path):
         COCOFolder(tmp_path, "val", crowds="keep")
 
 
-def test_the_reference_reads_what_is_written(tmp_path, items_of):
+def test_pycocotools_reads_what_is_written(tmp_path, items_of):
     items = items_of([([3.25, 1.5, 17.75, 39], 2, True), ([0, 0, 60, 40], 3, False)], [])
     reference = COCO(write_coco(items, tmp_path, "train"))
     assert reference.loadCats(reference.getCatIds()) == [
@@ -110,7 +110,7 @@ def test_the_reference_reads_what_is_written(tmp_path, items_of):
         ("result.json", "images", "result"),  # Label Studio
     ],
 )
-def test_shapes_of_tools(tmp_path, file, pictures, split):
+def test_folders_of_labelling_tools_are_read(tmp_path, file, pictures, split):
     root = written(tmp_path, file=file, pictures=pictures)
     assert layout_of(root) == "COCO"
     assert len(open_dataset(root, split)) == 2
@@ -134,7 +134,7 @@ def test_paths_of_another_machine_are_found_by_their_last_part(tmp_path):
         COCOFolder(written(tmp_path, content), "val")
 
 
-def test_names_stay_different(tmp_path):
+def test_pictures_that_differ_in_the_suffix_get_different_names(tmp_path):
     content = changed("images", 1, file_name="000000000139.png")
     picture(tmp_path / "val2017" / "000000000139.png")
     dataset = COCOFolder(written(tmp_path, content), "val")
@@ -154,7 +154,7 @@ def test_roboflows_parent_and_an_unused_background_are_not_classes(tmp_path):
     assert dataset.classes == ("person", "stop sign", "toothbrush")
 
 
-def test_pictures_without_a_size_in_the_file(tmp_path):
+def test_a_missing_size_is_taken_from_the_picture(tmp_path):
     content = changed("images", 0, width=0, height=None)
     assert COCOFolder(written(tmp_path, content), "val")[0][1]["boxes"].canvas_size == (40, 60)
 
@@ -175,7 +175,7 @@ def test_pictures_without_a_size_in_the_file(tmp_path):
         ([61, 2, 3, 4], "outside the picture of 60 x 40"),
     ],
 )
-def test_impossible_boxes(tmp_path, bbox, rule):
+def test_impossible_boxes_are_refused_or_dropped_by_number(tmp_path, bbox, rule):
     root = written(tmp_path, changed("annotations", 0, bbox=bbox))
     with pytest.raises(
         ValueError, match=r"1 box is impossible: annotations/instances_val2017\.json"
@@ -190,7 +190,7 @@ def test_impossible_boxes(tmp_path, bbox, rule):
     assert dataset.target(0)["labels"].tolist() == [1, 2]
 
 
-def test_an_object_of_no_image(tmp_path):
+def test_an_object_of_no_image_is_refused_or_dropped(tmp_path):
     root = written(tmp_path, changed("annotations", 0, image_id=8))
     with pytest.raises(ValueError, match="there is no image with the id 8"):
         COCOFolder(root, "val")
@@ -219,13 +219,13 @@ def test_an_object_of_no_image(tmp_path):
     ],
 )
 @pytest.mark.parametrize("on_error", ["raise", "drop"])
-def test_files_that_cannot_be_understood(tmp_path, content, words, on_error):
+def test_a_file_that_is_not_coco_is_refused_by_name(tmp_path, content, words, on_error):
     with pytest.raises(ValueError, match=words) as caught:
         COCOFolder(written(tmp_path, content), "val", on_error=on_error)
     assert "instances_val2017.json" in str(caught.value)
 
 
-def test_a_folder_of_pictures_that_is_not_there(tmp_path):
+def test_a_missing_folder_of_pictures_is_reported(tmp_path):
     root = written(tmp_path, pictures="elsewhere")
     assert len(COCOFolder(root, "val")) == 2  # found below the root
     for path in root.rglob("*.jpg"):

@@ -39,14 +39,14 @@ CONTENT = bytes(range(256)) * 2000
 # ---------------------------------------------------------------- the registry
 
 
-def test_names():
+def test_an_unknown_name_suggests_the_nearest_data_set():
     assert fetch.registered_names() == ("voc0712", "coco", "bccd")
     with pytest.raises(ValueError, match=r"no data set 'voc07' \(did you mean 'voc0712'\?\)"):
         get_registered("voc07")
 
 
 @pytest.mark.parametrize("name", fetch.registered_names())
-def test_entries_are_whole(name):
+def test_every_entry_has_a_licence_a_home_and_two_addresses(name):
     entry = get_registered(name)
     assert entry.licence
     assert entry.home.startswith("http")
@@ -92,7 +92,7 @@ def test_a_split_of_coco_needs_its_own_pictures_only():
         coco.archives_of("test")
 
 
-def test_where_data_lie(monkeypatch, tmp_path):
+def test_data_are_kept_where_the_environment_says(monkeypatch, tmp_path):
     monkeypatch.delenv("SSD_TUTORIAL_DATA", raising=False)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     assert data_root() == Path.home() / ".cache" / "ssd_tutorial"
@@ -158,7 +158,7 @@ def download(archive, folder):
     return fetch.fetch(archive, folder, progress=False)
 
 
-def test_a_file_is_fetched_whole_and_once(server, tmp_path):
+def test_a_file_is_fetched_complete_and_only_once(server, tmp_path):
     archive, folder = archive_at(server, "good"), tmp_path / "data"
     path = download(archive, folder)
     assert path == folder / "pictures.tar"
@@ -176,7 +176,7 @@ def test_the_next_address_is_tried(server, tmp_path, bad):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_every_address_is_named_with_its_reason_and_nothing_stays(server, tmp_path):
+def test_every_address_is_named_with_its_reason_and_nothing_is_kept(server, tmp_path):
     gone = "http://127.0.0.1:1/pictures.tar"
     archive = archive_at(server, "404", "wrong", "page", "cut")
     archive = archive._replace(addresses=[*archive.addresses, gone, "nonsense://x"])
@@ -196,16 +196,14 @@ def test_every_address_is_named_with_its_reason_and_nothing_stays(server, tmp_pa
 
 
 @pytest.mark.parametrize("bad", ["page", "good"])
-def test_without_a_checksum_what_is_not_an_archive_is_noticed(server, tmp_path, bad):
+def test_without_a_checksum_a_file_that_is_not_an_archive_is_refused(server, tmp_path, bad):
     with pytest.raises(OSError, match=r"sends a different file"):
         download(archive_at(server, bad, known=False), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("content", [CONTENT[:100_000], CONTENT[:-1] + b"?", CONTENT + b"more"])
-def test_a_half_or_wrong_file_that_lies_there_is_refused_with_the_way_to_resume(
-    server, tmp_path, content
-):
+def test_an_incomplete_or_wrong_file_is_refused_with_the_way_to_resume(server, tmp_path, content):
     (tmp_path / "pictures.tar").write_bytes(content)
     with pytest.raises(
         ValueError, match=r"incomplete or wrong \(\d+ of 512000 bytes\): `curl -LC - -o "
@@ -275,7 +273,7 @@ def archive(request, tmp_path):
     return make(tmp_path / request.param)
 
 
-def test_one_folder_is_taken_and_renamed(archive, tmp_path):
+def test_only_the_folder_asked_for_is_unpacked_and_renamed(archive, tmp_path):
     left = tmp_path / ".x.01234567.unfinished"  # of a run that was killed
     left.mkdir()
     assert take(archive, tmp_path / "x") == {
@@ -293,7 +291,7 @@ def test_names_that_begin_with_a_dot_are_the_same(tmp_path):
     assert len(take(path, tmp_path / "x")) == 3
 
 
-def test_a_folder_that_is_not_inside(archive):
+def test_an_archive_without_the_folder_is_refused(archive):
     refused(archive, "it contains no files in a folder kit/VOC2012", "kit/VOC2012")
 
 
@@ -358,13 +356,13 @@ def test_damaged_archives_leave_nothing(archive):
         refused(archive, "")
 
 
-def test_a_tar_that_ends_after_a_whole_member_is_noticed(tmp_path):
+def test_a_tar_that_ends_after_a_whole_member_is_refused(tmp_path):
     path = make(tmp_path / "a.tar", {"kit/VOC2007/a": b"a" * 100, "kit/VOC2007/b": b"b"})
     path.write_bytes(path.read_bytes()[:1024])
     refused(path, "it ends in the middle")
 
 
-def test_a_flipped_byte_in_a_zip_is_noticed(tmp_path):
+def test_a_flipped_byte_in_a_zip_is_refused(tmp_path):
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w") as file:
         file.writestr("kit/a.jpg", b"a" * 500)
@@ -374,7 +372,7 @@ def test_a_flipped_byte_in_a_zip_is_noticed(tmp_path):
     refused(path, "Bad CRC-32", "kit")
 
 
-def test_too_little_room_to_unpack(archive, tmp_path, monkeypatch):
+def test_too_little_room_to_unpack_is_reported(archive, tmp_path, monkeypatch):
     room_for(4000, monkeypatch)
     with pytest.raises(OSError, match=r"has 0\.0 GB free.*--root"):
         take(archive, tmp_path / "x")
@@ -491,7 +489,7 @@ def test_faults_of_all_parts_are_counted(site):
     assert left.summary().count("left out 1 pictures") == 2
 
 
-def test_one_split_of_coco(site):
+def test_one_split_of_coco_can_be_fetched_alone(site):
     get_dataset("coco", split="val", progress=False)
     val = open_dataset("coco", "val")
     assert len(val) == 2
@@ -513,7 +511,7 @@ def test_an_unknown_checksum_is_printed(site, capsys):
     assert isinstance(open_dataset("bccd", "train"), VOCFolder)
 
 
-def test_complete_archives_in_a_folder_are_taken_and_stay_there(site, tmp_path):
+def test_complete_archives_in_a_folder_are_used_and_kept(site, tmp_path):
     drive = tmp_path / "drive"
     drive.mkdir()
     for name in ("annotations_trainval2017.zip", "val2017.zip"):
@@ -526,7 +524,7 @@ def test_complete_archives_in_a_folder_are_taken_and_stay_there(site, tmp_path):
         get_dataset("coco", archives=drive, progress=False)
 
 
-def test_what_is_complete_stays_when_the_next_fails(site, tmp_path):
+def test_a_complete_archive_is_kept_when_the_next_one_fails(site, tmp_path):
     (site / "VOCtrainval_11-May-2012.tar").unlink()
     with pytest.raises(OSError, match=r"VOCtrainval_11-May-2012\.tar could not be fetched"):
         get_dataset("voc0712", progress=False)
@@ -573,7 +571,7 @@ def test_the_command_lists_and_fetches(site, tmp_path, capsys):
     assert (tmp_path / "there/bccd/BCCD_Dataset-1.0.zip").is_file()
 
 
-def test_mistakes_at_the_command(site):
+def test_mistakes_at_the_command_line_say_what_to_do(site):
     with pytest.raises(ValueError, match="say which data set: voc0712, coco, bccd"):
         run("get")
     with pytest.raises(ValueError, match="say which folder: data split MYFOLDER"):
@@ -585,7 +583,7 @@ def test_mistakes_at_the_command(site):
         run("get", "coco", "--split", "test")
 
 
-def test_help_reads_like_documentation(capsys):
+def test_help_documents_every_action(capsys):
     with pytest.raises(SystemExit):
         run("--help")
     shown = " ".join(capsys.readouterr().out.split())

@@ -193,7 +193,7 @@ def test_yolo_refuses_a_second_split_of_other_classes(tmp_path, items, items_of)
         write_yolo(items, tmp_path, "val", classes=["a", "a", "b"])
 
 
-def test_a_box_of_less_than_a_pixel_is_held_by_coco_and_yolo(tmp_path, items_of):
+def test_a_box_of_less_than_a_pixel_survives_in_coco_and_yolo(tmp_path, items_of):
     small = items_of([([5, 5, 5.5, 5.25], 1, False)])
     for layout in ("COCO", "YOLO"):
         WRITERS[layout](small, tmp_path / layout, "all")
@@ -245,7 +245,7 @@ def test_a_picture_of_another_size_shows_when_it_is_read(folder, layout):
         dataset[0]
 
 
-def test_a_split_of_which_nothing_is_left_is_an_error(folder):
+def test_a_split_without_a_usable_picture_is_an_error(folder):
     for path in folder.rglob("*.png"):
         path.unlink()
     with pytest.raises((ValueError, FileNotFoundError), match=r"picture"):
@@ -255,7 +255,7 @@ def test_a_split_of_which_nothing_is_left_is_an_error(folder):
 # ---------------------------------------------------------------- a reader's mistakes
 
 
-def test_a_wrong_split_offers_those_there_are(folder):
+def test_a_wrong_split_lists_the_existing_ones(folder):
     with pytest.raises(
         FileNotFoundError, match=r"no split 'trian' \(did you mean 'train'\?\).*: train, val\."
     ):
@@ -268,7 +268,7 @@ def test_valid_and_val_are_one_split(tmp_path, layout, items):
         assert len(open_dataset(tmp_path, "val")) == 3
 
 
-def test_a_wrong_class_list(folder, layout):
+def test_a_wrong_class_list_is_refused(folder, layout):
     with pytest.raises(ValueError, match=r"class 'zebra' is not in `classes` \(did you mean 'zebr"):
         open_dataset(folder, "train", classes=["ant", "zebras", "R & B <3>"])
     # A wrong list is a mistake of the reader, and no fault of the pictures.
@@ -283,7 +283,7 @@ def test_a_wrong_class_list(folder, layout):
         open_dataset(folder, "train", classes="zebra")
 
 
-def test_a_wrong_folder(folder, tmp_path, layout):
+def test_a_wrong_folder_is_refused_with_a_suggestion(folder, tmp_path, layout):
     with pytest.raises(FileNotFoundError, match=r"no folder .*pest \(did you mean 'pets'\?\)"):
         open_dataset(tmp_path / "pest", "train")
     with pytest.raises(FileNotFoundError, match=rf"Did you mean .*pets, which is in {layout}'s"):

@@ -20,7 +20,7 @@ def test_splits_of_the_scenes_share_no_picture():
     assert names == ["scene_0_000000", "scene_0_1000000", "scene_0_2000000"]
 
 
-def test_an_unknown_split_of_the_scenes():
+def test_an_unknown_split_of_the_scenes_is_refused():
     with pytest.raises(ValueError, match="splits train, val, test, not 'trainval'"):
         open_dataset("scenes", "trainval")
 
@@ -32,7 +32,7 @@ def test_scenes_for_a_detector_of_the_same_classes_only():
             open_dataset("scenes", "val", classes=other)
 
 
-def test_a_folder(tmp_path):
+def test_a_folder_is_opened_by_its_path(tmp_path):
     write_voc(Scenes(2, seed=5), tmp_path, "mine", progress=False)
     dataset = open_dataset(str(tmp_path), "mine", classes=SCENE_CLASSES)
     assert isinstance(dataset, VOCFolder)

@@ -109,7 +109,7 @@ def assert_quantiles(values, bounds):
 # The distribution -------------------------------------------------------------------------------
 
 
-def test_number_of_objects(survey):
+def test_scenes_have_the_documented_number_of_objects(survey):
     assert set(survey.pictures) == set(range(1, 9))
     assert 3.2 <= survey.pictures.mean() <= 4.0
     assert 0.09 <= (survey.pictures == 1).mean() <= 0.2

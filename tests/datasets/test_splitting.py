@@ -73,7 +73,7 @@ def test_parts_share_no_picture_and_lose_none(tmp_path, items, same, shape):
         split_folder(root)
 
 
-def test_a_picture_goes_where_its_name_and_the_seed_say(tmp_path, items):
+def test_the_part_of_a_picture_depends_on_its_name_and_the_seed_alone(tmp_path, items):
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         label_studio_voc(items, tmp_path / name)
         split_folder(tmp_path / name, seed=seed)
@@ -90,7 +90,7 @@ def test_bad_pictures_are_in_no_part(tmp_path, items):
     assert sum(split_folder(root).values()) == COUNT - 1
 
 
-def test_refusals(tmp_path, items):
+def test_impossible_shares_and_folders_are_refused_and_nothing_is_written(tmp_path, items):
     root = tmp_path / "mine"
     label_studio_voc(items, root)
     before = all_files(root)
@@ -110,7 +110,7 @@ def test_refusals(tmp_path, items):
     assert len(open_dataset(heap, "val")) == 2
 
 
-def test_the_command(tmp_path, items, capsys):
+def test_the_command_reports_the_parts_and_the_next_command(tmp_path, items, capsys):
     root = tmp_path / "mine"
     label_studio_yolo(items, root)
     tyro.cli(data_command, args=["split", str(root), "--share", "0.4"])

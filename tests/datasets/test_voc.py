@@ -111,7 +111,7 @@ def test_any_boxes_survive_the_round_trip(tmp_path, objects, one_based, items_of
     same(items[0][1], back[0][1])
 
 
-def test_one_based_takes_one_from_the_lower_corner_only(folder):
+def test_one_based_subtracts_one_from_the_lower_corner_only(folder):
     text = (folder / "Annotations" / "picture_2.xml").read_text()
     for tag, value in (("xmin", 11), ("ymin", 21), ("xmax", 12), ("ymax", 39)):
         assert f"<{tag}>{value}</{tag}>" in text  # whole numbers, which every reader takes
@@ -210,7 +210,9 @@ def test_write_refuses_names_that_are_not_file_names(tmp_path, name, items_of):
         write_voc(items_of([], names=[name]), tmp_path, "all")
 
 
-def test_write_refuses_twins_nothing_and_lost_classes(tmp_path, items, items_of, same):
+def test_write_refuses_equal_names_an_empty_dataset_and_unknown_classes(
+    tmp_path, items, items_of, same
+):
     with pytest.raises(ValueError, match="items 0 and 1 have the same name, 'twin'"):
         write_voc(items_of([], [], names=["twin", "twin"]), tmp_path, "all")
     with pytest.raises(ValueError, match="dataset is empty"):
@@ -288,14 +290,14 @@ def test_a_box_that_sticks_out_is_clipped_and_listed(folder):
     assert "clipped 1 at the border: Annotations/picture_2.xml, object 1" in dataset.summary()
 
 
-def test_only_the_object_own_box_counts(folder):
+def test_only_the_objects_own_box_counts(folder):
     part = "<part><name>head</name><bndbox><xmin>1</xmin></bndbox></part><bndbox>"
     edit(folder, "picture_2", "<bndbox>", part)
     assert VOCFolder(folder, "val").target(0)["boxes"].tolist() == [[10, 20, 12, 39]]
 
 
 @pytest.mark.parametrize("one_based", [True, False])
-def test_box_edges_at_the_border(one_based):
+def test_boxes_may_end_at_the_border(one_based):
     whole = ("1", "1", "60", "40") if one_based else ("0", "0", "60", "40")
     entry = RawObject(1, "cat", whole, tuple(map(float, whole)))
     picture = RawPicture("p", None, None, "p.xml", (60, 40), (entry,))
@@ -333,7 +335,7 @@ def test_wrong_folder_or_split_offers_near_names(folder):
         VOCFolder(folder, "trian")
 
 
-def test_split_faults(folder):
+def test_faults_of_a_split_list_are_refused_with_line_and_name(folder):
     lists = folder / "ImageSets" / "Main"
     (lists / "typo.txt").write_text("picture_0\n\npicture_x\n")
     with pytest.raises(FileNotFoundError, match=r"typo\.txt, line 3: .*annotation picture_x\.xml"):
@@ -501,7 +503,7 @@ def test_xml_bombs_and_foreign_entities_are_refused(folder, text):
         VOCFolder(folder, "val")
 
 
-def test_class_lists_that_do_not_fit(folder):
+def test_a_wrong_class_list_is_refused(folder):
     with pytest.raises(ValueError, match=r"class 'zebra' is not in `classes` \(did you mean 'zebr"):
         VOCFolder(folder, "train", classes=["ant", "zebras", "R & B <3>"])
     for classes in ("zebra", [], ["ant", "ant"]):
@@ -563,7 +565,7 @@ def test_grey_of_32_bits_is_taken_for_16_or_8(tmp_path, value):
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA"])
-def test_grey_of_other_kinds(tmp_path, mode):
+def test_grey_pictures_of_every_mode_are_scaled_to_bytes(tmp_path, mode):
     image, _ = one_picture(tmp_path, Image.new("L", (6, 4), 255).convert(mode), (6, 4))[0]
     assert torch.equal(image, torch.full_like(image, 255))
 
@@ -589,7 +591,7 @@ def test_the_size_of_a_png_is_read_without_decoding_it(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["p.JPG", "p.jpeg", "p.bmp", "p.webp", "p.tif"])
-def test_other_endings_are_found(tmp_path, name):
+def test_pictures_with_other_suffixes_are_found(tmp_path, name):
     dataset = one_picture(tmp_path, Image.fromarray(RED), (6, 4), name=name)
     assert dataset[0][0].shape == (3, 4, 6)
 
@@ -618,7 +620,7 @@ def test_pictures_are_turned_upright_as_their_exif_says(tmp_path):
 
 @needs_bccd
 @pytest.mark.parametrize(("split", "count"), [("train", 205), ("val", 87), ("trainval", 292)])
-def test_bccd_counts(split, count):
+def test_bccd_has_the_published_pictures_per_split(split, count):
     dataset = VOCFolder(BCCD, split, on_error="drop")
     assert len(dataset) == count
     assert dataset.classes == ("Platelets", "RBC", "WBC")

@@ -114,7 +114,7 @@ def somewhere_else(root):
 @pytest.mark.parametrize(
     "shape", [roboflow, cvat_darknet, cvat_ultralytics, label_studio, somewhere_else]
 )
-def test_shapes_of_tools(tmp_path, shape):
+def test_folders_of_labelling_tools_are_read(tmp_path, shape):
     for split in shape(tmp_path):
         assert layout_of(tmp_path) == "YOLO"
         dataset = open_dataset(tmp_path, split)
@@ -123,7 +123,7 @@ def test_shapes_of_tools(tmp_path, shape):
         assert dataset[0][1]["name"] == dataset.picture_path(0).stem
 
 
-def test_a_list_that_names_some_pictures_of_a_folder(folder):
+def test_a_list_may_name_only_some_pictures_of_a_folder(folder):
     write(folder / "half.txt", "./images/train/b.jpg\n\n")
     dataset = YOLOFolder(folder, "train")
     assert len(dataset) == 2
@@ -133,7 +133,7 @@ def test_a_list_that_names_some_pictures_of_a_folder(folder):
     assert len(YOLOFolder(folder, "half")) == 1
 
 
-def test_a_picture_that_a_list_names_and_that_is_missing(folder):
+def test_a_picture_that_a_list_names_must_exist(folder):
     write(folder / "both.txt", "images/train/a.jpg\nimages/train/z.jpg\n")
     with pytest.raises(FileNotFoundError, match=r'no picture .*z\.jpg.*on_error="drop"'):
         YOLOFolder(folder, "both")
@@ -141,7 +141,7 @@ def test_a_picture_that_a_list_names_and_that_is_missing(folder):
     assert len(dataset) == len(dataset.left_out) == 1
 
 
-def test_the_last_folder_called_images_is_the_one_of_the_labels(tmp_path):
+def test_labels_belong_to_the_last_folder_called_images(tmp_path):
     inside = tmp_path / "images" / "x" / "images" / "a.b.png"
     assert label_path(tmp_path, inside) == tmp_path / "images" / "x" / "labels" / "a.b.txt"
     assert label_path(tmp_path, tmp_path / "x" / "a.png") == tmp_path / "x" / "a.txt"
@@ -177,7 +177,7 @@ def test_a_missing_class_list_says_what_to_do(folder):
         ("names: [background, dog]", "the background is never annotated"),
     ],
 )
-def test_class_lists_that_are_wrong(folder, text, words):
+def test_a_wrong_class_list_is_refused(folder, text, words):
     write(folder / "data.yaml", text)
     with pytest.raises(ValueError, match=words):
         YOLOFolder(folder, "train")
@@ -189,7 +189,7 @@ def test_a_background_that_no_line_uses_is_not_a_class(folder):
 
 
 @pytest.mark.parametrize("on_error", ["raise", "drop"])
-def test_a_class_that_the_list_does_not_have(folder, on_error):
+def test_a_class_that_is_not_in_the_list_is_refused(folder, on_error):
     write(folder / "labels" / "train" / "b.txt", "0 .5 .5 .1 .1\n2 .5 .5 .1 .1\n")
     with pytest.raises(
         ValueError, match=r"b\.txt, object 2: there is no class 2, since data\.yaml"
@@ -214,7 +214,7 @@ def test_a_class_that_the_list_does_not_have(folder, on_error):
         ("0 .5 .5 .5 .6 .5 .7", "width and height must be positive, not 0"),
     ],
 )
-def test_impossible_boxes(folder, line, rule):
+def test_impossible_boxes_are_refused_or_dropped_by_line(folder, line, rule):
     write(folder / "labels" / "train" / "b.txt", f"0 .5 .5 .1 .1\n{line}\n")
     with pytest.raises(
         ValueError, match=r"1 box is impossible: labels/train/b\.txt, object 2 \(cat\)"
@@ -238,7 +238,7 @@ def test_rounding_at_the_border_is_accepted_and_more_is_clipped(folder):
     assert [bad.file for bad in YOLOFolder(folder, "train").clipped] == ["labels/train/b.txt"]
 
 
-def test_label_files_without_valid_labels(folder):
+def test_label_files_without_valid_labels_are_refused_or_left_out(folder):
     path = folder / "labels" / "train" / "b.txt"
     write(path, "cat 0.5 0.5 0.1 0.1\n")
     with pytest.raises(
@@ -251,13 +251,13 @@ def test_label_files_without_valid_labels(folder):
         YOLOFolder(folder, "train")
 
 
-def test_label_files_of_another_folder(folder):
+def test_pictures_without_any_label_file_are_refused(folder):
     (folder / "labels" / "train" / "a.txt").unlink()
     with pytest.raises(ValueError, match=r"none of its 2 pictures has a label file .*a\.txt"):
         YOLOFolder(folder, "train")
 
 
-def test_splits_without_a_picture(folder):
+def test_a_split_without_a_picture_is_refused(folder):
     (folder / "images" / "val").mkdir()
     (folder / "labels" / "val").mkdir()
     with pytest.raises(ValueError, match=r"val has no picture \(extensions"):

@@ -102,7 +102,7 @@ def whole(scenes, folder):
 # --- what the file says of itself ----------------------------------------------------------------
 
 
-def test_it_is_one_file_that_says_what_it_is(raw, scenes, folder):
+def test_the_export_is_one_file_with_its_metadata(raw, scenes, folder):
     model = onnx.load(raw, load_external_data=False)
     onnx.checker.check_model(model, full_check=True)
     assert not [x for x in model.graph.initializer if x.external_data]
@@ -161,7 +161,7 @@ def test_inputs_and_outputs_are_as_documented(raw, whole):
 
 @pytest.mark.parametrize("batch", [1, 2, 5])
 @torch.no_grad()
-def test_raw_outputs_are_torchs(raw, scenes, batch):
+def test_raw_outputs_agree_with_torch(raw, scenes, batch):
     images = pictures(batch)
     out = run(raw, images)
     logits, offsets = scenes.network(images)
@@ -173,7 +173,7 @@ def test_raw_outputs_are_torchs(raw, scenes, batch):
 
 @pytest.mark.parametrize("batch", [1, 2, 5])
 @torch.no_grad()
-def test_detections_are_torchs(whole, scenes, batch):
+def test_detections_agree_with_torch(whole, scenes, batch):
     images = pictures(batch)
     expected = postprocess(*scenes.network(images), scenes.network.priors)
     for one, other in zip(by_picture(run(whole, images), batch), expected, strict=True):
@@ -212,7 +212,7 @@ def test_each_limit_is_kept(tmp_path, limits):
 
 
 @pytest.mark.parametrize("opset", [19, 21])
-def test_other_opsets(tmp_path, opset):
+def test_every_supported_opset_agrees_with_torch(tmp_path, opset):
     found = export_onnx(
         table_detector(), tmp_path / "a.onnx", postprocessing=True, opset=opset, check=[grey(5, 9)]
     )
@@ -220,7 +220,7 @@ def test_other_opsets(tmp_path, opset):
     assert found.same == found.of > 100
 
 
-def test_a_picture_with_nothing_in_it(tmp_path):
+def test_a_picture_without_detections_gives_empty_outputs(tmp_path):
     detector = table_detector(num_classes=2)
     detector.network.table[..., 0] += 40 * (detector.network.table[..., 0] * 0 + 1)
     export_onnx(detector, tmp_path / "a.onnx", postprocessing=True)
@@ -233,7 +233,7 @@ def test_a_picture_with_nothing_in_it(tmp_path):
     assert [one.boxes.shape for one in found] == [(0, 4), (0, 4)]
 
 
-def test_the_network_is_left_as_it_was(tmp_path):
+def test_export_does_not_change_the_network(tmp_path):
     detector = table_detector()
     detector.network.train()
     export_onnx(detector, tmp_path / "a.onnx")
@@ -243,7 +243,7 @@ def test_the_network_is_left_as_it_was(tmp_path):
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @torch.no_grad()
-def test_ssd300(tmp_path):
+def test_ssd300_is_exported_and_agrees_with_torch(tmp_path):
     """Random weights with widely spread outputs: 21 classes, 105 MB, one file."""
     network = SSD(SSD300, 21).eval()
     for x in network.parameters():
@@ -312,7 +312,7 @@ def test_agreement_counts_what_only_one_has():
         ((float("nan"), 0.0, 0, 100), False),
     ],
 )
-def test_agreement_holds(facts, holds):
+def test_agreement_depends_on_the_differences_allowed(facts, holds):
     assert agreement.Agreement(*facts).holds is holds
 
 
@@ -332,7 +332,7 @@ def test_comparing_nothing_is_reported():
         ({"postprocessing": True, "detections_per_image": 0}, "per_image must be 1 to inf, not 0"),
     ],
 )
-def test_options_that_cannot_be(tmp_path, options, message):
+def test_impossible_options_are_refused(tmp_path, options, message):
     with pytest.raises(ValueError, match=message):
         export_onnx(table_detector(), tmp_path / "a.onnx", **options)
     with pytest.raises(TypeError, match="no limit best; there are score_threshold, iou"):
@@ -345,13 +345,13 @@ def test_onnx_is_not_exported_again(tmp_path, raw):
         export_onnx(load_detector(raw), tmp_path / "a.onnx")
 
 
-def test_an_old_torch_is_named(tmp_path, monkeypatch):
+def test_a_torch_that_is_too_old_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(torch.onnx, "export", lambda model, args, f, dynamo=False: None)
     with pytest.raises(ImportError, match=r"export needs torch 2\.6 or newer, and this is"):
         export_onnx(table_detector(), tmp_path / "a.onnx")
 
 
-def test_torch_is_asked_with_arguments_that_it_has():
+def test_only_arguments_that_torch_knows_are_passed():
     assert {"dynamo", "external_data", "dynamic_shapes", "custom_translation_table"} <= set(
         inspect.signature(torch.onnx.export).parameters
     )
@@ -386,7 +386,7 @@ def test_export_command_without_check_says_so(weights, tmp_path, capsys):
     assert "not compared with torch" in capsys.readouterr().out
 
 
-def test_mistakes_of_the_command(weights, raw, tmp_path):
+def test_mistakes_at_the_command_line_say_what_to_do(weights, raw, tmp_path):
     with pytest.raises(ValueError, match=r"--out must end in \.onnx"):
         export_command(weights, tmp_path / "b.pt")
     with pytest.raises(ValueError, match="limits belong to the post-processing: ask for it, too"):
@@ -397,7 +397,7 @@ def test_mistakes_of_the_command(weights, raw, tmp_path):
         export_command(raw, tmp_path / "c.onnx")
 
 
-def test_priors_of_the_file_are_enough(raw):
+def test_a_file_can_be_used_without_this_package(raw):
     """A reader without this package: logits, offsets and priors of the file, nothing else."""
     images = pictures(1)
     out = {name: torch.from_numpy(x) for name, x in run(raw, images).items()}

@@ -84,7 +84,7 @@ def test_pictures_are_stretched_to_the_square_not_cropped(certain):
     assert (seen[1:] == 0).all()
 
 
-def test_company_in_the_batch_changes_nothing(network):
+def test_detections_do_not_depend_on_the_rest_of_the_batch(network):
     images = pictures((120, 80), (300, 300), (50, 333))
     together = detect(network, images)
     assert all(len(one.scores) > 20 for one in together)
@@ -94,7 +94,7 @@ def test_company_in_the_batch_changes_nothing(network):
         assert close(detect(network, [image])[0], one)
 
 
-def test_it_is_network_and_postprocessing(network):
+def test_detect_runs_the_network_and_postprocess(network):
     images = torch.stack(pictures((300, 300), (300, 300)))
     with torch.no_grad():
         expected = postprocess(*network(images), network.priors, score_threshold=0.3)
@@ -141,7 +141,7 @@ def test_the_mode_is_restored_after_an_error(network, monkeypatch):
     network.eval()
 
 
-def test_no_pictures_no_detections(network):
+def test_no_pictures_give_no_detections(network):
     assert detect(network, []) == []
 
 
@@ -240,7 +240,7 @@ def test_a_dataset_is_detected_on_from_onnx(files, network):
     assert all(close(one, other) for one, other in zip(found, expected, strict=True))
 
 
-def test_limits_that_are_inside_can_only_be_narrowed(files):
+def test_limits_in_the_file_can_only_be_narrowed(files):
     network = load_detector(files / "whole.onnx").network
     image = pictures((100, 100))
     everything = detect(network, image)[0]
@@ -269,13 +269,13 @@ def test_onnx_takes_bytes_of_its_size(files, images):
         load_detector(files / "raw.onnx").network(images)
 
 
-def test_coco_is_a_detector(monkeypatch):
+def test_coco_names_torchvisions_detector(monkeypatch):
     made = Detector(SSD(COCO_MODEL, 81).eval(), pretrained.COCO_CLASSES, {})
     monkeypatch.setattr(inference, "load_coco", lambda: made)
     assert load_detector("coco") is made
 
 
-def test_files_that_are_not_detectors(files, tmp_path):
+def test_files_that_are_not_detectors_are_refused(files, tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no ONNX file at .*none.onnx"):
         load_detector(tmp_path / "none.onnx")
     with pytest.raises(FileNotFoundError, match="there is no file of weights at"):
@@ -301,7 +301,7 @@ def test_files_that_are_not_detectors(files, tmp_path):
         ({"classes": None}, "metadata that cannot be used: classes"),
     ],
 )
-def test_onnx_of_others(files, tmp_path, change, message):
+def test_foreign_onnx_files_are_refused(files, tmp_path, change, message):
     model = onnx.load(files / "raw.onnx")
     metadata = {entry.key: entry.value for entry in model.metadata_props} | change
     del model.metadata_props[:]

@@ -88,7 +88,7 @@ def test_doctor_and_reader_agree_on_the_cases(name):
 
 @needs_cases
 @pytest.mark.parametrize("name", [name for name in FORMATS if name in OF_NO_LAYOUT])
-def test_what_is_in_no_layout_is_refused_by_both(name):
+def test_folders_in_no_layout_are_refused_by_both(name):
     root = Path(CASES, "formats", name)
     if layout_of(root):
         check_agreement(root)
@@ -418,7 +418,7 @@ def test_planted_faults_agree(own, plant, code):
 # --- nothing is never "0 errors" -----------------------------------------------------------------
 
 
-def test_no_object_is_an_error(tmp_path):
+def test_a_folder_without_objects_is_an_error(tmp_path):
     labelimg_yolo(tmp_path)
     for name in ("a", "b"):
         text(tmp_path / f"{name}.txt", "\n")
@@ -428,14 +428,14 @@ def test_no_object_is_an_error(tmp_path):
     ) or (by_doctor(tmp_path) == ({"all": [2, 0]}, {"split-without-objects"}))
 
 
-def test_no_picture_is_an_error(tmp_path):
+def test_a_folder_without_pictures_is_an_error(tmp_path):
     voc(tmp_path)
     text(tmp_path / "ImageSets" / "Main" / "train.txt", "\n")
     shutil.rmtree(tmp_path / "JPEGImages")
     assert "split-empty" in by_doctor(tmp_path)[1]
 
 
-def test_a_suggested_folder_is_one_that_can_be_read(tmp_path):
+def test_a_suggested_folder_can_be_read(tmp_path):
     yolo(tmp_path / "mine", ".", ".")
     text(tmp_path / "mine" / "classes.txt", "cat\n")
     text(tmp_path / "mine" / "notes" / "x.md", "hello")

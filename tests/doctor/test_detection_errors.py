@@ -43,7 +43,7 @@ TRUTH = truth((A, 1, False), (B, 2, False))
         (FAR, 1, "background", -1),
     ],
 )
-def test_each_kind(box, label, kind, nearest):
+def test_each_kind_of_error_is_recognised(box, label, kind, nearest):
     (one,) = classify_errors([found((box, 0.9, label))], [TRUTH])
     assert one.kinds == (kind,)
     assert one.nearest.tolist() == [nearest]
@@ -73,7 +73,7 @@ def test_difficult_objects_are_neither_found_nor_missed():
 
 
 @pytest.mark.parametrize(("detections", "objects"), [(0, 2), (3, 0), (0, 0)])
-def test_nothing_found_and_nothing_there(detections, objects):
+def test_images_without_detections_or_objects_are_classified(detections, objects):
     rows = [(A, 0.9, 1)] * detections
     there = truth(*[(B, 2, False)] * objects)
     (one,) = classify_errors([found(*rows)], [there])
@@ -81,7 +81,7 @@ def test_nothing_found_and_nothing_there(detections, objects):
     assert len(one.missed) == objects
 
 
-def test_right_ones_are_the_hits_of_the_evaluation():
+def test_true_positives_are_the_hits_of_the_evaluation():
     random = torch.Generator().manual_seed(16)
 
     def boxes(n):
@@ -118,7 +118,7 @@ def test_right_ones_are_the_hits_of_the_evaluation():
     assert table[0].sum() == sum(counts[kind] for kind in false)
 
 
-def test_confusion_by_hand():
+def test_confusion_agrees_with_a_case_worked_by_hand():
     detections = [found((A, 0.9, 2), (FAR, 0.8, 1)), found((B, 0.9, 2), (B, 0.8, 2))]
     table = confusion(classify_errors(detections, [TRUTH, TRUTH]), [TRUTH, TRUTH], 2)
     # Object A of the first image is called 2; B of the first and A of the second are missed.

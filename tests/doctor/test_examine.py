@@ -46,7 +46,7 @@ def test_a_sound_folder_has_no_faults(clean_folders, layout):
     assert set(report.classes) == {"red", "green", "blue"}
 
 
-def test_layouts_agree(clean_folders):
+def test_the_three_layouts_give_the_same_report(clean_folders):
     voc, coco, yolo = (examine(root, progress=False) for root in clean_folders.values())
     for other in (coco, yolo):
         assert other.objects.boxes.shape == voc.objects.boxes.shape
@@ -57,7 +57,7 @@ def test_layouts_agree(clean_folders):
             assert its.mean_iou == pytest.approx(mine.mean_iou, abs=1e-5)
 
 
-def test_every_rule_is_planted(plant):
+def test_every_rule_has_a_planted_fault(plant):
     assert set(plant.codes) == set(CODES)
     assert {rule.severity for rule in RULES.values()} == set(SEVERITIES)
 
@@ -102,7 +102,7 @@ def test_a_planted_fault_is_found_where_it_is(own, plant, code):
         ("annotation-unreadable", r"Annotations/p0\.xml: not readable XML"),
     ],
 )
-def test_a_fault_says_what_is_there(own, plant, code, words):
+def test_a_fault_quotes_what_is_there(own, plant, code, words):
     plant(code, own)
     (fault,) = examine(own, progress=False).of(code)
     assert re.search(words, str(fault)), str(fault)
@@ -163,7 +163,7 @@ def test_without_pictures_files_are_not_decoded(own, plant):
     assert "pictures were not decoded" in report.to_text()
 
 
-def test_three_equal_boxes_are_two_too_many(own, tools):
+def test_three_equal_boxes_are_two_duplicates(own, tools):
     def change(tree):
         for _ in range(2):
             tree.append(tree.find("object"))
@@ -240,7 +240,7 @@ def test_a_wrong_folder_is_reported(tmp_path):
 # --- the other layouts ---------------------------------------------------------------------------
 
 
-def test_coco_faults(own_coco, tools):
+def test_every_fault_of_a_coco_file_is_found_at_its_object(own_coco, tools):
     def change(content):
         objects = content["annotations"]
         objects[0]["bbox"] = [50, 5, -30, 20]
@@ -279,7 +279,7 @@ def test_coco_pictures_of_two_files_may_not_differ(own_coco, tools):
     assert len(report.records.pictures) == 40  # not 70
 
 
-def test_coco_file_that_is_not_json(own_coco):
+def test_a_coco_file_that_is_not_json_is_reported(own_coco):
     path = own_coco / "annotations" / "instances_val.json"
     path.write_text(path.read_text()[:400])
     report = examine(own_coco, progress=False)
@@ -289,7 +289,7 @@ def test_coco_file_that_is_not_json(own_coco):
     assert list(report.records.splits) == ["train"]
 
 
-def test_coco_image_that_is_listed_twice(own_coco, tools):
+def test_a_coco_image_that_is_listed_twice_is_reported(own_coco, tools):
     tools.edit_json(own_coco, "train", lambda c: c["images"].append(c["images"][0] | {"id": 999}))
     report = examine(own_coco, progress=False)
     assert "p0" in report.of("split-repeats")[0].what
@@ -299,7 +299,7 @@ def label(root, name="p0", split="train"):
     return root / "labels" / split / f"{name}.txt"
 
 
-def test_yolo_faults(own_yolo):
+def test_every_fault_of_a_yolo_label_is_found_at_its_line(own_yolo):
     label(own_yolo).write_text(
         "0 0.5 0.5 0.2 -0.2\n1 0.5 0.5 0 0.3\n2 1.5 0.5 0.2 0.2\n0 0.5 0.5 0.2\n"
         "7 0.5 0.5 0.2 0.2\n1 50 50 20 20\n1 0.95 0.5 0.2 0.2\n"
@@ -322,7 +322,7 @@ def test_yolo_faults(own_yolo):
     assert polygon.corners == pytest.approx((9.6, 9.6, 38.4, 48))
 
 
-def test_yolo_picture_without_labels_has_no_objects(own_yolo):
+def test_a_yolo_picture_without_labels_has_no_objects(own_yolo):
     label(own_yolo).unlink()
     report = examine(own_yolo, progress=False)
     assert [f.file for f in report.of("picture-empty")] == ["labels/train/p0.txt"]
@@ -336,7 +336,7 @@ def test_progress_is_shown_on_request(clean_folders, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_shapes_of_other_tools(clean_folders, tmp_path):
+def test_folders_of_labelling_tools_are_examined(clean_folders, tmp_path):
     """Roboflow's and LabelImg's: annotations beside the pictures, one folder per split."""
     source = SimpleNamespace(**{p.name: p for p in clean_folders["VOC"].iterdir()})
     for split in ("train", "valid"):
@@ -350,7 +350,7 @@ def test_shapes_of_other_tools(clean_folders, tmp_path):
     assert [f.file for f in report.of("annotation-missing")] == ["train/p1.jpg"]
 
 
-def test_yolo_list_may_begin_with_the_background(own_yolo):
+def test_a_yolo_class_list_may_begin_with_the_background(own_yolo):
     listing = own_yolo / "data.yaml"
     text = listing.read_text()
     listing.write_text(text.replace("- blue", "- blue\n- background"))

@@ -79,7 +79,7 @@ def test_a_sound_folder_is_copied_byte_by_byte(own, all_files):
     assert after == before
 
 
-def test_all_faults_at_once(own, plant, all_files, tools):
+def test_many_faults_in_one_folder_are_fixed_at_once(own, plant, all_files, tools):
     def change(tree):
         first = tree.find("object")
         for numbers in ((60, 5, 30, 30), (30, 5, 30, 30), (130, 5, 160, 30)):
@@ -151,7 +151,7 @@ def test_unions_stay_unions(own, plant):
     assert split["trainval"] == split["train"] | split["val"]
 
 
-def test_rotated_picture_becomes_upright(own, plant, pixels):
+def test_a_rotated_picture_becomes_upright(own, plant, pixels):
     plant("picture-rotated", own)
     out, _, _ = fixed(own)
     path = out / "JPEGImages" / "p0.jpg"
@@ -161,7 +161,7 @@ def test_rotated_picture_becomes_upright(own, plant, pixels):
     assert abs(pixels(path) - upright).mean() < 3
 
 
-def test_rotation_that_the_boxes_ignore_is_dropped(own, plant, tools, pixels):
+def test_a_rotation_that_the_boxes_ignore_is_dropped(own, plant, tools, pixels):
     tools.save(own, "p0", lambda image: image.resize((96, 60)))
     plant("picture-rotated", own)  # stored 60 x 96, upright 96 x 60
 
@@ -190,7 +190,7 @@ def test_cmyk_becomes_rgb(own, plant, pixels):
 # --- the other layouts ---------------------------------------------------------------------------
 
 
-def test_coco(own_coco, tools, all_files):
+def test_faults_of_a_coco_folder_are_fixed(own_coco, tools, all_files):
     def change(content):
         entries = content["annotations"]
         names = {image["id"]: image["file_name"] for image in content["images"]}
@@ -225,7 +225,7 @@ def test_coco(own_coco, tools, all_files):
     assert len(open_dataset(out, "train", on_error="raise")) == 26
 
 
-def test_yolo(own_yolo, all_files):
+def test_faults_of_a_yolo_folder_are_fixed(own_yolo, all_files):
     labels = own_yolo / "labels" / "train"
     sound = "1 0.25 0.25 0.2 0.2"
     (labels / "p0.txt").write_text(
@@ -269,7 +269,7 @@ def test_yolo_lists_lose_what_they_share(own_yolo):
     assert str(root) not in (out / "data.yaml").read_text()
 
 
-def test_one_folder_for_two_splits_cannot_be_parted(own_yolo):
+def test_a_folder_shared_by_two_splits_is_not_divided(own_yolo):
     listing = own_yolo / "data.yaml"
     text = listing.read_text()
     listing.write_text(text.replace("val: images/val", "test: images/train"))
@@ -374,7 +374,7 @@ def test_fix_never_writes_into_the_data_or_over_something(own, tmp_path, all_fil
     assert (tmp_path / "empty" / "Annotations" / "p0.xml").is_file()
 
 
-def test_fix_wants_files_and_has_looked_at_them(own, tmp_path):
+def test_fix_needs_a_complete_examination_of_files(own, tmp_path):
     with pytest.raises(ValueError, match="omit --no-pictures"):
         fix(examine(own, pictures=False, progress=False), tmp_path / "out")
     with pytest.raises(ValueError, match="no files to correct"):

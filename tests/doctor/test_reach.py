@@ -44,7 +44,7 @@ def test_nearest_centres_give_the_best_of_all_priors(name, clip):
     assert torch.allclose(at_index, best.iou, atol=1e-6)
 
 
-def test_no_objects_are_accepted():
+def test_a_data_set_without_objects_is_accepted():
     reach = reach_of(PRESETS["paper"], objects_of(torch.zeros(0, 4)))
     assert (reach.objects, reach.mean_iou, reach.unreached, reach.sharing) == (0, 0.0, (), 0)
     assert reach.extras == ()

@@ -56,7 +56,7 @@ def test_long_lists_are_shortened_as_text_and_whole_in_json(own):
     assert codes["split-overlap"] == 30
 
 
-def test_json_says_everything(faulty, tmp_path):
+def test_json_contains_the_whole_report(faulty, tmp_path):
     report = examine(faulty, progress=False)
     content = json.loads(json.dumps(report.to_dict(), allow_nan=False))
     assert set(content) == {
@@ -95,7 +95,7 @@ def test_json_says_everything(faulty, tmp_path):
     assert str(tmp_path) not in json.dumps(content)
 
 
-def test_tables(faulty):
+def test_tables_count_classes_priors_and_faults(faulty):
     report = examine(faulty, progress=False)
     classes = report.class_table()
     assert classes.header == ["class", "objects", "pictures", "in train", "in val"]
@@ -128,7 +128,7 @@ def test_figure_has_the_objects_the_shapes_and_every_preset(clean_folders):
     plt.close("all")
 
 
-def test_figure_without_any_object(own, tools):
+def test_a_report_without_objects_has_a_figure_and_text(own, tools):
     for path in (own / "Annotations").iterdir():
         tools.edit_xml(own, path.stem, lambda t: [t.remove(n) for n in t.findall("object")])
     report = examine(own, progress=False)

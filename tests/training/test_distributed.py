@@ -9,7 +9,7 @@ from ssd_tutorial.training.distributed import Devices
 CPU = torch.device("cpu")
 
 
-def test_one_process_is_first_and_alone():
+def test_one_process_is_the_main_process():
     devices = Devices("cpu")
     assert (devices.rank, devices.world_size, devices.is_main_process) == (0, 1, True)
     value = torch.tensor([1.0, 2.0])
@@ -34,7 +34,7 @@ def test_the_network_is_placed_channels_last():
         ("fp16", torch.float16, True),
     ],
 )
-def test_precision(precision, dtype, scaled):
+def test_each_precision_computes_in_its_dtype(precision, dtype, scaled):
     devices = Devices("cpu", precision)
     x = torch.ones(2, 2)
     with devices.autocast():

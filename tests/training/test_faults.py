@@ -235,7 +235,7 @@ def assert_same_run(one, other):
     assert not list(other.glob(".*.unfinished"))
 
 
-def test_a_run_that_is_killed_again_and_again_ends_like_one_that_was_not(data, tmp_path):
+def test_a_run_killed_again_and_again_ends_like_an_undisturbed_one(data, tmp_path):
     whole, killed, places = killed_again_and_again(tmp_path, data, kills=4, seed=1)
     assert len(places) == 4, places
     assert_same_run(whole, killed)
@@ -282,7 +282,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_used(
     assert_same_run(finished, out)
 
 
-def test_two_damaged_checkpoints_end_in_one_sentence(finished, data, tmp_path, capsys):
+def test_two_damaged_checkpoints_end_training_with_one_sentence(finished, data, tmp_path, capsys):
     out = shutil.copytree(finished, tmp_path / "run")
     for name in (NEWEST, PREVIOUS):
         (out / name).write_bytes((out / name).read_bytes()[:5000])
@@ -337,7 +337,7 @@ def test_a_read_only_folder_is_refused_before_training(data, tmp_path, open_to_o
     assert not list(parent.iterdir())
 
 
-def test_a_file_in_place_of_the_folder_is_refused(data, tmp_path, capsys):
+def test_a_file_instead_of_the_folder_is_refused(data, tmp_path, capsys):
     (tmp_path / "run").write_text("a file")
     message = refused(capsys, again(tmp_path / "run", data))
     assert message.endswith("run cannot be written to (Not a directory): give another folder")
@@ -359,7 +359,7 @@ def damaged(root):
 
 
 @pytest.mark.parametrize("memory", ["--in-memory", "--no-in-memory"])
-def test_what_cannot_be_read_is_named_and_left_out(own_data, tmp_path, capsys, memory):
+def test_an_unreadable_picture_is_named_and_left_out(own_data, tmp_path, capsys, memory):
     names = damaged(own_data)
     words = training(tmp_path / "run", own_data, "--samples", "8", "--on-error", "drop", memory)
     done = run(capsys, words)
@@ -370,7 +370,7 @@ def test_what_cannot_be_read_is_named_and_left_out(own_data, tmp_path, capsys, m
 
 
 @pytest.mark.parametrize("which", [0, 1, 2], ids=["undecodable", "unparsable", "missing"])
-def test_what_cannot_be_read_ends_training_in_one_sentence(own_data, tmp_path, capsys, which):
+def test_an_unreadable_picture_ends_training_with_one_sentence(own_data, tmp_path, capsys, which):
     whole = {p: p.read_bytes() for p in own_data.rglob("*") if p.is_file()}
     names = damaged(own_data)
     for path, content in whole.items():

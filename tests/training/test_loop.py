@@ -68,7 +68,7 @@ def timeless(history):
 # --- it learns -----------------------------------------------------------------------------------
 
 
-def test_it_learns_two_scenes_by_heart(scenes):
+def test_training_overfits_two_scenes(scenes):
     two = Pictures([scenes[0], scenes[1]])
     two.classes = scenes.classes
     settings = Recipe(samples=40, batch_size=2, horizontal_flip=False, precision="fp32")
@@ -268,7 +268,7 @@ def log(folder):
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_a_run_that_was_interrupted_ends_like_one_that_was_not(tmp_path, scenes, precision):
+def test_an_interrupted_run_ends_like_an_undisturbed_one(tmp_path, scenes, precision):
     # a checkpoint after steps 3 and 6, between two lines of the log
     settings = replace(QUICK, precision=precision, crop="torchvision", vertical_flip=True)
     options = {"log_every": 2, "checkpoint_every": 6}
@@ -398,7 +398,7 @@ def test_an_empty_dataset_and_odd_numbers_are_refused():
 # --- the pieces ----------------------------------------------------------------------------------
 
 
-def test_learning_rate_climbs_then_falls():
+def test_learning_rate_rises_then_falls():
     settings = Recipe(lr=0.5, warmup=0.1)
     rates = [learning_rate(step, 200, settings) for step in range(200)]
     assert rates[:20] == pytest.approx([0.5 * (i + 1) / 20 for i in range(20)])

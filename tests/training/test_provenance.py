@@ -15,7 +15,7 @@ from ssd_tutorial.training import provenance as run_facts
 from ssd_tutorial.training.provenance import environment, git, processor
 
 
-def test_environment_is_json_and_true():
+def test_environment_is_json_and_matches_the_machine():
     facts = json.loads(json.dumps(environment()))
     assert facts["torch"] == torch.__version__
     assert facts["torchvision"] == torchvision.__version__

@@ -35,7 +35,7 @@ def rates(recipe):
         ("coco", 400_000, 280_000, 360_000),
     ],
 )
-def test_schedules_of_paper_and_caffe(name, iterations, first, second):
+def test_schedules_are_those_of_the_paper_and_of_caffe(name, iterations, first, second):
     recipe = get_recipe(name)
     steps, rate = rates(recipe)
     assert (steps, recipe.batch_size) == (iterations, 32)

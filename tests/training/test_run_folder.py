@@ -98,7 +98,7 @@ def folder(tmp_path):
 # --- what it holds --------------------------------------------------------------------------------
 
 
-def test_it_holds_all_that_is_known_of_a_run(folder):
+def test_the_folder_contains_checkpoints_settings_environment_and_log(folder):
     assert names(folder) == [
         PREVIOUS, NEWEST, "environment.json", "run.csv", "settings.json", "tensorboard",
     ]  # fmt: skip
@@ -168,7 +168,7 @@ def test_other_processes_read_and_never_write(folder, tmp_path, capsys):
     assert not (tmp_path / "new").exists()
 
 
-def test_a_grad_scaler_comes_back(tmp_path):
+def test_a_grad_scaler_is_restored(tmp_path):
     run, scaler = Run(tmp_path), torch.amp.GradScaler("cpu", init_scale=512.0)
     scaler.scale(torch.ones(()))  # it takes its state from the first use on
     run.step_to(1, scaler=scaler)
@@ -235,7 +235,7 @@ def test_tensorboard_shows_no_step_twice_and_none_that_was_not_taken(folder, tmp
     assert shown(folder, "loss/total") == [(k, 5.5 / k) for k in (1, 2, 3, 7)]
 
 
-def test_closed_events_can_be_gone_on_with(tmp_path):
+def test_closed_events_can_be_continued(tmp_path):
     run = Run(tmp_path)
     for step in (1, 2):
         run.step_to(step)
@@ -365,7 +365,7 @@ def test_two_damaged_checkpoints_are_both_named(folder):
         Run(folder)
 
 
-def test_a_log_that_is_missing_or_damaged(folder, capsys):
+def test_a_damaged_log_is_refused_and_a_missing_one_reported(folder, capsys):
     content = (folder / "run.csv").read_text()
     (folder / "run.csv").write_text(content.replace("2.75", "2.x"))
     with pytest.raises(ValueError, match=r"run\.csv is damaged in line 3: remove it, and the run"):
@@ -380,7 +380,7 @@ def test_a_log_that_is_missing_or_damaged(folder, capsys):
     ("row", "line"),
     [("1,2,3", 3), ("a,b,c,d,e,f,g,h", 3), ("1,2,3,4,5,6,7,8,9", 3), ("1,2,3,4,5,6,inf,8", 3)],
 )
-def test_a_log_with_a_line_that_cannot_be_parsed(tmp_path, row, line):
+def test_a_log_with_an_unreadable_line_is_refused(tmp_path, row, line):
     path = tmp_path / "run.csv"
     header = "step,samples,lr,total,confidence,localization,positives,s"
     path.write_text(f"{header}\n1,2,3,4,5,6,7,8\n{row}\n")
@@ -429,7 +429,7 @@ def test_a_full_disk_ends_in_one_sentence_and_keeps_the_checkpoints(folder, monk
     assert Run(folder).is_at(kept)
 
 
-def test_a_disk_that_was_full_from_the_start(tmp_path, monkeypatch):
+def test_a_disk_that_was_full_from_the_start_is_reported(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(tmp_path / "run"))
 
@@ -501,7 +501,7 @@ def test_another_run_is_refused_also_by_its_older_checkpoint(folder):
         run.resume(network, torch.optim.SGD(network.parameters(), lr=1.0))
 
 
-def test_a_run_in_the_old_spelling_is_resumed(tmp_path):
+def test_a_run_with_the_old_names_of_settings_is_resumed(tmp_path):
     """Early runs called five settings, and the column of seconds, something else."""
     old = {"scales": "voc", "clip": 10.0, "crop_share": 0.5, "mirror": True, "turn_over": False}
     new = {

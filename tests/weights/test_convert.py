@@ -21,7 +21,7 @@ def theirs():
         return ssd300_vgg16(weights=None, weights_backbone=None, num_classes=21).state_dict()
 
 
-def test_every_weight_finds_its_place(theirs):
+def test_every_weight_is_converted(theirs):
     with torch.device("meta"):
         ours = SSD(SSD300, num_classes=21)
     converted = from_torchvision_ssd300(theirs)
@@ -213,7 +213,7 @@ def test_a_first_step_moves_conv1_1_no_further_than_in_torchvisions_network():
     _vgg16().zero_grad()
 
 
-def test_vgg16_with_other_names_shapes_or_values():
+def test_vgg16_with_wrong_names_shapes_or_values_is_refused():
     state = vgg16_state()
     del state["features.5.bias"]
     with pytest.raises(ValueError, match=r"torchvision's vgg16; keys 1 missing: features\.5\.b"):

@@ -82,7 +82,7 @@ def without_checksum(path: Path) -> None:
 # --- what goes in comes out ----------------------------------------------------------------------
 
 
-def test_round_trip_to_the_bit(file, network):
+def test_a_round_trip_keeps_every_bit(file, network):
     detector = load_weights(file)
     assert equal(detector.network.state_dict(), network.state_dict())
     assert torch.equal(detector.network.priors, network.priors)
@@ -105,7 +105,7 @@ def test_header_says_what_the_file_is_without_its_tensors(file):
     }
 
 
-def test_other_priors_and_class_names_of_any_script_come_back(tmp_path):
+def test_other_priors_and_class_names_in_any_script_are_restored(tmp_path):
     other = make(model=SLIM300.with_priors(get_preset("caffe300_coco")))
     save_weights(tmp_path / "w", other, ("чашка", 'a "b", c'))
     detector = load_weights(tmp_path / "w")
@@ -114,7 +114,7 @@ def test_other_priors_and_class_names_of_any_script_come_back(tmp_path):
     assert torch.equal(detector.network.priors, other.priors)
 
 
-def test_channels_last_weights_come_back(tmp_path, network):
+def test_channels_last_weights_are_restored(tmp_path, network):
     save_weights(tmp_path / "w", make().to(memory_format=torch.channels_last), CLASSES)
     assert equal(load_weights(tmp_path / "w").network.state_dict(), network.state_dict())
 
@@ -134,7 +134,7 @@ def test_a_checkpoint_restores_network_and_optimizer(tmp_path):
     assert load_weights(tmp_path / "w").classes == CLASSES  # a checkpoint is weights too
 
 
-def test_sgd_comes_back_with_and_without_momentum(tmp_path):
+def test_sgd_is_restored_with_and_without_momentum(tmp_path):
     for momentum in (0.9, 0.0):
         first = make()
         optimizer = torch.optim.SGD(first.parameters(), lr=0.1, momentum=momentum)
@@ -239,7 +239,7 @@ def test_saving_again_replaces(file):
 # --- damaged or foreign --------------------------------------------------------------------------
 
 
-def test_no_file(tmp_path):
+def test_a_missing_file_is_reported(tmp_path):
     with pytest.raises(FileNotFoundError, match="no file of weights at"):
         load_weights(tmp_path / "none.safetensors")
     with pytest.raises(FileNotFoundError, match="no file of weights at"):
@@ -247,7 +247,7 @@ def test_no_file(tmp_path):
 
 
 @pytest.mark.parametrize("keep", [0, 5, 100, 0.5, -1])
-def test_a_truncated_file(file, keep):
+def test_a_truncated_file_is_refused(file, keep):
     content = file.read_bytes()
     keep = int(keep * len(content)) if isinstance(keep, float) else keep
     file.write_bytes(content[:keep])
@@ -256,7 +256,7 @@ def test_a_truncated_file(file, keep):
 
 
 @pytest.mark.parametrize("garbage", [b"hello, this is text\n" * 50, bytes(range(256)) * 20])
-def test_a_garbled_file(file, garbage):
+def test_a_garbled_file_is_refused(file, garbage):
     file.write_bytes(garbage)
     with pytest.raises(ValueError, match="is not a readable safetensors file"):
         load_weights(file)
@@ -304,7 +304,7 @@ def test_a_file_cut_short_anywhere_is_named(checkpoint, data):
 
 @settings(max_examples=600)
 @given(data=st.data())
-def test_bytes_changed_anywhere_are_noticed(checkpoint, data):
+def test_bytes_changed_anywhere_are_detected(checkpoint, data):
     """Either the file is refused, or it says what was written: a tab for a space in the header."""
     path, content, written = checkpoint
     changed = bytearray(content)
@@ -320,7 +320,7 @@ def test_bytes_changed_anywhere_are_noticed(checkpoint, data):
         assert "\n" not in said
 
 
-def test_a_flipped_bit_in_any_byte_is_noticed(checkpoint):
+def test_a_flipped_bit_in_any_byte_is_detected(checkpoint):
     """Every byte in turn; the few that pass unnoticed change nothing that is read."""
     path, content, written = checkpoint
     unnoticed = 0
@@ -339,7 +339,7 @@ def test_a_flipped_bit_in_any_byte_is_noticed(checkpoint):
 
 @given(extra=st.binary(min_size=1, max_size=64))
 @example(extra=b"\0" * 8)
-def test_bytes_behind_the_end_are_noticed(checkpoint, extra):
+def test_bytes_after_the_end_are_detected(checkpoint, extra):
     path, content, _ = checkpoint
     path.write_bytes(content + extra)
     with pytest.raises(DamagedWeights, match=r"c\.safetensors"):
@@ -352,7 +352,7 @@ def test_a_file_from_before_checksums_is_read_like_any_other(file, network):
     assert read_header(file).metadata == {"samples": 3}
 
 
-def test_a_swapped_tensor_is_noticed_where_only_a_checksum_can(file):
+def test_swapped_tensors_are_detected_by_the_checksum(file):
     tensors, header = load_file(file), weights.safe_open(file, "pt").metadata()
     first, second = "model.offset_heads.1.weight", "model.offset_heads.2.weight"
     assert tensors[first].shape == tensors[second].shape
@@ -373,7 +373,7 @@ def test_the_trained_weights_of_the_book_are_read():
         assert all(v.isfinite().all() for v in detector.network.state_dict().values())
 
 
-def test_a_foreign_safetensors_file(tmp_path):
+def test_a_foreign_safetensors_file_is_refused(tmp_path):
     save_file({"x": torch.zeros(3)}, tmp_path / "plain")
     save_file({"x": torch.zeros(3)}, tmp_path / "other", {"model": "slim300", "format": "pt"})
     with pytest.raises(ValueError, match="plain was not written by ssd_tutorial: its header lacks"):

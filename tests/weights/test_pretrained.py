@@ -79,7 +79,7 @@ def downloads(monkeypatch):
 
 
 @pytest.mark.parametrize("model", [SSD300, SSD512], ids=lambda m: m.name)
-def test_imagenet_fills_the_backbone_and_says_what_not(downloads, model):
+def test_imagenet_fills_the_backbone_and_names_the_rest(downloads, model):
     network = SSD(model, 3)
     before = state_of(network)
     state = vgg16_state()
@@ -131,7 +131,7 @@ def test_imagenet_with_nan_is_refused_and_nothing_changes(downloads):
 # --- COCO ----------------------------------------------------------------------------------------
 
 
-def test_names_of_coco():
+def test_coco_has_80_class_names_in_the_order_of_ids():
     assert len(COCO_CLASSES) == 80 == len(set(COCO_CLASSES))
     assert COCO_CLASSES[0] == "person"
     assert COCO_CLASSES[11] == "stop sign"  # its id is 13: 12 was never used
@@ -204,7 +204,7 @@ def slim_file(tmp_path):
     return path, state_of(network)
 
 
-def test_a_file_of_the_same_classes_is_taken_whole(slim_file):
+def test_a_file_of_the_same_classes_is_loaded_completely(slim_file):
     path, state = slim_file
     network = SSD(SLIM300, 4)
     assert load_start(network, str(path), ("cat", "dog", "fox")) == (
@@ -213,7 +213,7 @@ def test_a_file_of_the_same_classes_is_taken_whole(slim_file):
     assert not changed(network, state)
 
 
-def test_classes_in_another_order_take_their_rows_along(slim_file):
+def test_classes_in_another_order_keep_their_rows(slim_file):
     path, state = slim_file
     network = SSD(SLIM300, 5)
     fresh = state_of(network)
@@ -228,7 +228,7 @@ def test_classes_in_another_order_take_their_rows_along(slim_file):
         assert torch.equal(new[:, [2, 4]], random[:, [2, 4]])
 
 
-def test_a_name_to_the_letter_goes_before_one_that_is_nearly_the_same(tmp_path):
+def test_an_exact_class_name_takes_precedence_over_a_similar_one(tmp_path):
     path, network = tmp_path / "a.safetensors", SSD(SLIM300, 3)
     save_weights(path, network, ("cup1", "cup 1"))
     other = SSD(SLIM300, 3)
@@ -258,7 +258,7 @@ def test_a_file_with_nan_is_refused_and_nothing_changes(tmp_path):
     assert not changed(other, before)
 
 
-def test_no_start_and_no_such_start(tmp_path):
+def test_no_start_is_random_and_an_unknown_one_is_refused(tmp_path):
     network = SSD(SLIM300, 3)
     before = state_of(network)
     assert load_start(network, "", ("a", "b")) == "all weights start random"
@@ -308,7 +308,7 @@ class Program:
         ({"features.0.weight": torch.zeros(1)}, "VGG-16 classifier.*start from imagenet"),
     ],
 )
-def test_files_of_strangers_are_refused(tmp_path, capsys, content, message):
+def test_foreign_files_are_refused(tmp_path, capsys, content, message):
     torch.save(content, tmp_path / "theirs.pth")
     network = SSD(SLIM300, 3)
     before = state_of(network)
@@ -362,7 +362,7 @@ def served(tmp_path, monkeypatch):
     server.server_close()
 
 
-def test_download_is_torchvisions_own(served, tmp_path, capsys):
+def test_the_download_is_torchvisions(served, tmp_path, capsys):
     name = served(torchvision_state())
     assert load_coco().classes == COCO_CLASSES
     assert (tmp_path / "hub" / "checkpoints" / name).is_file()
@@ -371,7 +371,7 @@ def test_download_is_torchvisions_own(served, tmp_path, capsys):
     assert "Downloading" not in capsys.readouterr().out, "the second time it is there"
 
 
-def test_download_with_another_hash_is_refused(served, tmp_path):
+def test_a_download_with_another_hash_is_refused(served, tmp_path):
     served({"a": torch.zeros(3)}, digest="0123456789")
     with pytest.raises(ValueError, match=r"is damaged \(invalid hash value .*try again"):
         load_coco()
@@ -384,7 +384,7 @@ def test_without_network_the_message_says_how_to_supply_the_file(served, tmp_pat
         load_coco()
 
 
-def test_a_program_in_place_of_the_download_does_not_run(served, capsys):
+def test_a_pickled_program_instead_of_weights_is_not_run(served, capsys):
     served(Program())
     with pytest.raises(ValueError, match="is damaged"):
         load_coco()

@@ -24,7 +24,12 @@ import torch
 from torch.utils.data import Dataset
 from torchvision import tv_tensors
 
-from ssd_tutorial.datasets.scenes.compose import DIFFICULT_BELOW, SCENE_CLASSES, compose
+from ssd_tutorial.datasets.scenes.compose import (
+    DIFFICULT_BELOW,
+    SCENE_CLASSES,
+    check_numbers,
+    compose,
+)
 
 __all__ = ["SCENE_CLASSES", "Scenes", "draw_scene"]
 
@@ -77,11 +82,7 @@ class Scenes(Dataset):
     classes = SCENE_CLASSES
 
     def __init__(self, count: int, seed: int = 0, size: int = 300, start: int = 0) -> None:
-        if count < 0 or seed < 0 or start < 0 or size < 64:
-            raise ValueError(
-                "count, seed and start must not be negative and size at least 64, "
-                f"got count {count}, seed {seed}, start {start}, size {size}"
-            )
+        check_numbers(size, count=count, seed=seed, start=start)
         self.count, self.seed, self.size, self.start = count, seed, size, start
 
     def __len__(self) -> int:

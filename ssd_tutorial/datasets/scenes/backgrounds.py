@@ -24,11 +24,6 @@ MOODS = (
 )
 
 
-def _fill(image: Image.Image, pen: Drawing) -> None:
-    """Paint a drawing whose unit is the side of the picture."""
-    pen.paint(image, 0, 0, *image.size)
-
-
 def _gradient(top: Colour, bottom: Colour, side: int) -> Image.Image:
     """A square that runs from ``top`` to ``bottom``."""
     share = np.linspace(0, 1, side)[:, None, None]
@@ -49,11 +44,16 @@ def _ridge(rng: np.random.Generator, level: float, height: float, pointed: bool)
     return [(-0.1, 1.1), (-0.1, y[0]), *zip(x, y, strict=True), (1.1, y[-1]), (1.1, 1.1)]
 
 
-def _cloud(pen: Drawing, rng: np.random.Generator, colour: Colour, x: float, y: float) -> None:
-    width = rng.uniform(0.05, 0.16)
-    for at, size in ((-0.6, 0.42), (-0.15, 0.62), (0.4, 0.5), (0.75, 0.3)):
-        pen.ellipse(colour, x + at * width, y - size * width * 0.4, size * width, size * width)
-    pen.box(colour, x - width, y - width * 0.1, x + width, y + width * 0.25, width * 0.17)
+def _clouds(
+    pen: Drawing, rng: np.random.Generator, sky: Colour, horizon: float, least: int
+) -> None:
+    """At least ``least`` clouds and at most four."""
+    colour = lighter(sky, 0.5)
+    for _ in range(int(rng.integers(least, 5))):
+        x, y, width = rng.uniform(0, 1), rng.uniform(0.05, horizon), rng.uniform(0.05, 0.16)
+        for at, size in ((-0.6, 0.42), (-0.15, 0.62), (0.4, 0.5), (0.75, 0.3)):
+            pen.ellipse(colour, x + at * width, y - size * width * 0.4, size * width, size * width)
+        pen.box(colour, x - width, y - width * 0.1, x + width, y + width * 0.25, width * 0.17)
 
 
 def _decoys(pen: Drawing, rng: np.random.Generator, colour: Colour) -> None:
@@ -74,22 +74,18 @@ def _decoys(pen: Drawing, rng: np.random.Generator, colour: Colour) -> None:
             pen.polygon(tint, [(x, y - s / a), (x + s * a, y), (x, y + s / a), (x - s * a, y)])
 
 
-def _land(image: Image.Image, rng: np.random.Generator, mood: tuple, horizon: float) -> None:
-    """Sun or moon, clouds, two or three ranges of hills, bushes and stones."""
+def _land(pen: Drawing, rng: np.random.Generator, mood: np.ndarray, horizon: float) -> Colour:
+    """Sun or moon, clouds, two or three ranges of hills, bushes; the colour of the ground."""
     sky, ground = hsv(*mood[:3]), hsv(*mood[3:])
-    pen = Drawing()
     if rng.random() < 0.6:
         r = rng.uniform(0.04, 0.1)
-        disc = lighter(sky, 0.6)
-        pen.ellipse(disc, rng.uniform(0.1, 0.9), rng.uniform(0.08, horizon), r, r)
-    for _ in range(int(rng.integers(0, 5))):
-        _cloud(pen, rng, lighter(sky, 0.5), rng.uniform(0, 1), rng.uniform(0.05, horizon))
+        pen.ellipse(lighter(sky, 0.6), rng.uniform(0.1, 0.9), rng.uniform(0.08, horizon), r, r)
+    _clouds(pen, rng, sky, horizon, least=0)
     ranges = int(rng.integers(1, 4))
     for i in range(ranges):
         far = (ranges - i) / (ranges + 1)
-        colour = mix(darker(ground, 0.25), sky, far)
         outline = _ridge(rng, horizon + 0.02, 0.26 * far + 0.05, pointed=rng.random() < 0.4)
-        pen.polygon(colour, outline)
+        pen.polygon(mix(darker(ground, 0.25), sky, far), outline)
     pen.polygon(ground, _ridge(rng, horizon + 0.06, 0.05, pointed=False))
     pen.polygon(darker(ground, 0.08), _ridge(rng, horizon + 0.25, 0.07, pointed=False))
     for _ in range(int(rng.integers(0, 5))):
@@ -97,17 +93,14 @@ def _land(image: Image.Image, rng: np.random.Generator, mood: tuple, horizon: fl
         colour = darker(ground, rng.uniform(0.12, 0.3))
         for dx in (-0.8, 0, 0.8):
             pen.ellipse(colour, x + dx * s, y, s, s * (1.2 if dx == 0 else 0.8), 180, 360)
-    _decoys(pen, rng, ground)
-    _fill(image, pen)
+    return ground
 
 
-def _sea(image: Image.Image, rng: np.random.Generator, mood: tuple, horizon: float) -> None:
-    """A sky with clouds over bands of water with crests."""
+def _sea(pen: Drawing, rng: np.random.Generator, mood: np.ndarray, horizon: float) -> Colour:
+    """A sky with clouds over bands of water with crests; the colour of the water."""
     sky = hsv(*mood[:3])
     water = hsv(rng.uniform(0.48, 0.6), rng.uniform(0.3, 0.5), mood[2] * rng.uniform(0.7, 0.85))
-    pen = Drawing()
-    for _ in range(int(rng.integers(1, 5))):
-        _cloud(pen, rng, lighter(sky, 0.5), rng.uniform(0, 1), rng.uniform(0.05, horizon))
+    _clouds(pen, rng, sky, horizon, least=1)
     if rng.random() < 0.5:
         pen.polygon(mix(darker(sky, 0.3), sky, 0.5), _ridge(rng, horizon + 0.02, 0.12, True))
     bands = int(rng.integers(3, 6))
@@ -117,15 +110,13 @@ def _sea(image: Image.Image, rng: np.random.Generator, mood: tuple, horizon: flo
     for _ in range(int(rng.integers(4, 14))):
         x, y, w = rng.uniform(0, 1), rng.uniform(horizon + 0.06, 1), rng.uniform(0.02, 0.07)
         pen.line(lighter(water, 0.35), [(x - w, y), (x + w, y)], 0.006)
-    _decoys(pen, rng, water)
-    _fill(image, pen)
+    return water
 
 
-def _paper(image: Image.Image, rng: np.random.Generator, mood: tuple) -> None:
-    """Patterned paper: stripes, dots, checks or triangles, of a colour near the sheet's own."""
+def _paper(pen: Drawing, rng: np.random.Generator, mood: np.ndarray) -> Colour:
+    """Stripes, dots, checks or triangles, of a colour near the sheet's; the sheet's colour."""
     sheet = hsv(*mood[:3])
     ink = mix(sheet, hsv(*mood[3:]), rng.uniform(0.25, 0.6))
-    pen = Drawing()
     pitch, kind = 1 / int(rng.integers(5, 14)), rng.integers(4)
     if kind == 0:
         slope = rng.uniform(-0.6, 0.6)
@@ -142,8 +133,7 @@ def _paper(image: Image.Image, rng: np.random.Generator, mood: tuple) -> None:
                 else:
                     r = pitch * 0.28
                     pen.polygon(ink, [(x - r, y + r), (x + r, y + r), (x, y - r)])
-    _decoys(pen, rng, sheet)
-    _fill(image, pen)
+    return sheet
 
 
 def _texture(rng: np.random.Generator, size: int) -> np.ndarray:
@@ -163,16 +153,18 @@ def draw_background(rng: np.random.Generator, size: int) -> tuple[Image.Image, f
         (0.5 for paper, which has none).
     """
     base = np.array(MOODS[rng.integers(len(MOODS))])
-    drift = rng.normal(0, 1, 6) * (0.02, 0.05, 0.04, 0.02, 0.05, 0.05)
-    mood = tuple(base + drift)
-    sky, side = hsv(*mood[:3]), 2 * size
+    mood = base + rng.normal(0, 1, 6) * (0.02, 0.05, 0.04, 0.02, 0.05, 0.05)
+    sky, pen = hsv(*mood[:3]), Drawing()
     kind, horizon = rng.random(), rng.uniform(0.4, 0.72)
     if kind < 0.7:
-        image = _gradient(darker(sky, rng.uniform(0, 0.25)), lighter(sky, 0.3), side)
-        (_land if kind < 0.42 else _sea)(image, rng, mood, horizon)
+        top, bottom = darker(sky, rng.uniform(0, 0.25)), lighter(sky, 0.3)
+        colour = (_land if kind < 0.42 else _sea)(pen, rng, mood, horizon)
     else:
-        image, horizon = _gradient(sky, darker(sky, rng.uniform(0, 0.3)), side), 0.5
-        _paper(image, rng, mood)
+        top, bottom, horizon = sky, darker(sky, rng.uniform(0, 0.3)), 0.5
+        colour = _paper(pen, rng, mood)
+    _decoys(pen, rng, colour)
+    image = _gradient(top, bottom, 2 * size)
+    pen.paint(image, 0, 0, *image.size)
     pixels = np.asarray(image.reduce(2), np.float32)
     pixels = pixels + _texture(rng, size) * rng.uniform(0.5, 6.0)
     return Image.fromarray(pixels.clip(0, 255).astype(np.uint8)), horizon

@@ -10,18 +10,19 @@ import operator
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from PIL import Image, ImageFilter
+from torchvision.ops import masks_to_boxes
 
+from ssd_tutorial.boxes import iou
 from ssd_tutorial.datasets.scenes.backgrounds import draw_background
 from ssd_tutorial.datasets.scenes.paints import pick_paints
 from ssd_tutorial.datasets.scenes.pen import Drawing
-from ssd_tutorial.datasets.scenes.travel import airplane, balloon, boat, car, kite, train
-from ssd_tutorial.datasets.scenes.village import cat, fish, house, lighthouse, mushroom, tree
+from ssd_tutorial.datasets.scenes.things import SHAPES
 
-_SHAPES = (airplane, balloon, boat, car, cat, fish, house, kite, lighthouse, mushroom, train, tree)
-_DRAWN_BY = {shape.__name__: shape for shape in _SHAPES}
-SCENE_CLASSES: tuple[str, ...] = tuple(_DRAWN_BY)
+SCENE_CLASSES: tuple[str, ...] = tuple(shape.__name__ for shape in SHAPES)
 
+SMALLEST = 64  # side in pixels: on a smaller picture, objects cannot be seen
 MAX_OBJECTS = 8
 MIN_VISIBLE = 0.4  # share of an object's own pixels that no other object and no border may hide
 DIFFICULT_BELOW = 0.55  # a visible share under this is marked difficult
@@ -54,39 +55,11 @@ class Scene:
     owner: np.ndarray
 
 
-def _boxes(owner: np.ndarray, count: int) -> np.ndarray:
-    """The tight boxes [count, 4] of objects 1..count, each of which shows at least one pixel."""
-    boxes = np.empty((count, 4), np.float32)
-    for i in range(count):
-        mask = owner == i + 1
-        columns, rows = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
-        boxes[i] = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
-    return boxes
-
-
-def _too_close(boxes: np.ndarray) -> bool:
-    """Whether two of the boxes overlap with an IoU above :data:`MAX_IOU`."""
-    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-    shared = (high - low).clip(0).prod(-1)
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(-1)
-    iou = shared / (areas[:, None] + areas[None, :] - shared)
-    return bool((np.triu(iou, 1) > MAX_IOU).any())
-
-
 def _pick_scale(rng: np.random.Generator) -> float:
     """sqrt(width x height) as a share of the side: log-uniform, a few very small, a few large."""
     kind = rng.random()
     low, high = (0.05, 0.08) if kind < 0.05 else (0.08, 0.4) if kind < 0.88 else (0.4, 0.8)
     return math.exp(rng.uniform(math.log(low), math.log(high)))
-
-
-def _pick_drawing(rng: np.random.Generator, name: str) -> tuple[Drawing, float]:
-    """A drawing of the class, mirrored half of the time, and its aspect ratio."""
-    drawing = Drawing()
-    _DRAWN_BY[name](drawing, rng, pick_paints(rng))
-    lean = _AT_AN_ANGLE.get(name, 1.5) * rng.uniform(-1, 1)
-    return drawing.fitted(mirrored=rng.random() < 0.5, lean=lean)
 
 
 class _Canvas:
@@ -99,7 +72,7 @@ class _Canvas:
         self.owner = np.zeros((size, size), np.int8)
         self.labels: list[int] = []
         self.totals: list[int] = []  # pixels that each object would show if nothing hid it
-        self.boxes = np.zeros((0, 4), np.float32)
+        self.boxes = torch.zeros(0, 4)
 
     def add(self, drawing: Drawing, label: int, x: float, y: float, w: float, h: float) -> bool:
         """Paint a fitted drawing at (x, y) with the given width and height, all in pixels.
@@ -129,8 +102,10 @@ class _Canvas:
         behind = np.asarray(there)[1::factor, 1::factor][seen].mean(0) / 255
         if np.linalg.norm(drawing.mean_colour() - behind) < MIN_CONTRAST:
             return False
-        boxes = _boxes(owner, count)
-        if (boxes[:, 2:] - boxes[:, :2]).min() < MIN_SIDE * size or _too_close(boxes):
+        masks = torch.from_numpy(owner) == torch.arange(1, count + 1).view(-1, 1, 1)
+        boxes = masks_to_boxes(masks) + torch.tensor([0, 0, 1, 1])  # past the last pixel
+        narrowest, overlaps = (boxes[:, 2:] - boxes[:, :2]).min(), iou(boxes, boxes).triu(1)
+        if narrowest < MIN_SIDE * size or overlaps.max() > MAX_IOU:
             return False
         drawing.paint(self.image, x * factor, y * factor, w * factor, h * factor)
         self.owner, self.boxes = owner, boxes
@@ -141,20 +116,21 @@ class _Canvas:
 
 def _place(canvas: _Canvas, rng: np.random.Generator, horizon: float, scale: float) -> bool:
     """Add one object of the given scale; up to twelve tries, each with new paints and place."""
-    label = int(rng.integers(len(SCENE_CLASSES))) + 1
+    label = int(rng.integers(len(SHAPES))) + 1
     name = SCENE_CLASSES[label - 1]
     for _ in range(12):
-        drawing, aspect = _pick_drawing(rng, name)
+        drawing = Drawing()
+        SHAPES[label - 1](drawing, rng, pick_paints(rng))
+        lean = _AT_AN_ANGLE.get(name, 1.5) * rng.uniform(-1, 1)
+        drawing, aspect = drawing.fitted(mirrored=rng.random() < 0.5, lean=lean)
         w, h = scale * math.sqrt(aspect), scale / math.sqrt(aspect)
         shrink = min(1.0, MAX_SIDE / max(w, h))
         w, h = w * shrink, h * shrink
-        if rng.random() < 0.12:  # may reach out of the picture
-            x, y = rng.uniform(0.3 * w, 1 - 0.3 * w), rng.uniform(0.3 * h, 1 - 0.3 * h)
-        else:
-            x, y = rng.uniform(w / 2, 1 - w / 2), rng.uniform(h / 2, 1 - h / 2)
-            if rng.random() < 0.6:  # in the air or on the ground, as one would expect
-                y = y * horizon if name in _IN_THE_AIR else horizon + (1 - horizon) * y
-                y = min(max(y, h / 2), 1 - h / 2)
+        inside = 0.3 if rng.random() < 0.12 else 0.5  # 0.3: may reach out of the picture
+        x, y = (rng.uniform(inside * side, 1 - inside * side) for side in (w, h))
+        if inside == 0.5 and rng.random() < 0.6:  # in the air or on the ground, as expected
+            y = y * horizon if name in _IN_THE_AIR else horizon + (1 - horizon) * y
+            y = min(max(y, h / 2), 1 - h / 2)
         size = canvas.size
         if canvas.add(drawing, label, (x - w / 2) * size, (y - h / 2) * size, w * size, h * size):
             return True
@@ -177,13 +153,18 @@ def _develop(image: Image.Image, rng: np.random.Generator) -> np.ndarray:
     return pixels.clip(0, 255).astype(np.uint8)
 
 
+def check_numbers(size: int, **numbers: int) -> None:
+    """Raise ``ValueError`` for a number under 0, or a picture too small to show its objects."""
+    if size < SMALLEST or min(numbers.values()) < 0:
+        given = ", ".join(f"{name} {number}" for name, number in numbers.items())
+        rule = f"must not be negative and size must be at least {SMALLEST} pixels"
+        raise ValueError(f"{', '.join(numbers)} {rule}, got {given}, size {size}")
+
+
 def compose(seed: int, index: int, size: int = 300) -> Scene:
     """Draw scene ``index`` of ``seed``, with the pixels of each object; see `draw_scene`."""
     seed, index, size = (operator.index(value) for value in (seed, index, size))
-    if seed < 0 or index < 0:
-        raise ValueError(f"seed and index must not be negative, got seed {seed}, index {index}")
-    if size < 64:
-        raise ValueError(f"size must be at least 64 pixels for the objects to be seen, got {size}")
+    check_numbers(size, seed=seed, index=index)
     rng = np.random.default_rng((seed, index))
     background, horizon = draw_background(rng, size)
     canvas = _Canvas(background, size)
@@ -196,7 +177,7 @@ def compose(seed: int, index: int, size: int = 300) -> Scene:
     shown = np.bincount(canvas.owner.ravel(), minlength=len(canvas.labels) + 1)[1:]
     return Scene(
         image=_develop(canvas.image.reduce(_SUPERSAMPLING), rng),
-        boxes=canvas.boxes,
+        boxes=canvas.boxes.numpy(),
         labels=np.array(canvas.labels, np.int64),
         visible=(shown / np.array(canvas.totals)).astype(np.float32),
         owner=canvas.owner,

@@ -28,16 +28,13 @@ PAINTS = (
 
 def hsv(hue: float, saturation: float, value: float) -> Colour:
     """An RGB colour (0..255) from hue, saturation and value in 0..1; the hue wraps around."""
-    red, green, blue = colorsys.hsv_to_rgb(
-        hue % 1.0, min(max(saturation, 0.0), 1.0), min(max(value, 0.0), 1.0)
-    )
-    return round(red * 255), round(green * 255), round(blue * 255)
+    limited = (min(max(x, 0.0), 1.0) for x in (saturation, value))
+    return tuple(round(255 * x) for x in colorsys.hsv_to_rgb(hue % 1.0, *limited))
 
 
 def mix(a: Colour, b: Colour, share: float) -> Colour:
     """The colour that lies ``share`` (0..1) of the way from ``a`` to ``b``."""
-    red, green, blue = (round(p + (q - p) * share) for p, q in zip(a, b, strict=True))
-    return red, green, blue
+    return tuple(round(p + (q - p) * share) for p, q in zip(a, b, strict=True))
 
 
 def darker(colour: Colour, share: float = 0.2) -> Colour:
@@ -65,8 +62,7 @@ def pick_paints(rng: np.random.Generator) -> Paints:
     first, second = rng.choice(len(PAINTS), 2, replace=False)
 
     def near(paint: int) -> Colour:
-        hue, saturation, value = np.array(PAINTS[paint]) + rng.normal(0, (0.012, 0.05, 0.04))
-        return hsv(hue, saturation, value)
+        return hsv(*(np.array(PAINTS[paint]) + rng.normal(0, (0.012, 0.05, 0.04))))
 
     warm = rng.uniform(0.08, 0.13)
     return Paints(

@@ -14,6 +14,14 @@ from PIL import Image, ImageDraw
 from ssd_tutorial.datasets.scenes.paints import Colour
 
 
+def arc(
+    cx: float, cy: float, rx: float, ry: float, start: float, stop: float, n: int
+) -> np.ndarray:
+    """``n`` points [n, 2] of an ellipse from ``start`` to ``stop`` degrees, clockwise from +x."""
+    angles = np.radians(np.linspace(start, stop, n))
+    return np.stack([cx + rx * np.cos(angles), cy + ry * np.sin(angles)], 1)
+
+
 class Drawing:
     """Coloured polygons, painted in the order in which they were added; x to the right, y down."""
 
@@ -30,20 +38,15 @@ class Drawing:
             self.polygon(colour, [(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
             return
         r = min(r, (x1 - x0) / 2, (y1 - y0) / 2)
-        corners = [(x1 - r, y0 + r, -90), (x1 - r, y1 - r, 0), (x0 + r, y1 - r, 90)]
-        corners.append((x0 + r, y0 + r, 180))
-        points = []
-        for cx, cy, start in corners:
-            angles = np.radians(np.linspace(start, start + 90, 6))
-            points += list(zip(cx + r * np.cos(angles), cy + r * np.sin(angles), strict=True))
-        self.polygon(colour, points)
+        corners = ((x1 - r, y0 + r), (x1 - r, y1 - r), (x0 + r, y1 - r), (x0 + r, y0 + r))
+        turns = [arc(*xy, r, r, 90 * k - 90, 90 * k, 6) for k, xy in enumerate(corners)]
+        self.polygon(colour, np.concatenate(turns))
 
     def ellipse(
         self, colour: Colour, cx: float, cy: float, rx: float, ry: float, start=0, stop=360
     ) -> None:
-        """An ellipse, or the part of it from ``start`` to ``stop`` degrees (clockwise from +x)."""
-        angles = np.radians(np.linspace(start, stop, 37))
-        self.polygon(colour, np.stack([cx + rx * np.cos(angles), cy + ry * np.sin(angles)], 1))
+        """An ellipse, or the part of it from ``start`` to ``stop`` degrees (see `arc`)."""
+        self.polygon(colour, arc(cx, cy, rx, ry, start, stop, 37))
 
     def line(self, colour: Colour, points, width: float) -> None:
         """A line of the given width through ``points``, with round joints and ends."""

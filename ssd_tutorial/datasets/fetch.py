@@ -37,14 +37,7 @@ class Archive(NamedTuple):
     md5: str | None  # as torchvision has it
     take: str  # the folder inside the archive to unpack
     folder: str  # the name of that folder here
-
-
-class Part(NamedTuple):
-    """One folder of a split."""
-
-    folder: str
-    split: str  # the split's name in that folder
-    needs: tuple[str, ...]  # the archives' folders that it is in
+    splits: tuple[str, ...]  # that need it
 
 
 class Registered(NamedTuple):
@@ -55,27 +48,20 @@ class Registered(NamedTuple):
     home: str
     licence: str
     checksums: str  # where they come from
-    archives: tuple[Archive, ...]
-    splits: dict[str, tuple[Part, ...]]
+    archives: list[Archive]
+    splits: dict[str, list[tuple[str, str]]]  # of folders, and the split's name in each
     classes: tuple[str, ...] | None = None  # None: as the files say
 
-    def parts_of(self, split: str) -> tuple[Part, ...]:
-        """Return the folders that make up a split.
+    def archives_of(self, split: str = "") -> list[Archive]:
+        """Return the archives that a split needs; all of them for "".
 
         Raises:
             ValueError: there is no such split.
         """
-        if split not in self.splits:
+        if split and split not in self.splits:
             there = f"{near(split, self.splits)} Its splits: {', '.join(self.splits)}"
             raise ValueError(f"{self.name} has no split {split!r}{there}")
-        return self.splits[split]
-
-    def archives_of(self, split: str = "") -> tuple[Archive, ...]:
-        """Return the archives that a split needs; all of them for "". Raises as `parts_of`."""
-        if not split:
-            return self.archives
-        needed = {folder for part in self.parts_of(split) for folder in part.needs}
-        return tuple(archive for archive in self.archives if archive.folder in needed)
+        return [archive for archive in self.archives if not split or split in archive.splits]
 
 
 def registered_names() -> tuple[str, ...]:
@@ -93,9 +79,7 @@ def get_registered(name: str) -> Registered:
         there = ", ".join(names)
         raise ValueError(f"there is no data set {name!r}{near(name, names)} There are {there}")
     entry = _content()[name]
-    archives = tuple(Archive(**one) for one in entry["archives"])
-    splits = {split: tuple(Part(**p) for p in parts) for split, parts in entry["splits"].items()}
-    return Registered(name, **{**entry, "archives": archives, "splits": splits})
+    return Registered(name, **entry | {"archives": [Archive(**one) for one in entry["archives"]]})
 
 
 @functools.cache
@@ -149,9 +133,8 @@ def get_dataset(
     for archive in missing_archives(name, root, split):
         file = fetch(archive, archives or folder, progress)
         if not archive.sha256:
-            print(
-                f"{file.name}: SHA-256 {pooch.file_hash(file)} (there is none to compare it with)"
-            )
+            known = pooch.file_hash(file)
+            print(f"{file.name}: SHA-256 {known} (there is none to compare it with)")
         unpack(file, archive.take, folder / archive.folder, progress)
         if archives is None and not keep:
             file.unlink()

@@ -27,7 +27,7 @@ def open_dataset(
     classes: Sequence[str] | None = None,
     on_error: OnError = "raise",
 ) -> Dataset:
-    """Open a split of a dataset.
+    """Open a split of a dataset; nothing is fetched here.
 
     Args:
         data: ``"scenes"``; a name of the registry, ``"voc0712"``, ``"coco"`` or ``"bccd"``,
@@ -36,18 +36,26 @@ def open_dataset(
         split: for scenes ``"train"`` (5000 pictures), ``"val"`` or ``"test"`` (300 each, all
             different); for a registered name, those that `data list` shows; for a folder, its
             own.
-        classes: class names in the order of the labels, such as those of a trained detector.
+        classes: class names in the order of the labels, such as those of a trained detector. None
+            takes those of the registry (VOC's 20 in their usual order), or else as `open_folder`.
         on_error: what to do about impossible boxes and missing pictures: ``"raise"`` or ``"drop"``,
             see `AnnotatedFolder`.
 
     Raises:
-        FileNotFoundError, ValueError: as `open_folder` and `open_registered`; an unknown split of
-            the scenes; scenes for a detector of other classes.
+        FileNotFoundError, ValueError: as `open_folder`; an unknown split of the scenes or of a
+            registered name; scenes for a detector of other classes.
+        FileNotFoundError: a part of a registered data set is missing; the message contains the
+            command that fetches it.
     """
-    if str(data) in registered_names():
-        return open_registered(str(data), split, classes=classes, on_error=on_error)
-    if str(data) != SCENES:
-        return _open_folder(data, split, classes, on_error)
+    name, names = str(data), (SCENES, *registered_names())
+    if name in names[1:]:
+        return _open_registered(name, split, classes, on_error)
+    if name != SCENES:
+        if not Path(data).exists() and Path(data).name == name:
+            folders = {path.name for path in Path().iterdir() if path.is_dir()}
+            there = f"{near(name, {*names, *folders})} Names are {', '.join(names)}."
+            raise FileNotFoundError(f"there is no folder {data}{there}")
+        return open_folder(data, split, classes=classes, on_error=on_error)
     if split not in _SCENE_SPLITS:
         raise ValueError(f"scenes have the splits {', '.join(_SCENE_SPLITS)}, not {split!r}")
     if classes is not None and tuple(classes) != SCENE_CLASSES:
@@ -75,53 +83,18 @@ class Joined(ConcatDataset):
         return "\n".join(folder.summary() for folder in self.datasets)
 
 
-def open_registered(
-    name: str,
-    split: str,
-    classes: Sequence[str] | None = None,
-    on_error: OnError = "raise",
-    root: str | Path | None = None,
+def _open_registered(
+    name: str, split: str, classes: Sequence[str] | None, on_error: OnError
 ) -> AnnotatedFolder | Joined:
-    """Open a split of a data set of the registry; nothing is fetched here.
-
-    Args:
-        name: in the registry.
-        split: ``"train"``, …; the registry lists the folders that make it up.
-        classes: class names in the order of the labels. None takes those of the registry (VOC's
-            20 in their usual order), or else as `open_folder`.
-        on_error: see `AnnotatedFolder`.
-        root: the folder for all data sets; None uses `data_root`.
-
-    Raises:
-        FileNotFoundError: a part is missing; the message contains the command that fetches it.
-        ValueError: no such name or split; otherwise as `open_folder`.
-    """
-    entry, folder = get_registered(name), data_root(root) / name
-    parts = entry.parts_of(split)
-    if missing := missing_archives(name, root, split):
+    entry, folder = get_registered(name), data_root() / name
+    if missing := missing_archives(name, split=split):
         total = sum(archive.bytes or 0 for archive in missing)
         size = f" ({total / 1e9:.1f} GB)" if total else ""
         raise FileNotFoundError(
             f"{name}, split {split}, is incomplete: {folder} has no "
             f"{', '.join(archive.folder for archive in missing)}. Fetch what is missing{size}: "
             f"python -m ssd_tutorial data get {name} --split {split}"
-            + (f" --root {root}" if root else "")
         )
-    names = classes if classes is not None else entry.classes
-    opened = [open_folder(folder / part.folder, part.split, names, on_error) for part in parts]
+    names, parts = classes if classes is not None else entry.classes, entry.splits[split]
+    opened = [open_folder(folder / part, of_part, names, on_error) for part, of_part in parts]
     return opened[0] if len(opened) == 1 else Joined(opened)
-
-
-def _open_folder(data: str | Path, split: str, classes: Sequence[str] | None, on_error: OnError):
-    """Open a folder, or raise an error that also suggests registered names."""
-    names = (SCENES, *registered_names())
-    if not Path(data).exists() and Path(data).name == str(data):
-        raise FileNotFoundError(
-            f"there is no folder {data}{near(str(data), {*names, *_folders()})} Names are "
-            f"{', '.join(names)}."
-        )
-    return open_folder(data, split, classes=classes, on_error=on_error)
-
-
-def _folders() -> list[str]:
-    return [path.name for path in Path().iterdir() if path.is_dir()]

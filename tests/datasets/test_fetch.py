@@ -62,8 +62,10 @@ def test_every_entry_has_a_licence_a_home_and_two_addresses(name):
             assert re.fullmatch(r"[0-9a-f]{64}", archive.sha256)
             assert re.fullmatch(r"[0-9a-f]{32}", archive.md5)
             assert archive.bytes > 10**8
-    needed = {folder for parts in entry.splits.values() for p in parts for folder in p.needs}
-    assert needed == set(folders)
+    for split, parts in entry.splits.items():
+        there = [archive.folder for archive in entry.archives_of(split)]
+        assert all(folder in there or (there and not folder) for folder, _ in parts)
+    assert {split for archive in entry.archives for split in archive.splits} == set(entry.splits)
     assert entry.archives_of() == entry.archives
 
 
@@ -151,6 +153,7 @@ def archive_at(server, *kinds, known=True):
         md5=None,
         take="x",
         folder="x",
+        splits=("train",),
     )
 
 

@@ -69,20 +69,13 @@ class PhotometricDistort(Operation):
         share: float = 0.5,
     ):
         super().__init__()
-        rules = {
-            "brightness": (0 <= brightness <= 255, "from 0 to 255", brightness),
-            "contrast": (0 <= contrast[0] <= contrast[1], "two factors, the lower first", contrast),
-            "saturation": (
-                0 <= saturation[0] <= saturation[1],
-                "two factors, the lower first",
-                saturation,
-            ),
-            "hue": (0 <= hue <= _HUES / 2, f"from 0 to {_HUES // 2}", hue),
-            "share": (0 <= share <= 1, "from 0 to 1", share),
-        }
-        for name, (holds, rule, value) in rules.items():
-            if not holds:
-                raise ValueError(f"{name} must be {rule}, not {value}")
+        limits = {"brightness": (brightness, 255), "hue": (hue, _HUES // 2), "share": (share, 1)}
+        for name, (value, most) in limits.items():
+            if not 0 <= value <= most:
+                raise ValueError(f"{name} must be from 0 to {most}, not {value}")
+        for name, factors in {"contrast": contrast, "saturation": saturation}.items():
+            if not 0 <= factors[0] <= factors[1]:
+                raise ValueError(f"{name} must be two factors, the lower first, not {factors}")
         self.ranges = {
             "brightness": (-brightness, brightness),
             "contrast": contrast,

@@ -24,16 +24,16 @@ class CropPolicy:
     """The samplers, by their minimum IoU. None is the whole picture; 0 allows any crop."""
     trials: int
     """Number of crops that a sampler may try."""
-    all_try: bool
+    all_try: bool = False
     """True, as in Caffe: all samplers try, and one of the successful ones is drawn; a crop is a
     scale, whose square is its area, and an aspect ratio, both in fractions of the picture. False,
     as in the ports: a sampler is drawn first, and another one if it fails; width and height are
     drawn independently, and their ratio is tested in pixels."""
-    iou_with: Literal["any", "kept", "none"]
+    iou_with: Literal["any", "kept", "none"] = "any"
     """Which objects' IoU counts: any, only those with the centre inside, or none."""
-    needs_object: bool
+    needs_object: bool = True
     """Whether a crop must contain the centre of an object."""
-    source: str
+    source: str = ""
     """Where the policy comes from."""
     scales: tuple[float, float] = (0.3, 1.0)
     """Of the sides, not of the area."""
@@ -55,36 +55,25 @@ _CAFFE = CropPolicy(
     min_ious=(None, 0.1, 0.3, 0.5, 0.7, 0.9, 0.0),
     trials=50,
     all_try=True,
-    iou_with="any",
-    needs_object=True,
     source=f"{_SAMPLER_CPP}; in addition, an object must remain",
+)
+_PORT = CropPolicy(
+    min_ious=(0.0, 0.1, 0.3, 0.5, 0.7, 0.9, None),
+    trials=50,
+    source="sgrvinod/a-PyTorch-Tutorial-to-Object-Detection, utils.py, random_crop",
 )
 
 CROP_POLICIES: dict[str, CropPolicy] = {
     "caffe": _CAFFE,
     "caffe_literal": replace(_CAFFE, needs_object=False, source=_SAMPLER_CPP),
-    "torchvision": CropPolicy(
-        min_ious=(0.0, 0.1, 0.3, 0.5, 0.7, 0.9, None),
-        trials=40,
-        all_try=False,
-        iou_with="kept",
-        needs_object=True,
-        source="torchvision.transforms.v2.RandomIoUCrop",
+    "torchvision": replace(
+        _PORT, trials=40, iou_with="kept", source="torchvision.transforms.v2.RandomIoUCrop"
     ),
-    "sgrvinod": CropPolicy(
-        min_ious=(0.0, 0.1, 0.3, 0.5, 0.7, 0.9, None),
-        trials=50,
-        all_try=False,
-        iou_with="any",
-        needs_object=True,
-        source="sgrvinod/a-PyTorch-Tutorial-to-Object-Detection, utils.py, random_crop",
-    ),
-    "amdegroot": CropPolicy(
-        min_ious=(None, 0.1, 0.3, 0.7, 0.9, 0.0),
-        trials=50,
-        all_try=False,
+    "sgrvinod": _PORT,
+    "amdegroot": replace(
+        _PORT,
+        min_ious=(None, 0.1, 0.3, 0.7, 0.9, 0.0),  # without 0.5
         iou_with="none",
-        needs_object=True,
         source="amdegroot/ssd.pytorch, utils/augmentations.py, RandomSampleCrop; lufficc/SSD",
     ),
 }
@@ -100,7 +89,7 @@ def draw_crop(policy: CropPolicy, boxes: Tensor, height: int, width: int) -> Cro
         boxes: ``[N, 4]``, xyxy in pixels; N may be 0.
         height, width: of the picture, in pixels.
     """
-    draw = _draw_among_successes if policy.all_try else _draw_sampler_first
+    draw = _draw_among_all if policy.all_try else _draw_sampler_first
     return draw(policy, boxes, height, width)
 
 
@@ -188,9 +177,7 @@ def caffe_search(policy: CropPolicy, boxes: Tensor, height: int, width: int) -> 
     return Search(minima, trials, first, options[int(torch.randint(len(options), ()))])
 
 
-def _draw_among_successes(
-    policy: CropPolicy, boxes: Tensor, height: int, width: int
-) -> Crop | None:
+def _draw_among_all(policy: CropPolicy, boxes: Tensor, height: int, width: int) -> Crop | None:
     search = caffe_search(policy, boxes, height, width)
     if search.chosen is None:
         return None

@@ -1,1 +1,1 @@
-"""What only the pages need: explorers, checks of exercises, what SSD costs, the first picture."""
+"""What only the pages need: explorers, checks of exercises, photographs, plots, costs of SSD."""

@@ -6,9 +6,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from ssd_book import plots
 from ssd_tutorial.boxes import cxcywh_to_xyxy
 from ssd_tutorial.deploy.inference import detect
-from ssd_tutorial.figures import plots
 from ssd_tutorial.matching import match
 from ssd_tutorial.priors import make_priors, priors_per_map
 from ssd_tutorial.targets import make_targets

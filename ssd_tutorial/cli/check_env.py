@@ -118,7 +118,7 @@ def check_data() -> Iterator[Finding]:
     from ssd_tutorial import _files, datasets
     from ssd_tutorial.weights.file import load_weights
 
-    photographs = [datasets.load_photograph(name) for name in datasets.photographs()]
+    photographs = list(datasets.VOCFolder(_files.data_path("photographs"), "all"))
     yield Finding("photographs", f"{len(photographs)}, all readable")
     weights = [load_weights(f) for f in _files.data_path("weights").glob("*.safetensors")]
     yield Finding("weights", f"{len(weights)}, all readable", "" if weights else REINSTALL)

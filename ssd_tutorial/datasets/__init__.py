@@ -1,4 +1,4 @@
-"""Pictures with boxes: drawn scenes, folders of VOC, COCO or YOLO, a few annotated photographs.
+"""Pictures with boxes: drawn scenes, folders of VOC, COCO or YOLO, fetched data sets.
 
 Every dataset returns the same items (see `AnnotatedFolder`): a uint8 RGB image and a target with
 ``boxes`` (xyxy, pixels), ``labels`` (1 is ``classes[0]``), ``difficult`` and ``name``.
@@ -9,12 +9,6 @@ from ssd_tutorial.datasets.folder import AnnotatedFolder
 from ssd_tutorial.datasets.layouts import layout_of, open_folder
 from ssd_tutorial.datasets.messages import BadPicture
 from ssd_tutorial.datasets.named import open_dataset
-from ssd_tutorial.datasets.photographs import (
-    PHOTOGRAPH_CLASSES,
-    load_photograph,
-    photograph_credit,
-    photographs,
-)
 from ssd_tutorial.datasets.pictures import UnreadablePicture, read_picture
 from ssd_tutorial.datasets.readable import SkipUnreadable
 from ssd_tutorial.datasets.relabelled import Relabelled
@@ -23,7 +17,6 @@ from ssd_tutorial.datasets.voc import VOCFolder, write_voc
 from ssd_tutorial.datasets.yolo import YOLOFolder, write_yolo
 
 __all__ = [
-    "PHOTOGRAPH_CLASSES",
     "SCENE_CLASSES",
     "AnnotatedFolder",
     "BadPicture",
@@ -36,11 +29,8 @@ __all__ = [
     "YOLOFolder",
     "draw_scene",
     "layout_of",
-    "load_photograph",
     "open_dataset",
     "open_folder",
-    "photograph_credit",
-    "photographs",
     "read_picture",
     "write_coco",
     "write_voc",

@@ -9,16 +9,11 @@ import sys
 
 import pytest
 import torch
+from ssd_book.photographs import PHOTOGRAPH_CLASSES, load_photograph, photograph_credit, photographs
 
 from ssd_tutorial import _files as data_files
 from ssd_tutorial._files import data_path
-from ssd_tutorial.datasets import (
-    PHOTOGRAPH_CLASSES,
-    VOCFolder,
-    load_photograph,
-    photograph_credit,
-    photographs,
-)
+from ssd_tutorial.datasets import VOCFolder
 
 SOURCES = json.loads(data_path("photographs/sources.json").read_text(encoding="utf-8"))
 README = data_path("README.md").read_text(encoding="utf-8")
@@ -128,9 +123,9 @@ def test_an_installed_package_uses_its_own_copy(tmp_path, monkeypatch):
     assert data_path("photographs") == package / "_data" / "photographs"
 
 
-def test_importing_the_datasets_costs_no_matplotlib_and_no_scikit_image():
+def test_reading_a_photograph_costs_no_matplotlib_and_no_scikit_image():
     code = (
-        "import sys, ssd_tutorial.datasets as d; d.load_photograph('cat'); "
+        "import sys; from ssd_book.photographs import load_photograph; load_photograph('cat'); "
         "print([m for m in ('matplotlib', 'ipywidgets', 'skimage') if m in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -137,10 +137,10 @@ def test_a_lab_without_its_javascript_extensions_is_reported(monkeypatch, tmp_pa
 
 
 def test_unreadable_photographs_are_reported(monkeypatch):
-    def lost(name):
+    def lost(*_):
         raise FileNotFoundError("photographs/cat.jpg")
 
-    monkeypatch.setattr(datasets, "load_photograph", lost)
+    monkeypatch.setattr(datasets, "VOCFolder", lost)
     (finding,) = check_env.check("Data")
     assert "photographs/cat.jpg" in finding.text
     assert finding.fix

@@ -8,10 +8,10 @@ import torch
 import traitlets
 from ssd_book.explorers import CropExplorer, modules
 from ssd_book.explorers.crop import MINIMA, SEEDS, cut, draw_sample
+from ssd_book.photographs import load_photograph
 from torch import Tensor
 
 from ssd_tutorial.augment import training_transform
-from ssd_tutorial.datasets import load_photograph
 from tests.explorers.test_modules import node
 
 

@@ -14,6 +14,7 @@ from torchvision.transforms import v2
 
 from ssd_book.explorers.explorer import Explorer, picture_uri
 from ssd_book.explorers.traits import Box
+from ssd_book.photographs import PHOTOGRAPH_CLASSES, load_photograph
 from ssd_tutorial.augment import (
     CAFFE_MEAN,
     CROP_POLICIES,
@@ -26,7 +27,6 @@ from ssd_tutorial.augment import (
     resize,
 )
 from ssd_tutorial.augment.items import keep_boxes
-from ssd_tutorial.datasets import PHOTOGRAPH_CLASSES, load_photograph
 from ssd_tutorial.figures import plots
 
 RULE = CROP_POLICIES["caffe"]

@@ -3,11 +3,11 @@
 import torch
 import traitlets
 
+from ssd_book import plots
 from ssd_book.explorers.explorer import Explorer, picture_uri, square
 from ssd_book.explorers.traits import Boxes
+from ssd_book.photographs import load_photograph
 from ssd_tutorial.boxes import iou
-from ssd_tutorial.datasets import load_photograph
-from ssd_tutorial.figures import plots
 
 
 class IoUExplorer(Explorer, module="iou"):

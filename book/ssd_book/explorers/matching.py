@@ -3,10 +3,10 @@
 import torch
 import traitlets
 
+from ssd_book import plots
 from ssd_book.explorers.explorer import Explorer, picture_uri, preset_state
 from ssd_book.explorers.traits import Boxes, Number
-from ssd_tutorial.datasets import load_photograph
-from ssd_tutorial.figures import plots
+from ssd_book.photographs import load_photograph
 from ssd_tutorial.matching import Matches, match
 from ssd_tutorial.presets import PRESETS
 from ssd_tutorial.priors import locate, make_priors

@@ -9,11 +9,11 @@ import traitlets
 from torch import Tensor
 from torch.nn import functional as F
 
+from ssd_book import plots
 from ssd_book.explorers.explorer import Explorer, picture_uri, preset_state
 from ssd_book.explorers.trained import scenes_detector
 from ssd_book.explorers.traits import Number
 from ssd_tutorial.datasets import open_dataset
-from ssd_tutorial.figures import plots
 from ssd_tutorial.matching import Matches, match
 from ssd_tutorial.mining import hard_negatives
 from ssd_tutorial.targets import Targets, make_targets

@@ -6,11 +6,11 @@ from matplotlib.collections import PolyCollection
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
+from ssd_book import plots
 from ssd_book.explorers.explorer import Explorer, picture_uri, preset_state
 from ssd_book.explorers.on_scene import Point
+from ssd_book.photographs import load_photograph
 from ssd_tutorial.boxes import cxcywh_to_xyxy
-from ssd_tutorial.datasets import load_photograph
-from ssd_tutorial.figures import plots
 from ssd_tutorial.presets import PRESETS, Preset
 from ssd_tutorial.priors import make_priors, priors_per_map
 

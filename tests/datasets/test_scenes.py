@@ -363,7 +363,7 @@ def test_workers_draw_what_one_process_draws():
     [
         ((-1, 0), "seed -1"),
         ((0, -3), "index -3"),
-        ((0, 0, 20), "at least 64 pixels.*got 20"),
+        ((0, 0, 20), "at least 64 pixels.*size 20"),
     ],
 )
 def test_impossible_arguments_are_refused(arguments, message):

@@ -267,7 +267,7 @@ def _categories(path: Path, categories: list[dict], annotations: list[dict]) -> 
             raise ValueError(f"{path}: two categories have the id {number}. Give each its own.")
         names[number] = name
     if not names:
-        raise ValueError(f"{path} lists no category, so no object has a class: export it again.")
+        raise ValueError(f"{path} lists no category, so no object has a class: export it again")
     return names
 
 

@@ -23,7 +23,7 @@ ALL = "all"
 SPLITS = ("train", "val", "test", "dev")
 """What the names of folders begin with that are splits."""
 ROUNDING_PX = 0.5
-"""Reaching over the border by at most this is rounding, not a fault."""
+"""Extending beyond the border by at most this is rounding, not a fault."""
 _MANY = 3  # fewer boxes do not show what their numbers mean
 
 
@@ -111,7 +111,7 @@ class Judged(NamedTuple):
     edges: Box | None
     """xyxy in pixels, in order and clipped at the border; None if there are none."""
     over_px: float = 0.0
-    """By how much it reached over the border."""
+    """By how much it extended beyond the border."""
 
 
 @dataclass

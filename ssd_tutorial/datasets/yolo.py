@@ -192,7 +192,7 @@ def class_names(root: Path, given: Sequence[str] | None = None) -> tuple[list[st
         return list(given), "the list of classes"
     raise FileNotFoundError(
         f"{root} has no list of its classes: write their names into {root / 'classes.txt'}, one "
-        f"per line and in the order of the numbers, or pass `classes`."
+        f"per line and in the order of the numbers, or pass `classes`"
     )
 
 

@@ -66,13 +66,13 @@ def counts_from_zero(records: Records) -> str:
     if lows.count(0) < max(_ENOUGH, 3 * lows.count(1)):
         return ""
     zeros = sum(min(box[:2]) == 0 for box in whole)
-    return f"{zeros} of {len(whole)} boxes begin at pixel 0, and hardly one at pixel 1"
+    return f"{zeros} of {len(whole)} boxes begin at pixel 0, and hardly any at pixel 1"
 
 
 def _check_size(picture: RawPicture, entry: RawObject, box: Box, over_px: float) -> Iterator[Fault]:
     (x1, y1, x2, y2), (width, height) = box, picture.size
     if over_px > ROUNDING_PX:
-        what = f"it reaches {over_px:.4g} px over the border of {width} x {height} pixels"
+        what = f"it extends {over_px:.4g} px beyond the border of {width} x {height} pixels"
         yield at("box-sticks-out", picture, entry, what)
     if min((x2 - x1) / width, (y2 - y1) / height) < TINY:
         what = f"it is {x2 - x1:.4g} x {y2 - y1:.4g} of {width} x {height} pixels"

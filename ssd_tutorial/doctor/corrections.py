@@ -60,10 +60,11 @@ def fix(report: Report, out: str | Path, progress: bool | None = None) -> tuple[
     """Write a copy of the examined folder, with all corrections that need no human decision.
 
     Corners are swapped back; boxes that are empty or entirely outside are dropped, and boxes that
-    reach over the border are clipped; of equal or nearly equal boxes of one class, the first stays.
-    Pictures are left out if they or their annotations cannot be read, or if the place or class of
-    one of their objects is unknown: without its label, it would be trained as background. A picture
-    in two splits stays in one: test before val before train. Pictures are stored upright, in RGB.
+    extend beyond the border are clipped; of equal or nearly equal boxes of one class, the first is
+    kept. Pictures are left out if they or their annotations cannot be read, or if the place or
+    class of one of their objects is unknown: without its label, it would be trained as background.
+    A picture in two splits stays in one: test before val before train. Pictures are stored upright,
+    in RGB.
 
     The copy appears complete or not at all. It has ``changes.json``, the list of corrections.
 
@@ -131,7 +132,7 @@ class _Correction:
             split: tuple(dict.fromkeys(key for key in keys if self._stays(key, split)))
             for split, keys in self.records.splits.items()
         }
-        done = {"object-without-picture": "dropped", "split-repeats": "the first mention stays"}
+        done = {"object-without-picture": "dropped", "split-repeats": "the first entry is kept"}
         done |= dict.fromkeys(("picture-missing", "split-empty", "split-unreadable"), "left out")
         for fault in (*self.records.faults, *report.of("split-repeats"), *report.of("split-empty")):
             if fault.code in done:
@@ -299,7 +300,7 @@ class _Correction:
         ignored = self.records.pictures[key].size == seen.stored != seen.size
         file = self.records.shown_picture(key)
         if turned:
-            how = "its EXIF orientation is dropped, as the boxes have it"
+            how = "its EXIF orientation is dropped, since its boxes ignore it"
             self._say("picture-rotated", file, how if ignored else "turned upright")
         if cmyk:
             self._say("picture-cmyk", file, "converted to RGB")

@@ -146,7 +146,7 @@ class Report:
         lines.append(str(self.prior_table()))
         best = min(self.reaches, key=lambda reach: len(reach.unreached))
         lines.append(
-            f"Fewest are missed by {best.preset}: {_percent(best.unreached_share)} of the objects."
+            f"{best.preset} misses the fewest: {_percent(best.unreached_share)} of the objects."
         )
         for reach in self.reaches:
             if reach.preset in ("caffe300_voc", best.preset) and reach.unreached:

@@ -55,12 +55,12 @@ def check_splits(records: Records, digests: Mapping[str, str]) -> list[Fault]:
     for split, names in records.splits.items():
         file = records.shown_split(split)
         if not names:
-            faults.append(Fault("split-empty", file, "it names no picture"))
+            faults.append(Fault("split-empty", file, "it lists no picture"))
         elif rank(split) < 3 and not any(records.pictures[name].objects for name in names):
             what = f"its {len(names)} pictures have no object"
             faults.append(Fault("split-without-objects", file, what))
         faults += [
-            Fault("split-repeats", file, f"{name} is named {count} times")
+            Fault("split-repeats", file, f"{name} is listed {count} times")
             for name, count in records.repeated(split).items()
         ]
     if not records.pictures and not faults and not records.faults:

@@ -86,7 +86,7 @@ def test_a_planted_fault_is_found_where_it_is(own, plant, code):
             r"object 1 \(\w+\), box \[130, 5, 160, 30\]: the box lies outside",
         ),
         ("box-unreadable", r"object 1 .*box \[left, 5, 30, 30\]: xmin is 'left', not a number"),
-        ("box-sticks-out", r"object 1 .*: it reaches 24 px over the border of 96 x 96 pixels"),
+        ("box-sticks-out", r"object 1 .*: it extends 24 px beyond the border of 96 x 96 pixels"),
         ("box-tiny", r"object 1 .*: it is 2 x 191 of 300 x 300 pixels"),
         ("box-near-duplicate", r"IoU 0\.9\d\d with object \d+ \[11, 11, 60, 60\]"),
         ("box-duplicate", r"\(red\), box \[11, 11, 60, 60\]: equal to object \d"),
@@ -98,7 +98,7 @@ def test_a_planted_fault_is_found_where_it_is(own, plant, code):
         ("picture-rotated", r"its EXIF orientation is 6"),
         ("labels-missing", r"no red, which \d\d of \d\d pictures have \(\d+ green\)"),
         ("split-overlap", r"p0\.jpg: it is in train and in val"),
-        ("split-repeats", r"p0 is named 2 times"),
+        ("split-repeats", r"p0 is listed 2 times"),
         ("annotation-unreadable", r"Annotations/p0\.xml: not readable XML"),
     ],
 )

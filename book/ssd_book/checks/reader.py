@@ -49,7 +49,7 @@ class ReaderFunction:
         where = f" (line {lines[-1]} of the cell)" if lines else ""
         given = ", ".join(describe(arg) for arg in args)
         message = " ".join(str(error).split()) or "no message"
-        return f"{type(error).__name__}: {message[:LONGEST]}{where}, when called with {given}."
+        return f"{type(error).__name__}: {message[:LONGEST]}{where}, when called with {given}"
 
 
 def describe(value) -> str:

@@ -43,7 +43,7 @@ def test_torchvisions_rule_is_random_iou_crop_seed_by_seed(boxes):
 
 
 def caffe_in_a_loop(u, choose, objects, width, height, an_object_must_remain):
-    """sampler.cpp in plain Python: u[sampler][trial] = four numbers; objects in fractions."""
+    """Run sampler.cpp in plain Python: u[sampler][trial] = four numbers; objects in fractions."""
     found = [None]  # the first sampler, without constraints: the whole picture
     for min_iou, trials in zip([0.1, 0.3, 0.5, 0.7, 0.9, 0.0], u, strict=True):
         for scale_u, aspect_u, x_u, y_u in trials:

@@ -58,7 +58,7 @@ def _pairs(boxes):
 
 
 def _contrast(scene, k):
-    """Distance of the object's mean colour from that of the background within 6 pixels of it."""
+    """Return the distance of an object's mean colour from that of the background around it."""
     x0, y0, x1, y1 = scene.boxes[k].astype(int)
     window = (slice(max(y0 - 6, 0), y1 + 6), slice(max(x0 - 6, 0), x1 + 6))
     owner, pixels = scene.owner[window], scene.image[window].astype(float) / 255

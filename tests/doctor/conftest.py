@@ -239,7 +239,7 @@ def no_red_in_p0(root):
 
 
 def large_picture(root):
-    """A box of 2 of 300 pixels: in files that count from 1 no box of 96 pixels can be tiny."""
+    """Plant a box of 2 of 300 pixels: of 96 pixels, none could be tiny if counted from 1."""
     save(root, "p0", lambda image: image.resize((300, 300)))
 
     def change(tree):

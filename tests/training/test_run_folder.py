@@ -38,7 +38,7 @@ class Small(torch.nn.Linear):
 
 
 def line(step):
-    """A report of that step, with every number another one."""
+    """Make a report of that step, with a different value in every field."""
     return Step(step, 4 * step, 0.1 / step, 5.5 / step, 3.5 / step, 2 / step, 7 + step, 2.0 * step)
 
 
@@ -63,7 +63,7 @@ class Run:
         return self
 
     def is_at(self, step):
-        """Whether everything is as `step_to` left it."""
+        """Return whether everything is as `step_to` left it."""
         state = self.optimizer.state_dict()["state"]
         return (
             self.first == step
@@ -81,7 +81,7 @@ def names(folder):
 
 
 def steps_of(folder):
-    """The steps of the two checkpoints, newest first."""
+    """Return the steps of the two checkpoints, newest first."""
     return [read_header(folder / name).metadata["step"] for name in (NEWEST, PREVIOUS)]
 
 
@@ -187,7 +187,7 @@ def test_a_grad_scaler_is_restored(tmp_path):
 
 
 def scalars(folder):
-    """What TensorBoard shows: name -> list of (step, value, time)."""
+    """Return what TensorBoard shows: name -> list of (step, value, time)."""
     events = EventAccumulator(str(folder / "tensorboard"))
     events.Reload()
     return {

@@ -84,13 +84,13 @@ def _vgg16():
 
 
 def vgg16_state():
-    """The state dict of torchvision's VGG-16 with random numbers. Replace tensors, change none."""
+    """Return torchvision's VGG-16 state dict with random numbers. Replace tensors, change none."""
     return dict(_vgg16().state_dict())
 
 
 @functools.cache
 def _network_and_maps():
-    """Ours with its weights, and both networks' features of one picture."""
+    """Return our network with its weights, and both networks' features of one picture."""
     network = SSD(SSD300, 3).eval()
     network.load_state_dict(
         from_torchvision_vgg16(_vgg16().state_dict(), V1.mean, V1.std), strict=False

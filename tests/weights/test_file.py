@@ -37,7 +37,7 @@ def make(seed=0, classes=2, model=SLIM300):
 
 
 def stepped(network):
-    """An optimizer with a state, without the cost of a real step."""
+    """Return an optimizer with a state, without the cost of a real step."""
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3)
     for parameter in network.parameters():
         parameter.grad = torch.randn_like(parameter)
@@ -75,7 +75,7 @@ def rewrite(path: Path, change) -> None:
 
 
 def without_checksum(path: Path) -> None:
-    """As files were before there was any."""
+    """Rewrite a file as it was before there were checksums."""
     rewrite(path, lambda metadata: metadata.pop("sha256"))
 
 
@@ -263,7 +263,7 @@ def test_a_garbled_file_is_refused(file, garbage):
 
 
 def contents(path: Path) -> tuple:
-    """All that a file says, read as training and detecting read it."""
+    """Return all that a file says, read as training and detecting read it."""
     header, tensors, kind = weights._read(path)
     assert read_header(path) == header
     return header, tensors, kind

@@ -35,7 +35,7 @@ def changed(network, before):
 
 
 def torchvision_state(num_classes=91):
-    """torchvision's names and shapes, filled with numbers that say where they stand."""
+    """Return torchvision's names and shapes, filled with numbers that say where they belong."""
     with torch.device("meta"):
         empty = ssd300_vgg16(weights=None, weights_backbone=None, num_classes=num_classes)
     state = {}
@@ -49,7 +49,7 @@ def torchvision_state(num_classes=91):
 
 
 def rows_of(network, head=0):
-    """``[boxes, classes]``: the first number of each row of a class head."""
+    """Return ``[boxes, classes]``: the first number of each row of a class head."""
     return (
         network.class_heads[head]
         .weight.detach()

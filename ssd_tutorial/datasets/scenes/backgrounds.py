@@ -25,14 +25,14 @@ MOODS = (
 
 
 def _gradient(top: Colour, bottom: Colour, side: int) -> Image.Image:
-    """A square that runs from ``top`` to ``bottom``."""
+    """Return a square that runs from ``top`` to ``bottom``."""
     share = np.linspace(0, 1, side)[:, None, None]
     column = (np.array(top) * (1 - share) + np.array(bottom) * share).astype(np.uint8)
     return Image.fromarray(column).resize((side, side), Image.Resampling.NEAREST)
 
 
 def _ridge(rng: np.random.Generator, level: float, height: float, pointed: bool) -> list:
-    """The outline of a range of hills around ``level``, closed along the lower border."""
+    """Return the outline of a range of hills around ``level``, closed along the lower border."""
     if pointed:
         x = np.sort(rng.uniform(-0.1, 1.1, 9))
         y = level - height * rng.uniform(0.2, 1.0, 9) * (np.arange(9) % 2)
@@ -47,7 +47,7 @@ def _ridge(rng: np.random.Generator, level: float, height: float, pointed: bool)
 def _clouds(
     pen: Drawing, rng: np.random.Generator, sky: Colour, horizon: float, least: int
 ) -> None:
-    """At least ``least`` clouds and at most four."""
+    """Draw at least ``least`` clouds and at most four."""
     colour = lighter(sky, 0.5)
     for _ in range(int(rng.integers(least, 5))):
         x, y, width = rng.uniform(0, 1), rng.uniform(0.05, horizon), rng.uniform(0.05, 0.16)
@@ -57,7 +57,7 @@ def _clouds(
 
 
 def _decoys(pen: Drawing, rng: np.random.Generator, colour: Colour) -> None:
-    """Up to five plain shapes that are not objects: discs, bars, triangles and lozenges."""
+    """Draw up to five plain shapes that are not objects: discs, bars, triangles and lozenges."""
     for _ in range(int(rng.integers(0, 6))):
         x, y, s = rng.uniform(0, 1), rng.uniform(0, 1), math.exp(rng.uniform(-3.8, -2.2))
         a = math.exp(rng.uniform(-0.7, 0.7))
@@ -75,7 +75,7 @@ def _decoys(pen: Drawing, rng: np.random.Generator, colour: Colour) -> None:
 
 
 def _land(pen: Drawing, rng: np.random.Generator, mood: np.ndarray, horizon: float) -> Colour:
-    """Sun or moon, clouds, two or three ranges of hills, bushes; the colour of the ground."""
+    """Draw sun or moon, clouds, ranges of hills and bushes; return the colour of the ground."""
     sky, ground = hsv(*mood[:3]), hsv(*mood[3:])
     if rng.random() < 0.6:
         r = rng.uniform(0.04, 0.1)
@@ -97,7 +97,7 @@ def _land(pen: Drawing, rng: np.random.Generator, mood: np.ndarray, horizon: flo
 
 
 def _sea(pen: Drawing, rng: np.random.Generator, mood: np.ndarray, horizon: float) -> Colour:
-    """A sky with clouds over bands of water with crests; the colour of the water."""
+    """Draw a sky with clouds over bands of water with crests; return the colour of the water."""
     sky = hsv(*mood[:3])
     water = hsv(rng.uniform(0.48, 0.6), rng.uniform(0.3, 0.5), mood[2] * rng.uniform(0.7, 0.85))
     _clouds(pen, rng, sky, horizon, least=1)
@@ -114,7 +114,7 @@ def _sea(pen: Drawing, rng: np.random.Generator, mood: np.ndarray, horizon: floa
 
 
 def _paper(pen: Drawing, rng: np.random.Generator, mood: np.ndarray) -> Colour:
-    """Stripes, dots, checks or triangles, of a colour near the sheet's; the sheet's colour."""
+    """Draw stripes, dots, checks or triangles, of nearly the sheet's colour; return that colour."""
     sheet = hsv(*mood[:3])
     ink = mix(sheet, hsv(*mood[3:]), rng.uniform(0.25, 0.6))
     pitch, kind = 1 / int(rng.integers(5, 14)), rng.integers(4)
@@ -146,7 +146,7 @@ def _texture(rng: np.random.Generator, size: int) -> np.ndarray:
 
 
 def draw_background(rng: np.random.Generator, size: int) -> tuple[Image.Image, float]:
-    """A background picture of ``size`` by ``size`` pixels.
+    """Draw a background picture of ``size`` by ``size`` pixels.
 
     Returns:
         The RGB picture, and the height of its horizon as a fraction of the picture's side

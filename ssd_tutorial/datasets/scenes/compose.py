@@ -56,7 +56,7 @@ class Scene:
 
 
 def _pick_scale(rng: np.random.Generator) -> float:
-    """sqrt(width x height) as a share of the side: log-uniform, a few very small, a few large."""
+    """Draw sqrt(width x height) / side: log-uniform, a few very small, a few large."""
     kind = rng.random()
     low, high = (0.05, 0.08) if kind < 0.05 else (0.08, 0.4) if kind < 0.88 else (0.4, 0.8)
     return math.exp(rng.uniform(math.log(low), math.log(high)))
@@ -138,7 +138,7 @@ def _place(canvas: _Canvas, rng: np.random.Generator, horizon: float, scale: flo
 
 
 def _develop(image: Image.Image, rng: np.random.Generator) -> np.ndarray:
-    """Light, tint, blur and grain over the finished picture: uint8 [size, size, 3]."""
+    """Add light, tint, blur and grain to the finished picture: uint8 [size, size, 3]."""
     size = image.size[0]
     if rng.random() < 0.3:
         image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 0.8) * size / 300))

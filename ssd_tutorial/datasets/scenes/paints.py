@@ -27,23 +27,23 @@ PAINTS = (
 
 
 def hsv(hue: float, saturation: float, value: float) -> Colour:
-    """An RGB colour (0..255) from hue, saturation and value in 0..1; the hue wraps around."""
+    """Return an RGB colour (0..255) from hue, saturation and value in 0..1; hues wrap around."""
     limited = (min(max(x, 0.0), 1.0) for x in (saturation, value))
     return tuple(round(255 * x) for x in colorsys.hsv_to_rgb(hue % 1.0, *limited))
 
 
 def mix(a: Colour, b: Colour, share: float) -> Colour:
-    """The colour that lies ``share`` (0..1) of the way from ``a`` to ``b``."""
+    """Return the colour that lies ``share`` (0..1) of the way from ``a`` to ``b``."""
     return tuple(round(p + (q - p) * share) for p, q in zip(a, b, strict=True))
 
 
 def darker(colour: Colour, share: float = 0.2) -> Colour:
-    """``colour`` with ``share`` of a deep blue in it: shadows outdoors are blue, not black."""
+    """Mix ``share`` of a deep blue into ``colour``: shadows outdoors are blue, not black."""
     return mix(colour, (28, 30, 58), share)
 
 
 def lighter(colour: Colour, share: float = 0.2) -> Colour:
-    """``colour`` with ``share`` of a warm white in it."""
+    """Mix ``share`` of a warm white into ``colour``."""
     return mix(colour, (255, 250, 238), share)
 
 
@@ -58,7 +58,7 @@ class Paints(NamedTuple):
 
 
 def pick_paints(rng: np.random.Generator) -> Paints:
-    """Two different entries of :data:`PAINTS`, each a little off, and three neutral colours."""
+    """Draw two different entries of :data:`PAINTS`, slightly changed, and three neutral colours."""
     first, second = rng.choice(len(PAINTS), 2, replace=False)
 
     def near(paint: int) -> Colour:

@@ -17,7 +17,7 @@ from ssd_tutorial.datasets.scenes.paints import Colour
 def arc(
     cx: float, cy: float, rx: float, ry: float, start: float, stop: float, n: int
 ) -> np.ndarray:
-    """``n`` points [n, 2] of an ellipse from ``start`` to ``stop`` degrees, clockwise from +x."""
+    """Return ``n`` points [n, 2] of an ellipse from ``start`` to ``stop`` degrees (clockwise)."""
     angles = np.radians(np.linspace(start, stop, n))
     return np.stack([cx + rx * np.cos(angles), cy + ry * np.sin(angles)], 1)
 
@@ -29,11 +29,11 @@ class Drawing:
         self.polygons: list[tuple[Colour, np.ndarray]] = []
 
     def polygon(self, colour: Colour, points) -> None:
-        """A filled polygon through ``points`` [n, 2]."""
+        """Add a filled polygon through ``points`` [n, 2]."""
         self.polygons.append((colour, np.asarray(points, dtype=np.float64)))
 
     def box(self, colour: Colour, x0: float, y0: float, x1: float, y1: float, r=0.0) -> None:
-        """An upright rectangle from (x0, y0) to (x1, y1), its corners rounded with radius ``r``."""
+        """Add an upright rectangle from (x0, y0) to (x1, y1), with corners of radius ``r``."""
         if r <= 0:
             self.polygon(colour, [(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
             return
@@ -45,11 +45,11 @@ class Drawing:
     def ellipse(
         self, colour: Colour, cx: float, cy: float, rx: float, ry: float, start=0, stop=360
     ) -> None:
-        """An ellipse, or the part of it from ``start`` to ``stop`` degrees (see `arc`)."""
+        """Add an ellipse, or the part of it from ``start`` to ``stop`` degrees (see `arc`)."""
         self.polygon(colour, arc(cx, cy, rx, ry, start, stop, 37))
 
     def line(self, colour: Colour, points, width: float) -> None:
-        """A line of the given width through ``points``, with round joints and ends."""
+        """Add a line of the given width through ``points``, with round joints and ends."""
         points = np.asarray(points, dtype=np.float64)
         for (ax, ay), (bx, by) in itertools.pairwise(points):
             length = math.hypot(bx - ax, by - ay) or 1.0
@@ -60,7 +60,7 @@ class Drawing:
             self.ellipse(colour, x, y, width / 2, width / 2)
 
     def blob(self, colour: Colour, points) -> None:
-        """A smooth closed outline through ``points`` (a Catmull-Rom spline)."""
+        """Add a smooth closed outline through ``points`` (a Catmull-Rom spline)."""
         p = np.asarray(points, dtype=np.float64)
         before, after, next_but_one = np.roll(p, 1, 0), np.roll(p, -1, 0), np.roll(p, -2, 0)
         t = np.linspace(0, 1, 8, endpoint=False)[None, :, None]
@@ -74,7 +74,7 @@ class Drawing:
         self.polygon(colour, curve.reshape(-1, 2))
 
     def fitted(self, mirrored: bool = False, lean: float = 0.0) -> "tuple[Drawing, float]":
-        """The drawing mirrored, leaned by ``lean`` degrees and moved into the unit square.
+        """Return the drawing mirrored, leaned by ``lean`` degrees and moved into the unit square.
 
         Returns:
             The new drawing, whose extent is exactly 0..1 in x and in y, and the aspect ratio
@@ -101,7 +101,7 @@ class Drawing:
             brush.polygon(corners, fill=255 if silhouette else colour)
 
     def mean_colour(self) -> np.ndarray:
-        """The mean RGB colour (0..1, float64 [3]) of a fitted drawing, from a thumbnail of it."""
+        """Return the mean RGB colour (0..1, float64 [3]) of a fitted drawing, from a thumbnail."""
         thumbnail, mask = Image.new("RGB", (32, 32)), Image.new("L", (32, 32))
         self.paint(thumbnail, 0, 0, 31, 31)
         self.paint(mask, 0, 0, 31, 31)

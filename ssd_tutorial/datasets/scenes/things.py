@@ -14,7 +14,7 @@ from ssd_tutorial.datasets.scenes.pen import Drawing, arc
 
 
 def airplane(pen: Drawing, rng: np.random.Generator, c: Paints) -> None:
-    """Flying to the right: a long body, a fin, a row of windows, one wing towards us."""
+    """Draw an airplane flying to the right: long body, fin, row of windows, one wing towards us."""
     h = rng.uniform(0.08, 0.115)  # half the height of the body, whose length is 1
     fin, x = rng.uniform(0.12, 0.22), rng.uniform(0.36, 0.46)  # x: where the wings begin
     pen.polygon(c.second, [(0.02, -h - fin), (0.11, -h - fin), (0.26, -h * 0.6), (0.05, -h * 0.2)])
@@ -32,7 +32,7 @@ def airplane(pen: Drawing, rng: np.random.Generator, c: Paints) -> None:
 
 
 def balloon(pen: Drawing, rng: np.random.Generator, c: Paints) -> None:
-    """A hot-air balloon: a striped envelope, ropes, a basket."""
+    """Draw a hot-air balloon: a striped envelope, ropes, a basket."""
     ry, drop = rng.uniform(0.46, 0.56), rng.uniform(0.24, 0.38)
     neck, foot = rng.uniform(0.13, 0.18), ry + drop
     for rope in (-1, 1):
@@ -56,7 +56,7 @@ def balloon(pen: Drawing, rng: np.random.Generator, c: Paints) -> None:
 
 
 def boat(pen: Drawing, rng: np.random.Generator, c: Paints) -> None:
-    """A sailing boat: a hull, a mast, a main sail and a jib of different height."""
+    """Draw a sailing boat: a hull, a mast, a main sail and a jib of different height."""
     mast, height = rng.uniform(0.48, 0.58), rng.uniform(0.8, 1.25)
     fore, aft = mast - 0.03, mast + 0.03
     pen.line(c.dark, [(mast, -height), (mast, 0)], 0.028)
@@ -74,7 +74,7 @@ def boat(pen: Drawing, rng: np.random.Generator, c: Paints) -> None:
 
 
 def car(pen: Drawing, rng: np.random.Generator, c: Paints) -> None:
-    """A small car driving to the right: a cabin with two windows on a low body, two wheels."""
+    """Draw a small car driving to the right: a cabin with two windows on a low body, two wheels."""
     height, top = rng.uniform(0.2, 0.27), -rng.uniform(0.18, 0.26)
     back = rng.uniform(0.02, 0.2)  # a hatchback or a saloon
     front = rng.uniform(0.68, 0.76)
@@ -95,7 +95,7 @@ def car(pen: Drawing, rng: np.random.Generator, c: Paints) -> None:
 
 
 def cat(pen: Drawing, rng: np.random.Generator, c: Paints) -> None:
-    """A sitting cat that looks at us, its tail curled up on the right."""
+    """Draw a sitting cat that looks at us, its tail curled up on the right."""
     fat, head = rng.uniform(0.25, 0.34), rng.uniform(0.2, 0.25)
     tail = arc(fat * 0.8, 0.7, rng.uniform(0.12, 0.3), 0.24, 100, -70, 10)
     pen.line(darker(c.body, 0.12), tail, 0.085)
@@ -122,7 +122,7 @@ def cat(pen: Drawing, rng: np.random.Generator, c: Paints) -> None:
 
 
 def fish(pen: Drawing, rng: np.random.Generator, c: Paints) -> None:
-    """A fish swimming to the right: pointed body, forked tail, fins, one eye, bands."""
+    """Draw a fish swimming to the right: pointed body, forked tail, fins, one eye, bands."""
     h, tail = rng.uniform(0.16, 0.3), rng.uniform(0.13, 0.24)
     pen.polygon(c.second, [(0.26, 0), (0.02, -tail), (0.09, 0), (0.02, tail)])
     pen.polygon(c.second, [(0.4, -h * 0.75), (0.52, -h * 1.35), (0.78, -h * 0.7)])
@@ -141,7 +141,7 @@ def fish(pen: Drawing, rng: np.random.Generator, c: Paints) -> None:
 
 
 def house(pen: Drawing, rng: np.random.Generator, c: Paints) -> None:
-    """A house: walls, a pitched roof with eaves, door, windows, a chimney."""
+    """Draw a house: walls, a pitched roof with eaves, door, windows, a chimney."""
     height, roof = rng.uniform(0.4, 0.8), rng.uniform(0.26, 0.46)
     eaves, ridge = rng.uniform(0.05, 0.1), rng.uniform(0.0, 0.3)
     wall = lighter(c.body, 0.35) if rng.random() < 0.5 else c.pale
@@ -165,7 +165,7 @@ def house(pen: Drawing, rng: np.random.Generator, c: Paints) -> None:
 
 
 def kite(pen: Drawing, rng: np.random.Generator, c: Paints) -> None:
-    """A kite in four fields with a bow-tied tail that swings to one side."""
+    """Draw a kite in four fields with a bow-tied tail that swings to one side."""
     half, low = rng.uniform(0.3, 0.42), rng.uniform(0.55, 0.72)
     swing, length = rng.uniform(0.1, 0.26), rng.uniform(0.25, 0.55)
     t = np.linspace(0, 1, 14)
@@ -185,7 +185,7 @@ def kite(pen: Drawing, rng: np.random.Generator, c: Paints) -> None:
 
 
 def lighthouse(pen: Drawing, rng: np.random.Generator, c: Paints) -> None:
-    """A banded tower that narrows upwards, with a gallery, a lit lantern room and a dome."""
+    """Draw a banded tower that narrows upwards, with a gallery, a lit lantern room and a dome."""
     foot, top, height = rng.uniform(0.19, 0.25), rng.uniform(0.11, 0.15), rng.uniform(0.85, 1.3)
 
     def tower(colour: Colour, low: float, high: float) -> None:
@@ -209,7 +209,7 @@ def lighthouse(pen: Drawing, rng: np.random.Generator, c: Paints) -> None:
 
 
 def mushroom(pen: Drawing, rng: np.random.Generator, c: Paints) -> None:
-    """A mushroom: a domed cap with dots, gills in its shadow, a stem that widens downwards."""
+    """Draw a mushroom: a domed cap with dots, gills in its shadow, a stem that widens downwards."""
     cap, stem, thick = rng.uniform(0.34, 0.6), rng.uniform(0.3, 0.6), rng.uniform(0.1, 0.17)
     flesh, dot = c.pale, lighter(c.second, 0.6)
     side = [(thick, 0), (thick * 1.05, stem * 0.6), (thick * 1.4, stem)]
@@ -228,7 +228,7 @@ def mushroom(pen: Drawing, rng: np.random.Generator, c: Paints) -> None:
 
 
 def train(pen: Drawing, rng: np.random.Generator, c: Paints) -> None:
-    """A steam engine heading right and one or two waggons; the longest thing there is."""
+    """Draw a steam engine heading right and one or two waggons; the longest of all objects."""
     waggons, length = int(rng.integers(1, 3)), rng.uniform(0.62, 0.85)
     top, r = rng.uniform(0.4, 0.5), 0.085
     end = waggons * (length + 0.09)
@@ -259,7 +259,7 @@ def train(pen: Drawing, rng: np.random.Generator, c: Paints) -> None:
 
 
 def tree(pen: Drawing, rng: np.random.Generator, c: Paints) -> None:
-    """A tree of one of three kinds: a round crown, a fir in tiers, a narrow cypress."""
+    """Draw a tree of one of three kinds: a round crown, a fir in tiers, a narrow cypress."""
     kind = rng.choice(3)
     bark = hsv(rng.uniform(0.04, 0.09), rng.uniform(0.35, 0.5), rng.uniform(0.35, 0.5))
     width, trunk = rng.uniform(0.05, 0.075), rng.uniform(0.2, 0.34)
@@ -293,7 +293,7 @@ def tree(pen: Drawing, rng: np.random.Generator, c: Paints) -> None:
 
 
 def _other_side(points: list) -> list:
-    """The left half of an upright outline, whose right half is ``points``, from below."""
+    """Return the left half of an upright outline whose right half is ``points``, from below."""
     return [(-x, y) for x, y in reversed(points)]
 
 

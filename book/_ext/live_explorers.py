@@ -18,6 +18,7 @@ from pathlib import Path
 from docutils import nodes
 from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx.util import logging
+from ssd_book.explorers import modules
 
 logger = logging.getLogger(__name__)
 
@@ -117,7 +118,7 @@ def fault(model: dict | None, kinds: dict) -> str | None:
     if model is None:
         return "shows a widget whose state is not on the page: run tools/execute.py on the notebook"
     module = model["state"].get("module")
-    if model["model_module"] != "anywidget" or module not in modules().names():
+    if model["model_module"] != "anywidget" or module not in modules.names():
         return (
             f"shows a {model['model_name']}, which needs a running kernel, and the page "
             "has none: draw a figure, or turn it into an explorer (see CONTRIBUTING.md)"
@@ -128,25 +129,19 @@ def fault(model: dict | None, kinds: dict) -> str | None:
 
 
 # --- 2. scripts -----------------------------------------------------------------------------------
-def modules():
-    from ssd_book.explorers import modules  # here, since it imports PyTorch
-
-    return modules
-
-
 def write_assets(app):
     """Write `explorers.js` and `explorers.css`."""
     if app.builder.format != "html":
         return
-    names = modules().names()
-    sources = {part: text for name in names for part, text in modules().parts(name).items()}
-    parts = {name: list(modules().parts(name)) for name in names}
+    names = modules.names()
+    sources = {part: text for name in names for part, text in modules.parts(name).items()}
+    parts = {name: list(modules.parts(name)) for name in names}
     static = Path(app.outdir) / "_static"
     static.mkdir(parents=True, exist_ok=True)
     loader = LOADER.read_text(encoding="utf-8").strip().removesuffix(";")
     script = f"({loader})(\n{json.dumps(sources)},\n{json.dumps(parts)});\n"
     (static / "explorers.js").write_text(script, encoding="utf-8")
-    sheets = (modules().STYLE_SHEET, PAGE_STYLE)
+    sheets = (modules.STYLE_SHEET, PAGE_STYLE)
     style = "\n".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
     (static / "explorers.css").write_text(style, encoding="utf-8")
 

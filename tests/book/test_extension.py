@@ -54,14 +54,15 @@ def test_names_for_screen_readers_agree_with_the_page(built):
     assert 'role="list" class="citation-list"' not in built.page("index")
 
 
-def test_only_an_edit_of_the_package_executes_chapters_again(book):
+def test_only_an_edit_of_the_package_executes_chapters_again(built, book):
+    caches = book.root / "_build" / ".jupyter_cache"
+    shutil.copytree(built.root / "_build" / ".jupyter_cache", caches)
+    (book.root / "executions").touch()
     assert book.build().returncode == 0
-    assert book.build().returncode == 0
-    assert book.executions() == 1
+    assert book.executions() == 0  # what another folder has executed is used
     (book.root / "ssd_tutorial" / "boxes.py").write_text("side = 2\n")
     assert book.build().returncode == 0
-    assert book.executions() == 2
-    caches = book.root / "_build" / ".jupyter_cache"
+    assert book.executions() == 1
     assert len(list(caches.iterdir())) == 1  # the old one is gone
 
 

@@ -85,7 +85,7 @@ def files_below(folder: Path, endings: Sequence[str] = EXTENSIONS) -> dict[str, 
 
 
 def last_part(name: str) -> str:
-    """Return the file's name of a path of any system: annotations have them of other machines."""
+    """Return the file name of a path of any system: annotations contain paths of other machines."""
     return name.replace("\\", "/").rsplit("/", 1)[-1]
 
 

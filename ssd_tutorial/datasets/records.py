@@ -21,7 +21,7 @@ UNKNOWN = "?"
 ALL = "all"
 """The split of all pictures, if a folder does not divide them."""
 SPLITS = ("train", "val", "test", "dev")
-"""What the names of folders begin with that are splits."""
+"""What the names of folders that are splits begin with."""
 ROUNDING_PX = 0.5
 """Extending beyond the border by at most this is rounding, not a fault."""
 _MANY = 3  # fewer boxes do not show what their numbers mean
@@ -70,7 +70,7 @@ class RawPicture(NamedTuple):
 
         Args:
             kind: which.
-            where: what tells that there should be one.
+            where: the place that says that there should be one.
             name: of the file.
             among: the names of those there are.
         """

@@ -205,7 +205,7 @@ class _Folder:
         return self.place.prefix + name, partial(self._read, name, where)
 
     def is_of_one_class(self, place: Place) -> bool:
-        """Return whether a list says of each picture if it has a class (``cat_train.txt``)."""
+        """Return whether a list says of each picture whether it has a class (``cat_train.txt``)."""
         names = lines_of(place.list, "replace") if place.list else {}
         return bool(names) and all(self._is_flagged(name) for name in names.values())
 
@@ -273,7 +273,7 @@ def read_annotation(path: Path) -> tuple[str, tuple[int, int] | None, tuple[RawO
 
 
 def _parse(content: bytes) -> ElementTree.Element:
-    """Parse XML in any encoding that Python knows, which are more than expat does."""
+    """Parse XML in any encoding that Python knows; expat knows fewer."""
     declared = re.match(rb"\s*<\?xml[^>]*?encoding=[\"']([\w.-]+)[\"'][^>]*\?>", content)
     if declared:
         content = content[declared.end() :].decode(declared[1].decode()).encode()

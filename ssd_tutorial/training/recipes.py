@@ -21,7 +21,7 @@ def _or(choices: Iterable[str]) -> str:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train. The defaults are the recipe "laptop": a CPU, random weights, some minutes."""
+    """How to train. The defaults are the recipe "laptop": a CPU, random weights, a few minutes."""
 
     model: str = "slim300"
     """Which detector: slim300 trains on a CPU; ssd300 and ssd512 need a GPU."""
@@ -106,7 +106,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class VOC0712(Recipe):
-    """PASCAL VOC 2007 + 2012 as Caffe finally trains it: 77.2 mAP on VOC 2007 (chapter 15)."""
+    """PASCAL VOC 2007 + 2012 by Caffe's final schedule: 77.2 mAP on VOC 2007 (chapter 15)."""
 
     model: str = "ssd300"
     """The paper's detector; ssd512 gains 2.6 mAP at less than half the speed (paper, 3.6, 3.7)."""

@@ -187,7 +187,7 @@ class RunFolder:
         if changes:
             read_header(path, verify=True)  # a damaged header may say anything
             raise ValueError(
-                f"{self.folder} holds a run with other settings ({'; '.join(changes)}):"
+                f"{self.folder} contains a run with other settings ({'; '.join(changes)}):"
                 f" give another folder, or remove that one"
             )
 

@@ -152,9 +152,9 @@ def restore(path: str | Path, network: SSD, optimizer: torch.optim.Optimizer) ->
         parameter, name = key.split(".", 1)
         state.setdefault(int(parameter), {})[name] = value
     if not state and kind is None:
-        raise ValueError(f"{path} holds weights but no optimizer: training cannot resume from it")
+        raise ValueError(f"{path} has weights but no optimizer: training cannot resume from it")
     if kind not in (None, type(optimizer).__name__):
-        raise ValueError(f"{path} holds the state of {kind}, not of {type(optimizer).__name__}")
+        raise ValueError(f"{path} has the state of {kind}, not of {type(optimizer).__name__}")
     fill(network, _named(_MODEL, tensors), path)
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
@@ -167,7 +167,7 @@ def fill(network: SSD, state: Mapping[str, Tensor], source: str | Path) -> None:
     if wrong := sorted(k for k in found | due if found.get(k) != due.get(k)):
         shapes = (shape.get(wrong[0], "missing") for shape in (found, due))
         raise ValueError(
-            f"{source} does not hold the weights of a {network.config.name} with"
+            f"{source} does not contain the weights of a {network.config.name} with"
             f" {network.num_classes - 1} classes: {len(wrong)} tensors differ, such as {wrong[0]},"
             " {} in the file and {} in the network".format(*shapes)
         )

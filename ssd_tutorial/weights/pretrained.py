@@ -136,7 +136,9 @@ def _read_foreign(path: Path) -> _Source:
         if isinstance(state, dict) and isinstance(state.get(inside), dict):
             state = state[inside]
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise ValueError(f"{path} does not hold a state dict: expected names with one tensor each")
+        raise ValueError(
+            f"{path} does not contain a state dict: expected names with one tensor each"
+        )
     if "features.0.weight" in state:
         raise ValueError(
             f"{path} is a VGG-16 classifier: give it the file name that its address has, move it to"
@@ -172,7 +174,7 @@ def _transfer(network: SSD, source: _Source, classes: tuple[str, ...]) -> str:
     """Load what fits from a source; see `load_start`."""
     if source.config.name != network.config.name:
         raise ValueError(
-            f"{source.name} holds the weights of an {source.config.name}, and this network is an"
+            f"{source.name} has the weights of an {source.config.name}, and this network is an"
             f" {network.config.name}: choose the same model, or another start"
         )
     check_finite(source.state, source.name)

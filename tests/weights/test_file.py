@@ -149,7 +149,7 @@ def test_sgd_is_restored_with_and_without_momentum(tmp_path):
         kept = into.state_dict()["state"]
         assert len(kept) == (len(list(first.parameters())) if momentum else 0)
         assert all((state["momentum_buffer"] == 1).all() for state in kept.values())
-        with pytest.raises(ValueError, match="w holds the state of SGD, not of AdamW"):
+        with pytest.raises(ValueError, match="w has the state of SGD, not of AdamW"):
             restore(tmp_path / "w", second, torch.optim.AdamW(second.parameters()))
 
 
@@ -423,11 +423,13 @@ def test_a_missing_tensor_is_named(tmp_path, network):
 def test_restore_refuses_weights_alone_and_another_network(file, tmp_path):
     network = make()
     optimizer = torch.optim.AdamW(network.parameters())
-    with pytest.raises(ValueError, match="holds weights but no optimizer"):
+    with pytest.raises(ValueError, match="has weights but no optimizer"):
         restore(file, network, optimizer)
     save_weights(tmp_path / "c", network, CLASSES, {}, stepped(network))
     larger = make(classes=3)
     untouched = {k: v.clone() for k, v in larger.state_dict().items()}
-    with pytest.raises(ValueError, match="does not hold the weights of a slim300 with 3 classes"):
+    with pytest.raises(
+        ValueError, match="does not contain the weights of a slim300 with 3 classes"
+    ):
         restore(tmp_path / "c", larger, torch.optim.AdamW(larger.parameters()))
     assert equal(larger.state_dict(), untouched)

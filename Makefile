@@ -79,9 +79,9 @@ serve: book ## build the book and serve it at localhost:8000
 
 .PHONY: lab
 lab: $(STAMP) ## open the chapters in JupyterLab; one of them: make lab CHAPTER=08_matching
-	@test -z "$(CHAPTER)" || test -f "book/$(CHAPTER:.ipynb=).ipynb" \
-	    || { echo "make lab: there is no book/$(CHAPTER:.ipynb=).ipynb; the chapters are:" $$(cd book && ls [0-9][0-9]_*.ipynb 2>/dev/null) >&2; exit 1; }
-	@$(RUN) jupyterlab --notebook-dir=. --LabApp.default_url=/lab/tree/book$(if $(CHAPTER),/$(CHAPTER:.ipynb=).ipynb) $(LAB_FLAGS)
+	@test -z "$(CHAPTER)" || test -f "notebooks/$(CHAPTER:.ipynb=).ipynb" \
+	    || { echo "make lab: there is no notebooks/$(CHAPTER:.ipynb=).ipynb; the chapters are:" $$(cd notebooks && ls [0-9][0-9]_*.ipynb 2>/dev/null) >&2; exit 1; }
+	@$(RUN) jupyterlab --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks$(if $(CHAPTER),/$(CHAPTER:.ipynb=).ipynb) $(LAB_FLAGS)
 
 # --- the tests -------------------------------------------------------------------------------
 
@@ -132,6 +132,7 @@ lint: $(STAMP) ## ruff (code and notebooks), and the lint of the book
 	@$(BIN)/python tools/lint_book.py
 	@$(BIN)/python tools/exercises.py check
 	@$(BIN)/python tools/readme.py --check
+	@$(BIN)/python tools/plain.py --check
 
 .PHONY: bench
 bench: $(STAMP) ## time the package against torchvision

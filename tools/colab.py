@@ -1,4 +1,4 @@
-"""Run chapters as Colab does: with the packages that Colab ships, in an empty folder, no checkout.
+"""Run `notebooks/` as Colab does: with the packages it ships, in an empty folder, no checkout.
 
     python tools/colab.py                    # every chapter
     python tools/colab.py 08_matching        # one of them
@@ -7,7 +7,7 @@ The environment contains only torch, torchvision, numpy, matplotlib and ipywidge
 run cells). Each notebook is run in an empty folder of its own, from its first cell, which installs
 the package from this checkout's last commit by a local git address. After each notebook, everything
 that it installed is removed again. A notebook fails if a cell raises, or if a text output differs
-from the stored one; the exit code is then 1.
+from the one stored in `book/`; the exit code is then 1.
 
 The environment takes about 5 GB and a few minutes; it stays in `_build/colab` for the next run.
 """
@@ -28,6 +28,7 @@ from jupyter_client.kernelspec import KernelSpec
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from notebooks import ROOT, chapters, read
+from plain import PLAIN, appears
 
 SHIPPED = ("torch", "torchvision", "numpy", "matplotlib", "ipywidgets", "ipykernel")
 HOME = ROOT / "_build" / "colab"
@@ -131,8 +132,10 @@ def run(notebook, python: Path, folder: Path, source: str, timeout: int) -> None
 def differences(stored, executed) -> list[str]:
     """Return the text outputs that differ; the bootstrap cell may say that it installs."""
     codes = [cell for cell in stored.cells if cell.cell_type == "code"]
+    shown = zip(codes, text_outputs(stored), strict=True)
+    shown = [(cell, texts) for cell, texts in shown if appears(cell)]
     found = []
-    pairs = zip(codes, text_outputs(stored), text_outputs(executed), strict=True)
+    pairs = ((*old, new) for old, new in zip(shown, text_outputs(executed), strict=True))
     for number, (cell, old, new) in enumerate(pairs, start=1):
         if number > 1 and old != new and IGNORED not in cell.source:
             found.append(f"code cell {number} shows\n{new}\ninstead of the stored\n{old}")
@@ -141,7 +144,7 @@ def differences(stored, executed) -> list[str]:
 
 def try_chapter(path: Path, environment: Environment, source: str, timeout: int) -> list[str]:
     """Run one chapter as Colab would, and return what went wrong."""
-    stored, executed = read(path), read(path)
+    stored, executed = read(path), read(PLAIN / path.name)
     with tempfile.TemporaryDirectory(prefix="colab-") as folder:
         try:
             run(executed, environment.python, Path(folder), source, timeout)

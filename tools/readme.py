@@ -69,7 +69,7 @@ def map_of_the_book(root: Path = ROOT) -> str:
             number = re.match(r"\d+", path.name)
             line = f"- [{f'{int(number[0])}. ' if number else ''}{title_of(path)}]({file})"
             if path.suffix == ".ipynb":
-                line += f" · [in Colab]({COLAB}/{slug}/blob/main/{file})"
+                line += f" · [in Colab]({COLAB}/{slug}/blob/main/notebooks/{path.name})"
             lines.append(line)
         lines.append("")
     return "\n".join(lines).strip()

@@ -10,7 +10,8 @@
    equation (8.1), however many chapters come before it.
 4. A figure without alternative text or caption causes a warning, which `-W` makes an error.
 5. Names that myst-nb and the theme give to screen readers agree with the visible text.
-6. Only notebooks have launch buttons; the index has none.
+6. Launch buttons open the plain notebooks of `notebooks/`. Pages without one have no such button,
+   and until the repository's address is set no page has a button that would lead nowhere.
 
 Files of `book/_static` are added here, one by one: jupyter-book itself would add every script below
 a folder `_static` to every page.
@@ -154,12 +155,31 @@ def fix_names(app, exception):
             file.write_text(fixed, encoding="utf-8")
 
 
-# --- 6. launch buttons ----------------------------------------------------------------------------
-def launch_notebooks_only(app, pagename, templatename, context, doctree):
-    """Drop the launch buttons of Markdown pages: Colab opens only notebooks."""
-    if pagename in app.env.all_docs and not str(app.env.doc2path(pagename)).endswith(".ipynb"):
-        buttons = context.get("header_buttons", [])
-        buttons[:] = [button for button in buttons if button.get("label") != "launch-buttons"]
+# --- 6. buttons that lead to the repository -------------------------------------------------------
+NO_ADDRESS = "OWNER/REPOSITORY"
+
+
+def lead_to_the_repository(app, pagename, templatename, context, doctree):
+    """Launch and download plain notebooks, and drop the buttons that have nowhere to lead."""
+    plain, dropped = f"notebooks/{Path(pagename).name}.ipynb", set()
+    if NO_ADDRESS in app.config.html_theme_options.get("repository_url", ""):
+        dropped = {"launch-buttons", "source-buttons"}
+    elif pagename not in app.env.all_docs or not str(app.env.doc2path(pagename)).endswith(".ipynb"):
+        dropped = {"launch-buttons"}
+    buttons = context.get("header_buttons", [])
+    buttons[:] = [button for button in buttons if button.get("label") not in dropped]
+    for button in (button for group in buttons for button in group.get("buttons", ())):
+        if (Path(app.srcdir) / plain).is_file() and "url" in button:
+            if button.get("label") == "download-source-button":
+                button["url"] = f"{context['pathto']('_sources', 1)}/{plain}"
+            button["url"] = button["url"].replace(f"{pagename}.ipynb", plain)
+
+
+def copy_plain_notebooks(app, exception):
+    """Put the notebooks where the pages' download button looks for them."""
+    plain = Path(app.srcdir) / "notebooks"
+    if exception is None and app.builder.format == "html" and plain.is_dir():
+        shutil.copytree(plain, Path(app.outdir) / "_sources" / "notebooks", dirs_exist_ok=True)
 
 
 def setup(app):
@@ -174,7 +194,8 @@ def setup(app):
     app.connect("build-finished", drop_old_caches)
     app.connect("builder-inited", lambda app: app.config.html_static_path.append(str(STATIC)))
     app.connect("build-finished", fix_names)
-    app.connect("html-page-context", launch_notebooks_only, priority=900)
+    app.connect("build-finished", copy_plain_notebooks)
+    app.connect("html-page-context", lead_to_the_repository, priority=900)
     app.add_css_file("book.css")
     app.add_js_file("scrolling.js", loading_method="defer")
     return {

@@ -29,11 +29,18 @@ parts:
 """
 PAGES = {
     "index.md": "# A book\n\nBy {cite}`liu2016ssd`.\n\n```{bibliography}\n```\n",
-    "glossary.md": "# Glossary\n\n```{glossary}\nprior\n  A box.\n```\n",
+    "glossary.md": "# Glossary\n\n```{glossary}\nprior\n  A box. Also *anchor*. Not *cell*.\n```\n",
     "05_scales.md": "# Scales\n\n## First\n\nSee {numref}`fig-try` and {eq}`eq-try`.\n",
 }
 TEXT = """\
 # Matching
+
+:::{admonition} In this chapter
+:class: chapter-card
+
+What you will learn
+: Which prior learns.
+:::
 
 ## Rounds
 
@@ -41,6 +48,11 @@ TEXT = """\
 :label: eq-try
 a = b
 ```
+
+:::{admonition} Exercise 8.1: a box
+:class: exercise
+Draw one.
+:::
 """
 DRAW = """\
 import os
@@ -59,7 +71,7 @@ class SmallBook:
         self.root, self.html = root, root / "_build" / "html" / "book"
         for folder in ("book", "ssd_tutorial", "data"):
             (root / folder).mkdir()
-        for folder in ("_ext", "_static"):
+        for folder in ("_ext", "_static", "_templates"):
             shutil.copytree(ROOT / "book" / folder, root / "book" / folder)
         shutil.copy(ROOT / "book" / "references.bib", root / "book")
         shutil.copy(ROOT / "_config.yml", root)

@@ -1,19 +1,29 @@
 """A small book with the real configuration: what the Sphinx extension promises of every page."""
 
+import json
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from PIL import Image
 
 pytestmark = pytest.mark.timeout(400)  # builds books, on a machine that may be busy
 
 ROOT = Path(__file__).resolve().parents[2]
+SITE = "https://example.org/book/"
 
 
 @pytest.fixture(scope="module")
 def built(make_book):
+    """A book whose repository and site have an address, with a plain notebook."""
     book = make_book()
+    config = book.root / "_config.yml"
+    text = config.read_text().replace("OWNER/REPOSITORY", "ada/ssd-book")
+    config.write_text(text.replace('baseurl: ""', f"baseurl: {SITE}"))
+    (book.root / "notebooks").mkdir()
+    shutil.copy(book.root / "book" / "08_matching.ipynb", book.root / "notebooks")
     done = book.build()
     assert done.returncode == 0, book.said(done)
     return book
@@ -31,6 +41,16 @@ def test_chapters_figures_and_equations_have_the_number_of_the_file(built):
     assert "section-number" not in re.search(r"<h1>.*?</h1>", built.page("glossary"))[0]
 
 
+def test_chapters_are_launched_as_plain_notebooks(built):
+    page = built.page("08_matching")
+    notebook = "notebooks/08_matching.ipynb"
+    assert f"https://colab.research.google.com/github/ada/ssd-book/blob/main/{notebook}" in page
+    assert f"https://mybinder.org/v2/gh/ada/ssd-book/main?urlpath=lab/tree/{notebook}" in page
+    assert f"_sources/{notebook}" in page
+    assert (built.html.parent / "_sources" / notebook).is_file()
+    assert "colab" not in built.page("glossary")
+
+
 def test_a_drawn_figure_has_its_caption_and_alternative_text(built):
     page = built.page("08_matching")
     assert '<figure class="align-default" id="fig-try">' in page
@@ -38,10 +58,101 @@ def test_a_drawn_figure_has_its_caption_and_alternative_text(built):
     assert '<span class="caption-text">A line.</span>' in page
 
 
+# --- found and shared -----------------------------------------------------------------------------
+def contents(page: str) -> dict[str, str]:
+    """The named values in a page's head."""
+    found = re.findall(r'<meta (?:name|property)="([^"]+)" content="([^"]*)"', page)
+    return dict(found)
+
+
+def test_every_page_says_what_it_is(built):
+    page = built.page("08_matching")
+    said = contents(page)
+    assert "<title>8. Matching | SSD, box by box</title>" in page
+    assert said["description"] == said["og:description"] == "Which prior learns."
+    assert said["og:url"] == f"{SITE}book/08_matching.html"
+    assert f'<link rel="canonical" href="{said["og:url"]}"' in page
+    assert json.loads(re.search(r'ld\+json">(.*?)</script>', page)[1])["url"] == said["og:url"]
+
+
+def test_the_social_picture_is_the_first_figure_in_the_size_that_sites_show(built):
+    address = contents(built.page("08_matching"))["og:image"]
+    assert address == f"{SITE}_static/social/08_matching.png"
+    with Image.open(built.html.parent / address.removeprefix(SITE)) as picture:
+        assert picture.size == (1200, 630)
+        assert picture.getextrema() != ((255, 255),) * 3  # something is drawn
+    assert contents(built.page("glossary"))["og:image"] == f"{SITE}_static/preview.png"
+
+
+def test_the_first_page_stands_at_the_root_and_its_links_lead_somewhere(built):
+    root = built.html.parent
+    page = (root / "index.html").read_text(encoding="utf-8")
+    assert "<h1>A book" in page
+    assert 'data-content_root="./"' in page
+    assert f'<link rel="canonical" href="{SITE}"' in page
+    links = re.findall(r'\b(?:href|src)="(?![a-z]+:|#)([^"#?]+)', page)
+    assert len(links) > 20
+    assert [link for link in links if not (root / link).exists()] == []
+
+
+def test_the_sitemap_lists_every_page_once(built):
+    text = (built.html.parent / "sitemap.xml").read_text(encoding="utf-8")
+    names = ["", "book/05_scales.html", "book/08_matching.html", "book/glossary.html"]
+    assert re.findall(r"<loc>(.*?)</loc>", text) == [SITE + name for name in names]
+
+
+def test_the_page_for_a_lost_address_works_from_everywhere(built):
+    text = (built.html.parent / "404.html").read_text(encoding="utf-8")
+    assert f'<base href="{SITE}">' in text
+    assert '<a href="book/08_matching.html">Matching</a>' in text
+
+
+@pytest.mark.parametrize("address", ["example.org/book/", "https://example.org/book"])
+def test_an_address_that_pages_cannot_be_joined_to_is_refused(extension, address):
+    with pytest.raises(ValueError, match="html: baseurl is .* ends in a slash"):
+        extension("book_address").check_address(None, SimpleNamespace(html_baseurl=address))
+
+
+@pytest.mark.parametrize(
+    ("text", "short"),
+    [
+        ("One. Two", "One. Two"),
+        ("By Liu [Liu et al., 2016].", "By Liu."),
+        ("One two three. Four five six", "One two three."),
+        ("One two three four five", "One two three …"),
+    ],
+)
+def test_descriptions_end_with_a_sentence_or_say_that_they_do_not(extension, text, short):
+    assert extension("book_address").shortened(text, most=18) == short
+
+
+def test_the_search_index_leads_to_sections_figures_exercises_and_words(built):
+    script = (built.html.parent / "_static" / "search-index.js").read_text(encoding="utf-8")
+    entries = json.loads(script.removeprefix("window.bookSearchIndex = ").rstrip(";\n"))
+    found = {(entry["kind"], entry["title"]): entry for entry in entries}
+    chapter = "book/08_matching.html"
+    assert found["page", "8. Matching"]["url"] == chapter
+    assert found["section", "8.1. Rounds"]["url"] == f"{chapter}#rounds"
+    assert found["figure", "Figure 8.1"] == {
+        "kind": "figure",
+        "title": "Figure 8.1",
+        "url": f"{chapter}#fig-try",
+        "text": "A line.",
+    }
+    exercise = found["exercise", "Exercise 8.1: a box"]
+    assert exercise["url"] == f"{chapter}#exercise-8-1"
+    assert 'id="exercise-8-1"' in built.page("08_matching")
+    assert found["glossary", "prior"]["also"] == ["anchor"]
+    assert found["section", "5.1. First"]["text"] == "See Figure 8.1 and (8.1)."
+    assert "EXECUTIONS" not in script  # code is left out
+
+
 def test_pages_load_nothing_from_another_origin(built):
     for page in built.html.glob("*.html"):
         text = page.read_text(encoding="utf-8")
-        loads = re.findall(r"<(?:script|img|link)[^>]*?(?:src|href)=\"(https?:[^\"]+)\"", text)
+        loads = re.findall(
+            r"<(?:script|img|link(?! rel=.canonical))[^>]*?(?:src|href)=\"(https?:[^\"]+)\"", text
+        )
         assert loads == []
         assert "thebe" not in text.lower()
     mathjax = built.html.parent / "_static" / "mathjax"

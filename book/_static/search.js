@@ -125,7 +125,7 @@
         ...{ "aria-controls": `${id}-list`, "aria-label": "Search the book", autocomplete: "off" },
         ...{ placeholder: "Search: prior, 8732, exercise 8.2 …", spellcheck: "false" },
       });
-      const list = element("ul", { id: `${id}-list`, role: "listbox", "aria-label": "Results" });
+      const list = element("div", { id: `${id}-list`, role: "listbox", "aria-label": "Results" });
       const status = element("p", { role: "status" });
       place.classList.add("book-search");
       place.replaceChildren(field, status, list);
@@ -146,13 +146,16 @@
         const marked = excerpt(text, query).map(([part, hit]) =>
           hit ? element("mark", {}, part) : part,
         );
-        const link = element("a", { href: new URL(url, root).href, tabindex: "-1" });
-        link.append(
+        const link = element("a", {
+        ...{ role: "option", id: `${id}-${at}`, "aria-selected": "false", tabindex: "-1" },
+        href: new URL(url, root).href,
+      });
+      link.append(
           element("span", { class: "kind" }, KINDS[kind] + (chapter ? ` · ${chapter}` : "")),
           element("strong", {}, title),
           element("span", { class: "excerpt" }, ...marked),
         );
-        return element("li", { role: "option", id: `${id}-${at}`, "aria-selected": "false" }, link);
+        return link;
       }
 
       const titles = new Map();
@@ -180,7 +183,7 @@
       field.addEventListener("keydown", (event) => {
         if (event.key === "ArrowDown") choose(chosen + 1);
         else if (event.key === "ArrowUp") choose(chosen - 1);
-        else if (event.key === "Enter") list.children[chosen]?.firstChild.click();
+        else if (event.key === "Enter") list.children[chosen]?.click();
         else return;
         event.preventDefault();
       });

@@ -94,7 +94,10 @@ class Problem(NamedTuple):
     box: tuple[str, ...] = ()
     """Its numbers, as written in the file."""
     other: str = ""
-    """The second file, if the fault concerns two; the picture's name in its split for a box."""
+    """The second file, if the fault concerns two or more; the picture's name in its split for a
+    box."""
+    more: tuple[str, ...] = ()
+    """Its further files."""
 
     def __str__(self) -> str:
         where = f"{self.file}, object {self.number} ({self.name})" if self.number else self.file

@@ -1,13 +1,16 @@
 """Check boxes: impossible, cut off, tiny, or duplicates."""
 
-from collections.abc import Iterator
-from itertools import combinations
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import torch
+from torch import Tensor
+from torchvision.ops import nms
 
 from ssd_tutorial.boxes import iou
 from ssd_tutorial.datasets.records import ROUNDING_PX, Box, RawObject, RawPicture, Records
-from ssd_tutorial.doctor.rules import Fault
+from ssd_tutorial.doctor.rules import Fault, fault_at
 
 TINY = 0.01
 """A box is tiny if its width or its height is under this share of the picture's."""
@@ -16,6 +19,8 @@ NEAR = 0.8
 BCCD's train and val, whose cells crowd and overlap, seven pairs of one class have 0.83 to 0.93, all
 of them duplicates, and the next has 0.60."""
 _ENOUGH = 5  # fewer boxes at pixel 0 do not show how a file counts
+_EQUAL = 1 - 1e-9  # the IoU of equal boxes, whatever was rounded
+_BLOCK = 256  # rows of a crowd's IoUs that are in memory at once
 
 
 def check_boxes(records: Records, near: float = NEAR) -> list[Fault]:
@@ -37,19 +42,12 @@ def check_boxes(records: Records, near: float = NEAR) -> list[Fault]:
         for entry in picture.objects:
             judged = records.judge(picture, entry)
             if judged.code:
-                faults.append(at(judged.code, picture, entry, judged.what))
-            elif judged.edges is not None:
-                sound.append((entry, judged.edges))
+                faults.append(fault_at(judged.code, picture.annotation, entry, judged.what))
             if judged.edges is not None and picture.size is not None:
                 faults += _check_size(picture, entry, judged.edges, judged.over_px)
+            sound.append((entry, None if judged.code else judged.edges))
         faults += _check_pairs(picture, sound, near)
     return faults
-
-
-def at(code: str, picture: RawPicture, entry: RawObject, what: str) -> Fault:
-    """Return a fault of one object."""
-    written = tuple(map(str, entry.written))
-    return Fault(code, picture.annotation, what, entry.number, entry.name, written)
 
 
 def counts_from_zero(records: Records) -> str:
@@ -73,27 +71,64 @@ def _check_size(picture: RawPicture, entry: RawObject, box: Box, over_px: float)
     (x1, y1, x2, y2), (width, height) = box, picture.size
     if over_px > ROUNDING_PX:
         what = f"it extends {over_px:.4g} px beyond the border of {width} x {height} pixels"
-        yield at("box-sticks-out", picture, entry, what)
+        yield fault_at("box-sticks-out", picture.annotation, entry, what)
     if min((x2 - x1) / width, (y2 - y1) / height) < TINY:
         what = f"it is {x2 - x1:.4g} x {y2 - y1:.4g} of {width} x {height} pixels"
-        yield at("box-tiny", picture, entry, what)
+        yield fault_at("box-tiny", picture.annotation, entry, what)
 
 
 def _check_pairs(
-    picture: RawPicture, sound: list[tuple[RawObject, Box]], near: float
+    picture: RawPicture, objects: list[tuple[RawObject, Box | None]], near: float
 ) -> Iterator[Fault]:
-    boxes = torch.tensor([box for _, box in sound], dtype=torch.float64).reshape(-1, 4)
-    overlap = iou(boxes, boxes)
-    told = set()  # of three equal boxes, two are duplicates, not three
-    for i, j in combinations(range(len(sound)), 2):
-        (first, one), (second, other), value = sound[i], sound[j], float(overlap[i, j])
-        if j in told or not (one == other or value > near):
-            continue
-        if one == other and first.name != second.name:
-            yield at("box-two-classes", picture, second, f"object {first.number} is {first.name}")
-        elif first.name == second.name:
-            told.add(j)
-            code = "box-duplicate" if one == other else "box-near-duplicate"
-            how = "equal to" if one == other else f"IoU {value:.3f} with"
-            box = f" [{', '.join(map(str, first.written))}]" if one != other else ""
-            yield at(code, picture, second, f"{how} object {first.number}{box}")
+    twins = find_duplicates(objects, near)
+    first: dict[Box, RawObject] = {}
+    for index, (entry, box) in enumerate(objects):
+        other = first.setdefault(box, entry) if box else entry
+        if twin := twins.get(index):
+            how = "equal to" if twin.code == "box-duplicate" else f"IoU {twin.iou:.3f} with"
+            what = f"{how} object {twin.kept.number} [{', '.join(map(str, twin.kept.written))}]"
+            yield fault_at(twin.code, picture.annotation, entry, what)
+        elif other.name != entry.name:
+            what = f"object {other.number} is {other.name}"
+            yield fault_at("box-two-classes", picture.annotation, entry, what)
+
+
+class Twin(NamedTuple):
+    """An earlier object of the same class with (nearly) the same box."""
+
+    code: str
+    """``"box-duplicate"`` or ``"box-near-duplicate"``."""
+    kept: RawObject
+    iou: float
+
+
+def find_duplicates(
+    objects: Sequence[tuple[RawObject, Box | None]], near: float
+) -> dict[int, Twin]:
+    """Find the objects of a picture that repeat an earlier one, by non-maximum suppression.
+
+    Args:
+        objects: each with its edges, or None to leave it out; of those that overlap, the first is
+            kept.
+        near: the IoU above which two boxes of one class count as near-duplicates.
+
+    Returns:
+        By index. What is repeated never repeats another itself.
+    """
+    boxes = torch.tensor([box or [0] * 4 for _, box in objects], dtype=torch.float64).reshape(-1, 4)
+    of_class = defaultdict(list)
+    for index, (entry, box) in enumerate(objects):
+        if box:
+            of_class[entry.name].append(index)
+    twins = {}
+    for own in map(torch.tensor, of_class.values()):
+        order = torch.arange(len(own), 0, -1, dtype=torch.float64)
+        kept = own[nms(boxes[own], order, min(near, _EQUAL))].sort().values
+        for rows in own[~torch.isin(own, kept)].split(_BLOCK):
+            overlap = iou(boxes[rows], boxes[kept]).masked_fill(kept > rows[:, None], -1.0)
+            for row, value, best in zip(
+                rows.tolist(), *map(Tensor.tolist, overlap.max(dim=1)), strict=True
+            ):
+                code = "box-duplicate" if value > _EQUAL else "box-near-duplicate"
+                twins[row] = Twin(code, objects[kept[best]][0], value)
+    return twins

@@ -9,51 +9,38 @@ import json
 from collections import Counter, defaultdict
 from itertools import combinations
 from pathlib import Path
-from typing import NamedTuple
 
-import torch
 from PIL import Image, ImageOps
 
 from ssd_tutorial._files import atomic_write
 from ssd_tutorial._progress import progress_bar
-from ssd_tutorial.boxes import iou
 from ssd_tutorial.datasets.layouts import LAYOUTS
 from ssd_tutorial.datasets.messages import is_background
-from ssd_tutorial.datasets.pictures import ORIENTATION, visible
+from ssd_tutorial.datasets.pictures import visible
 from ssd_tutorial.datasets.records import ROUNDING_PX, Box, RawObject, RawPicture
 from ssd_tutorial.datasets.writing import Item, put
-from ssd_tutorial.doctor.box_rules import counts_from_zero
+from ssd_tutorial.doctor.box_rules import find_duplicates
+from ssd_tutorial.doctor.copy_rules import equal_files
 from ssd_tutorial.doctor.picture_rules import PictureFacts
 from ssd_tutorial.doctor.report import Report
-from ssd_tutorial.doctor.split_rules import (
-    base_splits,
-    home_splits,
-    rank,
-    union_parts,
-    within_splits,
-)
+from ssd_tutorial.doctor.rules import Fault
+from ssd_tutorial.doctor.split_rules import base_splits, home_splits, nested_splits, rank, unions_of
 
 CHANGES = "changes.json"
 LARGE = 1 / 3
 """If a rule would drop more than this share, the folder was probably read wrongly."""
 _LOST = ("box-unreadable", "class-unknown")  # the object's place or class is unknown
+_MENDED = {"": "", "box-reversed": "corners swapped", "box-sticks-out": "cut at the border"}
+_DONE = dict.fromkeys(("picture-missing", "split-empty", "split-unreadable"), "left out")
+_DONE |= {"object-without-picture": "dropped", "split-repeats": "the first entry is kept"}
+_SAID = ("code", "file", "object", "class", "what")  # of a change, in JSON
 Kept = list[tuple[RawObject, Box]]
 
 
-class Change(NamedTuple):
-    """One correction."""
+class Change(Fault):
+    """One correction: the rule that was broken, where, and as `what` what was done."""
 
-    code: str
-    """The rule that was broken; see `RULES`."""
-    file: str
-    what: str
-    number: int | str | None = None
-    """Which object of the file; see `Fault`."""
-    name: str = ""
-
-    def __str__(self) -> str:
-        where = f"{self.file}, object {self.number} ({self.name})" if self.number else self.file
-        return f"{where}: {self.what}"
+    __slots__ = ()
 
 
 def fix(report: Report, out: str | Path, progress: bool | None = None) -> tuple[Change, ...]:
@@ -90,14 +77,13 @@ def fix(report: Report, out: str | Path, progress: bool | None = None) -> tuple[
 
 
 def _check(report: Report, out: Path) -> None:
-    records = report.records
+    records, root, there = report.records, report.records.root.resolve(), out.resolve()
     if records.layout == "drawn":
         raise ValueError("there are no files to correct: --fix copies a folder")
     if report.pictures is None:
         raise ValueError("--fix must decode the pictures: omit --no-pictures")
     if not records.whole:
         raise ValueError("--fix copies the whole folder: omit --splits")
-    root, there = records.root.resolve(), out.resolve()
     if there == root or root in there.parents:
         raise FileExistsError(
             f"{out} is the examined folder, or lies in it, and --fix never writes there: "
@@ -105,8 +91,8 @@ def _check(report: Report, out: Path) -> None:
         )
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise FileExistsError(f"{out} already exists and is not empty: choose another folder")
-    if report.of("box-units"):
-        raise ValueError(f"{report.of('box-units')[0]}: this is not a fault of single boxes")
+    for fault in report.of("box-units"):
+        raise ValueError(f"{fault}: this is not a fault of single boxes")
 
 
 class _Correction:
@@ -117,59 +103,54 @@ class _Correction:
         self.facts = report.pictures or {}
         self.changes: list[Change] = []
         self.left_out: set[str] = set()
-        self.taken = {"pictures": Counter(), "objects": Counter()}
+        self.taken: Counter[tuple[str, str]] = Counter()  # by ("pictures" or "objects", rule)
         self.leaving: dict[str, set[str]] = defaultdict(set)
         """For each split, the pictures that it no longer lists; other splits may list them."""
-        if what := counts_from_zero(self.records):
-            self._say("counts-from-zero", "Annotations", f"all boxes are written from 1 ({what})")
+        for fault in report.of("counts-from-zero"):
+            what = f"all boxes are written from 1 ({fault.what})"
+            self.changes.append(Change(fault.code, fault.file, what))
         for key, picture in self.records.pictures.items():
-            self._leave_out_unusable(key, picture)
+            if unusable := self._unusable(key, picture):
+                self._leave_out(key, *unusable)
         self._leave_out_copies()
         self._part_splits()
         kept = {k: p for k, p in self.records.pictures.items() if k not in self.left_out}
         self.objects = {key: self._correct(picture) for key, picture in kept.items()}
         self.splits = {
-            split: tuple(dict.fromkeys(key for key in keys if self._stays(key, split)))
+            split: tuple(
+                k for k in dict.fromkeys(keys) if k in kept and k not in self.leaving[split]
+            )
             for split, keys in self.records.splits.items()
         }
-        done = {"object-without-picture": "dropped", "split-repeats": "the first entry is kept"}
-        done |= dict.fromkeys(("picture-missing", "split-empty", "split-unreadable"), "left out")
         for fault in (*self.records.faults, *report.of("split-repeats"), *report.of("split-empty")):
-            if fault.code in done:
-                what = f"{done[fault.code]} ({fault.what})"
+            if fault.code in _DONE:
+                what = f"{_DONE[fault.code]} ({fault.what})"
                 self.changes.append(Change(fault.code, fault.file, what, fault.number, fault.name))
-                self.taken["objects"][fault.code] += fault.code == "object-without-picture"
+        self.taken["objects", "object-without-picture"] = len(report.of("object-without-picture"))
         self._refuse_large()
-
-    def _stays(self, key: str, split: str) -> bool:
-        return key not in self.left_out and key not in self.leaving[split]
-
-    def _say(self, code: str, file: str, what: str) -> None:
-        self.changes.append(Change(code, file, what))
 
     # ------------------------------------------------------------ pictures and splits
 
     def _leave_out(self, key: str, code: str, why: str) -> None:
         self.left_out.add(key)
-        self.taken["pictures"][code] += 1
+        self.taken["pictures", code] += 1
         picture = self.records.pictures[key]
         file = self.records.shown_picture(key) if picture.picture else picture.annotation or key
-        self._say(code, file, f"picture and annotation are left out ({why})")
+        self.changes.append(Change(code, file, f"picture and annotation are left out ({why})"))
 
-    def _leave_out_unusable(self, key: str, picture: RawPicture) -> None:
+    def _unusable(self, key: str, picture: RawPicture) -> tuple[str, str] | None:
+        """Return the rule and the reason why a picture cannot be in the copy, or None."""
         seen = self.facts.get(key) or PictureFacts()
         if picture.fault:
-            self._leave_out(key, picture.fault, self.records.said(picture.reason, picture.file))
-        elif seen.fault:
-            self._leave_out(key, "picture-unreadable", seen.fault)
-        elif seen.size and picture.size not in (seen.size, seen.stored):
-            self._leave_out(key, "picture-size", "its boxes were drawn at another size")
-        else:
-            for entry in picture.objects:
-                code = self._code(picture, entry)
-                if code in _LOST and key not in self.left_out:
-                    numbers = ", ".join(map(str, entry.written))
-                    self._leave_out(key, code, f"object {entry.number} has the box [{numbers}]")
+            return picture.fault, self.records.said(picture.reason, picture.file)
+        if seen.fault:
+            return "picture-unreadable", seen.fault
+        if seen.size and picture.size not in (seen.size, seen.stored):
+            return "picture-size", "its boxes were drawn at another size"
+        for entry in picture.objects:
+            if (code := self._code(picture, entry)) in _LOST:
+                return code, f"object {entry.number} has the {_box(entry)}"
+        return None
 
     def _code(self, picture: RawPicture, entry: RawObject) -> str:
         if is_background(entry.name):
@@ -179,32 +160,30 @@ class _Correction:
 
     def _leave_out_copies(self) -> None:
         """Keep one of equal files in different splits."""
-        belongs = home_splits(self.records)
-        groups: dict[str, list[str]] = defaultdict(list)
-        for key, seen in self.facts.items():
-            if not seen.fault and key not in self.left_out and belongs.get(key):
-                groups[seen.digest].append(key)
-        for keys in groups.values():
-            best = max(keys, key=lambda key: max(map(rank, belongs[key])))
+        homes = home_splits(self.records)
+        there = {k: seen for k, seen in self.facts.items() if k in homes and k not in self.left_out}
+        for keys in equal_files(there):
+            best = max(keys, key=lambda key: max(map(rank, homes[key])))
+            file = self.records.shown_picture(best)
             for key in keys:
-                if key != best and not set(belongs[key]) & set(belongs[best]):
-                    file = self.records.shown_picture(best)
-                    why = f"the same file as {file} in {belongs[best][0]}"
+                if not set(homes[key]) & set(homes[best]):
+                    why = f"the same file as {file} in {homes[best][0]}"
                     self._leave_out(key, "picture-copied", why)
 
     def _part_splits(self) -> None:
         """Remove pictures from all splits but one, and keep unions equal to their parts."""
         sets = {split: set(names) for split, names in self.records.splits.items()}
-        nested = {frozenset(pair) for pair in within_splits(self.records)}
+        nested = {frozenset(pair) for pair in nested_splits(self.records)}
         for a, b in combinations(base_splits(self.records), 2):
             other, keeper = (b, a) if rank(a) >= rank(b) else (a, b)
             if frozenset((a, b)) in nested:
                 continue
+            what = f"removed from {other}; it stays in {keeper}"
             for key in sorted(sets[a] & sets[b] - self.left_out - self.leaving[other]):
                 self.leaving[other].add(key)
-                what = f"removed from {other}; it stays in {keeper}"
-                self._say("split-overlap", self.records.shown_picture(key), what)
-        for union, parts in union_parts(self.records).items():
+                file = self.records.shown_picture(key)
+                self.changes.append(Change("split-overlap", file, what))
+        for union, parts in unions_of(self.records).items():
             rest = set().union(*(sets[split] - self.leaving[split] for split in parts))
             self.leaving[union] |= sets[union] - rest
 
@@ -212,14 +191,17 @@ class _Correction:
 
     def _correct(self, picture: RawPicture) -> Kept:
         """Return the objects of one picture that stay, each with its edges."""
-        kept: Kept = []
-        for entry in picture.objects:
-            code, what, box = self._judge(picture, entry)
-            twin = _twin(entry, box, kept, self.report.near) if box else None
-            code, what = twin or (code, what)
-            if box is not None and twin is None:
+        judged = [(entry, *self._judge(picture, entry)) for entry in picture.objects]
+        twins = find_duplicates([(entry, box) for entry, _, _, box in judged], self.report.near)
+        kept = []
+        for index, (entry, code, what, box) in enumerate(judged):
+            if twin := twins.get(index):
+                code, box, other = twin.code, None, twin.kept
+                what = f"dropped, {_box(entry)}: object {other.number} {_box(other)} is kept"
+            if box is None:
+                self.taken["objects", code] += 1
+            else:
                 kept.append((entry, box))
-            self.taken["objects"][code] += box is None or twin is not None
             if code:
                 change = Change(code, picture.annotation, what, entry.number, entry.name)
                 self.changes.append(change)
@@ -227,39 +209,40 @@ class _Correction:
 
     def _judge(self, picture: RawPicture, entry: RawObject) -> tuple[str, str, Box | None]:
         """Decide about one object: code, description, its edges or None to drop it."""
-        numbers = ", ".join(map(str, entry.written))
-        code, box, over_px = self._code(picture, entry), None, 0.0
-        if code in ("", "box-reversed"):
-            _, _, box, over_px = self.records.judge(picture, entry)
-        if box is None:
-            return code, f"dropped, box [{numbers}]", None
-        if not code and over_px > ROUNDING_PX:
+        code, judged = self._code(picture, entry), self.records.judge(picture, entry)
+        if code not in _MENDED:
+            return code, f"dropped, {_box(entry)}", None
+        if not code and judged.over_px > ROUNDING_PX:
             code = "box-sticks-out"
-        x1, y1, x2, y2 = box
+        x1, y1, x2, y2 = box = judged.edges
         if self.records.layout == "VOC" and not (x2 - x1 > 1 and y2 - y1 > 1):
             # Counted from 1, it would have xmin = xmax.
-            what = f"dropped: it is one pixel wide or high, box [{numbers}]"
-            return code or "box-tiny", what, None
-        how = {"box-reversed": "corners swapped", "box-sticks-out": "cut at the border"}
-        shown = ", ".join(f"{value:.6g}" for value in box)
-        return code, f"{how.get(code)}, [{numbers}] is now the edges [{shown}]", box
+            return code or "box-tiny", f"dropped: it is one pixel wide or high, {_box(entry)}", None
+        edges = ", ".join(f"{value:.6g}" for value in box)
+        return code, f"{_MENDED[code]}, {_box(entry)} is now the edges [{edges}]", box
 
     # ------------------------------------------------------------ too much
 
     def _refuse_large(self) -> None:
         """Raise if one rule drops so much that the folder was probably read wrongly."""
-        records = self.records
-        example = {change.code: change for change in reversed(self.changes)}
-        every = sum(len(picture.objects) for picture in records.pictures.values())
-        every += len(self.report.of("object-without-picture"))
-        for what, total in (("pictures", len(records.pictures)), ("objects", every)):
-            for code, count in self.taken[what].items():
-                if count > 1 and count > LARGE * total:
-                    raise _read_wrongly(code, f"{count} of {total} {what}", example[code])
+        records, lost = self.records, self.report.of("object-without-picture")
+        objects = sum(len(picture.objects) for picture in records.pictures.values()) + len(lost)
+        totals = {"pictures": len(records.pictures), "objects": objects}
+        drops = [
+            (code, f"{count} of {totals[what]} {what}")
+            for (what, code), count in self.taken.items()
+            if count > max(1, LARGE * totals[what])
+        ]
         for split, keys in records.splits.items():
-            if keys and not self.splits[split] and self.changes:
-                code = Counter(c.code for c in self.changes).most_common(1)[0][0]
-                raise _read_wrongly(code, f"all {len(keys)} pictures of {split}", example[code])
+            if keys and not self.splits[split]:
+                most = Counter(change.code for change in self.changes).most_common(1)[0][0]
+                drops.append((most, f"all {len(keys)} pictures of {split}"))
+        for code, share in drops:
+            example = next(change for change in self.changes if change.code == code)
+            raise ValueError(
+                f"nothing is written: the rule {code} would drop {share}, so the folder was "
+                f"probably read wrongly. Check the first: {example}."
+            )
 
     # ------------------------------------------------------------ writing
 
@@ -298,60 +281,30 @@ class _Correction:
             return path.read_bytes(), seen.size
         # The boxes were drawn before EXIF rotated the picture.
         ignored = self.records.pictures[key].size == seen.stored != seen.size
-        file = self.records.shown_picture(key)
+        file, buffer = self.records.shown_picture(key), io.BytesIO()
         if turned:
             how = "its EXIF orientation is dropped, since its boxes ignore it"
-            self._say("picture-rotated", file, how if ignored else "turned upright")
+            how = how if ignored else "turned upright"
+            self.changes.append(Change("picture-rotated", file, how))
         if cmyk:
-            self._say("picture-cmyk", file, "converted to RGB")
-        buffer = io.BytesIO()
+            self.changes.append(Change("picture-cmyk", file, "converted to RGB"))
         with Image.open(path) as picture:
-            kind, profile, exif = picture.format, picture.info.get("icc_profile"), picture.getexif()
             done = picture if ignored else ImageOps.exif_transpose(picture)
-            if cmyk:
-                done, profile = done.convert("RGB"), None  # the profile describes the inks
-            if ORIENTATION in exif:
-                del exif[ORIENTATION]
-            how = {"exif": exif.tobytes()} if len(exif) else {}
-            how |= {"icc_profile": profile} if profile else {}
-            if kind == "JPEG":
-                same = ignored and not cmyk
-                how |= {"quality": "keep"} if same else {"quality": 95, "subsampling": 0}
-            done.save(buffer, kind, **how)
+            done = done.convert("RGB") if cmyk else done
+            profile = None if cmyk else picture.info.get("icc_profile")  # CMYK's is of the inks
+            how = {"quality": 95, "subsampling": 0, "exif": b"", "icc_profile": profile}
+            done.save(buffer, picture.format, **how)
         return buffer.getvalue(), seen.stored if ignored else seen.size
 
     def to_dict(self) -> dict:
         """Return the corrections for JSON, and how many there are per rule."""
-        done = Counter(change.code for change in self.changes)
+        changes = [change.to_dict() for change in self.changes]
         return {
             "data": self.records.root.resolve().name,
-            "counts": dict(sorted(done.items())),
-            "changes": [
-                {"code": c.code, "file": c.file, "object": c.number, "class": c.name or None}
-                | {"what": c.what}
-                for c in self.changes
-            ],
+            "counts": dict(sorted(Counter(change.code for change in self.changes).items())),
+            "changes": [{name: change[name] for name in _SAID} for change in changes],
         }
 
 
-def _read_wrongly(code: str, share: str, example: Change) -> ValueError:
-    return ValueError(
-        f"nothing is written: the rule {code} would drop {share}, so the folder was probably read "
-        f"wrongly. Check the first: {example}."
-    )
-
-
-def _twin(entry: RawObject, box: Box, kept: Kept, near: float) -> tuple[str, str] | None:
-    """Return code and correction if an earlier object of the class has (nearly) this box."""
-    same_class = [(other, edges) for other, edges in kept if other.name == entry.name]
-    if not same_class:
-        return None
-    others = torch.tensor([edges for _, edges in same_class], dtype=torch.float64)
-    overlap = iou(torch.tensor([box], dtype=torch.float64), others)[0]
-    best = int(overlap.argmax())
-    other, edges = same_class[best]
-    if edges != box and overlap[best] <= near:
-        return None
-    code = "box-duplicate" if edges == box else "box-near-duplicate"
-    numbers, its = (f"[{', '.join(map(str, one.written))}]" for one in (entry, other))
-    return code, f"dropped, box {numbers}: object {other.number} {its} is kept"
+def _box(entry: RawObject) -> str:
+    return f"box [{', '.join(map(str, entry.written))}]"

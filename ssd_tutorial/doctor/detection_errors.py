@@ -5,10 +5,10 @@ assigned one kind. The names and bounds are those of TIDE (Bolya et al., "TIDE: 
 Toolbox for Identifying Object Detection Errors", 2020), which follows Hoiem et al. (2012):
 
 * ``"true positive"``: it finds an object of its class that no better detection has found;
+* ``"duplicate"``: it fits an object of its class that a better detection has found;
 * ``"classification"``: it fits an object of another class;
 * ``"localization"``: it touches an object of its class, but overlaps it too little;
 * ``"both"``: it touches an object of another class, and overlaps it too little;
-* ``"duplicate"``: it fits an object of its class that a better detection has found;
 * ``"background"``: it touches no object.
 
 The first of these that holds counts. An object is ``"missed"`` if no detection of its class finds
@@ -17,6 +17,7 @@ it; TIDE leaves out those that a classification or localization error is about.
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import compress
 from typing import NamedTuple
 
 import numpy as np
@@ -25,7 +26,7 @@ from torch import Tensor
 
 from ssd_tutorial.boxes import iou
 from ssd_tutorial.detect import Detections
-from ssd_tutorial.evaluate import DUPLICATE, UNMATCHED, GroundTruth, voc_match
+from ssd_tutorial.evaluate import DUPLICATE, GroundTruth, voc_match
 
 KINDS = ("true positive", "classification", "localization", "both", "duplicate", "background")
 TOUCHES = 0.1
@@ -43,11 +44,6 @@ class DetectionErrors(NamedTuple):
     """``[M]``: index of the object that the kind refers to, -1 for ``"background"``."""
     missed: Tensor
     """Indices of the missed objects; difficult ones are not among them."""
-
-    def of(self, kind: str) -> Detections:
-        """Return only the detections of one kind."""
-        keep = torch.tensor([each == kind for each in self.kinds], dtype=torch.bool)
-        return Detections(*(part[keep] for part in self.found))
 
 
 def classify_errors(
@@ -118,49 +114,33 @@ def _of_image(found: Detections, truth: GroundTruth, threshold: float) -> Detect
     found = Detections(*(part.cpu()[order] for part in found))
     labels, difficult = truth.labels.cpu(), truth.difficult.cpu().bool()
     overlap = iou(found.boxes.double(), truth.boxes.cpu().double())  # [M, G]
-    own = overlap.where(found.labels[:, None] == labels, -1.0)
-    matched = torch.full((len(overlap),), UNMATCHED)
-    for label in found.labels.unique():
-        rows, columns = found.labels == label, (labels == label).nonzero().flatten()
-        own_class = overlap[rows][:, columns].numpy()
-        ignored = difficult[columns].numpy()
-        (of_class,) = torch.from_numpy(voc_match(own_class, ignored, np.array([threshold])))
-        # as indices among all objects; -1 and -2 point at themselves
-        matched[rows] = torch.cat([columns, torch.tensor([DUPLICATE, UNMATCHED])])[of_class]
-    kinds, nearest = [], []
-    for match, own_row, row in zip(matched.tolist(), own, overlap, strict=True):
-        kind, index = _kind(match, own_row, row, threshold)
-        fits = kind in ("true positive", "classification")
-        kinds.append("" if fits and difficult[index] else kind)
-        nearest.append(index)
-    keep = torch.tensor([kind != "" for kind in kinds], dtype=torch.bool)
+    mine = found.labels[:, None] == labels
+    own, other = overlap.where(mine, -1.0), overlap.where(~mine, -1.0)
+    bounds = np.array([threshold])
+    # one call for all classes: an object is -1, out of reach, for detections of other classes
+    (matched,) = torch.from_numpy(voc_match(own.numpy(), difficult.numpy(), bounds))
+    nobody = overlap.new_full((len(overlap), 1), -1)  # so that there is a best even without objects
+    own_iou, own_best = torch.cat([own, nobody], dim=1).max(dim=1)
+    other_iou, other_best = torch.cat([other, nobody], dim=1).max(dim=1)
+    nothing = torch.full_like(matched, -1)
+    verdicts = {  # for whom it holds, and to which object it refers; the first that holds counts
+        "true positive": (matched >= 0, matched),
+        "duplicate": (matched == DUPLICATE, own_best),
+        "classification": (other_iou >= threshold, other_best),
+        "localization": (own_iou >= TOUCHES, own_best),
+        "both": (other_iou >= TOUCHES, other_best),
+        "background": (nothing < 0, nothing),
+    }
+    holds, objects = map(torch.stack, zip(*verdicts.values(), strict=True))  # [6, M] each
+    first = holds.int().argmax(dim=0)
+    nearest = objects.gather(0, first[None])[0]
+    kinds = [list(verdicts)[index] for index in first.tolist()]
+    fits = torch.tensor([kind in ("true positive", "classification") for kind in kinds])
+    keep = ~(fits.bool() & torch.cat([difficult, torch.tensor([False])])[nearest])
     free = torch.isin(torch.arange(len(labels)), matched, invert=True)
     return DetectionErrors(
         Detections(*(part[keep] for part in found)),
-        tuple(filter(None, kinds)),
-        torch.tensor(nearest, dtype=torch.int64)[keep],
+        tuple(compress(kinds, keep)),
+        nearest[keep],
         (free & ~difficult).nonzero().flatten(),
     )
-
-
-def _kind(match: int, own: Tensor, overlap: Tensor, threshold: float) -> tuple[str, int]:
-    """Return the kind of one detection and the object that it refers to.
-
-    Args:
-        match: its row of `voc_match`, as an index among all objects.
-        own: ``[G]`` IoUs with the objects of its class, -1 for the others.
-        overlap: ``[G]`` IoUs with all objects.
-    """
-    if match >= 0:
-        return "true positive", match
-    if match == DUPLICATE:
-        return "duplicate", int(own.argmax())
-    other = overlap.where(own < 0, -1.0)
-    for kind, ious, least in (
-        ("classification", other, threshold),
-        ("localization", own, TOUCHES),
-        ("both", other, TOUCHES),
-    ):
-        if len(ious) and ious.max() >= least:
-            return kind, int(ious.argmax())
-    return "background", -1

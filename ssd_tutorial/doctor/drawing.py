@@ -1,5 +1,7 @@
 """The figure of a report: sizes of the boxes against the priors, classes, best IoU by preset."""
 
+from collections.abc import Mapping
+
 import matplotlib.pyplot as plt
 import torch
 from matplotlib.axes import Axes
@@ -46,18 +48,10 @@ def draw_sizes(ax: Axes, report: Report, preset: str = PRESET) -> None:
         sizes = sizes[order[:_MOST_DOTS]]
     ax.scatter(*sizes.T.numpy(), s=5, c=plots.QUIET, alpha=0.5, linewidths=0, label="object")
     chosen = get_preset(preset)
+    dot = {"s": 38, "edgecolors": "white", "linewidths": 0.7, "zorder": 3}
     for k in range(len(chosen.maps)):
-        look, shapes = plots.map_look(k), cell_shapes(chosen, k)
-        ax.scatter(
-            *shapes.T.numpy(),
-            s=38,
-            marker=look.marker,
-            c=look.color,
-            edgecolors="white",
-            linewidths=0.7,
-            label=look.name,
-            zorder=3,
-        )
+        look, shapes = plots.map_look(k), cell_shapes(chosen, k).T.numpy()
+        ax.scatter(*shapes, marker=look.marker, c=look.color, label=look.name, **dot)
     ticks = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1]
     low = min(0.04, 0.8 * float(sizes.min().clamp(min=1e-3))) if len(sizes) else 0.04
     ax.set(xscale="log", yscale="log", xlim=(low, 1.9), ylim=(low, 1.9))
@@ -71,17 +65,11 @@ def draw_sizes(ax: Axes, report: Report, preset: str = PRESET) -> None:
 
 def draw_classes(ax: Axes, report: Report) -> None:
     """Draw the number of objects per class, one bar each; the most frequent is on top."""
-    counts = sorted(report.classes.items(), key=lambda item: -item[1].objects)[:_MOST_CLASSES]
-    names = [name for name, _ in counts]
-    values = [count.objects for _, count in counts]
-    bars = ax.barh(range(len(names)), values, color="#0072b2", height=0.7)
-    ax.bar_label(bars, padding=3, fontsize=10)
-    ax.set_yticks(range(len(names)), names)
-    ax.set(xlabel="objects", xlim=(0, 1.15 * max([*values, 1])))
-    ax.invert_yaxis()
-    ax.grid(axis="y", visible=False)
-    left = len(report.classes) - len(counts)
-    ax.set_title("Classes" + (f" (and {left} rarer)" if left else ""))
+    counts = {name: count.objects for name, count in report.classes.items()}
+    shown = sorted(counts, key=counts.get, reverse=True)[:_MOST_CLASSES]
+    _draw_bars(ax, {name: counts[name] for name in shown}, "%d", "#0072b2")
+    left = len(counts) - len(shown)
+    ax.set(xlabel="objects", title="Classes" + (f" (and {left} rarer)" if left else ""))
 
 
 def draw_best(ax: Axes, report: Report) -> None:
@@ -101,11 +89,16 @@ def draw_best(ax: Axes, report: Report) -> None:
 
 def draw_missed(ax: Axes, report: Report) -> None:
     """Draw the share of objects below 0.5 of every preset, one bar each."""
-    shares = [100 * reach.unreached_share for reach in report.reaches]
-    bars = ax.barh(range(len(shares)), shares, color="#e06c00", height=0.7)
-    ax.bar_label(bars, fmt="%.1f %%", padding=3, fontsize=10)
-    ax.set_yticks(range(len(shares)), [reach.preset for reach in report.reaches])
-    ax.set(xlabel="objects not reached, in %", xlim=(0, 1.2 * max([*shares, 1])))
+    shares = {reach.preset: 100 * reach.unreached_share for reach in report.reaches}
+    _draw_bars(ax, shares, "%.1f %%", "#e06c00")
+    ax.set(xlabel="objects not reached, in %", title="Objects without a prior at IoU 0.5")
+
+
+def _draw_bars(ax: Axes, values: Mapping[str, float], form: str, color: str) -> None:
+    """Draw a lying bar per entry, the first on top, with its value as text."""
+    bars = ax.barh(range(len(values)), list(values.values()), color=color, height=0.7)
+    ax.bar_label(bars, fmt=form, padding=3, fontsize=10)
+    ax.set_yticks(range(len(values)), list(values))
+    ax.set_xlim(0, 1.2 * max([*values.values(), 1]))
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
-    ax.set_title("Objects without a prior at IoU .5")

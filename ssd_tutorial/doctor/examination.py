@@ -9,16 +9,16 @@ from torch.utils.data import Dataset
 
 from ssd_tutorial.datasets import open_dataset
 from ssd_tutorial.datasets.layouts import read_folder
-from ssd_tutorial.datasets.records import Records
 from ssd_tutorial.doctor.box_rules import NEAR, check_boxes, counts_from_zero
+from ssd_tutorial.doctor.copy_rules import check_copies
 from ssd_tutorial.doctor.from_items import read_items
 from ssd_tutorial.doctor.label_rules import check_labels, count_classes
-from ssd_tutorial.doctor.picture_rules import PictureFacts, check_pictures, read_pictures
-from ssd_tutorial.doctor.reach import all_reaches, check_reach, collect_objects
+from ssd_tutorial.doctor.picture_rules import check_pictures, read_pictures
+from ssd_tutorial.doctor.reach import check_reach, collect_objects, reach_of
 from ssd_tutorial.doctor.report import Report
 from ssd_tutorial.doctor.rules import SEVERITIES, Fault
 from ssd_tutorial.doctor.split_rules import check_splits
-from ssd_tutorial.doctor.twins import check_twins
+from ssd_tutorial.presets import PRESETS
 
 SCENES = "scenes"
 _SCENE_SPLITS = ("train", "val", "test")
@@ -53,43 +53,27 @@ def examine(
         raise ValueError(f"near must be an IoU in (0, 1], not {near}")
     started = time.perf_counter()
     workers = workers or os.cpu_count() or 1
-    records, facts = read(data, splits, workers if pictures else -1, progress)
-    digests = {name: fact.digest for name, fact in facts.items() if not fact.fault}
-    looks = {name: fact.look for name, fact in facts.items() if fact.look is not None}
+    if not isinstance(data, Mapping) and str(data) == SCENES:
+        data = {split: open_dataset(SCENES, split) for split in splits or _SCENE_SPLITS}
+    if isinstance(data, Mapping):
+        records, facts = read_items(data, SCENES, workers - 1, progress)
+    else:
+        records = read_folder(data, splits, progress)
+        records.one_based = records.one_based and not counts_from_zero(records)
+        facts = read_pictures(records, workers, progress) if pictures else {}
     counts = count_classes(records)
     objects = collect_objects(records)
-    reaches = all_reaches(objects)
+    reaches = tuple(reach_of(preset, objects) for preset in PRESETS.values())
     faults = [
         *(Fault(*fault) for fault in records.faults),
         *check_pictures(records, facts),
         *check_boxes(records, near),
         *check_labels(records, counts),
-        *check_splits(records, digests),
-        *check_twins(records, looks, digests),
+        *check_splits(records),
+        *check_copies(records, facts),
         *check_reach(objects, reaches),
     ]
+    faults.sort(key=lambda fault: SEVERITIES.index(fault.severity))  # within it as they were found
     seconds = time.perf_counter() - started
     seen = facts if pictures else None
-    return Report(records, _in_order(faults), counts, objects, reaches, seen, near, seconds)
-
-
-def read(
-    data: str | Path | Mapping[str, Dataset],
-    splits: Sequence[str] = (),
-    workers: int = 1,
-    progress: bool | None = None,
-) -> tuple[Records, dict[str, PictureFacts]]:
-    """Return a dataset's records, and facts about its pictures (none if `workers` < 0)."""
-    if isinstance(data, Mapping) or str(data) == SCENES:
-        if not isinstance(data, Mapping):
-            data = {split: open_dataset(SCENES, split) for split in splits or _SCENE_SPLITS}
-        return read_items(data, SCENES, max(0, workers - 1), progress)
-    records = read_folder(data, splits, progress)
-    if counts_from_zero(records):
-        records.one_based = False
-    return records, read_pictures(records, workers, progress) if workers >= 0 else {}
-
-
-def _in_order(faults: list[Fault]) -> tuple[Fault, ...]:
-    """Sort faults by severity, and within it as they were found."""
-    return tuple(sorted(faults, key=lambda fault: SEVERITIES.index(fault.severity)))
+    return Report(records, tuple(faults), counts, objects, reaches, seen, near, seconds)

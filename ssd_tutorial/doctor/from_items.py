@@ -1,8 +1,8 @@
 """Read datasets without files, such as drawn scenes, as `Records`: every item once."""
 
 from collections.abc import Mapping
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch.utils.data import DataLoader, Dataset
@@ -43,28 +43,18 @@ def read_items(
         records.classes = records.classes or tuple(dataset.classes)
         loader = DataLoader(
             _Looked(dataset),
-            batch_size=None,
             num_workers=workers,
-            collate_fn=_as_it_is,
+            collate_fn=itemgetter(0),  # of the only one
             generator=torch.Generator(),  # its own, as the loader draws a seed
         )
         names = []
         for name, seen, boxes, labels in progress_bar(loader, split, progress, len(dataset)):
-            objects = tuple(
-                RawObject(
-                    number,
-                    records.classes[label - 1],
-                    tuple(f"{value:.2f}" for value in box),
-                    tuple(box),
-                )
-                for number, (box, label) in enumerate(zip(boxes, labels, strict=True), 1)
-            )
-            records.pictures[name] = RawPicture(name, None, None, name, seen.size, objects)
+            objects = []
+            for number, (box, label) in enumerate(zip(boxes, labels, strict=True), 1):
+                written = tuple(f"{value:.2f}" for value in box)
+                objects.append(RawObject(number, records.classes[label - 1], written, tuple(box)))
+            records.pictures[name] = RawPicture(name, None, None, name, seen.size, tuple(objects))
             facts[name] = seen
             names.append(name)
         records.splits[split] = tuple(names)
     return records, facts
-
-
-def _as_it_is(item: Any) -> Any:
-    return item

@@ -2,12 +2,12 @@
 
 import re
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from ssd_tutorial.datasets.messages import is_background
 from ssd_tutorial.datasets.records import Records
-from ssd_tutorial.doctor.box_rules import at
-from ssd_tutorial.doctor.rules import Fault
+from ssd_tutorial.doctor.rules import Fault, fault_at
 from ssd_tutorial.doctor.split_rules import base_splits
 
 RARE = 20
@@ -48,74 +48,57 @@ def count_classes(records: Records) -> dict[str, ClassCount]:
     }
 
 
-def check_labels(records: Records, counts: dict[str, ClassCount]) -> list[Fault]:
+def check_labels(records: Records, counts: dict[str, ClassCount]) -> Iterator[Fault]:
     """Judge classes, and pictures by the classes they lack."""
-    return [
-        *_check_names(records, counts),
-        *_check_counts(records, counts),
-        *_check_missing(records, counts),
-        *_check_empty(records),
-    ]
+    yield from _check_names(records, counts)
+    yield from _check_counts(records, counts)
+    yield from _check_missing(records, counts)
+    for picture in records.pictures.values():
+        if picture.annotation and not picture.objects and not picture.fault:
+            yield Fault("picture-empty", picture.annotation, "its annotation has no object")
 
 
-def _check_names(records: Records, counts: dict[str, ClassCount]) -> list[Fault]:
-    faults = []
+def _check_names(records: Records, counts: dict[str, ClassCount]) -> Iterator[Fault]:
     alike = defaultdict(list)
     for name in counts:
         alike[re.sub(r"[\s_-]+", "", name).lower()].append(name)
     for names in alike.values():
         if len(names) > 1:
             shown = ", ".join(f"{name!r} ({counts[name].objects} objects)" for name in names)
-            faults.append(Fault("class-spelling", "classes", shown))
+            yield Fault("class-spelling", "classes", shown)
     for picture in records.pictures.values():
         for entry in picture.objects:
             if is_background(entry.name):
-                faults.append(at("class-background", picture, entry, f"its class is {entry.name}"))
-    return faults
+                what = f"its class is {entry.name}"
+                yield fault_at("class-background", picture.annotation, entry, what)
 
 
-def _check_counts(records: Records, counts: dict[str, ClassCount]) -> list[Fault]:
-    faults = []
+def _check_counts(records: Records, counts: dict[str, ClassCount]) -> Iterator[Fault]:
     base = [split for split in base_splits(records) if records.splits[split]]
     for name, count in counts.items():
         if count.objects < RARE:
             what = f"{name}: {_many(count.objects, 'object')} in {_many(count.pictures, 'picture')}"
-            faults.append(Fault("class-rare", "classes", what))
+            yield Fault("class-rare", "classes", what)
         lacking = [split for split in base if not count.by_split[split]]
         if count.objects and len(lacking) < len(base):
-            faults += [
-                Fault("class-absent", records.shown_split(s), f"it has no {name}") for s in lacking
-            ]
-    return faults
+            for split in lacking:
+                yield Fault("class-absent", records.shown_split(split), f"it has no {name}")
 
 
-def _check_missing(records: Records, counts: dict[str, ClassCount]) -> list[Fault]:
+def _check_missing(records: Records, counts: dict[str, ClassCount]) -> Iterator[Fault]:
     """Find pictures with objects, but none of a class that nearly every other picture has."""
     labelled = [picture for picture in records.pictures.values() if picture.objects]
-    if len(labelled) < ENOUGH:
-        return []
-    expected = {
-        name: count.pictures
-        for name, count in counts.items()
-        if NEARLY_EVERY * len(labelled) <= count.pictures < len(labelled)
-    }
-    faults = []
-    for name, pictures in expected.items():
+    for name, count in counts.items() if len(labelled) >= ENOUGH else ():
+        if not NEARLY_EVERY * len(labelled) <= count.pictures < len(labelled):
+            continue
         for picture in labelled:
-            if all(entry.name != name for entry in picture.objects):
-                here = Counter(entry.name for entry in picture.objects)
-                shown = ", ".join(f"{count} {other}" for other, count in here.most_common())
-                what = f"no {name}, which {pictures} of {len(labelled)} pictures have ({shown})"
-                faults.append(Fault("labels-missing", picture.annotation, what, name=name))
-    return faults
-
-
-def _check_empty(records: Records) -> list[Fault]:
-    return [
-        Fault("picture-empty", picture.annotation, "its annotation has no object")
-        for picture in records.pictures.values()
-        if picture.annotation and not picture.objects and not picture.fault
-    ]
+            here = Counter(entry.name for entry in picture.objects)
+            if not here[name]:
+                shown = ", ".join(f"{number} {other}" for other, number in here.most_common())
+                what = (
+                    f"no {name}, which {count.pictures} of {len(labelled)} pictures have ({shown})"
+                )
+                yield Fault("labels-missing", picture.annotation, what, name=name)
 
 
 def _many(count: int, what: str) -> str:

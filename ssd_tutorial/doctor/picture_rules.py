@@ -84,22 +84,20 @@ def read_pictures(
         return dict(zip(paths, progress_bar(facts, "pictures", progress, len(paths)), strict=True))
 
 
-def check_pictures(records: Records, facts: Mapping[str, PictureFacts]) -> list[Fault]:
+def check_pictures(records: Records, facts: Mapping[str, PictureFacts]) -> Iterator[Fault]:
     """Judge whether pictures exist, and their files as far as `facts` has them."""
-    faults = []
     listed = records.splits_of()
     for name, picture in records.pictures.items():
         file = records.shown(picture.picture) if picture.picture else ""
         if picture.fault and not (picture.fault == "picture-unreadable" and name in facts):
             what = records.said(picture.reason, picture.file or picture.picture)
-            faults.append(Fault(picture.fault, picture.annotation or file or picture.name, what))
+            yield Fault(picture.fault, picture.annotation or file or picture.name, what)
         elif not listed.get(name):
-            faults.append(Fault("picture-unlisted", picture.annotation, "no split lists it"))
+            yield Fault("picture-unlisted", picture.annotation, "no split lists it")
         if name in facts:
-            faults += _check_file(file or name, picture, facts[name])
-    return faults + [
-        Fault("picture-unannotated", file, "it has no annotation") for file in records.unannotated
-    ]
+            yield from _check_file(file or name, picture, facts[name])
+    for file in records.unannotated:
+        yield Fault("picture-unannotated", file, "it has no annotation")
 
 
 def _check_file(shown: str, picture: RawPicture, facts: PictureFacts) -> Iterator[Fault]:

@@ -17,12 +17,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ssd_tutorial.boxes import area, cxcywh_to_xyxy, iou, xyxy_to_cxcywh
+from ssd_tutorial.boxes import cxcywh_to_xyxy, iou, xyxy_to_cxcywh
 from ssd_tutorial.datasets.records import RawObject, Records
-from ssd_tutorial.doctor.rules import Fault
-from ssd_tutorial.presets import PRESETS, Preset
-from ssd_tutorial.priors import boxes_per_cell, cell_centres, cell_shapes, make_priors
-from ssd_tutorial.priors import priors_per_map as counts_of
+from ssd_tutorial.doctor.rules import Fault, fault_at
+from ssd_tutorial.presets import Preset
+from ssd_tutorial.priors import boxes_per_cell, cell_centres, make_priors, priors_per_map
 
 REACHED = 0.5
 _SCALES = tuple(0.02 * 2 ** (step / 4) for step in range(23))  # 0.02 to 0.905, four per octave
@@ -62,11 +61,6 @@ class Extra(NamedTuple):
     """How many more objects are reached."""
     priors: int
     """How many more priors there are."""
-
-    @property
-    def shape(self) -> tuple[float, float]:
-        """Width and height, fractions of the picture."""
-        return self.scale * self.ratio**0.5, self.scale / self.ratio**0.5
 
     def __str__(self) -> str:
         r = f"{self.ratio:g}" if self.ratio >= 1 else f"1/{1 / self.ratio:g}"
@@ -131,22 +125,23 @@ def best_priors(preset: Preset, boxes_xyxy: Tensor) -> Best:
     """Find the best prior of each box ``[N, 4]`` xyxy, among all of `make_priors`.
 
     If several are equally good, as inside a large object, the one nearest to the centre is taken.
+
+    Raises:
+        ValueError: the preset clips centres or corners, so shapes differ from cell to cell.
     """
-    if preset.clip not in ("none", "wh"):  # clipped corners: shapes differ from cell to cell
-        return _best_of_all(make_priors(preset), boxes_xyxy)
+    if preset.clip not in ("none", "wh"):
+        raise ValueError(f"{preset.name} clips {preset.clip}: its priors differ from cell to cell")
     value = torch.full((len(boxes_xyxy),), -1.0)
     index = torch.zeros(len(boxes_xyxy), dtype=torch.int64)
     first = 0
-    for k, per_map in enumerate(counts_of(preset)):
-        shapes = cell_shapes(preset, k)
-        if preset.clip == "wh":
-            shapes = shapes.clamp(0, 1)
-        cell, overlap = overlap_shapes(preset, k, shapes, boxes_xyxy)
+    per_cell = boxes_per_cell(preset)
+    for k, priors in enumerate(make_priors(preset).split(priors_per_map(preset))):
+        cell, overlap = overlap_shapes(preset, k, priors[: per_cell[k], 2:], boxes_xyxy)
         best, box = overlap.max(dim=1)
         better = best > value
         value = best.where(better, value)
-        index = (first + cell * boxes_per_cell(preset)[k] + box).where(better, index)
-        first += per_map
+        index = (first + cell * per_cell[k] + box).where(better, index)
+        first += len(priors)
     return Best(value, index)
 
 
@@ -161,12 +156,13 @@ def overlap_shapes(
     centres = cell_centres(preset, k)
     centre = xyxy_to_cxcywh(boxes_xyxy)[:, :2]
     nearest = (centre[:, :, None] - centres).abs().argmin(dim=2)  # [N, 2]: column, row
-    at = centres[nearest]  # [N, 2]
-    low = torch.maximum(boxes_xyxy[:, None, :2], at[:, None] - shapes / 2)  # [N, S, 2]
-    high = torch.minimum(boxes_xyxy[:, None, 2:], at[:, None] + shapes / 2)
-    shared = (high - low).clamp(min=0).prod(dim=2)
-    union = area(boxes_xyxy)[:, None] + shapes.prod(dim=1) - shared
-    return nearest[:, 1] * len(centres) + nearest[:, 0], shared / union
+    at, size = (
+        centres[nearest][:, None].expand(-1, len(shapes), -1),
+        shapes.expand(len(centre), -1, -1),
+    )
+    priors = cxcywh_to_xyxy(torch.cat([at, size], dim=2))  # [N, S, 4]
+    overlap = iou(boxes_xyxy[:, None], priors)[:, 0]
+    return nearest[:, 1] * len(centres) + nearest[:, 0], overlap
 
 
 def suggest_extras(
@@ -183,8 +179,7 @@ def suggest_extras(
         objects: number of all objects.
         at_most: number of boxes to suggest.
     """
-    scale, ratio = (t.reshape(-1) for t in torch.meshgrid(
-        torch.tensor(_SCALES), torch.tensor(_RATIOS), indexing="ij"))  # fmt: skip
+    scale, ratio = torch.cartesian_prod(torch.tensor(_SCALES), torch.tensor(_RATIOS)).T
     shapes = torch.stack([scale * ratio.sqrt(), scale / ratio.sqrt()], dim=1)
     left, extras = unreached_xyxy, []
     while len(extras) < at_most and len(left):
@@ -194,10 +189,8 @@ def suggest_extras(
             break
         # Of equal gains the last map's: it has the fewest cells.
         k, s = (int(n) for n in (gains == gain).nonzero()[-1])
-        feature_map = preset.maps[k]
-        extras.append(
-            Extra(feature_map.name, float(scale[s]), float(ratio[s]), gain, feature_map.cells**2)
-        )
+        name, cells = preset.maps[k].name, preset.maps[k].cells
+        extras.append(Extra(name, float(scale[s]), float(ratio[s]), gain, cells**2))
         left = left[overlap_shapes(preset, k, shapes[s : s + 1], left)[1][:, 0] < REACHED]
     return tuple(extras)
 
@@ -210,39 +203,12 @@ def _reached(preset: Preset, k: int, shapes: Tensor, boxes_xyxy: Tensor) -> Tens
     return counts
 
 
-def _best_of_all(priors_cxcywh: Tensor, boxes_xyxy: Tensor) -> Best:
-    corners = cxcywh_to_xyxy(priors_cxcywh)
-    found = [iou(part, corners).max(dim=1) for part in boxes_xyxy.split(256)]
-    empty = torch.zeros(0)
-    return Best(
-        torch.cat([empty, *(f.values for f in found)]),
-        torch.cat([empty.long(), *(f.indices for f in found)]),
-    )
-
-
 def check_reach(objects: Objects, reaches: Sequence[Reach]) -> list[Fault]:
     """Report the objects that no preset's priors reach."""
-    if not reaches:
-        return []
     lost = set.intersection(*(set(reach.unreached) for reach in reaches))
     faults = []
     for index in sorted(lost):
-        file, entry = objects.where[index]
         x1, y1, x2, y2 = objects.boxes[index].tolist()
         what = f"{x2 - x1:.3f} of the picture wide and {y2 - y1:.3f} high, reached by no preset"
-        faults.append(
-            Fault(
-                "prior-unreached",
-                file,
-                what,
-                entry.number,
-                entry.name,
-                tuple(map(str, entry.written)),
-            )
-        )
+        faults.append(fault_at("prior-unreached", *objects.where[index], what))
     return faults
-
-
-def all_reaches(objects: Objects) -> tuple[Reach, ...]:
-    """Return `reach_of` for every preset."""
-    return tuple(reach_of(preset, objects) for preset in PRESETS.values())

@@ -13,7 +13,6 @@ from ssd_tutorial.figures.tables import Table
 
 SHOWN = 12
 """How many faults of one rule are shown as text; JSON has all of them."""
-_HEADINGS = {"error": "ERRORS", "warning": "WARNINGS", "note": "NOTES"}
 
 
 @dataclass(frozen=True)
@@ -50,6 +49,11 @@ class Report:
         return sum(fault.severity == severity for fault in self.faults)
 
     @property
+    def counts(self) -> dict[str, int]:
+        """The number of faults per severity."""
+        return {severity: self.count(severity) for severity in SEVERITIES}
+
+    @property
     def codes(self) -> dict[str, int]:
         """The number of faults per rule, in the order of `RULES`."""
         counts = Counter(fault.code for fault in self.faults)
@@ -64,41 +68,38 @@ class Report:
 
     def fault_table(self) -> Table:
         """Return a table with one row per broken rule."""
-        rows = [
-            [RULES[code].severity, code, count, RULES[code].title]
-            for code, count in sorted(
-                self.codes.items(), key=lambda item: SEVERITIES.index(RULES[item[0]].severity)
-            )
-        ]
+        found = [(RULES[code], code, count) for code, count in self.codes.items()]
+        rows = [[rule.severity, code, count, rule.title] for rule, code, count in found]
         return Table(["", "code", "found", "what"], rows)
 
     def class_table(self) -> Table:
         """Return a table with one row per class: objects, pictures, and objects per split."""
-        splits = list(self.records.splits)
         rows = [
             [name, count.objects, count.pictures, *count.by_split.values()]
             for name, count in self.classes.items()
         ]
-        return Table(["class", "objects", "pictures", *(f"in {s}" for s in splits)], rows)
+        splits = [f"in {split}" for split in self.records.splits]
+        return Table(["class", "objects", "pictures", *splits], rows)
 
     def prior_table(self) -> Table:
         """Return a table with one row per preset: how well its priors fit the objects."""
-        rows = [
-            [
-                reach.preset,
-                f"{reach.mean_iou:.3f}",
-                len(reach.unreached),
-                _percent(reach.unreached_share),
-                reach.sharing,
-                "; ".join(f"{extra} (+{extra.gain})" for extra in reach.extras[:1]) or "–",
-            ]
-            for reach in self.reaches
+        rows = []
+        for reach in self.reaches:
+            share, extra = _percent(reach.unreached_share), "–"
+            if reach.extras:
+                extra = f"{reach.extras[0]} (+{reach.extras[0].gain})"
+            unreached, mean = len(reach.unreached), f"{reach.mean_iou:.3f}"
+            rows.append([reach.preset, mean, unreached, share, reach.sharing, extra])
+        under = f"under {REACHED:g}"
+        header = [
+            "preset",
+            "mean best IoU",
+            under,
+            "share",
+            "best prior shared",
+            "extra box per cell",
         ]
-        under = f"under {REACHED:g}".replace("0.", ".")
-        return Table(
-            ["preset", "mean best IoU", under, "share", "best prior shared", "extra box per cell"],
-            rows,
-        )
+        return Table(header, rows)
 
     # --- text ---------------------------------------------------------------------------------
 
@@ -109,7 +110,8 @@ class Report:
             parts += self._section(severity, shown)
         if self.objects.where:
             parts.append(self._prior_text())
-        parts.append(self._verdict())
+        counts = [f"{n} {severity}{'s' * (n != 1)}" for severity, n in self.counts.items()]
+        parts.append(", ".join(counts))
         return "\n\n".join(parts)
 
     def __str__(self) -> str:
@@ -129,7 +131,7 @@ class Report:
         found = [code for code in self.codes if RULES[code].severity == severity]
         if not found:
             return []
-        parts = [f"{_HEADINGS[severity]} ({self.count(severity)})"]
+        parts = [f"{severity.upper()}S ({self.count(severity)})"]
         for code in found:
             faults = self.of(code)
             lines = [f"[{code}] {len(faults)} x {RULES[code].title}"]
@@ -141,30 +143,20 @@ class Report:
         return parts
 
     def _prior_text(self) -> str:
-        count = len(self.objects.where)
-        lines = [f"PRIORS against {count} objects, pictures stretched to a square"]
-        lines.append(str(self.prior_table()))
         best = min(self.reaches, key=lambda reach: len(reach.unreached))
-        lines.append(
-            f"{best.preset} misses the fewest: {_percent(best.unreached_share)} of the objects."
-        )
+        share = _percent(best.unreached_share)
+        lines = [
+            f"PRIORS against {len(self.objects.where)} objects, pictures stretched to a square",
+            str(self.prior_table()),
+            f"{best.preset} misses the fewest: {share} of the objects.",
+        ]
         for reach in self.reaches:
             if reach.preset in ("caffe300_voc", best.preset) and reach.unreached:
                 by_class = list(self.unreached_by_class(reach).items())[:5]
-                shown = ", ".join(
-                    f"{n} of {self.classes[name].objects} {name}" for name, n in by_class
-                )
-                lines.append(f"{reach.preset} misses {shown}.")
-            if reach.preset in ("caffe300_voc", best.preset) and reach.extras:
-                lines.append(_extras_text(reach))
+                shown = [f"{n} of {self.classes[name].objects} {name}" for name, n in by_class]
+                lines.append(f"{reach.preset} misses {', '.join(shown)}.")
+                lines += [_extras_text(reach)] if reach.extras else []
         return "\n".join(lines)
-
-    def _verdict(self) -> str:
-        counts = ", ".join(
-            f"{n} {severity}{'' if n == 1 else 's'}"
-            for severity, n in ((s, self.count(s)) for s in SEVERITIES)
-        )
-        return counts
 
     # --- JSON ---------------------------------------------------------------------------------
 
@@ -179,7 +171,7 @@ class Report:
             "objects": sum(len(picture.objects) for picture in records.pictures.values()),
             "splits": {name: len(names) for name, names in records.splits.items()},
             "classes": {name: count._asdict() for name, count in self.classes.items()},
-            "counts": {severity: self.count(severity) for severity in SEVERITIES},
+            "counts": self.counts,
             "codes": self.codes,
             "faults": [fault.to_dict() for fault in self.faults],
             "priors": {reach.preset: self._reach_dict(reach) for reach in self.reaches},
@@ -205,11 +197,11 @@ def _percent(share: float) -> str:
 
 
 def _extras_text(reach: Reach) -> str:
-    left, parts = len(reach.unreached), []
-    for extra in reach.extras:
-        left -= extra.gain
-        parts.append(f"{extra} reaches {extra.gain} more ({extra.priors} more priors)")
+    left = len(reach.unreached) - sum(extra.gain for extra in reach.extras)
+    parts = [
+        f"{extra} reaches {extra.gain} more ({extra.priors} more priors)" for extra in reach.extras
+    ]
     return (
         f"With {reach.preset} and one more box per cell: {', then '.join(parts)}; "
-        f"{left} of {len(reach.unreached)} stay under {REACHED:g}.".replace("0.5", ".5")
+        f"{left} of {len(reach.unreached)} stay under {REACHED:g}."
     )

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 import yaml
 
-from ssd_tutorial.datasets.records import Problem
+from ssd_tutorial.datasets.records import Problem, RawObject, problem_of
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
@@ -50,13 +50,14 @@ class Fault(Problem):
         """Severity of the rule."""
         return self.rule.severity
 
-    def __str__(self) -> str:
-        where = f"{self.file}, object {self.number} ({self.name})" if self.number else self.file
-        box = f", box [{', '.join(self.box)}]" if self.box else ""
-        return f"{where}{box}: {self.what}"
-
     def to_dict(self) -> dict:
         """Return everything for JSON, with the rule's severity and fix."""
         given = {"object": self.number, "class": self.name or None, "box": list(self.box) or None}
         where = {"severity": self.severity, "code": self.code, "file": self.file} | given
-        return where | {"other": self.other or None, "what": self.what, "fix": self.rule.fix}
+        files = {"other": self.other or None, "more": list(self.more)}
+        return where | files | {"what": self.what, "fix": self.rule.fix}
+
+
+def fault_at(code: str, file: str, entry: RawObject, what: str) -> Fault:
+    """Return a fault of one object of an annotation."""
+    return Fault(*problem_of(entry, code, file, what))

@@ -10,15 +10,12 @@ another aspect ratio, or in JPEG of quality 30, differs by 2 bits in the median;
 off at one side is not recognised.
 """
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
-
-from ssd_tutorial.datasets.records import Records
-from ssd_tutorial.doctor.rules import Fault
-from ssd_tutorial.doctor.split_rules import home_splits, judge_pair
 
 BITS = 10
 CORRELATION = 0.97
@@ -47,37 +44,28 @@ def look_of(grey: Image.Image) -> Look:
     return Look(bits.reshape(-1), small * (0 if flat else 1 / np.linalg.norm(small)))
 
 
-def find_twins(looks: Mapping[str, Look]) -> Iterator[tuple[str, str, int, float]]:
-    """Yield pairs of pictures that look nearly the same: names, differing bits, correlation.
+def find_twins(looks: Mapping[str, Look]) -> list[list[str]]:
+    """Group the pictures that look nearly the same, directly or through others of their group.
 
     Every picture is compared with every other, a thousand at a time: 16 000 take seconds.
+
+    Returns:
+        The names of each group of two or more, in the order of `looks`.
     """
     names = list(looks)
     if not names:
-        return
+        return []
     signs = np.array([looks[name].bits for name in names], dtype=np.float32) * 2 - 1  # [N, 128]
     small = np.array([looks[name].small for name in names])  # [N, 256]
+    group = np.arange(len(names))  # of each picture: the first of its group
     for start in range(0, len(names), _CHUNK):
-        rows = signs[start : start + _CHUNK]
-        differing = (signs.shape[1] - rows @ signs[start:].T) / 2  # from here on: pairs once
-        for i, j in zip(*np.nonzero(differing <= BITS), strict=True):
-            a, b = start + int(i), start + int(j)
-            correlation = float(small[a] @ small[b])
-            if a < b and correlation >= CORRELATION:
-                yield names[a], names[b], int(differing[i, j]), correlation
-
-
-def check_twins(
-    records: Records, looks: Mapping[str, Look], digests: Mapping[str, str]
-) -> list[Fault]:
-    """Report twins within and across splits, except equal files (see `split_rules`)."""
-    belongs = home_splits(records)
-    faults = []
-    for a, b, bits, correlation in find_twins(looks):
-        if digests.get(a) == digests.get(b) is not None:
-            continue
-        fault = judge_pair(records, belongs, a, b, "picture-twin", "picture-similar")
-        if fault is not None:
-            how = f"{bits} of 128 bits differ, correlation {correlation:.3f}"
-            faults.append(fault._replace(what=f"nearly {fault.what}: {how}"))
-    return faults
+        rows = slice(start, start + _CHUNK)
+        differing = (signs.shape[1] - signs[rows] @ signs[start:].T) / 2
+        alike = (differing <= BITS) & (small[rows] @ small[start:].T >= CORRELATION)
+        for i in np.flatnonzero(alike.sum(axis=1) > 1):  # each is like itself
+            joined = np.unique(group[start:][alike[i]])
+            group[np.isin(group, joined)] = joined[0]
+    groups = defaultdict(list)
+    for name, first in zip(names, group.tolist(), strict=True):
+        groups[first].append(name)
+    return [members for members in groups.values() if len(members) > 1]

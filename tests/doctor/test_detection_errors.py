@@ -48,7 +48,6 @@ def test_each_kind_of_error_is_recognised(box, label, kind, nearest):
     assert one.kinds == (kind,)
     assert one.nearest.tolist() == [nearest]
     assert one.missed.tolist() == ([1] if kind == "true positive" else [0, 1])
-    assert len(one.of(kind).scores) == 1
 
 
 def test_the_better_score_takes_the_object_and_the_other_is_a_duplicate():

@@ -80,7 +80,7 @@ def test_json_contains_the_whole_report(faulty, tmp_path):
     assert sum(content["codes"].values()) == len(content["faults"]) == len(report.faults)
     for fault in content["faults"]:
         assert set(fault) == {
-            "severity", "code", "file", "object", "class", "box", "other", "what", "fix",
+            "severity", "code", "file", "object", "class", "box", "other", "more", "what", "fix",
         }  # fmt: skip
         assert fault["severity"] == RULES[fault["code"]].severity
     empty = next(fault for fault in content["faults"] if fault["code"] == "box-empty")

@@ -45,8 +45,7 @@ def test_altered_copies_are_found_and_nothing_else(change):
     for number, image in enumerate(photographs()):
         looks[f"{number}"] = look_of(image.convert("L"))
         looks[f"{number} again"] = look_of(ALTERED[change](image).convert("L"))
-    found = {(a, b) for a, b, _, _ in find_twins(looks)}
-    assert found == {(f"{n}", f"{n} again") for n in range(len(PHOTOGRAPHS))}
+    assert find_twins(looks) == [[f"{n}", f"{n} again"] for n in range(len(PHOTOGRAPHS))]
 
 
 def test_scenes_with_the_same_paints_are_not_twins():
@@ -55,24 +54,36 @@ def test_scenes_with_the_same_paints_are_not_twins():
     for index in range(len(scenes)):
         pixels = scenes[index][0].permute(1, 2, 0).numpy()
         looks[f"{index}"] = look_of(Image.fromarray(pixels).convert("L"))
-    assert list(find_twins(looks)) == []
+    assert find_twins(looks) == []
 
 
-def test_pairs_are_reported_once_for_any_chunk_size(monkeypatch):
-    look = look_of(photographs()[0].convert("L"))
-    looks = {f"{n}": look for n in range(7)}
+def test_groups_are_the_same_for_any_chunk_size(monkeypatch):
+    one, other, alone = (look_of(image.convert("L")) for image in photographs()[:3])
+    looks = {f"{n}": one if n % 2 else other for n in range(7)} | {"alone": alone}
     for chunk in (1, 3, 1024):
         monkeypatch.setattr(twins, "_CHUNK", chunk)
-        pairs = [(a, b) for a, b, _, _ in find_twins(looks)]
-        assert len(pairs) == len(set(pairs)) == 21
-        assert all(a < b for a, b in pairs)
-    assert list(find_twins({})) == []
+        assert find_twins(looks) == [["0", "2", "4", "6"], ["1", "3", "5"]]
+    assert find_twins({}) == []
+
+
+def chained(turned):
+    """Return a look whose first bits are turned, and which correlates with all others."""
+    look = look_of(photographs()[0].convert("L"))
+    bits = look.bits.copy()
+    bits[:turned] ^= True
+    return look._replace(bits=bits)
+
+
+@pytest.mark.parametrize("order", [(0, 8, 16, 24), (24, 0, 16, 8), (0, 24, 8, 16), (8, 16, 0, 24)])
+def test_a_chain_of_twins_is_one_group(order):
+    looks = {f"{turned}": chained(turned) for turned in (*order, 90)}
+    assert find_twins(looks) == [[f"{turned}" for turned in order]]
 
 
 def test_flat_pictures_are_not_compared():
     white, grey = (Image.new("L", (50, 40), value) for value in (255, 90))
     looks = {"white": look_of(white), "grey": look_of(grey)}
-    assert list(find_twins(looks)) == []
+    assert find_twins(looks) == []
     assert not np.isnan(looks["white"].small).any()
 
 
@@ -80,8 +91,8 @@ def test_flat_pictures_are_not_compared():
 def test_of_all_blood_pictures_two_are_twins(monkeypatch):
     root = Path(os.environ["SSD_TUTORIAL_BCCD"]) / "JPEGImages"
     looks = {path.stem[-5:]: look_at(path).look for path in sorted(root.iterdir())}
-    assert [(a, b) for a, b, _, _ in find_twins(looks)] == [("00037", "00038")]
+    assert find_twins(looks) == [["00037", "00038"]]
     # The bounds stand far from either side: the next pairs differ by 35 bits.
     monkeypatch.setattr(twins, "BITS", 30)
     monkeypatch.setattr(twins, "CORRELATION", 0.8)
-    assert len(list(find_twins(looks))) == 1
+    assert len(find_twins(looks)) == 1

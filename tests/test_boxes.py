@@ -71,8 +71,8 @@ def test_formats_agree_with_torchvision():
 
 def test_area_is_width_times_height_and_0_for_inverted_boxes():
     assert area(torch.tensor([10.0, 20, 40, 60])).item() == 1200
-    inside_out = torch.tensor([[0.5, 0.1, 0.2, 0.4], [0.2, 0.4, 0.5, 0.1], [0.5, 0.5, 0.2, 0.2]])
-    assert area(inside_out).tolist() == [0, 0, 0]
+    inverted = torch.tensor([[0.5, 0.1, 0.2, 0.4], [0.2, 0.4, 0.5, 0.1], [0.5, 0.5, 0.2, 0.2]])
+    assert area(inverted).tolist() == [0, 0, 0]
     xyxy = torch.rand(500, 2, 2).sort(dim=1).values.flatten(1)
     torch.testing.assert_close(area(xyxy), box_area(xyxy))
 

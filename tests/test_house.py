@@ -20,7 +20,7 @@ import ssd_tutorial
 
 try:
     import tomllib
-except ModuleNotFoundError:  # Python 3.10, where pytest brings its twin
+except ModuleNotFoundError:  # Python 3.10, where pytest depends on its twin
     import tomli as tomllib
 
 ROOT = Path(__file__).parents[1]

@@ -244,7 +244,7 @@ class Plain:
 
 
 def appears(cell) -> bool:
-    """Tell whether a code cell stands in the plain notebook, too: all but those that only check."""
+    """Return whether a code cell is in the plain notebook, too: all but those that only check."""
     return "remove-cell" not in tags(cell) or "bootstrap" in tags(cell)
 
 

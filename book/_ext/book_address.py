@@ -1,7 +1,7 @@
-"""Sphinx extension: what a page says of itself to search engines and to those who share it.
+"""Sphinx extension: how a page describes itself to search engines and to those who share it.
 
-Every page has a title that names its question, and a description. The book's first page stands at
-the root of the site, too. What needs an absolute address (canonical links, social pictures,
+Every page has a title that names its question, and a description. The book's first page is also at
+the root of the site. What needs an absolute address (canonical links, social pictures,
 `sitemap.xml`, `404.html`) is written once the site has one: `html: baseurl` in `_config.yml`.
 """
 
@@ -20,7 +20,7 @@ LONGEST = 200
 
 
 def shortened(text: str, most: int = LONGEST) -> str:
-    """Return whole sentences or clauses of a text, at most so many characters."""
+    """Return whole sentences or clauses of a text, with at most `most` characters."""
     text = re.sub(r" \[[^][]*\d{4}[a-z]?\]", "", " ".join(text.split()))  # citations
     if len(text) <= most:
         return text
@@ -72,7 +72,7 @@ def describe(app, pagename, templatename, context, doctree):
     context["description"] = description_of(doctree) if doctree is not None else ""
     if not app.config.html_baseurl or doctree is None:
         return
-    if is_root:  # it stands at the root of the site, too
+    if is_root:  # it is at the root of the site, too
         context["pageurl"] = app.config.html_baseurl
     picture = first_picture(app, doctree)
     file = Path("_static/preview.png")

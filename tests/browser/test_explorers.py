@@ -32,7 +32,7 @@ HOWS = [
     (page, how)
     for page in PAGES
     for how in ev.WIDTHS
-    if how != "phone" or page == ev.GALLERY  # where all of them stand
+    if how != "phone" or page == ev.GALLERY  # which has all of them
 ]
 EACH = [(page, how, n) for page, how in HOWS for n in range(len(PAGES[page]))]
 
@@ -177,7 +177,7 @@ SPOILED = {"desktop": DESKTOP, "phone": PHONE, "without scripts": SILENT}
 def test_planted_damage_is_detected(browser, base, html, axe, how, damage, monkeypatch):
     file, change, finding = SPOILED[how][damage]
     page = min((p for p in PAGES if "iou" in PAGES[p]), key=lambda p: len(PAGES[p]))
-    monkeypatch.setattr(ev, "GALLERY", page)  # where numbers are looked at
+    monkeypatch.setattr(ev, "GALLERY", page)  # where numbers are checked
 
     def serve_spoiled(route):
         answer = route.fetch()

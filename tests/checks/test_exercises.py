@@ -197,7 +197,7 @@ REGISTERED = [exercise.id for exercise in all_exercises()]
 
 def _cells(id: str) -> tuple[str, str]:
     """Return an exercise and a solution cell."""
-    assert id in IN_THE_BOOK, f"exercise {id} is registered, but stands in no chapter"
+    assert id in IN_THE_BOOK, f"exercise {id} is registered, but is in no chapter"
     return IN_THE_BOOK[id][0][1:]
 
 

@@ -157,7 +157,7 @@ def test_eval_prints_and_writes_every_measure(data, weights, tmp_path, capsys):
     assert done.code == 0
 
     def never(constant):
-        raise AssertionError(f"{constant} is no JSON")
+        raise AssertionError(f"{constant} is not JSON")
 
     result = json.loads(file.read_text(), parse_constant=never)
     assert [result[k] for k in ("weights", "data", "split", "pictures")] == [

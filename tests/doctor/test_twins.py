@@ -92,7 +92,7 @@ def test_of_all_blood_pictures_two_are_twins(monkeypatch):
     root = Path(os.environ["SSD_TUTORIAL_BCCD"]) / "JPEGImages"
     looks = {path.stem[-5:]: look_at(path).look for path in sorted(root.iterdir())}
     assert find_twins(looks) == [["00037", "00038"]]
-    # The bounds stand far from either side: the next pairs differ by 35 bits.
+    # The bounds are far from either side: the next pairs differ by 35 bits.
     monkeypatch.setattr(twins, "BITS", 30)
     monkeypatch.setattr(twins, "CORRELATION", 0.8)
     assert len(find_twins(looks)) == 1

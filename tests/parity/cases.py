@@ -73,7 +73,7 @@ def draw_pair(rng: Random, number: int) -> Case:
         b = list(a)
     hostile = kinds([a, b])
     if rng.random() < 0.05:
-        a, hostile = [a[2], a[1], a[0], a[3]], hostile | {"inside out"}
+        a, hostile = [a[2], a[1], a[0], a[3]], hostile | {"inverted"}
     if rng.random() < 0.05:
         a, b = [1e-170 * x for x in a], [1e-170 * x for x in b]
         hostile |= {"area below the smallest number"}
@@ -85,7 +85,7 @@ def draw_impossible(rng: Random, number: int) -> Case:
     hostile = kinds([box])
     if rng.random() < 0.5:
         box = [torch.tensor(rng.random()).item() for _ in range(4)]  # corners in any order
-        hostile = {"inside out"} if box[2] <= box[0] or box[3] <= box[1] else set()
+        hostile = {"inverted"} if box[2] <= box[0] or box[3] <= box[1] else set()
     if rng.random() < 0.3:
         box[rng.randrange(4)] = bad = rng.choice((nan, inf, -inf))
         hostile = {f"{bad} (refused)"}

@@ -125,7 +125,7 @@ def test_a_planted_slip_is_detected(name):
     """A copy of geometry.js with one thing changed disagrees with the package."""
     source = javascript.GEOMETRY.read_text(encoding="utf-8")
     for there, _ in SLIPS[name]:
-        assert source.count(there) == 1, f"{there!r} stands {source.count(there)} times"
+        assert source.count(there) == 1, f"{there!r} occurs {source.count(there)} times"
     cases, ours = sample(name)
     copies = [source.replace(*slip) for slip in SLIPS[name]]
     answers = javascript.ask_javascript(BY_NAME[name], cases, copies)

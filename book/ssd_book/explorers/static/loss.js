@@ -30,12 +30,12 @@ export default explorer({
     const legend = frame.legend({ into: frame.main });
     const offsets = frame.table({
       label: "The four offsets",
-      header: ["offset", "predicted", "target", "off by", "cost"],
+      header: ["offset", "output", "target", "off by", "cost"],
       into: frame.main,
     });
     const chart = frame.chart({
       label: "Smooth L1 of the four differences",
-      x: { from: -FAR, to: FAR, label: "difference, predicted − target", ticks: [-4, -2, -1, 0, 1, 2, 4] },
+      x: { from: -FAR, to: FAR, label: "difference, output − target", ticks: [-4, -2, -1, 0, 1, 2, 4] },
       y: { from: 0, to: FAR - 0.5, label: "cost", ticks: [0, 0.5, 1, 2, 3] },
       ratio: 0.6,
     });

@@ -62,7 +62,7 @@ export default explorer({
       y: { from: 0, to: 1, label: "score", ticks: [0, 0.5, 1] },
       ratio: 0.45,
     });
-    const table = frame.table({ label: "Rounds", header: ["round", "kept", "score", "suppressed"] });
+    const table = frame.table({ label: "Rounds", header: ["round", "keeps", "score", "removes"] });
 
     let [shown, atEnd, stepShown] = [null, false, 0]; // at the previous drawing
 

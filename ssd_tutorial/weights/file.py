@@ -25,6 +25,8 @@ from ssd_tutorial.presets import PRESETS, ModelPreset, get_model, get_preset
 _MODEL, _OPTIMIZER = "model.", "optimizer."
 _ENTRIES = {"model", "priors", "classes", "facts"}
 _SHA256 = "sha256"
+WEIGHTS, CHECKPOINT = "weights.safetensors", "checkpoint.safetensors"
+"""Names of files in the folder of a run."""
 
 
 class DamagedWeights(ValueError):
@@ -59,8 +61,8 @@ def save_weights(
         optimizer: its state is saved, not its settings, which are the caller's.
 
     Raises:
-        ValueError: the number of classes is not the network's, or its priors are not those of a
-            preset that `load_weights` can find by name.
+        ValueError: the number of classes is not the network's, its priors are not those of a
+            preset that `load_weights` can find by name, or a number is NaN or infinite.
         OSError: the file cannot be written, such as on a full disk; an older one is kept.
     """
     check_names(network, classes)
@@ -80,6 +82,7 @@ def save_weights(
             state = {k: torch.as_tensor(v) for k, v in state.items() if v is not None}
             tensors |= {f"{_OPTIMIZER}{parameter}.{k}": v for k, v in state.items()}
     tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+    check_finite(tensors, f"not written to {path}: the network")
     content = save(tensors, header | {_SHA256: _sha256(tensors, header)})
     with atomic_write(path, durable=True) as file:
         try:
@@ -98,10 +101,11 @@ def check_names(network: SSD, classes: tuple[str, ...]) -> None:
 
 
 def check_finite(tensors: Mapping[str, Tensor], where: str | Path) -> None:
-    """Raise `ValueError` with the name of the first tensor that holds NaN or infinity, if any."""
+    """Raise `DamagedWeights`, naming the first tensor that holds NaN or infinity, if any does."""
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
-            raise ValueError(f"{where} has NaN or infinite numbers, first in {name}")
+            name = name.removeprefix(_MODEL)
+            raise DamagedWeights(f"{where} has NaN or infinite numbers, first in {name}")
 
 
 def some(names: Sequence[str]) -> str:
@@ -129,14 +133,37 @@ def read_header(path: str | Path, verify: bool = False) -> Header:
 def load_weights(path: str | Path) -> Detector:
     """Build the detector that a file of `save_weights` describes, on the CPU, ready to detect.
 
+    Args:
+        path: the file, or the folder of a run (see `find_weights`).
+
     Raises:
         FileNotFoundError: no such file.
         ValueError: the file is damaged (`DamagedWeights`), or was not written by `save_weights`.
     """
     header, tensors, _ = _read(path)
-    network = SSD(header.config, len(header.classes) + 1)
-    fill(network, _named(_MODEL, tensors), path)
+    state, num_classes = _named(_MODEL, tensors), len(header.classes) + 1
+    with torch.device("meta"):  # shapes without numbers: a header may name 60 000 classes
+        check_shapes(SSD(header.config, num_classes), state, path)
+    network = SSD(header.config, num_classes)
+    network.load_state_dict(state)
     return Detector(network.eval(), header.classes, header.metadata)
+
+
+def find_weights(path: str | Path) -> Path:
+    """Return the file of weights that a path means: itself or, in the folder of a run, the last.
+
+    These are `WEIGHTS` of a complete run, and the newest checkpoint of one that is not complete.
+
+    Raises:
+        FileNotFoundError: no such file; a folder without weights.
+    """
+    path = Path(path)
+    found = [path] if not path.is_dir() else [path / WEIGHTS, path / CHECKPOINT]
+    for file in filter(Path.is_file, found):
+        return file
+    if path.is_dir():
+        raise FileNotFoundError(f"the folder {path} has neither {WEIGHTS} nor {CHECKPOINT}")
+    raise FileNotFoundError(f"there is no file of weights at {path}")
 
 
 def restore(path: str | Path, network: SSD, optimizer: torch.optim.Optimizer) -> dict:
@@ -155,14 +182,15 @@ def restore(path: str | Path, network: SSD, optimizer: torch.optim.Optimizer) ->
         raise ValueError(f"{path} has weights but no optimizer: training cannot resume from it")
     if kind not in (None, type(optimizer).__name__):
         raise ValueError(f"{path} has the state of {kind}, not of {type(optimizer).__name__}")
-    fill(network, _named(_MODEL, tensors), path)
+    check_shapes(network, state_dict := _named(_MODEL, tensors), path)
+    network.load_state_dict(state_dict)
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
     return header.metadata
 
 
-def fill(network: SSD, state: Mapping[str, Tensor], source: str | Path) -> None:
-    """Load a state dict into a network, or raise `ValueError` if a name or a shape differs."""
+def check_shapes(network: SSD, state: Mapping[str, Tensor], source: str | Path) -> None:
+    """Raise `ValueError` unless a state dict has the network's names and shapes."""
     found, due = ({k: list(v.shape) for k, v in x.items()} for x in (state, network.state_dict()))
     if wrong := sorted(k for k in found | due if found.get(k) != due.get(k)):
         shapes = (shape.get(wrong[0], "missing") for shape in (found, due))
@@ -171,7 +199,6 @@ def fill(network: SSD, state: Mapping[str, Tensor], source: str | Path) -> None:
             f" {network.num_classes - 1} classes: {len(wrong)} tensors differ, such as {wrong[0]},"
             " {} in the file and {} in the network".format(*shapes)
         )
-    network.load_state_dict(state)
 
 
 def _named(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -181,8 +208,7 @@ def _named(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _read(path: str | Path, whole: bool = True) -> tuple[Header, dict[str, Tensor], str | None]:
     """Return header, tensors and the optimizer's kind; tensors are read and verified if `whole`."""
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"there is no file of weights at {path}")
+    path = find_weights(path)
     try:
         with safe_open(path, framework="pt") as file:
             entries = file.metadata() or {}
@@ -193,6 +219,7 @@ def _read(path: str | Path, whole: bool = True) -> tuple[Header, dict[str, Tenso
         raise DamagedWeights(f"{path} was not written by ssd_tutorial: its header lacks {missing}")
     if whole and _SHA256 in entries and entries[_SHA256] != _sha256(tensors, entries):
         raise DamagedWeights(f"{path} is damaged: its content does not match its checksum")
+    check_finite(tensors, path)
     try:
         config = get_model(entries["model"]).with_priors(get_preset(entries["priors"]))
         classes, metadata = json.loads(entries["classes"]), json.loads(entries["facts"])

@@ -8,7 +8,9 @@
 * ``"imagenet-caffe"``: the weights that the authors started from (``IMAGENET1K_FEATURES``), up to
   conv5_3. conv6 and conv7 start random, as they did in torchvision's own SSD300.
 * ``"coco"``: torchvision's SSD300, trained on COCO, with its heads.
-* a file of weights, written by us or for torchvision's SSD300.
+* ``"scenes"`` and ``"bccd"``: our slim300, trained on drawn scenes or on blood cells; they ship
+  with the package.
+* a file of weights, written by us or for torchvision's SSD300; or the folder of a run.
 
 torchvision downloads into its own folder and checks the hash in the file's name. How the starts
 compare has not been measured here; chapter 15 says what others report.
@@ -23,17 +25,26 @@ from torch import Tensor
 from torchvision.models import VGG16_Weights, WeightsEnum
 from torchvision.models.detection import SSD300_VGG16_Weights
 
+from ssd_tutorial._files import data_path
 from ssd_tutorial.network import SSD
 from ssd_tutorial.presets import SSD300, ModelPreset, get_preset
 from ssd_tutorial.weights.convert import from_torchvision_ssd300, from_torchvision_vgg16
-from ssd_tutorial.weights.file import Detector, check_finite, check_names, fill, load_weights, some
+from ssd_tutorial.weights.file import (
+    Detector,
+    check_finite,
+    check_names,
+    check_shapes,
+    load_weights,
+    some,
+)
 
 COCO_MODEL = SSD300.with_priors(get_preset("torchvision300_coco"))
 _IMAGENET = {
     "imagenet": VGG16_Weights.IMAGENET1K_V1,
     "imagenet-caffe": VGG16_Weights.IMAGENET1K_FEATURES,
 }
-STARTS = (*_IMAGENET, "coco")
+_SHIPPED = {name: f"weights/{name}_slim300.safetensors" for name in ("scenes", "bccd")}
+STARTS = (*_IMAGENET, "coco", *_SHIPPED)
 """The starts that are names; any other is a path."""
 
 _UNNAMED = "N/A"  # COCO's ids run to 90, and ten of them were never used
@@ -111,15 +122,17 @@ def _read(start: str) -> _Source:
     if start == "coco":
         state = from_torchvision_ssd300(_download(SSD300_VGG16_Weights.COCO_V1))
         return _Source(start, COCO_MODEL, _COCO_NAMES, state)
-    if not path.is_file():
+    if start in _SHIPPED:
+        path = data_path(_SHIPPED[start])
+    elif not path.exists():
         raise FileNotFoundError(
-            f"start must be one of {', '.join(STARTS)} or a file of weights: there is no {start}"
+            f"start must be one of {', '.join(STARTS)}, a file of weights or the folder of a run:"
+            f" there is no {start}"
         )
     if path.suffix in (".pth", ".pt"):
         return _read_foreign(path)
-    detector = load_weights(path)
-    network = detector.network
-    return _Source(path.name, network.config, detector.classes, network.state_dict())
+    network, classes = (detector := load_weights(path)).network, detector.classes
+    return _Source(path.name, network.config, classes, network.state_dict())
 
 
 def _read_foreign(path: Path) -> _Source:
@@ -135,7 +148,8 @@ def _read_foreign(path: Path) -> _Source:
     for inside in ("model", "state_dict"):
         if isinstance(state, dict) and isinstance(state.get(inside), dict):
             state = state[inside]
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+    entries = state.items() if isinstance(state, dict) else [(None, None)]
+    if not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in entries):
         raise ValueError(
             f"{path} does not contain a state dict: expected names with one tensor each"
         )
@@ -186,7 +200,9 @@ def _transfer(network: SSD, source: _Source, classes: tuple[str, ...]) -> str:
         for name, ours in network.state_dict().items()
         if name.startswith("class_heads.")
     }
-    fill(network, source.state | heads, source.name)
+    state = source.state | heads
+    check_shapes(network, state, source.name)
+    network.load_state_dict(state)
     said = f"{source.name}: all weights are loaded"
     if fresh := [name for name, label in zip(classes, theirs, strict=True) if label is None]:
         said += (

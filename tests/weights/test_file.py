@@ -171,6 +171,65 @@ def test_saving_refuses_what_could_not_be_loaded(tmp_path, network):
     assert list(tmp_path.iterdir()) == []
 
 
+def poisoned(path: Path, value=torch.nan) -> None:
+    """Put a number into a tensor, as a file of an early version may have it: with no checksum."""
+    without_checksum(path)
+    tensors, header = load_file(path), weights.safe_open(path, "pt").metadata()
+    tensors["model.offset_heads.2.bias"][0] = value
+    save_file(tensors, path, header)
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_weights_that_are_not_finite_are_neither_written_nor_read(file, value):
+    broken, old = make(), file.read_bytes()
+    with torch.no_grad():
+        broken.offset_heads[2].bias[0] = value
+    said = r"NaN or infinite numbers, first in offset_heads\.2\.bias$"
+    with pytest.raises(
+        ValueError, match=rf"not written to .*w\.safetensors: the network has {said}"
+    ):
+        save_weights(file, broken, CLASSES)
+    assert file.read_bytes() == old
+    poisoned(file, value)
+    with pytest.raises(DamagedWeights, match=rf"w\.safetensors has {said}"):
+        load_weights(file)
+
+
+def test_an_optimizer_that_is_not_finite_is_not_written(tmp_path, network):
+    optimizer = stepped(network)
+    optimizer.state[network.offset_heads[0].bias]["exp_avg"][0] = torch.nan
+    with pytest.raises(ValueError, match="has NaN or infinite numbers, first in optimizer"):
+        save_weights(tmp_path / "w", network, CLASSES, {}, optimizer)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_folder_of_a_run_means_its_weights_or_else_its_checkpoint(tmp_path, network):
+    with pytest.raises(FileNotFoundError, match="has neither weights.safetensors nor checkpoint.s"):
+        load_weights(tmp_path)
+    save_weights(tmp_path / "checkpoint.safetensors", network, CLASSES, {"step": 1})
+    assert load_weights(tmp_path).metadata == {"step": 1}
+    save_weights(tmp_path / "weights.safetensors", network, CLASSES, {"step": 2})
+    assert load_weights(str(tmp_path)).metadata == read_header(tmp_path).metadata == {"step": 2}
+
+
+def test_a_header_of_60_000_classes_builds_no_network(file, monkeypatch):
+    """It would need 8 GB, only to find that the tensors are other ones."""
+    names = json.dumps([f"class {k}" for k in range(60_000)])
+    without_checksum(file)
+    rewrite(file, lambda metadata: metadata.update({"classes": names}))
+    built = []
+
+    class Watched(SSD):
+        def __init__(self, *args):
+            super().__init__(*args)
+            built.append(self.class_heads[0].weight.device.type)
+
+    monkeypatch.setattr(weights, "SSD", Watched)
+    with pytest.raises(ValueError, match="with 60000 classes: 12 tensors differ"):
+        load_weights(file)
+    assert built == ["meta"]
+
+
 def test_a_pickled_file_is_refused_and_not_run(tmp_path):
     class Bomb:
         def __reduce__(self):
@@ -242,7 +301,7 @@ def test_saving_again_replaces(file):
 def test_a_missing_file_is_reported(tmp_path):
     with pytest.raises(FileNotFoundError, match="no file of weights at"):
         load_weights(tmp_path / "none.safetensors")
-    with pytest.raises(FileNotFoundError, match="no file of weights at"):
+    with pytest.raises(FileNotFoundError, match=r"the folder .* has neither weights\.safetensors"):
         load_weights(tmp_path)
 
 

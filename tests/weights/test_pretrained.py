@@ -12,12 +12,14 @@ import torch
 from torchvision.models import VGG16_Weights
 from torchvision.models.detection import SSD300_VGG16_Weights, ssd300_vgg16
 
+from ssd_tutorial._files import data_path
 from ssd_tutorial.network import SSD
 from ssd_tutorial.presets import SLIM300, SSD300, SSD512, get_preset
 from ssd_tutorial.weights import pretrained
-from ssd_tutorial.weights.file import save_weights
+from ssd_tutorial.weights.file import load_weights, save_weights
 from ssd_tutorial.weights.pretrained import COCO_CLASSES, COCO_MODEL, load_coco, load_start
 from tests.weights.test_convert import vgg16_state
+from tests.weights.test_file import poisoned
 
 VOC = [
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
@@ -248,9 +250,8 @@ def test_other_priors_are_reported(slim_file):
 
 
 def test_a_file_with_nan_is_refused_and_nothing_changes(tmp_path):
-    network = SSD(SLIM300, 3)
-    network.offset_heads[2].bias.data[0] = torch.nan
-    save_weights(tmp_path / "nan.safetensors", network, ("a", "b"))
+    save_weights(tmp_path / "nan.safetensors", SSD(SLIM300, 3), ("a", "b"))
+    poisoned(tmp_path / "nan.safetensors")
     other = SSD(SLIM300, 3)
     before = state_of(other)
     with pytest.raises(ValueError, match=r"nan\.saf.* first in offset_heads\.2\.bias$"):
@@ -258,11 +259,32 @@ def test_a_file_with_nan_is_refused_and_nothing_changes(tmp_path):
     assert not changed(other, before)
 
 
+def test_our_own_weights_are_there_by_name():
+    shipped = load_weights(data_path("weights/scenes_slim300.safetensors"))
+    network = SSD(SLIM300, 13)
+    said = load_start(network, "scenes", shipped.classes)
+    assert said == "scenes_slim300.safetensors: all weights are loaded"
+    assert not changed(network, state_of(shipped.network))
+    said = load_start(SSD(SLIM300, 3), "bccd", ("RBC", "dog"))
+    assert said.startswith("bccd_slim300.safetensors: all weights are loaded but the class scores")
+
+
+def test_a_run_folder_is_a_start(slim_file, tmp_path):
+    path, state = slim_file
+    (tmp_path / "run").mkdir()
+    path.rename(tmp_path / "run" / "weights.safetensors")
+    network = SSD(SLIM300, 4)
+    load_start(network, str(tmp_path / "run"), ("cat", "dog", "fox"))
+    assert not changed(network, state)
+
+
 def test_no_start_is_random_and_an_unknown_one_is_refused(tmp_path):
     network = SSD(SLIM300, 3)
     before = state_of(network)
     assert load_start(network, "", ("a", "b")) == "all weights start random"
-    with pytest.raises(FileNotFoundError, match=r"imagenet, imagenet-caffe, coco or .* no imagnet"):
+    with pytest.raises(
+        FileNotFoundError, match=r"imagenet, imagenet-caffe, coco, scenes, bccd, .* no imagn"
+    ):
         load_start(network, "imagnet", ("a", "b"))
     with pytest.raises(ValueError, match="so it needs 2 names, not 3"):
         load_start(network, "", ("a", "b", "c"))
@@ -302,8 +324,9 @@ class Program:
     [
         (Program(), "cannot be read as plain tensors, and anything else"),
         ({"args": argparse.Namespace(lr=1)}, "save its state dict alone"),
-        ([1, 2], "does not contain a state dict: expected names with one tensor"),
-        ({"a": 1}, "does not contain a state dict"),
+        ([1, 2], "does not hold a state dict: expected names with one tensor"),
+        ({"a": 1}, "does not hold a state dict"),
+        ({1: torch.zeros(1)}, "does not contain a state dict"),
         ({"a": torch.zeros(1)}, r"theirs\.pth: this is not the state dict .* 1 unknown: a; 71 mis"),
         ({"features.0.weight": torch.zeros(1)}, "VGG-16 classifier.*start from imagenet"),
     ],

@@ -32,7 +32,7 @@ def nms(boxes_xyxy: Tensor, valid: Tensor, iou_threshold: float = 0.45) -> Tenso
     A box survives if no *surviving* box with a better score overlaps it by more than the threshold.
 
     Args:
-        boxes_xyxy: ``[..., N, 4]``, each list sorted by falling score.
+        boxes_xyxy: ``[..., N, 4]``, each list sorted by descending score.
         valid: ``[..., N]``, False for the padding at a list's end.
 
     Returns:

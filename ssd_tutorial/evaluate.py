@@ -78,7 +78,7 @@ def voc_ap(
         detections: for each image what was found.
         ground_truths: for each image what there is, in the same order and unit.
         classes: names without the background; label i + 1 is ``classes[i]``.
-        iou_threshold: the IoU from which on a detection may be a hit.
+        iou_threshold: the lowest IoU at which a detection may be a hit.
         interpolation: how the curve becomes a number.
         size: count only objects with an area in this range; see `COCO_SIZES`.
 
@@ -175,7 +175,7 @@ def coco_match(overlap: np.ndarray, ignored: np.ndarray, thresholds: np.ndarray)
 
 # How a curve becomes a number. All take recall and precision [D].
 def _envelope(precision: np.ndarray) -> np.ndarray:
-    """The best precision at this recall or a higher one."""
+    """Return the best precision at this recall or a higher one."""
     return np.maximum.accumulate(precision[::-1])[::-1]
 
 
@@ -189,7 +189,7 @@ def _at_points(recall: np.ndarray, precision: np.ndarray, points: np.ndarray) ->
 
 
 def _eleven_points(recall: np.ndarray, precision: np.ndarray) -> float:
-    # 3 of 10 objects reach recall .3, but not linspace's 0.30000000000000004
+    # 3 of 10 objects reach recall 0.3, but not linspace's 0.30000000000000004
     return _at_points(recall, precision, np.arange(11) / 10)
 
 

@@ -46,7 +46,7 @@ def multibox_loss(
         targets: ground truths of the B images, from `ssd_tutorial.targets.make_targets`.
         priors_cxcywh: ``[P, 4]``, in fractions of the image.
         matches: the outcome of `match`, if it is already known.
-        mine: which negatives count, `ssd_tutorial.mining.hard_negatives` or one like it.
+        mine: which negatives count: `ssd_tutorial.mining.hard_negatives` or one with its signature.
         negative_ratio: negatives per positive, for `mine`.
         alpha: weight of the localization loss.
         variances: of `ssd_tutorial.boxes.encode`.

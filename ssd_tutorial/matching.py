@@ -29,7 +29,7 @@ class Matches(NamedTuple):
         return self.ground_truth >= 0
 
     def labels(self, targets: Targets) -> Tensor:
-        """``[B, P]``: the class that each prior must predict, 0 for a negative."""
+        """``[B, P]``: the class that each prior should predict, 0 for a negative."""
         labels = targets.labels.gather(1, self.ground_truth.clamp(min=0))
         return labels.where(self.positive, 0)
 

@@ -38,7 +38,7 @@ def hard_negatives(background_loss: Tensor, positive: Tensor, ratio: float = 3) 
 def random_negatives(background_loss: Tensor, positive: Tensor, ratio: float = 3) -> Tensor:
     """Choose as many negatives as `hard_negatives`, at random, whatever their loss.
 
-    Arguments and result as there. Draws on torch's global random numbers.
+    Arguments and result as there. Uses torch's global random numbers.
     """
     return hard_negatives(torch.rand_like(background_loss), positive, ratio)
 

@@ -15,7 +15,7 @@ class L2Norm(nn.Module):
     """Scale every pixel's feature vector to a learned length, 20 at first.
 
     conv4_3's activations are about ten times larger than those of the maps behind it; without this
-    they would drown them (ParseNet, arXiv 1506.04579; ``normalize_layer.cpp`` in Caffe). Epsilon
+    they would dominate (ParseNet, arXiv 1506.04579; ``normalize_layer.cpp`` in Caffe). Epsilon
     is inside the root: outside it, a pixel of zeros has a gradient of 0 / 0.
     """
 
@@ -74,7 +74,7 @@ class VGG16(nn.Module):
 
 
 def _vgg_extras(image_size: int) -> list[nn.Module]:
-    """conv8 .. conv11 (conv12 for 512 px): 1 x 1 to shrink channels, 3 x 3 to shrink the map."""
+    """Build conv8 .. conv11 (conv12 for 512 px): 1 x 1 to cut channels, 3 x 3 to shrink the map."""
     halve = {"stride": 2, "padding": 1}
     last = {} if image_size == 300 else halve  # 300: 5 -> 3 -> 1 unpadded; 512: 8 -> 4 -> 2
     widths = [(1024, 256, 512, halve), (512, 128, 256, halve)] + [(256, 128, 256, last)] * 2
@@ -115,7 +115,7 @@ class Slim(nn.Module):
 
 
 def _slim_extras(image_size: int) -> list[nn.Module]:
-    """19 -> 10 -> 5 -> 3 -> 1, one convolution each; one pixel is too few for batch norm."""
+    """Build 19 -> 10 -> 5 -> 3 -> 1, one convolution each; one pixel is too few for batch norm."""
     if image_size != 300:
         raise ValueError(f"the slim backbone has maps for 300 px, not for {image_size}")
     halve = {"stride": 2, "padding": 1}

@@ -1,4 +1,4 @@
-"""Every number that says what an SSD looks like, by name (chapters 5, 6 and 7).
+"""Every number that defines an SSD, by name (chapters 5, 6 and 7).
 
 A `Preset` describes a set of priors and computes nothing: `ssd_tutorial.scales` turns its rule into
 scales and `ssd_tutorial.priors` turns those into boxes. A `ModelPreset` names the priors and the
@@ -33,7 +33,7 @@ class FeatureMap:
     step_px: int
     """Distance between the centres of neighbouring cells, in pixels of the input image."""
     ratios: tuple[float, ...]
-    """Aspect ratios w/h above 1. Each also brings its inverse; ratio 1 is always there, twice."""
+    """Aspect ratios w/h above 1. Each comes with its inverse; ratio 1 is always there, twice."""
 
     @property
     def boxes_per_cell(self) -> int:
@@ -96,7 +96,7 @@ class Preset:
             ValueError: `name` is taken by a preset of the package, or a value is unknown.
         """
         if name in PRESETS:
-            raise ValueError(f"{name!r} is the name of a preset: give the varied one another")
+            raise ValueError(f"{name!r} is the name of a preset: give the copy another one")
         return replace(self, name=name, **changes)
 
 

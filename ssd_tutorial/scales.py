@@ -28,7 +28,7 @@ def whole_percent_scale(k: int, m: int, s_min: float, s_max: float) -> float:
     """Return `linear_scale` with its step rounded down to a whole percent, as Caffe's scripts do.
 
     ``step = int(floor((max_ratio - min_ratio) / (num_maps - 2)))`` in ``ssd_pascal.py``; its
-    num_maps - 2 is our m - 1, because conv4_3 stands outside the formula.
+    num_maps - 2 is our m - 1, because conv4_3 is outside the formula.
 
     Raises:
         ValueError: m < 2.

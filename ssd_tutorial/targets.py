@@ -1,6 +1,6 @@
 """Ground truths of a batch of images, checked and padded (chapter 8).
 
-Images hold different numbers of objects; a batched computation wants one tensor. `make_targets`
+Images have different numbers of objects; a batched computation needs one tensor. `make_targets`
 pads with label 0, the background, and refuses every box that would make the loss NaN later.
 """
 

@@ -1,4 +1,4 @@
-"""The command line as its readers use it: train, eval, detect, and every mistake on the way."""
+"""The command line as readers use it: train, eval, detect, and the mistakes that they make."""
 
 import csv
 import json
@@ -65,7 +65,7 @@ def run(capsys, *words):
 
 
 def test_recorded_commands_still_run(tmp_path, monkeypatch, capsys):
-    """Their flags are spelled as they were then."""
+    """With the flags as they were spelled then."""
     record = json.loads(data_path("runs/bccd_slim300/result.json").read_text(encoding="utf-8"))
     words = shlex.split(record["command"].replace("BCCD", "scenes").replace("SEED", "3"))
     words = [*words[3:], "--clip", "2", "--crop-share", "0.1", "--no-mirror"]

@@ -58,7 +58,7 @@ def test_ids_with_gaps_become_labels_without(tmp_path):
     assert target["name"] == "000000000139"
     expected = [[1, 2, 4.5, 6.25], [0, 0, 60, 40], [50.1, 30.2, 60, 40]]
     assert torch.allclose(target["boxes"], torch.tensor(expected))
-    assert dataset.clipped == []  # 50.1 + 10.2 sticks out by the rounding of the file
+    assert dataset.clipped == []  # 50.1 + 10.2 exceeds the border by the file's rounding
     assert dataset.target(1)["boxes"].shape == (0, 4)  # a picture without objects is kept
     assert dataset[1][0].shape == (3, 40, 60)
 

@@ -72,7 +72,7 @@ def test_every_entry_has_a_licence_a_home_and_two_addresses(name):
 def test_voc_has_torchvisions_checksums_and_the_usual_classes():
     from torchvision.datasets.voc import DATASET_YEAR_DICT
 
-    # By the end of the address: torchvision calls two archives by the same file name.
+    # By the end of the address, as torchvision gives two archives the same file name.
     theirs = {v["url"].rsplit("/", 1)[-1]: v["md5"] for v in DATASET_YEAR_DICT.values()}
     entry = get_registered("voc0712")
     for archive in entry.archives:
@@ -476,7 +476,7 @@ def test_voc_2007_and_2012_become_one_dataset(site, tmp_path, same):
     with pytest.raises(IndexError):
         train[5]
     assert train.summary().count("pictures") == 2
-    # Archives are gone once they are unpacked, and so is every trace of their way.
+    # Archives are deleted once they are unpacked, and so is everything temporary.
     there = sorted(p.name for p in folder.iterdir())
     assert there == ["VOC2007-test", "VOC2007-trainval", "VOC2012-trainval"]
 
@@ -518,7 +518,7 @@ def test_complete_archives_in_a_folder_are_used_and_kept(site, tmp_path):
     drive = tmp_path / "drive"
     drive.mkdir()
     for name in ("annotations_trainval2017.zip", "val2017.zip"):
-        (site / name).rename(drive / name)  # as if fetched by hand: the server has them no more
+        (site / name).rename(drive / name)  # as if fetched by hand: the server no longer has them
     get_dataset("coco", split="val", archives=drive, progress=False)
     assert len(open_dataset("coco", "val")) == 2
     assert len(list(drive.iterdir())) == 2

@@ -25,8 +25,8 @@ from ssd_tutorial.datasets import (
 
 WRITERS = {"VOC": write_voc, "COCO": write_coco, "YOLO": write_yolo}
 READERS = {"VOC": VOCFolder, "COCO": COCOFolder, "YOLO": YOLOFolder}
-# How near boxes come back, in pixels. VOC's files hold every digit; COCO's hold width and height,
-# of which the far edge is a sum; YOLO's hold nine decimals.
+# How precisely boxes are restored, in pixels. VOC's files have every digit; COCO's have width and
+# height, of which the far edge is a sum; YOLO's have nine decimals.
 PX = {"VOC": 0.0, "COCO": 1e-5, "YOLO": 1e-4}
 
 OBJECTS = (
@@ -212,7 +212,7 @@ def picture_file(folder, name):
 
 def test_a_missing_picture_is_named_or_left_out_and_counted(folder, layout):
     picture_file(folder, "picture_1").unlink()
-    if layout == "YOLO":  # where a picture is a picture, and a lost label file tells of it
+    if layout == "YOLO":  # where a label file without its picture shows that one is missing
         assert next(folder.rglob("picture_1.txt")).is_file()
     with pytest.raises(FileNotFoundError, match=r'picture_1.*(P|p)ut .*on_error="drop"'):
         open_dataset(folder, "train")
@@ -238,7 +238,7 @@ def test_a_picture_that_cannot_be_decoded_shows_when_it_is_read(folder):
 def test_a_picture_of_another_size_shows_when_it_is_read(folder, layout):
     Image.new("RGB", (30, 20)).save(picture_file(folder, "picture_0"))
     dataset = open_dataset(folder, "train")
-    if layout == "YOLO":  # its files do not say how large a picture was; fractions fit any size
+    if layout == "YOLO":  # its files do not state the size of a picture; fractions fit any size
         assert dataset[0][1]["boxes"][0].tolist() == [0, 0, 30, 20]
         return
     with pytest.raises(UnreadablePicture, match=r"30 x 20 pixels.*says 60 x 40"):
@@ -271,7 +271,7 @@ def test_valid_and_val_are_one_split(tmp_path, layout, items):
 def test_a_wrong_class_list_is_refused(folder, layout):
     with pytest.raises(ValueError, match=r"class 'zebra' is not in `classes` \(did you mean 'zebr"):
         open_dataset(folder, "train", classes=["ant", "zebras", "R & B <3>"])
-    # A wrong list is a mistake of the reader, and no fault of the pictures.
+    # A wrong list is the reader's mistake and not a fault of the pictures.
     with pytest.raises(ValueError, match=r"class 'zebra' is not in `classes`"):
         open_dataset(folder, "train", classes=["ant"], on_error="drop")
     for position in (0, 1):

@@ -453,7 +453,7 @@ def test_roboflow_has_a_folder_for_each_split(folder, tmp_path):
     assert len(open_dataset(root, "val")) == 1
     with pytest.raises(FileNotFoundError, match=r"no split 'test'.* Its splits: train, valid"):
         open_dataset(root, "test")
-    (root / "train" / "picture_1.xml").unlink()  # a picture without annotations yet
+    (root / "train" / "picture_1.xml").unlink()  # a picture not annotated yet
     with pytest.raises(
         FileNotFoundError, match=r"there is no annotation picture_1\.xml.*Put it back"
     ):
@@ -558,7 +558,7 @@ def test_grey_pictures_become_rgb(tmp_path, dtype, value):
 
 @pytest.mark.parametrize("value", [120, 120 * 256 + 77])
 def test_grey_of_32_bits_is_taken_for_16_or_8(tmp_path, value):
-    # Pillow before 11 reads a PNG of 16 bits so.
+    # as Pillow before 11 reads a PNG of 16 bits
     picture = Image.fromarray(np.full((4, 6), value, np.int32))
     image, _ = one_picture(tmp_path, picture, (6, 4), name="p.tif")[0]
     assert torch.equal(image, torch.full_like(image, 120))

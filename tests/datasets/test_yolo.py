@@ -157,7 +157,7 @@ def test_a_missing_class_list_says_what_to_do(folder):
     (folder / "data.yaml").unlink()
     with pytest.raises(FileNotFoundError, match=r"no list of its classes: write .*classes\.txt"):
         open_dataset(folder, "train")
-    # A list that is passed is then also what the numbers mean.
+    # A list that is passed then also defines what the numbers mean.
     dataset = open_dataset(folder, "train", classes=["cat", "dog"])
     assert dataset.target(0)["labels"].tolist() == [2, 1]
     write(folder / "classes.txt", "dog\ncat\n")

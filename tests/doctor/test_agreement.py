@@ -26,7 +26,7 @@ OF_NO_LAYOUT = {
     "91_foreign_weights",
     "93_map_vs_pycocotools",
 }
-# What a reader does not look for: it opens one split, and decodes a picture when it is asked for.
+# What a reader does not check: it opens one split, and decodes a picture when its item is read.
 DOCTOR_ALONE = {
     "split-overlap",
     "picture-copied",
@@ -317,7 +317,7 @@ def test_shapes_of_tools_are_read_by_both(tmp_path, shape):
     assert by_readers(tmp_path) == right
     counts, errors = by_doctor(tmp_path)
     assert counts == right
-    assert errors <= {"picture-copied"}  # the pictures of these shapes are much alike
+    assert errors <= {"picture-copied"}  # the pictures of these folders look alike
 
 
 def test_names_of_yaml_are_text(tmp_path):

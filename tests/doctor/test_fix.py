@@ -173,7 +173,7 @@ def test_a_rotation_that_the_boxes_ignore_is_dropped(own, plant, tools, pixels):
     out, changes, after = fixed(own)
     assert after.count("error") == 0
     assert [c.code for c in changes if "EXIF" in c.what] == ["picture-rotated"]
-    stored = pixels(own / "JPEGImages" / "p0.jpg")  # Pillow does not turn by itself
+    stored = pixels(own / "JPEGImages" / "p0.jpg")  # Pillow does not rotate by itself
     assert stored.shape == (96, 60, 3)
     assert abs(pixels(out / "JPEGImages" / "p0.jpg") - stored).max() <= 12
 

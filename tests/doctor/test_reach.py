@@ -100,13 +100,13 @@ def test_extra_boxes_reach_as_many_objects_as_reported():
 
 def test_the_extra_box_for_small_squares_is_a_small_square():
     low = torch.rand(200, 2, generator=torch.Generator().manual_seed(0)) * 0.9
-    boxes = torch.cat([low, low + 0.05], dim=1)  # caffe300_voc begins at .1: IoU .25
+    boxes = torch.cat([low, low + 0.05], dim=1)  # caffe300_voc begins at 0.1: IoU 0.25
     reach = reach_of(PRESETS["caffe300_voc"], objects_of(boxes))
     assert len(reach.unreached) == 200
     first = reach.extras[0]
     assert (first.map, first.ratio) == ("conv4_3", 1.0)
     assert 0.04 < first.scale < 0.07
-    assert first.gain > 150  # between the cells some stay under .5
+    assert first.gain > 150  # between the cells some stay below 0.5
     assert str(first) == f"scale {first.scale:.3f} with ratio 1 on conv4_3"
     assert reach_of(PRESETS["caffe512_coco"], objects_of(boxes)).unreached == ()
 

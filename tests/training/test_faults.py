@@ -133,7 +133,7 @@ class Started:
         return self.end()
 
     def wait_for(self, happened, seconds=900):
-        """Wait until something has happened; False if the process ended before."""
+        """Wait until something has happened; return False if the process ended first."""
         deadline = time.monotonic() + seconds
         while not happened():
             if not self.runs():
@@ -239,7 +239,7 @@ def test_a_run_killed_again_and_again_ends_like_an_undisturbed_one(data, tmp_pat
     whole, killed, places = killed_again_and_again(tmp_path, data, kills=4, seed=1)
     assert len(places) == 4, places
     assert_same_run(whole, killed)
-    # the last start that came to a checkpoint is on record
+    # the last start that reached a checkpoint is recorded
     assert json.loads((killed / "environment.json").read_text())["from_step"] > 0
 
 

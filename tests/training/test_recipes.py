@@ -1,4 +1,4 @@
-"""Recipes: the numbers of paper and Caffe, in our units, with a reason for each."""
+"""Recipes: the numbers of the paper and of Caffe, in our units, each with a reason."""
 
 import json
 import math
@@ -83,7 +83,7 @@ def test_every_setting_has_a_reason_of_its_own(name):
     assert list(said) == [field.name for field in fields(recipe)]
     assert all(len(sentence) > 5 for sentence in said.values())
     assert len(set(said.values())) == len(said)
-    if name != "laptop":  # what differs from the laptop is explained again
+    if name != "laptop":  # what differs from the recipe laptop is explained again
         for field in fields(recipe):
             if getattr(recipe, field.name) != getattr(Recipe(), field.name):
                 assert said[field.name] != reasons(Recipe())[field.name], field.name

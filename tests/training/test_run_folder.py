@@ -1,4 +1,4 @@
-"""The folder of a run: what it holds, what it refuses, and what damage it survives."""
+"""The folder of a run: what it contains, what it refuses, and what damage it survives."""
 
 import csv
 import errno
@@ -43,7 +43,7 @@ def line(step):
 
 
 class Run:
-    """A training of which nothing is computed: step n leaves every weight at n."""
+    """A training run that computes nothing: step n sets every weight to n."""
 
     def __init__(self, folder, settings=SETTINGS, **options):
         self.network = Small(30, 20)
@@ -247,13 +247,13 @@ def test_closed_events_can_be_continued(tmp_path):
 
 
 class Killed(BaseException):
-    """Stands for SIGKILL: nothing catches it, and nothing is cleaned up after it."""
+    """Raised instead of SIGKILL: nothing catches it, and nothing is cleaned up after it."""
 
 
 def test_a_kill_between_any_two_changes_on_the_disk_loses_one_interval_at_most(
     tmp_path, monkeypatch
 ):
-    """Every rename in turn does not happen, nor anything after it."""
+    """Each rename in turn fails to happen, and so does everything after it."""
     replace = os.replace
     ends = []
     for fatal in itertools.count():
@@ -320,7 +320,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(folder, capsys
     (said,) = capsys.readouterr().err.splitlines()
     assert str(folder / NEWEST) in said
     assert said.endswith(f"; resuming from {PREVIOUS}, step 2")
-    # the good one stays until there is a newer good one, and no damaged file takes its place
+    # the good one stays until there is a newer good one, and no damaged file replaces it
     run.step_to(3).folder.close()
     assert steps_of(folder) == [3, 2]
     assert Run(folder).is_at(3)
@@ -453,7 +453,7 @@ except OSError as error:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such limit there")
 def test_a_real_limit_of_the_system_stops_a_checkpoint(folder):
-    """The nearest to a full disk that needs no rights: no file may grow beyond 4000 bytes."""
+    """The closest to a full disk that needs no privileges: no file may exceed 4000 bytes."""
     assert (folder / NEWEST).stat().st_size > 4000
     before = {name: (folder / name).read_bytes() for name in (NEWEST, PREVIOUS)}
     here = str(Path(__file__).parent)
@@ -502,7 +502,7 @@ def test_another_run_is_refused_also_by_its_older_checkpoint(folder):
 
 
 def test_a_run_with_the_old_names_of_settings_is_resumed(tmp_path):
-    """Early runs called five settings, and the column of seconds, something else."""
+    """Early runs had other names for five settings, and for the column of seconds."""
     old = {"scales": "voc", "clip": 10.0, "crop_share": 0.5, "mirror": True, "turn_over": False}
     new = {
         "prior_scales": "voc",

@@ -1,4 +1,4 @@
-"""Names of torchvision's weights: every one is brought over, and a stranger is named."""
+"""Names of torchvision's weights: each one is converted, and an unknown one is named."""
 
 import functools
 from statistics import fmean
@@ -110,7 +110,7 @@ def test_conv4_3_has_torchvisions_features_with_the_normalisation_folded_in():
     """Inside; the six outermost cells see the padding of conv1_1, where the mean colours differ."""
     _, _, ours, theirs = _network_and_maps()
     assert ours.shape == theirs.shape == (1, 512, 38, 38)
-    ours = ours / (255 * fmean(V1.std))  # the scale that `_spread` has put in
+    ours = ours / (255 * fmean(V1.std))  # the scale that `_spread` has added
     assert theirs.std() > 0.1, "features that are all alike would compare nothing"
     inside = (..., slice(6, -6), slice(6, -6))
     torch.testing.assert_close(ours[inside], theirs[inside], atol=1e-4, rtol=1e-4)

@@ -1,4 +1,4 @@
-"""Files of weights: what goes in comes out; what is damaged or foreign is said to be."""
+"""Files of weights: what goes in comes out; a damaged or foreign file is reported as such."""
 
 import json
 import os
@@ -213,7 +213,7 @@ def test_the_folder_of_a_run_means_its_weights_or_else_its_checkpoint(tmp_path, 
 
 
 def test_a_header_of_60_000_classes_builds_no_network(file, monkeypatch):
-    """It would need 8 GB, only to find that the tensors are other ones."""
+    """It would need 8 GB, only to find that the tensors differ."""
     names = json.dumps([f"class {k}" for k in range(60_000)])
     without_checksum(file)
     rewrite(file, lambda metadata: metadata.update({"classes": names}))

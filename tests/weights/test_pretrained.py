@@ -358,7 +358,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def served(tmp_path, monkeypatch):
-    """A server of one folder, and torchvision's COCO weights with their address turned to it.
+    """A server of one folder, and torchvision's COCO weights with their address pointing to it.
 
     A changed entry of the enum keeps torchvision's own download, with its check of the hash.
     """
@@ -415,6 +415,6 @@ def test_a_pickled_program_instead_of_weights_is_not_run(served, capsys):
 
 
 def test_both_addresses_name_a_hash():
-    """torchvision checks what the name holds: without one nothing would be checked."""
+    """torchvision checks the hash in the name: without one, nothing would be checked."""
     for weights in (*pretrained._IMAGENET.values(), SSD300_VGG16_Weights.COCO_V1):
         assert torch.hub.HASH_REGEX.search(weights.url), weights

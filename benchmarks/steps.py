@@ -7,8 +7,11 @@ import torch
 from torch import Tensor
 from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
 from torchvision.models.detection.image_list import ImageList
+from torchvision.transforms import v2
 
+from ssd_tutorial.augment import CAFFE_MEAN, training_transform
 from ssd_tutorial.boxes import cxcywh_to_xyxy
+from ssd_tutorial.datasets import Scenes
 from ssd_tutorial.detect import postprocess
 from ssd_tutorial.loss import multibox_loss
 from ssd_tutorial.matching import match
@@ -139,6 +142,45 @@ def network(batch: int = 1) -> Step:
     return Step(f"network forward, SSD300 VGG-16, {batch} image", ours, theirs, check, aim=1)
 
 
+def augmentation(pictures: int = 16) -> Step:
+    """Time Caffe's recipe on pictures of VOC's size, and torchvision's transforms in its order.
+
+    They draw other random numbers, so the checked result is what each keeps: an image of 300 x 300
+    with at least one object, all inside.
+    """
+    shape = v2.Resize((375, 500), antialias=True)
+    items = [shape(*item) for item in Scenes(pictures, size=500)]
+    mine = training_transform(300, crop="caffe", expand=4, distort=True)
+    torchvisions = v2.Compose(
+        [
+            v2.RandomPhotometricDistort(),
+            v2.RandomZoomOut(fill=CAFFE_MEAN),
+            v2.RandomIoUCrop(),
+            v2.RandomHorizontalFlip(),
+            v2.Resize((300, 300), antialias=True),
+            v2.SanitizeBoundingBoxes(min_size=3),
+        ]
+    )
+
+    def ours():
+        torch.manual_seed(0)
+        return [mine(item) for item in items]
+
+    def theirs():
+        torch.manual_seed(0)
+        return [torchvisions(*item) for item in items]
+
+    def check():
+        for image, target in (*ours(), *theirs()):
+            assert image.shape == (3, 300, 300)
+            assert image.dtype == torch.uint8
+            assert target["boxes"].min() >= 0
+            assert target["boxes"].max() <= 300
+            assert len(target["boxes"]) == len(target["labels"]) >= 1
+
+    return Step(f"augmentation, {pictures} pictures of 500 x 375", ours, theirs, check, aim=4)
+
+
 STEPS: dict[str, Callable[[], Step]] = {
     "priors": priors,
     "loss": lambda: loss("bipartite"),
@@ -146,4 +188,5 @@ STEPS: dict[str, Callable[[], Step]] = {
     "detect": lambda: detections("trained"),
     "detect-noise": lambda: detections("random"),
     "network": network,
+    "augment": augmentation,
 }

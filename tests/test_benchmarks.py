@@ -66,7 +66,7 @@ def test_loading_is_timed_step_by_step(records, tmp_path):
     kept = json.loads((tmp_path / "here" / "result.json").read_text())
     steps = kept["milliseconds_a_picture"]
     assert list(steps) == [
-        "read and decode", "PhotometricDistort", "Expand", "IoUCrop",
+        "read and decode", "PhotometricDistort", "Expand", "IoUCrop", "pixels",
         "RandomInterpolationResize", "RandomHorizontalFlip", "all else",
     ]  # fmt: skip
     assert all(milliseconds > 0 for milliseconds in steps.values())

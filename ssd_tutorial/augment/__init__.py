@@ -13,15 +13,7 @@ from ssd_tutorial.augment.colour import (
     shift_hue,
 )
 from ssd_tutorial.augment.crop import IoUCrop
-from ssd_tutorial.augment.crop_policies import (
-    CROP_POLICIES,
-    CropPolicy,
-    Search,
-    Trials,
-    caffe_search,
-    caffe_trials,
-    centres_inside,
-)
+from ssd_tutorial.augment.crop_policies import CROP_POLICIES, CropPolicy, caffe_trials
 from ssd_tutorial.augment.expand import CAFFE_MEAN, Expand
 from ssd_tutorial.augment.items import Item, Transform
 from ssd_tutorial.augment.pipelines import resize, training_transform
@@ -37,13 +29,9 @@ __all__ = [
     "Item",
     "PhotometricDistort",
     "RandomInterpolationResize",
-    "Search",
     "Transform",
-    "Trials",
     "add_brightness",
-    "caffe_search",
     "caffe_trials",
-    "centres_inside",
     "resize",
     "scale_contrast",
     "scale_saturation",

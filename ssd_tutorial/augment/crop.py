@@ -8,14 +8,8 @@ from torchvision import tv_tensors
 from torchvision.transforms.v2 import functional as F
 
 from ssd_tutorial.augment.crop_policies import CROP_POLICIES, CropPolicy, centres_inside, draw_crop
-from ssd_tutorial.augment.items import (
-    Item,
-    Operation,
-    boxes_of,
-    keep_boxes,
-    refuse_impossible,
-    size_of,
-)
+from ssd_tutorial.augment.framed import Framed
+from ssd_tutorial.augment.items import Operation, boxes_of, keep_boxes, refuse_impossible, size_of
 
 
 class IoUCrop(Operation):
@@ -28,20 +22,24 @@ class IoUCrop(Operation):
 
     Args:
         policy: a name in `CROP_POLICIES`, or a `CropPolicy` of your own.
+        crop_prob: probability that the crop is tried at all; Caffe always tries it.
 
     Raises:
-        ValueError: an unknown policy; when called, an impossible box.
+        ValueError: an unknown policy or probability; when called, an impossible box.
     """
 
-    def __init__(self, policy: str | CropPolicy = "caffe"):
+    def __init__(self, policy: str | CropPolicy = "caffe", crop_prob: float = 1.0):
         super().__init__()
         if isinstance(policy, str) and policy not in CROP_POLICIES:
             raise ValueError(
                 f"no crop policy is called {policy!r}; choose one of {list(CROP_POLICIES)}"
             )
+        if not 0 <= crop_prob <= 1:
+            raise ValueError(f"crop_prob must be from 0 to 1, not {crop_prob}")
         self.policy = CROP_POLICIES[policy] if isinstance(policy, str) else policy
+        self.crop_prob = crop_prob
 
-    def forward(self, image: tv_tensors.Image, target: dict) -> Item:
+    def forward(self, image: tv_tensors.Image | Framed, target: dict) -> tuple:
         """Crop an item, and keep the objects whose centre stays inside."""
         refuse_impossible(target)  # before the crop: afterwards it would look like one outside
         image, target = super().forward(image, target)
@@ -51,17 +49,20 @@ class IoUCrop(Operation):
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         """Draw the crop in whole pixels and find which boxes stay; nothing for a whole picture."""
         boxes = boxes_of(flat_inputs)
+        if self.crop_prob < 1 and torch.rand(()) >= self.crop_prob:
+            return {}
         crop = draw_crop(self.policy, boxes, *size_of(flat_inputs))
         if crop is None:
             return {}
         return {"crop": crop, "stays": centres_inside(boxes, torch.tensor(crop))}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        """Crop the image or the boxes; boxes that do not stay become zeros."""
+        """Crop the picture or the boxes; boxes that do not stay become zeros."""
         if not params:
             return inpt
+        if isinstance(inpt, Framed):
+            return inpt.cropped(params["crop"])
         left, top, right, bottom = params["crop"]
-        output = F.crop(inpt, top, left, bottom - top, right - left)
-        if isinstance(output, tv_tensors.BoundingBoxes):
-            output[~params["stays"]] = 0  # without area; `forward` leaves them out
-        return output
+        boxes = F.crop(inpt, top, left, bottom - top, right - left)
+        boxes[~params["stays"]] = 0  # without area; `forward` leaves them out
+        return boxes

@@ -5,10 +5,15 @@ from typing import Any
 import torch
 from torchvision.transforms.v2 import functional as F
 
+from ssd_tutorial.augment.framed import Framed
 from ssd_tutorial.augment.items import Operation, size_of
 
 CAFFE_MEAN = (123, 117, 104)
 """The mean colour of ImageNet in Caffe's scripts, RGB, 0 to 255: nearly 0 after normalisation."""
+
+
+LARGEST_RATIO = 10
+"""Here, an object of half the picture's side is 15 pixels long on the average canvas at 300."""
 
 
 class Expand(Operation):
@@ -18,7 +23,7 @@ class Expand(Operation):
     (its first version has no expansion); Caffe, ``DataTransformer::ExpandImage``.
 
     Args:
-        ratio: largest ratio of the sides, 1 or more.
+        ratio: largest ratio of the sides, from 1 to `LARGEST_RATIO`.
         share: probability of expanding at all.
         fill: colour of the canvas, RGB, 0 to 255. The mean becomes 0 after normalisation; black
             does not.
@@ -28,8 +33,8 @@ class Expand(Operation):
         self, ratio: float = 4.0, share: float = 0.5, fill: tuple[int, int, int] = CAFFE_MEAN
     ):
         super().__init__()
-        if not ratio >= 1:
-            raise ValueError(f"ratio must be 1 or more, not {ratio}")
+        if not 1 <= ratio <= LARGEST_RATIO:
+            raise ValueError(f"ratio must be from 1 to {LARGEST_RATIO}, not {ratio}")
         if not 0 <= share <= 1:
             raise ValueError(f"share must be from 0 to 1, not {share}")
         self.ratio, self.share, self.fill = ratio, share, list(fill)
@@ -47,4 +52,8 @@ class Expand(Operation):
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         """Place the image on its canvas, or move the boxes with it."""
-        return F.pad(inpt, params["padding"], fill=self.fill) if params else inpt
+        if not params:
+            return inpt
+        if isinstance(inpt, Framed):
+            return inpt.expanded(params["padding"], self.fill)
+        return F.pad(inpt, params["padding"])

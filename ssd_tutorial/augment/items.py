@@ -7,6 +7,7 @@ from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
+from ssd_tutorial.augment.framed import Framed
 from ssd_tutorial.boxes import box_problem
 
 Item = tuple  # (tv_tensors.Image, target)
@@ -18,16 +19,28 @@ _COLUMNS = ("labels", "difficult")  # one row per box, like the boxes themselves
 class Operation(v2.Transform):
     """A ``v2.Transform``: `make_params` draws the random numbers, `transform` applies them.
 
-    Before torchvision 0.21 both names began with an underscore, hence the last two methods.
+    It works on a framed picture, and frames an image for as long as it works.
     """
+
+    _transformed_types = (Framed, tv_tensors.BoundingBoxes)
+
+    def forward(self, image: tv_tensors.Image | Framed, target: dict) -> Item:
+        """Apply the operation to an item."""
+        if isinstance(image, Framed):
+            return super().forward(image, target)
+        size_of([image])  # raises if it is not an image
+        framed, target = super().forward(Framed(image), target)
+        return framed.pixels(), target
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         """Draw the random numbers for one item, given its image and its boxes."""
         raise NotImplementedError
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        """Apply them to the image, or to the boxes."""
+        """Apply them to the framed picture, or to the boxes."""
         raise NotImplementedError
+
+    # what torchvision before 0.21 calls
 
     def _get_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         return self.make_params(flat_inputs)
@@ -37,9 +50,9 @@ class Operation(v2.Transform):
 
 
 def size_of(flat_inputs: list[Any]) -> tuple[int, int]:
-    """Return (height, width) in pixels of the image among a transform's inputs."""
+    """Return (height, width) in pixels of the image, or framed picture, among the inputs."""
     for inpt in flat_inputs:
-        if isinstance(inpt, tv_tensors.Image):
+        if isinstance(inpt, (tv_tensors.Image, Framed)):
             return tuple(inpt.shape[-2:])
     raise TypeError("expected a tv_tensors.Image; pass an item of a dataset")
 

@@ -3,12 +3,14 @@
 from typing import Literal
 
 from torch import Tensor
+from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from ssd_tutorial.augment.colour import PhotometricDistort
 from ssd_tutorial.augment.crop import IoUCrop
 from ssd_tutorial.augment.expand import Expand
-from ssd_tutorial.augment.items import Item, Transform, keep_boxes, refuse_impossible
+from ssd_tutorial.augment.framed import Framed
+from ssd_tutorial.augment.items import Item, Operation, Transform, keep_boxes, refuse_impossible
 from ssd_tutorial.augment.resizing import RandomInterpolationResize
 
 _SMALLEST_PX = 3.0  # nothing can be learned from the sliver that a crop leaves of an object
@@ -53,22 +55,30 @@ def training_transform(
     Raises:
         ValueError: a setting out of range; when called, an impossible box.
     """
-    if not 0 <= crop_prob <= 1:
-        raise ValueError(f"crop_prob must be from 0 to 1, not {crop_prob}")
     if interpolation not in ("bilinear", "random"):
         raise ValueError(f"interpolation must be bilinear or random, not {interpolation!r}")
     steps: list[v2.Transform] = [PhotometricDistort()] if distort else []
     steps += [Expand(expand)] if expand else []
-    if crop:
-        cut = IoUCrop(crop)
-        steps.append(cut if crop_prob == 1 else v2.RandomApply([cut], p=crop_prob))
+    steps += [IoUCrop(crop, crop_prob)] if crop else []
     flips: list[v2.Transform] = [v2.RandomHorizontalFlip()] if horizontal_flip else []
     flips += [v2.RandomVerticalFlip()] if vertical_flip else []
     if interpolation == "random":
         steps += [RandomInterpolationResize(size), *flips]
     else:  # either order gives the same pixels, but boxes that differ in the last bit
         steps += [*flips, v2.Resize((size, size), antialias=True)]
-    return _OnItems(v2.Compose(steps))
+    return _OnItems(_Steps(steps))
+
+
+class _Steps(v2.Compose):
+    """A ``v2.Compose`` that computes a framed picture's pixels when a step needs them."""
+
+    def forward(self, image: tv_tensors.Image, target: dict) -> Item:
+        seen = Framed(image)
+        for step in self.transforms:
+            if isinstance(seen, Framed) and not isinstance(step, Operation):
+                seen = seen.pixels()
+            seen, target = step(seen, target)
+        return (seen.pixels() if isinstance(seen, Framed) else seen), target
 
 
 class _OnItems:

@@ -3,35 +3,44 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
+from torch.nn.functional import interpolate
 from torchvision import tv_tensors
-from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
+from ssd_tutorial.augment.framed import Framed
 from ssd_tutorial.augment.items import Operation
 
 
-def _by_torch(mode: InterpolationMode) -> Callable:
+def _by_torch(mode: str) -> Callable:
     """Resize without a wider filter when shrinking, as OpenCV does: fine detail becomes noise."""
-    return lambda image, size: F.resize(image, [size, size], mode, antialias=False)
 
-
-def _by_pillow(mode: InterpolationMode) -> Callable:
-    """Resize in modes that torch lacks. When shrinking, Pillow averages what it would skip."""
-
-    def resized(image: tv_tensors.Image, size: int) -> Tensor:
-        return F.pil_to_tensor(F.resize(F.to_pil_image(image), [size, size], mode))
+    def resized(image: Tensor, size: int) -> Tensor:
+        pixels = torch.from_numpy(np.stack(image.numpy(), axis=-1))  # torch is fast on [H, W, 3]
+        return interpolate(pixels.permute(2, 0, 1)[None], (size, size), mode=mode)[0]
 
     return resized
 
 
-INTERPOLATIONS: dict[str, Callable[[tv_tensors.Image, int], Tensor]] = {
-    "bilinear": _by_torch(InterpolationMode.BILINEAR),
-    "area": _by_pillow(InterpolationMode.BOX),
-    "nearest": _by_torch(InterpolationMode.NEAREST),
-    "bicubic": _by_torch(InterpolationMode.BICUBIC),
-    "lanczos": _by_pillow(InterpolationMode.LANCZOS),
+def _by_pillow(mode: Image.Resampling) -> Callable:
+    """Resize in modes that torch lacks. When shrinking, Pillow averages what it would skip."""
+
+    def resized(image: Tensor, size: int) -> Tensor:
+        picture = Image.merge("RGB", [Image.fromarray(channel) for channel in image.numpy()])
+        return F.pil_to_tensor(picture.resize((size, size), mode))
+
+    return resized
+
+
+INTERPOLATIONS: dict[str, Callable[[Tensor, int], Tensor]] = {
+    "bilinear": _by_torch("bilinear"),
+    "area": _by_pillow(Image.Resampling.BOX),
+    "nearest": _by_torch("nearest"),
+    "bicubic": _by_torch("bicubic"),
+    "lanczos": _by_pillow(Image.Resampling.LANCZOS),
 }
 """Caffe's five, by name: uint8 ``[3, H, W]`` and a side give uint8 ``[3, side, side]``."""
 
@@ -58,7 +67,9 @@ class RandomInterpolationResize(Operation):
         return {"mode": self.modes[int(torch.randint(len(self.modes), ()))]}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        """Resize the image, or the boxes."""
-        if isinstance(inpt, tv_tensors.Image):
-            return tv_tensors.wrap(INTERPOLATIONS[params["mode"]](inpt, self.size), like=inpt)
+        """Resize the picture, or the boxes."""
+        if isinstance(inpt, Framed):
+            pixels = inpt.pixels()
+            resized = INTERPOLATIONS[params["mode"]](pixels.as_subclass(Tensor), self.size)
+            return Framed(tv_tensors.wrap(resized, like=pixels))
         return F.resize(inpt, [self.size, self.size], antialias=False)

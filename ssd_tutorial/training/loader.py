@@ -66,7 +66,8 @@ class TrainingStream(Dataset):
         else:
             raise UnreadablePicture(f"none of the {len(self.dataset)} pictures can be read")
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(_mix(self.seed, _AUGMENTATION, i))
+            # torch.manual_seed would also queue a seed for each GPU, which takes a millisecond
+            torch.default_generator.manual_seed(_mix(self.seed, _AUGMENTATION, i))
             image, target = self.transform(item)
         return image, {**target, "dropped": tuple(dropped)}
 

@@ -21,11 +21,9 @@ from ssd_tutorial.augment import (
     Expand,
     IoUCrop,
     Item,
-    Search,
-    caffe_search,
-    centres_inside,
     resize,
 )
+from ssd_tutorial.augment.crop_policies import Search, caffe_search, centres_inside
 from ssd_tutorial.augment.items import keep_boxes
 from ssd_tutorial.figures import plots
 

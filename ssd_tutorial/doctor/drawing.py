@@ -98,7 +98,7 @@ def _draw_bars(ax: Axes, values: Mapping[str, float], form: str, color: str) -> 
     """Draw a lying bar per entry, the first on top, with its value as text."""
     bars = ax.barh(range(len(values)), list(values.values()), color=color, height=0.7)
     ax.bar_label(bars, fmt=form, padding=3, fontsize=10)
-    ax.set_yticks(range(len(values)), list(values))
+    ax.set_yticks(range(len(values)), map(plots.literal, values))
     ax.set_xlim(0, 1.2 * max([*values.values(), 1]))
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)

@@ -35,6 +35,7 @@ __all__ = [
     "draw_boxes",
     "draw_detections",
     "draw_run",
+    "literal",
     "map_look",
     "plot_curves",
     "show_canvas",
@@ -61,6 +62,11 @@ def show_image(ax: Axes, image: Tensor, fade: float = 0.0) -> Axes:
     ax.imshow(pixels.permute(1, 2, 0).numpy(), extent=(0, 1, 1, 0), interpolation="antialiased")
     height, width = image.shape[1:]
     return show_canvas(ax, margin=0, aspect=height / width)
+
+
+def literal(text: str) -> str:
+    """Return a text from data, such as a class name, so that matplotlib sees no formula in it."""
+    return text.replace("$", r"\$")
 
 
 def show_canvas(ax: Axes, margin: float = 0.05, aspect: float = 1.0) -> Axes:
@@ -106,7 +112,7 @@ def draw_boxes(
             ax.text(
                 x0 if at_top else x1,
                 y0 if at_top else y1,
-                f" {labels[i]} ",
+                f" {literal(labels[i])} ",
                 ha="left" if at_top else "right",
                 va="top" if at_top else "bottom",
                 color="white",
@@ -124,6 +130,7 @@ def plot_curves(
     lines = []
     for k, (name, y) in enumerate(curves.items()):
         look = LOOKS[k % len(LOOKS)]
+        name = literal(name)
         (line,) = ax.plot(x, y, color=look.color, linestyle=look.line, label=name)
         ax.annotate(f" {name}", (x[-1], y[-1]), color=look.color, va="center", fontsize=11)
         lines.append(line)

@@ -4,13 +4,14 @@ import json
 import os
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import pytest
 
 from ssd_tutorial.__main__ import main
 from ssd_tutorial.doctor import RULES, examine
-from ssd_tutorial.doctor.drawing import figure
+from ssd_tutorial.doctor.drawing import draw_classes, figure
 from ssd_tutorial.presets import PRESETS
 
 BCCD = os.environ.get("SSD_TUTORIAL_BCCD")
@@ -232,3 +233,12 @@ def test_bccd_has_the_known_faults_and_no_others():
     assert (voc.extras[0].map, voc.extras[0].ratio) == ("conv4_3", 1.0)
     assert report.unreached_by_class(voc)["Platelets"] > 0.9 * len(voc.unreached)
     assert voc.extras[0].gain > 0.9 * len(voc.unreached)
+
+
+def test_a_class_name_is_no_formula():
+    report = SimpleNamespace(classes={"$a_$b^": SimpleNamespace(objects=3)})
+    fig, ax = plt.subplots()
+    draw_classes(ax, report)
+    fig.canvas.draw()  # matplotlib fails on a formula like this name
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == [r"\$a_\$b^"]
+    plt.close(fig)

@@ -161,6 +161,17 @@ def test_color_is_accepted_as_in_matplotlib(ax):
     assert to_rgb(patch.get_edgecolor()) == (1, 0, 0)
 
 
+def test_a_class_name_is_no_formula(ax):
+    name = "$a_$b^"  # matplotlib would try to set it as one, and fail
+    found = Detections(torch.tensor([[0.1, 0.1, 0.3, 0.3]]), torch.tensor([0.9]), torch.tensor([1]))
+    plots.draw_detections(ax, found, (name,))
+    plots.draw_boxes(ax, torch.tensor([0.1, 0.2, 0.5, 0.4]), [name])
+    plots.plot_curves(ax, [0, 1], {name: [0, 1]})
+    ax.legend()
+    ax.figure.canvas.draw()
+    assert [text.get_text().split()[0] for text in ax.texts] == [r"\$a_\$b^"] * 3
+
+
 def test_all_public_names_are_listed():
     own = {n for n, x in vars(plots).items() if getattr(x, "__module__", "") == plots.__name__}
     assert {name for name in own if not name.startswith("_")} <= set(plots.__all__)

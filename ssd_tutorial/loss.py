@@ -11,6 +11,8 @@ from ssd_tutorial.matching import Matches, match
 from ssd_tutorial.mining import Miner, hard_negatives
 from ssd_tutorial.targets import Targets
 
+_IMAGES = 2  # images whose probabilities are held at a time
+
 
 class MultiBoxLoss(NamedTuple):
     """What `multibox_loss` returns: scalars with gradients, and a count."""
@@ -62,7 +64,11 @@ def multibox_loss(
 
     # All P priors are ranked, without gradient; only those that count are differentiated.
     with torch.no_grad():
-        background_loss = logits.logsumexp(dim=-1) - logits[..., 0]
+        background_loss = torch.cat(  # [B, P]; by few images, because those stay in the cache
+            [-some.log_softmax(dim=-1)[..., 0] for some in logits.split(_IMAGES)]
+        )
+    # NaN counts as hardest, so that it reaches the loss and is seen there.
+    background_loss = background_loss.nan_to_num(nan=torch.inf, posinf=torch.inf)
     counted = positive | mine(background_loss, positive, negative_ratio)
     confidence = F.cross_entropy(logits[counted], labels[counted], reduction="sum")
 

@@ -4,7 +4,9 @@ Every prior becomes positive, matched to one ground truth, or negative, to be cl
 background. There is no third kind.
 """
 
-from typing import Literal, NamedTuple
+import heapq
+from collections.abc import Callable
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
@@ -13,6 +15,7 @@ from ssd_tutorial.boxes import cxcywh_to_xyxy, iou
 from ssd_tutorial.targets import Targets
 
 Method = Literal["bipartite", "argmax"]
+_BLOCK = 32  # objects whose IoUs with every prior are held at a time: 1 MB, which a cache keeps
 
 
 class Matches(NamedTuple):
@@ -58,59 +61,90 @@ def match(
             without.
 
     Raises:
-        ValueError: for an unknown method, a threshold outside (0, 1], or wrong shapes.
+        ValueError: for an unknown method, a threshold outside (0, 1], wrong shapes, or priors or
+            ground truths that are not finite.
     """
-    if method not in ("bipartite", "argmax"):
-        raise ValueError(f"method must be 'bipartite' or 'argmax', not {method!r}")
-    if not 0 < threshold <= 1:
-        raise ValueError(f"threshold must be an IoU in (0, 1], not {threshold}")
-    if priors_cxcywh.ndim != 2 or priors_cxcywh.shape[1] != 4:
-        raise ValueError(f"priors must be [P, 4], not {list(priors_cxcywh.shape)}")
+    _check(priors_cxcywh, targets, threshold, method)
+    corners = cxcywh_to_xyxy(priors_cxcywh)
+    image, number = targets.real.nonzero(as_tuple=True)  # [N]: every object of the batch
+    objects = targets.boxes[image, number]  # [N, 4]
 
-    overlap = iou(targets.boxes, cxcywh_to_xyxy(priors_cxcywh))  # [B, G, P]; padding overlaps 0
-    best_iou, best = overlap.max(dim=1)  # [B, P]: for each prior, its ground truth
-    ground_truth = best.where(best_iou >= threshold, -1)
+    # Every object looks at all priors, a block of objects at a time: no [B, G, P] is needed.
+    dtype = torch.promote_types(objects.dtype, corners.dtype)
+    best_iou = corners.new_zeros(len(targets.labels), len(corners), dtype=dtype)  # [B, P]
+    blocks = []
+    for some, where in zip(objects.split(_BLOCK), image.split(_BLOCK), strict=True):
+        overlap = iou(some, corners)  # [<= 32, P]
+        best_iou.scatter_reduce_(0, where[:, None].expand_as(overlap), overlap, "amax")
+        blocks.append(overlap.max(dim=1))
 
-    first_step = _bipartite if method == "bipartite" else _argmax
-    image, owner, prior = first_step(overlap, targets.real)
-    ground_truth[image, prior] = owner
-    best_iou[image, prior] = overlap[image, owner, prior]
+    # The second step is taken first, because the first overrules it. Which object it was is asked
+    # only for the few priors that reach the threshold.
+    ground_truth = torch.full_like(best_iou, -1, dtype=torch.int64)
+    for reached in (best_iou >= threshold).nonzero().split(64 * _BLOCK):
+        i, prior = reached.unbind(1)
+        overlap = iou(corners[prior, None], targets.boxes[i])[:, 0]  # [<= 2048, G]
+        ground_truth[i, prior] = overlap.argmax(dim=1)
+
+    values, favourites = (torch.cat(parts).tolist() for parts in zip(*blocks, strict=True))
+    wishes = zip(values, range(len(objects)), image.tolist(), favourites, strict=True)
+    wishes = [(-value, *wish) for value, *wish in wishes if value > 0]
+    if method == "bipartite":
+        given = _bipartite(wishes, lambda row: iou(objects[row, None], corners)[0])
+    else:
+        given = _argmax(wishes)
+    row = torch.tensor([*given.values()], dtype=torch.int64, device=image.device)
+    prior = torch.tensor([prior for _, prior in given], dtype=torch.int64, device=image.device)
+    ground_truth[image[row], prior] = number[row]
+    best_iou[image[row], prior] = iou(objects[row, None], corners[prior, None])[:, 0, 0]
     return Matches(ground_truth, best_iou)
 
 
-def _bipartite(overlap: Tensor, real: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the pairs (image, ground truth, prior), ``[K]`` each, of greedy global matching.
+def _check(priors: Tensor, targets: Targets, threshold: float, method: str) -> None:
+    if method not in get_args(Method):
+        raise ValueError(f"method must be 'bipartite' or 'argmax', not {method!r}")
+    if not 0 < threshold <= 1:
+        raise ValueError(f"threshold must be an IoU in (0, 1], not {threshold}")
+    if priors.ndim != 2 or priors.shape[1] != 4 or not len(priors):
+        raise ValueError(f"priors must be [P, 4], not {list(priors.shape)}")
+    if targets.labels.ndim != 2 or 0 in targets.labels.shape:
+        raise ValueError(f"targets must be [B, G], B, G >= 1, not {list(targets.labels.shape)}")
+    for name, boxes in {"priors": priors, "targets": targets.boxes}.items():
+        if not boxes.isfinite().all():
+            first = (~boxes.isfinite()).nonzero()[0, :-1].tolist()
+            raise ValueError(f"{name}{first}: {boxes[tuple(first)].tolist()} is not finite")
 
-    One round assigns one prior in every image of the batch. Only a ground truth that has just lost
-    its best prior searches again, so `overlap` is searched in full once and hardly ever more.
+
+def _bipartite(
+    wishes: list[tuple], overlaps_of: Callable[[int], Tensor]
+) -> dict[tuple[int, int], int]:
+    """Return the object of each (image, prior) of greedy matching: the best pair, then the next.
+
+    Every object wishes for its best prior, and the best wish is granted first. One whose prior has
+    gone is made again, for the best prior that is left, and waits its turn.
+
+    Args:
+        wishes: (-IoU, object, its image, prior), so that the smallest is the best; one per object
+            that overlaps a prior.
+        overlaps_of: from an object to its IoUs ``[P]`` with all priors.
     """
-    best_iou, best_prior = overlap.max(dim=2)  # [B, G]: for each ground truth
-    best_iou = best_iou.where(real, 0)
-    assigned = torch.full_like(best_prior, -1)  # [B, G]: the prior of each ground truth
-    claimed_priors = torch.zeros_like(overlap[:, 0], dtype=torch.bool)  # [B, P]
-    images = torch.arange(len(overlap), device=overlap.device)
-    for _ in range(overlap.shape[1]):
-        highest, ground_truth = best_iou.max(dim=1)  # [B]: the best pair that is left
-        prior = best_prior[images, ground_truth]
-        active = highest > 0  # images in which a ground truth with some overlap is left
-        assigned[images[active], ground_truth[active]] = prior[active]
-        claimed_priors[images[active], prior[active]] = True
-        best_iou[images, ground_truth] = 0
-        lost_best = (best_prior == prior[:, None]) & (best_iou > 0)  # [B, G]
-        if lost_best.any():
-            image, owner = lost_best.nonzero(as_tuple=True)
-            rows = overlap[image, owner].masked_fill(claimed_priors[image], 0)  # [R, P], a copy
-            best_iou[image, owner], best_prior[image, owner] = rows.max(dim=1)
-    image, owner = (assigned >= 0).nonzero(as_tuple=True)
-    return image, owner, assigned[image, owner]
+    heapq.heapify(wishes)
+    given = {}
+    left = {}  # for each object that lost a wish: its IoUs with the priors that it has not lost
+    while wishes:
+        _, owner, image, prior = heapq.heappop(wishes)
+        if (image, prior) not in given:
+            given[image, prior] = owner
+            continue
+        if owner not in left:
+            left[owner] = overlaps_of(owner).cpu().numpy()
+        left[owner][prior] = 0
+        prior = int(left[owner].argmax())
+        if left[owner][prior] > 0:
+            heapq.heappush(wishes, (-float(left[owner][prior]), owner, image, prior))
+    return given
 
 
-def _argmax(overlap: Tensor, real: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return every ground truth's best prior; where two share it, for the one of higher index."""
-    best_iou, best_prior = overlap.max(dim=2)  # [B, G]
-    image, owner = (real & (best_iou > 0)).nonzero(as_tuple=True)
-    prior = best_prior[image, owner]
-    last_owner = torch.full_like(overlap[:, 0], -1, dtype=torch.int64)  # [B, P]
-    last_owner.view(-1).scatter_reduce_(0, image * overlap.shape[2] + prior, owner, "amax")
-    keeps = last_owner[image, prior] == owner
-    return image[keeps], owner[keeps], prior[keeps]
+def _argmax(wishes: list[tuple]) -> dict[tuple[int, int], int]:
+    """Grant every wish; where two are for the same prior, the later object overwrites the other."""
+    return {(image, prior): owner for _, owner, image, prior in wishes}

@@ -13,7 +13,7 @@ Sources, cited below by their short names:
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 VARIANCES = (0.1, 0.1, 0.2, 0.2)
 
@@ -80,12 +80,8 @@ class Preset:
     """Divisors of the regression target (chapter 4): a choice of units, not a statistic."""
 
     def __post_init__(self) -> None:
-        for field, allowed in {
-            "centres": ("step", "cells"),
-            "clip": ("none", "wh", "cxcywh", "corners"),
-            "order": ("caffe", "sgrvinod"),
-        }.items():
-            value = getattr(self, field)
+        for field, kind in {"centres": Centres, "clip": Clip, "order": Order}.items():
+            value, allowed = getattr(self, field), get_args(kind)
             if value not in allowed:
                 raise ValueError(f"Preset.{field} is {value!r}; it must be one of {allowed}")
 

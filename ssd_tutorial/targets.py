@@ -57,54 +57,62 @@ def make_targets(
         raise ValueError(f"{len(boxes_xyxy)} images of boxes but {len(labels)} images of labels")
     if not boxes_xyxy:
         raise ValueError("a batch needs at least one image")
-    for image, (box, label) in enumerate(zip(boxes_xyxy, labels, strict=True)):
-        _check_image(f"{image} ({names[image]})" if names else f"{image}", box, label, num_classes)
-    most = max(1, *(len(label) for label in labels))
-    device = boxes_xyxy[0].device
-    padded_boxes = torch.zeros(len(labels), most, 4, device=device)
-    padded_labels = torch.zeros(len(labels), most, dtype=torch.int64, device=device)
-    for image, (box, label) in enumerate(zip(boxes_xyxy, labels, strict=True)):
-        padded_boxes[image, : len(box)] = box
-        padded_labels[image, : len(label)] = label
+    called = [f"image {i} ({names[i]})" if names else f"image {i}" for i in range(len(labels))]
+    for image, box, label in zip(called, boxes_xyxy, labels, strict=True):
+        _check_types(image, box, label)
+    # As they will be stored: what is too thin for float32 has no width there.
+    objects = torch.cat([box.detach().float() for box in boxes_xyxy])  # [N, 4] of all images
+    classes = torch.cat([label.long() for label in labels])
+    counts = torch.tensor([len(label) for label in labels], device=objects.device)
+    _check_values(called, objects, classes, counts, num_classes)
+    real = torch.arange(max(1, int(counts.max())), device=counts.device) < counts[:, None]
+    padded_boxes = objects.new_zeros(*real.shape, 4)
+    padded_boxes[real] = objects
+    padded_labels = classes.new_zeros(real.shape)
+    padded_labels[real] = classes
     return Targets(padded_boxes, padded_labels)
 
 
-def _check_image(image: str, boxes: Tensor, labels: Tensor, num_classes: int) -> None:
+def _check_types(image: str, boxes: Tensor, labels: Tensor) -> None:
+    for kind, value in {"boxes": boxes, "labels": labels}.items():
+        if not isinstance(value, Tensor):
+            raise ValueError(f"{image}: {kind} must be a tensor, not {type(value).__name__}")
     if boxes.ndim != 2 or boxes.shape[1] != 4 or not boxes.is_floating_point():
         raise ValueError(
-            f"image {image}: boxes must be a float tensor [N, 4],"
-            f" not {boxes.dtype} {list(boxes.shape)}"
+            f"{image}: boxes must be a float tensor [N, 4], not {boxes.dtype} {list(boxes.shape)}"
         )
     integers = not (labels.is_floating_point() or labels.dtype == torch.bool)
     if labels.shape != boxes.shape[:1] or not integers:
         raise ValueError(
-            f"image {image}: labels must be integers [{len(boxes)}], one per box,"
+            f"{image}: labels must be integers [{len(boxes)}], one per box,"
             f" not {labels.dtype} {list(labels.shape)}"
         )
-    boxes = boxes.float()  # as they will be stored: what is too thin for float32 has no width there
-    problems = [box_problem(box) for box in boxes.tolist()]
-    for rule in filter(None, problems):
-        _refuse(image, boxes, torch.tensor([problem == rule for problem in problems]), rule)
-    no_area = area(boxes) < torch.finfo(boxes.dtype).tiny
-    _refuse(image, boxes, no_area, "the area must be at least 1e-38, or every IoU is 0")
-    outside = (boxes.amin(1) < -_OUTSIDE) | (boxes.amax(1) > 1 + _OUTSIDE)
-    _refuse(
-        image,
-        boxes,
-        outside,
-        "corners must lie in [0, 1]: divide pixels by the image's width and height",
-    )
-    wrong = (labels < 1) | (labels >= num_classes)
-    if wrong.any():
-        box = int(wrong.nonzero()[0])
-        raise ValueError(
-            f"image {image}, box {box}: label {int(labels[box])} is not in 1 .. {num_classes - 1};"
-            f" 0 is the background and there are {num_classes} classes with it"
+
+
+def _check_values(
+    called: list[str], boxes: Tensor, labels: Tensor, counts: Tensor, num_classes: int
+) -> None:
+    """Check all objects of a batch, end to end: ``[N, 4]``, ``[N]``, and ``[B]`` per image."""
+    large = area(boxes) >= torch.finfo(boxes.dtype).tiny
+    inside = (boxes.amin(1) >= -_OUTSIDE) & (boxes.amax(1) <= 1 + _OUTSIDE)  # False for NaN
+    known = (labels > 0) & (labels < num_classes)
+    broken = (~(large & inside & known)).nonzero()
+    if not len(broken):
+        return
+    i = int(broken[0])
+    image = int((counts.cumsum(0) <= i).sum())
+    where = f"{called[image]}, box {i - int(counts[:image].sum())}"
+    box, label = boxes[i].tolist(), int(labels[i])
+    if not (large & inside)[i]:
+        where += f" [{', '.join(f'{x:.4g}' for x in box)}]"
+    problem = (
+        box_problem(box)
+        or (not large[i] and "the area must be at least 1e-38, or every IoU is 0")
+        or (
+            not inside[i]
+            and "corners must lie in [0, 1]: divide pixels by the image's width and height"
         )
-
-
-def _refuse(image: str, boxes: Tensor, broken: Tensor, rule: str) -> None:
-    if broken.any():
-        box = int(broken.nonzero()[0])
-        numbers = ", ".join(f"{x:.4g}" for x in boxes[box].tolist())
-        raise ValueError(f"image {image}, box {box} [{numbers}]: {rule}")
+        or f"label {label} is not in 1 .. {num_classes - 1};"
+        f" 0 is the background and there are {num_classes} classes with it"
+    )
+    raise ValueError(f"{where}: {problem}")

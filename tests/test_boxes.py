@@ -14,6 +14,7 @@ from ssd_tutorial.boxes import (
     cxcywh_to_xyxy,
     decode,
     encode,
+    intersection,
     iou,
     xyxy_to_cxcywh,
 )
@@ -229,3 +230,37 @@ def test_the_dtype_is_kept(dtype):
     assert iou(xyxy, cxcywh_to_xyxy(prior)).dtype == dtype
     assert encode(xyxy, prior).dtype == dtype
     assert decode(encode(xyxy, prior), prior).dtype == dtype
+
+
+@pytest.mark.parametrize("unit", [1e-20, 1e-15, 1.0, 1e15, 1e20])
+def test_iou_does_not_depend_on_the_unit(unit):
+    """An area of float32 ends at 1e38, and below 1e-38 it is 0."""
+    boxes = torch.tensor([[0.0, 0, 2, 2], [1, 0, 3, 2]]) * unit
+    got = iou(boxes, boxes)
+    assert got.dtype == torch.float32
+    torch.testing.assert_close(got, torch.tensor([[1, 1 / 3], [1 / 3, 1]]))
+
+
+def test_one_box_beyond_the_range_changes_no_other():
+    boxes = torch.tensor([[0.0, 0, 2, 2], [1, 0, 3, 2], [0, 0, 1e30, 1e30]])
+    torch.testing.assert_close(iou(boxes, boxes).diagonal(), torch.ones(3))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.int32, torch.int64])
+def test_iou_in_pixels_of_types_that_have_no_room_for_an_area(dtype):
+    boxes = torch.tensor([[0, 0, 300, 300], [0, 0, 300, 150]]).to(dtype)
+    got = iou(boxes, boxes)
+    assert got.dtype == (dtype if dtype.is_floating_point else torch.float32)
+    torch.testing.assert_close(got.float(), torch.tensor([[1, 0.5], [0.5, 1]]), atol=1e-3, rtol=0)
+
+
+def test_a_box_without_area_next_to_others_changes_none_of_them():
+    boxes = torch.rand(9, 4).sort(dim=1).values
+    with_empty = torch.cat([boxes, torch.zeros(1, 4)])
+    assert torch.equal(iou(with_empty, boxes)[:9], iou(boxes, boxes))
+    assert iou(with_empty, with_empty)[9].tolist() == [0] * 10
+
+
+def test_intersection_is_what_two_boxes_share():
+    a, b = torch.tensor([[0.0, 0, 4, 4]]), torch.tensor([[2.0, 1, 6, 3], [4, 4, 5, 5]])
+    assert intersection(a, b).tolist() == [[4, 0]]

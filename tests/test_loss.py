@@ -315,3 +315,12 @@ def test_priors_are_read_as_cxcywh():
     got = multibox_loss(torch.zeros(1, 1, 2), torch.zeros(1, 1, 4), targets, prior)
     assert got.localization.item() == 0
     assert got.confidence.item() == pytest.approx(math.log(2))
+
+
+def test_a_nan_score_reaches_the_loss():
+    """Mining ranks it first, so that the training sees it and stops."""
+    logits, offsets = (x.detach() for x in outputs(2))
+    targets = some_objects([2, 1])
+    assert multibox_loss(logits, offsets, targets, VOC).total.isfinite()
+    logits[0, 5000] = torch.nan
+    assert multibox_loss(logits, offsets, targets, VOC).total.isnan()

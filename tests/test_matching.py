@@ -5,11 +5,12 @@ import torch
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from ssd_tutorial import matching
 from ssd_tutorial.boxes import cxcywh_to_xyxy, iou, xyxy_to_cxcywh
 from ssd_tutorial.matching import match
 from ssd_tutorial.presets import PRESETS, get_preset
 from ssd_tutorial.priors import make_priors
-from ssd_tutorial.targets import make_targets
+from ssd_tutorial.targets import Targets, make_targets
 from tests.parity import reference
 
 VOC = make_priors(get_preset("caffe300_voc"))
@@ -308,8 +309,46 @@ def test_labels_are_those_of_the_ground_truths():
         ({"threshold": 50}, r"in \(0, 1\], not 50"),
         ({"priors_cxcywh": VOC[:, :3]}, r"priors must be \[P, 4\], not \[8732, 3\]"),
         ({"priors_cxcywh": VOC[None]}, r"priors must be \[P, 4\], not \[1, 8732, 4\]"),
+        ({"priors_cxcywh": VOC[:0]}, r"priors must be \[P, 4\], not \[0, 4\]"),
+        ({"targets": Targets(torch.zeros(1, 0, 4), torch.zeros(1, 0))}, r"\[B, G\].*not \[1, 0\]"),
+        ({"targets": Targets(torch.zeros(0, 1, 4), torch.zeros(0, 1))}, r"\[B, G\].*not \[0, 1\]"),
+        (
+            {"targets": Targets(torch.full((1, 1, 4), torch.nan), torch.ones(1, 1))},
+            r"targets\[0, 0\]",
+        ),
+        ({"priors_cxcywh": VOC / torch.eye(8732, 4)}, r"priors\[0\]: .* is not finite"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         match(**{"priors_cxcywh": VOC, "targets": one_image([0, 0, 1, 1]), **arguments})
+
+
+@pytest.mark.parametrize("method", ["bipartite", "argmax"])
+def test_blocks_leave_no_trace(method, monkeypatch):
+    """Objects are compared with the priors in blocks, and so are the priors that reach 0.05."""
+    counts = [0, 45, 1, 70, 3]
+    targets = reference.draw_targets(counts, 21, torch.Generator().manual_seed(7))
+    want = match(VOC, targets, 0.05, method)
+    assert want.positive.sum() > 3 * 64 * 32
+    for block in (1, 8, 1000):
+        monkeypatch.setattr(matching, "_BLOCK", block)
+        got = match(VOC, targets, 0.05, method)
+        assert all(torch.equal(a, b) for a, b in zip(got, want, strict=True))
+
+
+@given(st.integers(0, 2**31))
+def test_bipartite_takes_the_largest_of_what_is_left(seed):
+    """The queue of wishes against rounds on a table, with ties."""
+    random = torch.Generator().manual_seed(seed)
+    table = (torch.rand(6, 9, generator=random) * 5).round() / 5
+    rounds, left = {}, table.clone()
+    while left.max() > 0:
+        value = left.max()
+        owner = int((left == value).any(dim=1).nonzero()[0])
+        prior = int(left[owner].argmax())
+        rounds[0, prior] = owner
+        left[owner], left[:, prior] = 0, 0
+    best = zip(*(x.tolist() for x in table.max(dim=1)), strict=True)
+    wishes = [(-value, owner, 0, prior) for owner, (value, prior) in enumerate(best) if value]
+    assert matching._bipartite(wishes, lambda owner: table[owner].clone()) == rounds

@@ -137,3 +137,26 @@ def test_all_negatives_are_all_that_are_not_positive(batch, ratio):
     chosen = all_negatives(losses, positive, ratio)
     assert chosen.dtype == torch.bool
     assert torch.equal(chosen, positive.logical_not())
+
+
+def test_nan_is_refused_by_name_where_it_would_rank_first():
+    losses, positive = torch.rand(2, 50), torch.zeros(2, 50, dtype=torch.bool)
+    positive[:, 0] = True
+    losses[1, 3:7] = torch.nan
+    with pytest.raises(ValueError, match="image 1: 4 of 50 priors have a background loss that is"):
+        hard_negatives(losses, positive)
+    positive[1] = False  # an image without positives ranks nothing
+    assert hard_negatives(losses, positive).sum(1).tolist() == [3, 0]
+
+
+@pytest.mark.parametrize("ratio", [-1, float("nan"), float("inf")])
+def test_a_ratio_that_cannot_be(ratio):
+    with pytest.raises(ValueError, match=f"ratio must be a number of negatives.*not {ratio}"):
+        hard_negatives(torch.rand(1, 5), torch.ones(1, 5, dtype=torch.bool), ratio)
+
+
+@pytest.mark.parametrize("shapes", [((2, 5), (2, 6)), ((5,), (5,))])
+def test_losses_and_positives_of_other_shapes(shapes):
+    losses, positive = torch.rand(shapes[0]), torch.ones(shapes[1], dtype=torch.bool)
+    with pytest.raises(ValueError, match=r"must both be \[B, P\], not"):
+        hard_negatives(losses, positive)

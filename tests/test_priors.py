@@ -216,3 +216,25 @@ def test_priors_equal_those_of_torchvisions_generator(clip):
     )
     theirs = generator._grid_default_boxes([[c, c] for c in (38, 19, 10, 5, 3, 1)], [300, 300])
     torch.testing.assert_close(make_priors(preset), theirs, atol=1e-6, rtol=0)
+
+
+def test_each_caller_has_priors_of_its_own():
+    preset = get_preset("caffe300_voc")
+    make_priors(preset).zero_()
+    assert make_priors(preset).max() > 0.5
+
+
+def test_priors_are_kept_per_default_device():
+    preset = get_preset("caffe300_voc")
+    with torch.device("meta"):
+        assert make_priors(preset).is_meta
+    assert not make_priors(preset).is_meta
+
+
+def test_priors_that_were_first_made_in_inference_mode_can_be_trained_on():
+    preset = get_preset("caffe300_voc").vary(name="of this test")
+    with torch.inference_mode():
+        make_priors(preset)
+    scale = torch.ones(1, requires_grad=True)
+    (make_priors(preset) * scale).sum().backward()
+    assert scale.grad > 0

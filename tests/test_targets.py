@@ -168,3 +168,23 @@ def test_a_box_whose_area_is_zero_in_single_precision_is_refused(row):
     """It would overlap nothing: no prior could be matched to it."""
     with pytest.raises(ValueError, match=r"image 0, box 0 .*area"):
         make_targets([torch.tensor([row])], [torch.tensor([1])], num_classes=2)
+
+
+def test_arrays_are_not_tensors():
+    with pytest.raises(ValueError, match="^image 0: boxes must be a tensor, not ndarray"):
+        make_targets([GOOD.numpy()], [LABELS], 21)
+    with pytest.raises(ValueError, match="^image 0: labels must be a tensor, not list"):
+        make_targets([GOOD], [LABELS.tolist()], 21)
+
+
+def test_first_broken_box_of_the_batch_is_named():
+    """Its number is counted in its own image, and images without objects count, too."""
+    broken = GOOD.clone()
+    broken[1, 2] = broken[1, 0]
+    boxes, none = [GOOD, GOOD[:0], broken, broken], LABELS[:0]
+    with pytest.raises(ValueError, match=r"^image 2 \(c\), box 1 \[.*\]: xmax must be above xmin"):
+        make_targets(boxes, [LABELS, none, LABELS, LABELS], 21, names="abcd")
+
+
+def test_boxes_with_a_gradient_lose_it():
+    assert not make_targets([GOOD.clone().requires_grad_()], [LABELS], 21).boxes.requires_grad

@@ -30,8 +30,12 @@ def small_example(rule: str = "bipartite") -> Tensor:
 
 def bipartite(overlap: Tensor) -> Tensor:
     """Return what exercise 8.2 asks for, by the package: ``[G, P]`` IoUs to ``[G]`` priors."""
-    _, owner, prior = _bipartite(overlap[None], torch.ones(1, len(overlap), dtype=torch.bool))
-    return torch.full((len(overlap),), -1).scatter(0, owner, prior)
+    best = zip(*(x.tolist() for x in overlap.max(dim=1)), strict=True)
+    wishes = [(-iou, row, 0, prior) for row, (iou, prior) in enumerate(best) if iou > 0]
+    chosen = torch.full((len(overlap),), -1)
+    for (_, prior), row in _bipartite(wishes, lambda row: overlap[row].clone()).items():
+        chosen[row] = prior
+    return chosen
 
 
 def best_of_each_row(overlap: Tensor) -> Tensor:

@@ -38,8 +38,12 @@ def nms(boxes_xyxy: Tensor, valid: Tensor, iou_threshold: float = 0.45) -> Tenso
     Returns:
         ``[..., N]``, True for a survivor.
 
+    Raises:
+        ValueError: a threshold outside [0, 1].
+
     Source: ``ApplyNMSFast`` in Caffe's ``bbox_util.cpp``.
     """
+    check_limits(iou_threshold=iou_threshold)
     overlaps = iou(boxes_xyxy, boxes_xyxy) > iou_threshold  # [..., N, N]
     survives = valid.clone()
     for i in range(valid.shape[-1]):
@@ -92,14 +96,27 @@ def postprocess(
         priors_cxcywh: ``[P, 4]``, in fractions of the image, as are the boxes of the result.
 
     Raises:
-        ValueError: shapes that do not fit together.
+        ValueError: shapes that do not fit together, limits that cannot be, or logits or offsets
+            that are not finite, with the image and their number.
     """
+    if logits.ndim != 3 or 0 in logits.shape or logits.shape[2] < 2:
+        raise ValueError(
+            f"logits must be [B, P, C] with B, P >= 1, C >= 2, not {list(logits.shape)}"
+        )
     batch, num_priors, _ = logits.shape
     if offsets.shape != (batch, num_priors, 4) or priors_cxcywh.shape != (num_priors, 4):
         raise ValueError(
             f"expected offsets [{batch}, {num_priors}, 4] and priors [{num_priors}, 4] for logits"
             f" {list(logits.shape)}, not {list(offsets.shape)} and {list(priors_cxcywh.shape)}"
         )
+    check_limits(
+        score_threshold=score_threshold,
+        iou_threshold=iou_threshold,
+        candidates_per_class=candidates_per_class,
+        detections_per_image=detections_per_image,
+    )
+    _check_finite("logits", logits)  # NaN would rank above every score
+    _check_finite("offsets", offsets)
     # Where the best class is far behind the background, no score can pass: p <= exp(lead). Most
     # priors drop out here, before the softmax.
     logits = logits.float()
@@ -124,3 +141,27 @@ def postprocess(
         Detections(*(x[:detections_per_image] for x in one))
         for one in zip(*(x[best].split(counts) for x in found), strict=True)
     ]
+
+
+def check_limits(**limits: float) -> None:
+    """Refuse a ``..._threshold`` outside [0, 1], and any other limit that is no number from 1.
+
+    Raises:
+        ValueError: names the limit and its value.
+    """
+    for name, value in limits.items():
+        if name.endswith("_threshold") and not 0 <= value <= 1:
+            raise ValueError(f"{name} must be in [0, 1], not {value}")
+        if not name.endswith("_threshold") and not (value >= 1 and value == value // 1):
+            raise ValueError(f"{name} must be a whole number from 1, not {value}")
+
+
+def _check_finite(name: str, values: Tensor) -> None:
+    """Refuse ``[B, P, ...]`` with NaN or infinity, and name the first image that has any."""
+    if values.sum().isfinite():  # quicker than to look at each
+        return
+    counts = (~values.isfinite()).any(dim=2).sum(dim=1)
+    if counts.any():
+        image = int(counts.nonzero()[0])
+        priors = f"{int(counts[image])} of {values.shape[1]} priors"
+        raise ValueError(f"image {image}: {priors} have {name} that are not finite")

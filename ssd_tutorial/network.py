@@ -177,13 +177,21 @@ class SSD(nn.Module):
             images: ``[B, 3, S, S]`` RGB, as floats in [0, 1] or uint8; S is ``image_size``.
 
         Raises:
-            ValueError: another shape.
+            ValueError: another shape or type; in evaluation mode also floats outside [0, 1], which
+                the training step is not slowed down to look for.
         """
         size = self.image_size
         if images.ndim != 4 or images.shape[1:] != (3, size, size):
             raise ValueError(f"images must be [B, 3, {size}, {size}], not {list(images.shape)}")
         if images.dtype == torch.uint8:
             images = images / 255
+        elif not images.is_floating_point():
+            raise ValueError(f"images must be uint8, or floats in [0, 1], not {images.dtype}")
+        elif not self.training and images.numel() and not torch.compiler.is_compiling():
+            least, most = (x.item() for x in images.detach().aminmax())
+            if not -0.01 <= least <= most <= 1.01:  # what a resize rounds may pass
+                where = f"[{least:.4g}, {most:.4g}]"
+                raise ValueError(f"images must be uint8, or floats in [0, 1], not in {where}")
         maps = self.backbone((images - self.mean) / self.std)
         for extra in self.extras:
             maps.append(extra(maps[-1]))

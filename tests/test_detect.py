@@ -326,3 +326,48 @@ def test_shapes_that_do_not_match_are_refused(offsets, priors):
         ValueError, match=r"expected offsets \[2, 8732, 4\].* for logits \[2, 8732, 6\]"
     ):
         postprocess(outputs()[0], torch.zeros(offsets), torch.ones(priors))
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+@pytest.mark.parametrize("which", ["logits", "offsets"])
+def test_numbers_that_are_not_finite_are_refused_by_name(which, value):
+    """NaN would rank above every score, and push the real detections out."""
+    logits, offsets = sparse()
+    broken = {"logits": logits, "offsets": offsets}[which]
+    broken[1, 100:110, 1] = value
+    with pytest.raises(ValueError, match=f"image 1: 10 of 8732 priors have {which} that are not f"):
+        postprocess(logits, offsets, VOC)
+
+
+def test_finite_numbers_whose_sum_is_not_are_no_fault():
+    logits, offsets = sparse(1)
+    (want,) = postprocess(logits, offsets, VOC)
+    offsets[0, (logits[0, :, 0] > 8).nonzero()[:2, 0], 0] = 3e38  # background
+    (got,) = postprocess(logits, offsets, VOC)
+    assert torch.equal(got.scores, want.scores)
+
+
+@pytest.mark.parametrize("shape", [(8732, 6), (0, 8732, 6), (1, 0, 6), (1, 8732, 1), (1, 8732, 0)])
+def test_logits_of_another_shape(shape):
+    with pytest.raises(ValueError, match=r"logits must be \[B, P, C\] with B, P >= 1, C >= 2, not"):
+        postprocess(torch.zeros(shape), torch.zeros(*shape[:-1], 4), VOC)
+
+
+@pytest.mark.parametrize("name", ["score_threshold", "iou_threshold"])
+@pytest.mark.parametrize("value", [-0.1, 1.1, 45, torch.nan])
+def test_thresholds_outside_0_to_1_are_refused(name, value):
+    with pytest.raises(ValueError, match=rf"{name} must be in \[0, 1\], not {value}"):
+        postprocess(*sparse(1), VOC, **{name: value})
+
+
+@pytest.mark.parametrize("name", ["candidates_per_class", "detections_per_image"])
+@pytest.mark.parametrize("value", [0, -1, 1.5, torch.nan, torch.inf])
+def test_numbers_of_boxes_that_cannot_be_are_refused(name, value):
+    with pytest.raises(ValueError, match=f"{name} must be a whole number from 1, not {value}"):
+        postprocess(*sparse(1), VOC, **{name: value})
+
+
+def test_nms_refuses_a_threshold_in_percent():
+    boxes = torch.tensor([[0.0, 0, 1, 1]])
+    with pytest.raises(ValueError, match="iou_threshold must be in .*not 45"):
+        nms(boxes, torch.ones(1, dtype=torch.bool), 45)

@@ -208,6 +208,26 @@ def test_images_of_another_shape_are_refused(slim, shape):
         slim(torch.zeros(shape))
 
 
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int64, torch.bool])
+def test_images_of_another_type(slim, dtype):
+    with pytest.raises(ValueError, match=rf"uint8, or floats in \[0, 1\], not {dtype}"):
+        slim(torch.zeros(1, 3, 300, 300, dtype=dtype))
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(0, 255), (-1, 1), (-2.1, 2.6), (0, torch.nan), (0, torch.inf)]
+)
+def test_floats_outside_0_to_1_are_refused_in_evaluation(slim, low, high):
+    images = torch.zeros(1, 3, 300, 300)
+    images[0, 0, 0, :2] = torch.tensor([low, high])
+    slim.eval()
+    with pytest.raises(ValueError, match=r"floats in \[0, 1\], not in \[.*\]"):
+        slim(images)
+    with torch.no_grad():
+        slim(images.clamp(0, 1).nan_to_num(0))
+        slim.train().feature_maps(images)  # the training step is not slowed down
+
+
 @pytest.mark.parametrize("num_classes", [1, 0, -3])
 def test_too_few_classes_are_refused(num_classes):
     with pytest.raises(ValueError, match="counts the background, so it is 2 or more"):

@@ -6,7 +6,8 @@ The benchmarks differ in how a detection finds its ground truth and in how the c
 
 * ``voc_ap``: PASCAL VOC's development kit. A detection belongs to the ground truth that it overlaps
   most; if that one is taken, it is a duplicate and wrong.
-* ``coco_ap``: ``COCOeval``. A detection takes the best ground truth that is still free.
+* ``coco_ap``: ``COCOeval``. A detection takes the best ground truth that is still free. Difficult
+  ones are COCO's crowds: regions that hold many objects and may be found many times.
 
 Nothing here depends on the unit of the boxes, except that sizes are areas in that unit.
 """
@@ -16,10 +17,11 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from ssd_tutorial.boxes import area, iou
-from ssd_tutorial.detect import Detections
+from ssd_tutorial.boxes import area, intersection, iou
+from ssd_tutorial.detect import Detections, check_limits
 
 COCO_THRESHOLDS = tuple(np.linspace(0.5, 0.95, 10).round(2).tolist())
 COCO_SIZES = {"small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
@@ -83,8 +85,9 @@ def voc_ap(
         size: count only objects with an area in this range; see `COCO_SIZES`.
 
     Raises:
-        ValueError: no image, lists of different length, a label without a name, an unknown
-            interpolation.
+        ValueError: no image, lists of different length, shapes that do not fit together, boxes or
+            scores that are not finite, xmax < xmin or ymax < ymin, a label without a name, names
+            that occur twice, a threshold outside (0, 1], an unknown interpolation.
     """
     rules = {"area": _area_under, "11 points": _eleven_points}
     if interpolation not in rules:
@@ -111,65 +114,75 @@ def coco_ap(
         max_detections: the best ones that count, per class and per image.
 
     Raises:
-        ValueError: as `voc_ap`.
+        ValueError: as `voc_ap`, and for less than one detection.
     """
-    return _evaluate(
-        detections,
-        ground_truths,
-        classes,
-        iou_thresholds,
-        coco_match,
-        _hundred_and_one_points,
-        size,
-        max_detections,
-    )
+    check_limits(max_detections=max_detections)
+    data, sum_up = (detections, ground_truths, classes), _hundred_and_one_points
+    return _evaluate(*data, iou_thresholds, coco_match, sum_up, size, max_detections)
 
 
 UNMATCHED, DUPLICATE = -1, -2
+_HIT, _SET_ASIDE = 0, -3
+_BLOCK = 512  # lists that are matched side by side
 
 
 def voc_match(overlap: np.ndarray, ignored: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     """Match the detections of one class in one image with its ground truths, as VOC's kit does.
 
+    Leading dimensions are further lists, matched side by side as in `ssd_tutorial.detect.nms`; what
+    pads them overlaps by -1.
+
     Args:
-        overlap: ``[D, G]`` IoUs, detections sorted by falling score.
-        ignored: ``[G]`` bool, the ground truths that do not count, such as difficult ones.
+        overlap: ``[..., D, G]`` IoUs, detections sorted by falling score.
+        ignored: ``[..., G]`` bool, the ground truths that do not count, such as difficult ones.
         thresholds: ``[T]`` IoUs from which on a detection may be matched.
 
     Returns:
-        ``[T, D]``: the index of the ground truth; `UNMATCHED`; or `DUPLICATE`, where a better
+        ``[..., T, D]``: the index of the ground truth; `UNMATCHED`; or `DUPLICATE`, where a better
         detection has taken it.
     """
-    matched = np.full((len(thresholds), len(overlap)), UNMATCHED)
-    if overlap.shape[1] == 0:
+    *lists, detections, objects = overlap.shape
+    matched = np.full((*lists, len(thresholds), detections), UNMATCHED)
+    if objects == 0:
         return matched
-    taken = np.zeros((len(thresholds), overlap.shape[1]), dtype=bool)
-    for d, g in enumerate(overlap.argmax(axis=1)):
-        hit = overlap[d, g] >= thresholds
-        matched[:, d] = np.where(hit, np.where(taken[:, g], DUPLICATE, g), UNMATCHED)
-        if not ignored[g]:  # a difficult object swallows any number of detections
-            taken[:, g] |= hit
+    taken = np.zeros((*lists, len(thresholds), objects), dtype=bool)
+    nearest = overlap.argmax(axis=-1)[..., None, :]  # [..., 1, D]: whom a detection is about
+    hits = overlap.max(axis=-1)[..., None, :] >= thresholds[:, None]  # [..., T, D]
+    counts = ~np.take_along_axis(ignored[..., None, :], nearest, axis=-1)
+    for d in range(detections):
+        hit, best = hits[..., d, None], nearest[..., d, None]  # [..., T, 1], [..., 1, 1]
+        before = np.take_along_axis(taken, best, axis=-1)  # [..., T, 1]
+        matched[..., d, None] = np.where(hit, np.where(before, DUPLICATE, best), UNMATCHED)
+        # a difficult object swallows any number of detections
+        np.put_along_axis(taken, best, before | (hit & counts[..., d, None]), axis=-1)
     return matched
 
 
-def coco_match(overlap: np.ndarray, ignored: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+def coco_match(
+    overlap: np.ndarray, ignored: np.ndarray, thresholds: np.ndarray, crowd: np.ndarray
+) -> np.ndarray:
     """Match as ``COCOeval`` does, with the arguments and the result of `voc_match`; no duplicates.
 
     A detection takes the best ground truth that is free, and one that counts before an ignored one.
+
+    Args:
+        crowd: ``[..., G]`` bool, the ground truths that are never taken. Their `overlap` is the
+            share of the detection that lies inside.
     """
-    matched = np.full((len(thresholds), len(overlap)), UNMATCHED)
-    if overlap.shape[1] == 0:
+    *lists, detections, objects = overlap.shape
+    matched = np.full((*lists, len(thresholds), detections), UNMATCHED)
+    if objects == 0:
         return matched
-    free = np.ones((len(thresholds), overlap.shape[1]), dtype=bool)
-    rows = np.arange(len(thresholds))
-    for d in range(len(overlap)):
-        fits = free & (overlap[d] >= thresholds[:, None])  # [T, G]
-        # an object that counts before one that does not; among equals the best, then the last
-        rank = np.where(fits, overlap[d] + 2.0 * ~ignored, -1.0)[:, ::-1]
-        best = overlap.shape[1] - 1 - rank.argmax(axis=1)
-        hit = fits[rows, best]
-        matched[:, d] = np.where(hit, best, UNMATCHED)
-        free[rows[hit], best[hit]] = False
+    free = np.ones((*lists, len(thresholds), objects), dtype=bool)
+    rank = overlap + 2.0 * ~ignored[..., None, :]  # [..., D, G]: one that counts comes first
+    for d in range(detections):
+        fits = free & (overlap[..., d, None, :] >= thresholds[:, None])  # [..., T, G]
+        ranks = np.where(fits, rank[..., d, None, :], -1.0)[..., ::-1]
+        best = objects - 1 - ranks.argmax(axis=-1)[..., None]  # among equals the last: [..., T, 1]
+        hit = np.take_along_axis(fits, best, axis=-1)
+        matched[..., d, None] = np.where(hit, best, UNMATCHED)
+        np.put_along_axis(free, best, np.take_along_axis(free, best, axis=-1) & ~hit, axis=-1)
+        free |= crowd[..., None, :]
     return matched
 
 
@@ -202,84 +215,124 @@ def _evaluate(
     ground_truths: Sequence[GroundTruth],
     classes: Sequence[str],
     thresholds: Sequence[float],
-    match: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray],
+    match: Callable[..., np.ndarray],
     sum_up: Callable[[np.ndarray, np.ndarray], float],
     size: tuple[float, float] | None,
-    max_detections: int | None = None,
+    most: float = np.inf,
 ) -> Evaluation:
-    _check(detections, ground_truths, classes)
     thresholds = np.asarray(thresholds, dtype=np.float64)
+    size = size or (-np.inf, np.inf)
+    _check(detections, ground_truths, classes, thresholds, size)
+    images = [(d.boxes, d.labels, d.scores) for d in detections]
+    found = _lists("detection", images, classes, size, most)
+    images = [(t.boxes, t.labels, t.difficult) for t in ground_truths]
+    truth = _lists("ground truth", images, classes, size)
+    fate = _match(found, truth, thresholds, match)  # [T, D]
+    counts = (fate != _SET_ASIDE) & ~((fate == UNMATCHED) & found.aside)
+
     ap, objects, curves = {}, {}, {}
+    ranked = np.argsort(-found.values, kind="stable")  # over all images
     for label, name in enumerate(classes, start=1):
-        images = [
-            _one_image(found, truth, label, thresholds, match, size, max_detections)
-            for found, truth in zip(detections, ground_truths, strict=True)
-        ]
-        scores = np.concatenate([image.scores for image in images])
-        order = np.argsort(-scores, kind="stable")
-        hit = np.concatenate([image.hit for image in images], axis=1)[:, order]  # [T, D]
-        counts = np.concatenate([image.counts for image in images], axis=1)[:, order]
-        objects[name] = total = sum(image.objects for image in images)
+        mine = ranked[found.labels[ranked] == label]
+        objects[name] = total = int((~truth.aside & (truth.labels == label)).sum())
         per_threshold = []
         for t in range(len(thresholds)):
-            hits, seen = hit[t, counts[t]].cumsum(), np.arange(1, counts[t].sum() + 1)
-            curve = Curve(scores[order][counts[t]], hits / max(total, 1), hits / seen)
+            rows = mine[counts[t, mine]]
+            hits, seen = (fate[t, rows] == _HIT).cumsum(), np.arange(1, len(rows) + 1)
+            curve = Curve(found.values[rows], hits / max(total, 1), hits / seen)
             curves.setdefault(name, curve)
             per_threshold.append(sum_up(curve.recall, curve.precision) if total else np.nan)
         ap[name] = float(np.mean(per_threshold))
     return Evaluation(ap, objects, curves)
 
 
-class _Image(NamedTuple):
-    scores: np.ndarray  # [D], falling
-    hit: np.ndarray  # [T, D] bool
-    counts: np.ndarray  # [T, D] bool: False for detections that are neither right nor wrong
-    objects: int
+class _Lists(NamedTuple):
+    """The boxes of one class in one image are a list; here are all lists, end to end."""
+
+    boxes: Tensor  # [N, 4]
+    labels: np.ndarray  # [N]
+    values: np.ndarray  # [N]: a detection's score, 1 for a difficult object
+    aside: np.ndarray  # [N] bool: difficult, or not of the size that is asked for
+    counts: np.ndarray  # [images * classes]: how long each list is
+    starts: np.ndarray  # [images * classes]
+
+    def padded(self, block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the indices ``[L, longest]`` of the members of lists, and which are no padding."""
+        slot = np.arange(self.counts[block].max())
+        real = slot < self.counts[block, None]
+        return np.where(real, self.starts[block, None] + slot, 0), real
 
 
-def _one_image(
-    found: Detections,
-    truth: GroundTruth,
-    label: int,
-    thresholds: np.ndarray,
-    match: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray],
-    size: tuple[float, float] | None,
-    max_detections: int | None,
-) -> _Image:
-    """Match the detections of one class in one image."""
-    of_class = found.labels == label
-    scores = found.scores[of_class].double().cpu().numpy()
-    order = np.argsort(-scores, kind="stable")[:max_detections]
-    boxes = found.boxes[of_class].double().cpu()[order.copy()]
-    wanted = truth.labels == label
-    true_boxes = truth.boxes[wanted].double().cpu()
-    ignored = truth.difficult[wanted].cpu().numpy().astype(bool)
-    outside = np.zeros(len(boxes), dtype=bool)
-    if size is not None:
-        low, high = size
-        true_area, found_area = area(true_boxes).numpy(), area(boxes).numpy()
-        ignored = ignored | (true_area < low) | (true_area > high)
-        outside = (found_area < low) | (found_area > high)
-    matched = match(iou(boxes, true_boxes).numpy(), ignored, thresholds)  # [T, D]
-    to_ignored = np.append(ignored, [False, False])[matched]  # UNMATCHED and DUPLICATE: not
-    counts = ~(to_ignored | ((matched == UNMATCHED) & outside))
-    return _Image(scores[order], (matched >= 0) & ~to_ignored, counts, int((~ignored).sum()))
+def _lists(
+    kind: str, images: list, classes: Sequence[str], size: tuple, most: float = np.inf
+) -> _Lists:
+    """Check boxes, labels and values of each image, and sort them into lists of at most `most`."""
+    for image, (boxes, labels, values) in enumerate(images):
+        integers = not (labels.is_floating_point() or labels.dtype == torch.bool)
+        if boxes.shape != (len(labels), 4) or values.shape != labels.shape or not integers:
+            shapes = [list(x.shape) for x in (boxes, labels, values)]
+            raise ValueError(
+                f"image {image}: boxes, labels (integers) and scores or marks of a {kind} must be"
+                f" [N, 4], [N] and [N], not {shapes} with {labels.dtype}"
+            )
+    image = np.arange(len(images)).repeat([len(labels) for _, labels, _ in images])
+    parts = (torch.cat([x.detach().cpu() for x in part]) for part in zip(*images, strict=True))
+    boxes, labels, values = (x.numpy().astype(kind) for x, kind in zip(parts, "did", strict=True))
+    known = (labels >= 1) & (labels <= len(classes))
+    fine = known & (boxes[:, 2:] >= boxes[:, :2]).all(1) & np.isfinite(boxes.sum(1) + values)
+    if not fine.all():
+        i = int(fine.argmin())
+        words = f"label {labels[i]}, but there are {len(classes)} classes, 1 .. {len(classes)}"
+        if known[i]:
+            words = f"box {boxes[i].tolist()} and value {values[i]}: not finite, or xmax < xmin"
+        raise ValueError(f"image {image[i]}: a {kind} has {words}")
+    number = image * len(classes) + labels - 1
+    counts = np.bincount(number, minlength=len(images) * len(classes))
+    order = np.lexsort((-values if kind == "detection" else image, number))  # stable
+    place = np.arange(len(order)) - (counts.cumsum() - counts)[number[order]]
+    order, counts = order[place < most], np.minimum(counts, most).astype(int)
+    boxes = torch.from_numpy(boxes[order])
+    aside = ((area(boxes) < size[0]) | (area(boxes) > size[1])).numpy()
+    aside |= (kind != "detection") & (values[order] > 0)
+    starts = counts.cumsum() - counts
+    return _Lists(boxes, labels[order], values[order], aside, counts, starts)
 
 
-def _check(
-    detections: Sequence[Detections], ground_truths: Sequence[GroundTruth], classes: Sequence[str]
-) -> None:
+def _match(
+    found: _Lists, truth: _Lists, thresholds: np.ndarray, match: Callable[..., np.ndarray]
+) -> np.ndarray:
+    """Return the fate ``[T, D]`` of each detection, from `_HIT`, `_SET_ASIDE`, `UNMATCHED` ..."""
+    fate = np.full((len(thresholds), len(found.values)), UNMATCHED)
+    lists = np.flatnonzero((found.counts > 0) & (truth.counts > 0))
+    # neighbours of like length need little padding
+    lists = lists[np.lexsort((truth.counts[lists], found.counts[lists]))]
+    for block in np.split(lists, range(_BLOCK, len(lists), _BLOCK)) if len(lists) else ():
+        (row, is_row), (column, is_column) = found.padded(block), truth.padded(block)
+        boxes, objects = found.boxes[row], truth.boxes[column]  # [L, D, 4], [L, G, 4]
+        overlap, ignored = iou(boxes, objects).numpy(), truth.aside[column]
+        rule = [ignored, thresholds]
+        if match is coco_match:
+            crowd = truth.values[column] > 0
+            share = intersection(boxes, objects) / area(boxes).clamp(min=1e-300)[..., None]
+            overlap, rule = np.where(crowd[:, None], share.numpy(), overlap), [*rule, crowd]
+        overlap[~(is_row[:, :, None] & is_column[:, None])] = -1  # [L, D, G]
+        matched = match(overlap, *rule)  # [L, T, D]
+        aside = np.take_along_axis(ignored[:, None], matched.clip(0), axis=2)
+        kind = np.where(matched < 0, matched, np.where(aside, _SET_ASIDE, _HIT))
+        fate[:, row[is_row]] = kind.swapaxes(0, 1)[:, is_row]
+    return fate
+
+
+def _check(detections, ground_truths, classes, thresholds: np.ndarray, size) -> None:
+    if isinstance(classes, str) or len(set(classes)) != len(classes):
+        raise ValueError(f"classes must be distinct names, not {classes!r}")
+    if not (len(thresholds) and ((thresholds > 0) & (thresholds <= 1)).all()):
+        raise ValueError(f"IoU thresholds must be in (0, 1], not {thresholds.tolist()}")
+    if not size[0] <= size[1]:
+        raise ValueError(f"size must be a range of areas (least, most), not {size}")
     if len(detections) != len(ground_truths):
         raise ValueError(
             f"detections of {len(detections)} images but ground truths of {len(ground_truths)}"
         )
     if not detections:
         raise ValueError("there is no image to evaluate")
-    for kind, images in (("detection", detections), ("ground truth", ground_truths)):
-        for i, image in enumerate(images):
-            wrong = (image.labels < 1) | (image.labels > len(classes))
-            if wrong.any():
-                raise ValueError(
-                    f"image {i}: a {kind} has label {int(image.labels[wrong][0])}, but there are"
-                    f" {len(classes)} classes, 1 .. {len(classes)}"
-                )

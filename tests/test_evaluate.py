@@ -10,6 +10,7 @@ import torch
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from ssd_tutorial import evaluate
 from ssd_tutorial.boxes import iou
 from ssd_tutorial.detect import Detections
 from ssd_tutorial.evaluate import COCO_SIZES, COCO_THRESHOLDS, GroundTruth, coco_ap, voc_ap
@@ -294,8 +295,7 @@ def test_voc_equals_a_loop(seed, threshold):
 def pycocotools(detections, truths, max_detections=100):
     """Return COCOeval's precision ``[T, R, K, A, M]``: thresholds, recalls, classes, sizes, limits.
 
-    COCO has no `difficult`. It sets an object aside if its recorded area is out of range, and we
-    choose the area that is recorded.
+    What is difficult is a crowd there.
     """
     annotations, results = [], []
     for image, t in enumerate(truths, start=1):
@@ -307,8 +307,8 @@ def pycocotools(detections, truths, max_detections=100):
                     "image_id": image,
                     "category_id": label,
                     "bbox": [x, y, w, h],
-                    "area": 1e12 if hard else w * h,
-                    "iscrowd": 0,
+                    "area": w * h,
+                    "iscrowd": int(hard),
                 }
             )
     for image, d in enumerate(detections, start=1):
@@ -359,6 +359,25 @@ def test_coco_equals_pycocotools(seed):
     assert 0 < np.nanmean(want) < 1
 
 
+def test_coco_sets_aside_every_detection_in_a_crowd():
+    """A crowd is never taken, and what counts is the share of the detection that lies inside."""
+    crowd, person = [0, 0, 100, 100], [200, 0, 220, 40]
+    in_crowd = [[10, 10, 20, 30], [40, 40, 50, 60], [90, 90, 112, 108]]  # the last: 25 % inside
+    truths = [truth(person, crowd, difficult=[False, True])]
+    for rows, ap in ((in_crowd[:2], 1), (in_crowd, 0.5)):
+        detections = [found(*rows, person)]
+        got = coco_ap(detections, truths, CLASSES)
+        check_coco(got, pycocotools(detections, truths)[..., 0, 0])
+        assert got.ap["cat"] == pytest.approx(ap)
+        assert got.objects["cat"] == 1
+
+
+def test_coco_sets_aside_a_detection_of_no_area_in_no_crowd():
+    truths = [truth(HERE, [20, 20, 40, 40], difficult=[False, True])]
+    got = coco_ap([found([30, 30, 30, 30], HERE)], truths, CLASSES, iou_thresholds=[0.5])
+    assert got.ap["cat"] == pytest.approx(0.5)
+
+
 def test_coco_limits_detections_per_class_and_image():
     detections, truths = draw(1)
     want = pycocotools(detections, truths, max_detections=2)
@@ -387,6 +406,83 @@ def test_lists_and_labels_that_do_not_match_are_refused(rule):
             rule([found()], [truth(HERE, labels=[label])], CLASSES)
     with pytest.raises(ValueError, match="no image"):
         rule([], [], CLASSES)
+
+
+@pytest.mark.parametrize("rule", [voc_ap, coco_ap])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_numbers_that_are_not_finite_are_refused(rule, value):
+    """One NaN box would be everybody's nearest; a NaN score would rank somewhere."""
+    good = truth(HERE, THERE)
+    box = [0, 0, value, 10]
+    with pytest.raises(ValueError, match="image 1: a ground truth has box .*not finite"):
+        rule([found(), found(HERE)], [truth(), truth(HERE, box)], CLASSES)
+    with pytest.raises(ValueError, match="image 1: a detection has box .*not finite"):
+        rule([found(), found(box)], [truth(), good], CLASSES)
+    with pytest.raises(ValueError, match=f"image 0: a detection has box .* value {value}: not fin"):
+        rule([found(HERE, THERE, scores=[value, 0.5])], [good], CLASSES)
+
+
+@pytest.mark.parametrize("rule", [voc_ap, coco_ap])
+def test_inverted_boxes_are_refused_and_boxes_without_area_are_not(rule):
+    with pytest.raises(ValueError, match="image 0: a ground truth has box .*xmax < xmin"):
+        rule([found(HERE)], [truth([10, 0, 0, 10])], CLASSES)
+    assert rule([found([5, 0, 5, 10], HERE)], [truth(HERE)], CLASSES).ap["cat"] == 0.5
+
+
+@pytest.mark.parametrize("rule", [voc_ap, coco_ap])
+def test_shapes_and_types_that_do_not_fit(rule):
+    d, t = found(HERE, THERE), truth(HERE, THERE)
+    for broken in (
+        d._replace(labels=d.labels + 0.5),
+        d._replace(labels=d.labels[:1]),
+        d._replace(scores=d.scores[:, None]),
+        d._replace(boxes=d.boxes[:, :3]),
+    ):
+        with pytest.raises(ValueError, match=r"image 1: boxes, labels .* of a detection must be"):
+            rule([d, broken], [t, t], CLASSES)
+    with pytest.raises(ValueError, match="image 0: boxes.*ground truth.*torch.bool"):
+        rule([d], [t._replace(labels=t.labels > 0)], CLASSES)
+
+
+@pytest.mark.parametrize("classes", ["cat", ("cat", "cat"), ["cat", "dog", "cat"]])
+def test_names_are_distinct_and_not_one_string(classes):
+    with pytest.raises(ValueError, match="classes must be distinct names, not"):
+        voc_ap([found(HERE)], [truth(HERE)], classes)
+
+
+@pytest.mark.parametrize("value", [0, -1, 50, 1.001, math.nan])
+def test_thresholds_outside_0_to_1_are_refused(value):
+    with pytest.raises(ValueError, match=r"IoU thresholds must be in \(0, 1\], not"):
+        voc_ap([found(HERE)], [truth(HERE)], CLASSES, iou_threshold=value)
+    with pytest.raises(ValueError, match=r"IoU thresholds must be in \(0, 1\], not"):
+        coco_ap([found(HERE)], [truth(HERE)], CLASSES, iou_thresholds=[0.5, value])
+
+
+def test_other_limits_that_cannot_be():
+    with pytest.raises(ValueError, match="IoU thresholds.*not \\[\\]"):
+        coco_ap([found(HERE)], [truth(HERE)], CLASSES, iou_thresholds=[])
+    for value in (0, -1, 1.5, math.nan, math.inf):
+        with pytest.raises(ValueError, match="max_detections must be a whole number from 1"):
+            coco_ap([found(HERE)], [truth(HERE)], CLASSES, max_detections=value)
+    for size in ((2, 1), (math.nan, 1)):
+        with pytest.raises(ValueError, match="size must be a range"):
+            voc_ap([found(HERE)], [truth(HERE)], CLASSES, size=size)
+
+
+def test_detections_with_a_gradient_are_evaluated():
+    d = found(HERE)
+    d = d._replace(scores=d.scores.requires_grad_(), boxes=d.boxes.requires_grad_())
+    assert voc_ap([d], [truth(HERE)], CLASSES).ap["cat"] == 1
+
+
+def test_lists_side_by_side_do_not_know_of_each_other(monkeypatch):
+    """The same result, whatever number of lists is matched at once."""
+    detections, truths = draw(5, images=30)
+    want = [voc_ap(detections, truths, CLASSES), coco_ap(detections, truths, CLASSES)]
+    for block in (1, 7):
+        monkeypatch.setattr(evaluate, "_BLOCK", block)
+        assert voc_ap(detections, truths, CLASSES).ap == want[0].ap
+        assert coco_ap(detections, truths, CLASSES).ap == want[1].ap
 
 
 def test_an_unknown_interpolation_is_refused():

@@ -124,7 +124,8 @@ def too_little_less(hits) -> str | None:
 def coco_verdicts(overlap: Tensor, threshold: float) -> list[bool]:
     """Return what exercise 14.4 asks for, by the package."""
     nothing_difficult = np.zeros(overlap.shape[1], dtype=bool)
-    matched = coco_match(overlap.numpy(), nothing_difficult, np.array([threshold]))
+    no_crowd = nothing_difficult
+    matched = coco_match(overlap.numpy(), nothing_difficult, np.array([threshold]), no_crowd)
     return (matched[0] >= 0).tolist()
 
 

@@ -13,15 +13,16 @@ from ssd_tutorial.augment.framed import Framed
 from ssd_tutorial.augment.items import Item, Operation, Transform, keep_boxes, refuse_impossible
 from ssd_tutorial.augment.resizing import RandomInterpolationResize
 
-_SMALLEST_PX = 3.0  # nothing can be learned from the sliver that a crop leaves of an object
+SMALLEST_PX = 3.0  # nothing can be learned from the sliver that a crop leaves of an object
 
 
-def resize(size: int) -> Transform:
+def resize(size: int, smallest_px: float = SMALLEST_PX) -> Transform:
     """Return a resize to ``size`` x ``size`` pixels that does not keep the aspect ratio, as in SSD.
 
+    Objects narrower or lower than ``smallest_px`` afterwards leave the target; with 0, none does.
     When called, it raises `ValueError` on an impossible box, as every transform here does.
     """
-    return _OnItems(v2.Resize((size, size), antialias=True))
+    return _OnItems(v2.Resize((size, size), antialias=True), smallest_px)
 
 
 def training_transform(
@@ -84,11 +85,12 @@ class _Steps(v2.Compose):
 class _OnItems:
     """A transform of whole items: a class, not a closure, because loader processes unpickle it."""
 
-    def __init__(self, transform: v2.Transform):
-        self.transform = transform
+    def __init__(self, transform: v2.Transform, smallest_px: float = SMALLEST_PX):
+        self.transform, self.smallest_px = transform, smallest_px
 
     def __call__(self, item: Item) -> Item:
         refuse_impossible(item[1])  # before the crop: afterwards it would look like a sliver
         image, target = self.transform(*item)
         boxes = target["boxes"].as_subclass(Tensor)
-        return image, keep_boxes(target, ((boxes[:, 2:] - boxes[:, :2]) >= _SMALLEST_PX).all(dim=1))
+        sides = boxes[:, 2:] - boxes[:, :2]
+        return image, keep_boxes(target, (sides >= self.smallest_px).all(dim=1))

@@ -9,6 +9,7 @@ import torch
 from torch.utils.data import Dataset
 
 OnError = Literal["raise", "drop"]
+_MOST_THREADS = 1_024
 
 
 def print_dropped(dataset: Dataset) -> None:
@@ -31,8 +32,8 @@ def find_device(name: str) -> torch.device:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name) if name else device
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
+        torch.zeros(1, device=device).item()  # "meta" has no numbers
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ValueError(f"--device {name} cannot be used here ({reason}): try cpu") from error
     return device
@@ -40,7 +41,7 @@ def find_device(name: str) -> torch.device:
 
 def use_threads(threads: int) -> None:
     """Compute on this many processor threads; 0 leaves the number to torch."""
-    if threads < 0:
-        raise ValueError(f"--threads must be 0 or more, not {threads}")
+    if not 0 <= threads <= _MOST_THREADS:
+        raise ValueError(f"--threads must be 0 or more, at most {_MOST_THREADS}, not {threads}")
     if threads:
         torch.set_num_threads(threads)

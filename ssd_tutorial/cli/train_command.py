@@ -11,19 +11,21 @@ from typing import Annotated
 
 import torch
 import tyro
+from torch.utils.data import Dataset
 
 from ssd_tutorial._files import atomic_write
 from ssd_tutorial.cli.options import OnError, find_device, print_dropped, print_log, use_threads
 from ssd_tutorial.datasets import open_dataset
 from ssd_tutorial.training.distributed import Devices
+from ssd_tutorial.training.learnable import check_learnable
 from ssd_tutorial.training.loader import CachedDataset
-from ssd_tutorial.training.log import Step, read_log
+from ssd_tutorial.training.log import Step, measured, read_log
 from ssd_tutorial.training.loop import train
 from ssd_tutorial.training.recipes import RECIPES, Recipe, get_recipe
-from ssd_tutorial.training.run_folder import LOG, RunFolder
-from ssd_tutorial.weights.file import save_weights
+from ssd_tutorial.training.run_folder import BEST, LOG, RunFolder
+from ssd_tutorial.training.validation import Validation
+from ssd_tutorial.weights.file import WEIGHTS, save_weights
 
-WEIGHTS = "weights.safetensors"
 CURVES = "curves.png"
 
 
@@ -39,14 +41,18 @@ def train_command(
     threads: int = 0,
     device: str = "",
     compile: bool = False,
+    val_every: int = 0,
+    val_split: str = "val",
+    patience: int = 0,
     checkpoint_every: int = 2_000,
     log_every: int = 50,
 ) -> None:
     """Train a detector.
 
     Writes OUT/weights.safetensors and, beside it, a record of the run: settings.json,
-    environment.json, run.csv, curves.png, tensorboard/ and two checkpoints. Given a folder with an
-    unfinished run of the same settings, it resumes from the last checkpoint.
+    environment.json, run.csv, curves.png, tensorboard/ and two checkpoints; with --val-every, also
+    weights-best.safetensors, those of the highest mAP so far. Given a folder with an unfinished run
+    of the same settings, it resumes from the last checkpoint.
 
     On several GPUs: torchrun --nproc-per-node 4 -m ssd_tutorial train ...
 
@@ -66,10 +72,16 @@ def train_command(
         threads: processor threads for the arithmetic; 0 lets torch decide.
         device: "cpu", "cuda", "cuda:1", …; empty takes a GPU if there is one.
         compile: compile the network with torch.compile, which pays off in long runs on a GPU.
+        val_every: samples between two measurements on --val-split: mAP, and the loss without
+            augmentation; 0 measures never. The weights of the last step are the same either way.
+        val_split: the list of pictures to measure on.
+        patience: stop after this many measurements in a row without a better mAP; 0: never.
         checkpoint_every: samples between two checkpoints.
         log_every: steps between two lines of losses.
     """
     use_threads(threads)
+    if min(workers, val_every, patience) < 0:
+        raise ValueError("--workers, --val-every and --patience must be 0 or more")
     devices = Devices(find_device(device), settings.precision)
     with contextlib.ExitStack() as stack:
         stack.callback(devices.close)
@@ -81,14 +93,18 @@ def train_command(
         classes = ", ".join(dataset.classes)
         print(f"{data}, split {split}: {len(dataset)} pictures, classes {classes}")
         print_dropped(dataset)
+        check_learnable(dataset, settings)  # before all pictures are loaded
         step = RunFolder(out, asdict(settings), dataset.classes, writes=main).step()
         if step * settings.batch_size >= settings.samples and (out / WEIGHTS).is_file():
             print(f"this run is complete; weights in {out / WEIGHTS}")
             return
         if in_memory:
-            size, several = settings.model_preset().priors.image_size, (os.cpu_count() or 2) // 2
-            dataset = CachedDataset(dataset, size, max(workers, several), on_error=on_error)
-            print(*(f"left out: {reason}\n" for reason in dataset.dropped), sep="", end="")
+            dataset = _in_memory(dataset, settings, workers, on_error)
+        validation = None
+        if val_every:
+            unseen = open_dataset(data, val_split, dataset.classes, on_error)
+            unseen = _in_memory(unseen, settings, workers, on_error)
+            validation = Validation(unseen, val_every, patience)
         if main:
             stack.push(lambda *error: _draw_curves(out, error[1]))
         network, history = train(
@@ -99,6 +115,7 @@ def train_command(
             workers=workers,
             on_error=on_error,
             compile=compile,
+            validation=validation,
             checkpoint_every=checkpoint_every,
             log_every=log_every,
             report=_print_step,
@@ -114,6 +131,14 @@ def train_command(
             }
             save_weights(out / WEIGHTS, network, dataset.classes, metadata)
             print(f"trained in {metadata['minutes']} minutes; weights in {out / WEIGHTS}")
+            if history[-1].samples < settings.samples:
+                print(f"stopped early: no better mAP in {patience} measurements")
+            if measurements := measured(history):
+                best = max(measurements, key=lambda step: step.val_map50)
+                print(
+                    f"those are of the last step, {history[-1].step}; the best, of step {best.step}"
+                    f" with mAP {best.val_map50:.3f} on {val_split}, in {out / BEST}"
+                )
 
 
 def train_command_of(recipe: str) -> Callable[..., None]:
@@ -130,6 +155,13 @@ def train_command_of(recipe: str) -> Callable[..., None]:
     )
 
 
+def _in_memory(dataset: Dataset, recipe: Recipe, workers: int, on_error: OnError) -> CachedDataset:
+    size, several = recipe.model_preset().priors.image_size, (os.cpu_count() or 2) // 2
+    kept = CachedDataset(dataset, size, max(workers, several), on_error=on_error)
+    print(*(f"left out: {reason}\n" for reason in kept.dropped), sep="", end="")
+    return kept
+
+
 def _draw_curves(out: Path, error: BaseException | None) -> None:
     """Draw the run's log so far; after an error, draw nothing, so that the error is noticed."""
     failed = isinstance(error, Exception) or not (out / LOG).is_file()
@@ -139,17 +171,30 @@ def _draw_curves(out: Path, error: BaseException | None) -> None:
 
     from ssd_tutorial.figures import plots
 
-    figure = Figure(figsize=(7, 5), layout="constrained")
-    losses, rate = figure.subplots(2, sharex=True, height_ratios=(3, 1))
+    lines = measured(history)
+    heights = (3, 1, 2) if lines else (3, 1)
+    figure = Figure(figsize=(7, 1 + sum(heights)), layout="constrained")
+    losses, rate, *maps = figure.subplots(len(heights), sharex=True, height_ratios=heights)
     plots.draw_run(losses, rate, history)
+    for axes in maps:
+        samples = [step.samples for step in lines]
+        losses.plot(samples, [step.val_total for step in lines], "o--k", markersize=3)
+        end, pixels = (samples[-1], lines[-1].val_total), "offset points"
+        losses.annotate("validation", end, (6, 0), textcoords=pixels, va="center")
+        rate.set(xlabel="")
+        axes.plot(samples, [step.val_map50 for step in lines], "o-k", markersize=3)
+        axes.set(xlabel="samples seen", ylabel="mAP, validation", ylim=(0, 1))
     with atomic_write(out / CURVES) as file:
         figure.savefig(file, format="png", dpi=120)
 
 
 def _print_step(step: Step) -> None:
+    found = ""
+    if step.val_map50 is not None:
+        found = f"  validation mAP {step.val_map50:.3f}, loss {step.val_total:.3f}"
     print(
         f"step {step.step:6d}  samples {step.samples:8d}  loss {step.total:6.3f}"
         f"  (confidence {step.confidence:.3f}, localization {step.localization:.3f})"
-        f"  lr {step.lr:.1e}  {step.samples / max(step.seconds, 1e-9):5.1f} pictures/s",
+        f"  lr {step.lr:.1e}  {step.samples / max(step.seconds, 1e-9):5.1f} pictures/s{found}",
         flush=True,
     )

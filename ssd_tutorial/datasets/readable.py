@@ -24,5 +24,5 @@ class SkipUnreadable(Dataset):
             return self.dataset[i]
         except UnreadablePicture as error:
             if self.on_error == "raise":
-                raise
+                raise UnreadablePicture(f"{error}. --on-error drop leaves it out") from error
             return str(error)

@@ -10,6 +10,7 @@ Without the launcher there is one process, and everything here does nothing.
 
 import datetime
 import os
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -18,6 +19,8 @@ from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
 from ssd_tutorial.loss import MultiBoxLoss
+from ssd_tutorial.matching import match
+from ssd_tutorial.targets import Targets
 
 # A process that waits longer than this for another one gives up. The default of NCCL and gloo, half
 # an hour, is a long time to pay for idle machines; processes only load pictures in between.
@@ -90,15 +93,16 @@ class Devices:
             dist.all_reduce(value)
         return value
 
-    def share(self, loss: MultiBoxLoss) -> MultiBoxLoss:
-        """Return this process's part of the loss: divided by the N of all processes, not its own.
+    def count_positives(self, priors: Tensor, parts: Sequence[Targets]) -> Tensor | None:
+        """Return the N of a batch that is computed in several parts; None if it is in one.
 
-        So the parts add up to what one process would have computed.
+        Args:
+            priors: the network's.
+            parts: the targets of this process's parts.
         """
-        if self.world_size == 1:
-            return loss
-        part = loss.num_positives.clamp(min=1) / self.sum(loss.num_positives).clamp(min=1)
-        return MultiBoxLoss(*(value * part for value in loss[:3]), loss.num_positives)
+        if self.world_size == 1 and len(parts) == 1:
+            return None
+        return self.sum(sum(match(priors, targets).positive.sum() for targets in parts))
 
     def close(self) -> None:
         """Leave the process group."""
@@ -106,12 +110,25 @@ class Devices:
             dist.destroy_process_group()
 
 
+def part_of(loss: MultiBoxLoss, num_positives: Tensor | None) -> MultiBoxLoss:
+    """Return a part's loss divided by the N of the whole batch, not by the part's own.
+
+    So the parts, of one process or of many, add up to the loss of the whole batch.
+    """
+    if num_positives is None:
+        return loss
+    share = loss.num_positives.clamp(min=1) / num_positives.clamp(min=1)
+    return MultiBoxLoss(*(value * share for value in loss[:3]), loss.num_positives)
+
+
 def _autocast_dtype(precision: str, device: torch.device) -> torch.dtype | None:
     """Return the half precision to use, if any: a processor that only emulates bf16 is slower."""
     if precision != "auto":
         return {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": None}[precision]
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else None
+        # the plain question says yes on a T4 or a V100, too, which are slow at it
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if native else None
     # no public name for this as of torch 2.15; absent in an old one, float32 is right
     asks = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
     return torch.bfloat16 if device.type == "cpu" and asks is not None and asks() else None

@@ -7,6 +7,7 @@ anywhere, and the number of loader processes does not change it.
 import copy
 import functools
 import itertools
+import math
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
@@ -32,6 +33,8 @@ class TrainingStream(Dataset):
     Args:
         on_error: what to do with a picture that cannot be decoded: ``"raise"`` its error, or
             ``"drop"`` it and use the epoch's next one, with the reason in ``target["dropped"]``.
+        repeats: how often an epoch shows each picture, ``[len(dataset)]``, on average; None shows
+            each once. See `repeat_factors`.
     """
 
     def __init__(
@@ -41,9 +44,12 @@ class TrainingStream(Dataset):
         count: int,
         seed: int,
         on_error: Literal["raise", "drop"] = "raise",
+        repeats: Tensor | None = None,
     ):
         if len(dataset) == 0:
             raise ValueError("the dataset is empty: there is nothing to train on")
+        self._repeats = torch.ones(len(dataset)).double() if repeats is None else repeats
+        self._epoch_length = round(self._repeats.sum().item())
         self.dataset, self.transform, self.count, self.seed = dataset, transform, count, seed
         self._readable = SkipUnreadable(dataset, on_error)
         self._epoch, self._order = -1, list[int]()
@@ -52,11 +58,9 @@ class TrainingStream(Dataset):
         return self.count
 
     def __getitem__(self, i: int) -> Item:
-        epoch, place = divmod(i, len(self.dataset))
+        epoch, place = divmod(i, self._epoch_length)
         if epoch != self._epoch:
-            generator = torch.Generator().manual_seed(_mix(self.seed, _ORDER, epoch))
-            self._order = torch.randperm(len(self.dataset), generator=generator).tolist()
-            self._epoch = epoch
+            self._epoch, self._order = epoch, self._order_of(epoch)
         dropped: list[str] = []
         for k in itertools.chain(range(place, len(self._order)), range(place)):
             item = self._readable[self._order[k]]
@@ -71,9 +75,25 @@ class TrainingStream(Dataset):
             image, target = self.transform(item)
         return image, {**target, "dropped": tuple(dropped)}
 
+    def _order_of(self, epoch: int) -> list[int]:
+        """Return the pictures of an epoch: each as often as it repeats, rounded up or down.
+
+        Equally spaced marks, from a random start on, fall on a line on which each picture has its
+        repeats as length (systematic sampling): so all epochs have the same number of samples,
+        where LVIS' independent rounding makes every epoch another size.
+        """
+        generator = torch.Generator().manual_seed(_mix(self.seed, _ORDER, epoch))
+        order = torch.randperm(self._epoch_length, generator=generator)
+        ends = self._repeats.cumsum(0)
+        marks = torch.rand(1, generator=generator, dtype=torch.float64) + torch.arange(len(order))
+        marks = marks * ends[-1] / len(order)
+        return torch.searchsorted(ends, marks, right=True).clamp(max=len(ends) - 1)[order].tolist()
+
 
 class CachedDataset(Dataset):
     """A dataset in memory: every picture decoded (or drawn) and resized once, then kept.
+
+    All objects stay, however small: a random crop may enlarge them, and measuring counts them.
 
     Args:
         on_error: as in `TrainingStream`; ``dropped`` lists what was left out, and why.
@@ -89,7 +109,7 @@ class CachedDataset(Dataset):
     ):
         self.classes = dataset.classes
         readable = SkipUnreadable(dataset, on_error)
-        small = functools.partial(_resized, resize(size))
+        small = functools.partial(_resized, resize(size, smallest_px=0))
         loader = DataLoader(readable, batch_size=8, num_workers=workers, collate_fn=small)
         self._items: list[Item] = []
         self.dropped: list[str] = []
@@ -105,6 +125,10 @@ class CachedDataset(Dataset):
 
     def __getitem__(self, i: int) -> Item:
         return self._items[i]
+
+    def target(self, i: int) -> dict:
+        """Return only the target of item `i`."""
+        return self._items[i][1]
 
 
 def _resized(transform: Transform, items: list[Item | str]) -> list[Item | str]:
@@ -127,6 +151,14 @@ class Batch(NamedTuple):
         """Move the batch to a device; its images are channels last."""
         images = self.images.to(device, memory_format=torch.channels_last, non_blocking=True)
         return self._replace(images=images, targets=self.targets.to(device))
+
+    def parts(self, count: int) -> Iterator["Batch"]:
+        """Yield up to `count` parts of nearly equal size, which add up to the batch."""
+        size = math.ceil(len(self.names) / count)
+        for start in range(0, len(self.names), size):
+            its = slice(start, start + size)
+            targets = Targets(*(field[its] for field in self.targets))
+            yield Batch(self.images[its], targets, self.names[its], self.dropped)
 
 
 def load_batches(
@@ -157,24 +189,25 @@ def load_batches(
     starts = range(first_step * batch_size, len(samples), batch_size)
     loader = DataLoader(
         samples,
-        batch_sampler=[
+        batch_sampler=(  # lazily: a long run has millions of batches
             range(start, min(start + batch_size, len(samples)))[number::count] for start in starts
-        ],
+        ),
         num_workers=workers,
-        collate_fn=functools.partial(_collate, num_classes),
+        collate_fn=functools.partial(collate, num_classes),
         persistent_workers=workers > 0,
         pin_memory=pin_memory,
     )
     return iter(loader)
 
 
-def _collate(num_classes: int, items: list[Item]) -> Batch:
+def collate(num_classes: int, items: list[Item]) -> Batch:
+    """Make a batch of items of the network's size; `ValueError` names an impossible object."""
     images = torch.stack([image.as_subclass(Tensor) for image, _ in items])
     targets = [target for _, target in items]
     names = [target["name"] for target in targets]
     boxes = [target["boxes"].as_subclass(Tensor) / images.shape[-1] for target in targets]
     labels = [target["labels"] for target in targets]
-    dropped = [reason for target in targets for reason in target["dropped"]]
+    dropped = [reason for target in targets for reason in target.get("dropped", ())]
     return Batch(images, make_targets(boxes, labels, num_classes, names), names, dropped)
 
 

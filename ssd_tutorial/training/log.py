@@ -4,6 +4,7 @@ import csv
 import itertools
 import shutil
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -26,6 +27,15 @@ class Step:
     positives: int
     seconds: float
     """Seconds since the run started."""
+    val_map50: float | None = None
+    """mAP at IoU 0.5 on the validation split, if it was measured at this step."""
+    val_total: float | None = None
+    """The loss there, without augmentation."""
+
+
+def measured(history: Iterable[Step]) -> list[Step]:
+    """Return the reports with a measurement on the validation split."""
+    return [step for step in history if step.val_map50 is not None]
 
 
 def read_log(path: str | Path) -> list[Step]:
@@ -41,9 +51,9 @@ def read_log(path: str | Path) -> list[Step]:
             for row in csv.DictReader(file, strict=True):
                 if "s" in row:  # its name in the logs of early runs
                     row["seconds"] = row.pop("s")
-                numbers = {k: int(float(v)) if k in _WHOLE else float(v) for k, v in row.items()}
-                steps.append(Step(**numbers))
-    except (ValueError, TypeError, AttributeError, OverflowError, csv.Error) as error:
+                numbers = {k: float(v) for k, v in row.items() if v != ""}
+                steps.append(Step(**numbers | {k: int(numbers[k]) for k in _WHOLE}))
+    except (ValueError, TypeError, KeyError, OverflowError, csv.Error) as error:
         raise ValueError(
             f"{path} is damaged in line {len(steps) + 2}: remove it, and the run resumes without"
             f" its earlier lines"
@@ -66,8 +76,10 @@ class Events:
     """A run's reports for TensorBoard: ``tensorboard --logdir FOLDER``.
 
     Scalars: loss/total, loss/confidence, loss/localization, learning rate, positives, images per
-    second. A run that resumes writes all its reports again, from the log, instead of the earlier
-    ones: wherever it was interrupted, no report is missing and none is left over.
+    second, and where they were measured validation/mAP and validation/loss.
+
+    A run that resumes writes all its reports again, from the log, instead of the earlier ones:
+    wherever it was interrupted, no report is missing and none is left over.
     """
 
     def __init__(self, folder: str | Path):
@@ -99,6 +111,8 @@ class Events:
                 "positives": line.positives,
                 "images per second": (line.samples - before.samples) / spent,
             }
+            if line.val_map50 is not None:
+                scalars |= {"validation/mAP": line.val_map50, "validation/loss": line.val_total}
             for name, value in scalars.items():
                 self._writer.add_scalar(name, value, line.step, walltime=started + line.seconds)
         self._written = len(history)

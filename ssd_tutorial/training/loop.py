@@ -15,18 +15,20 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from ssd_tutorial._progress import progress_bar
 from ssd_tutorial.augment import Transform, training_transform
 from ssd_tutorial.loss import MultiBoxLoss, multibox_loss
 from ssd_tutorial.network import SSD
-from ssd_tutorial.training.distributed import Devices
-from ssd_tutorial.training.loader import TrainingStream, load_batches
+from ssd_tutorial.training.distributed import Devices, part_of
+from ssd_tutorial.training.learnable import check_learnable, repeat_factors, targets_of
+from ssd_tutorial.training.loader import Batch, TrainingStream, load_batches
 from ssd_tutorial.training.log import Step
 from ssd_tutorial.training.recipes import Recipe
 from ssd_tutorial.training.run_folder import RunFolder
+from ssd_tutorial.training.validation import Validation, last_measured
 from ssd_tutorial.weights.pretrained import load_start
 
 _log = logging.getLogger(__name__)
@@ -42,6 +44,7 @@ def train(
     on_error: Literal["raise", "drop"] = "raise",
     compile: bool = False,
     loss_function: Callable[..., MultiBoxLoss] = multibox_loss,
+    validation: Validation | None = None,
     checkpoint_every: int = 2_000,
     log_every: int = 50,
     report: Callable[[Step], None] | None = None,
@@ -63,7 +66,9 @@ def train(
             epoch and name it in the log.
         compile: compile the network with ``torch.compile``.
         loss_function: the loss to minimise; `multibox_loss`, or one with the same signature.
-        checkpoint_every: samples between two checkpoints.
+        validation: what to measure the network on meanwhile, see `Validation`. With a folder, the
+            best weights so far are kept in it.
+        checkpoint_every: samples between two checkpoints; there is one at each measurement, too.
         log_every: steps between two reports; losses are means over them.
         report: called with every report, such as ``print``.
         progress: show a bar; None shows it if standard error is a terminal.
@@ -72,85 +77,115 @@ def train(
         The network, and the reports.
 
     Raises:
-        ValueError: an impossible box or label, with the picture's name; an empty dataset; a folder
-            of a run with another recipe, other classes or another number of pictures, or a
-            different one per process; a batch size that processes cannot share equally.
+        ValueError: an impossible box or label, with the picture's name; a dataset from which
+            nothing can be learned (`check_learnable`); a folder of a run with another recipe, other
+            classes or another number of pictures, or a different one per process; a batch size
+            that processes cannot share equally; weights that are not finite.
+        BlockingIOError: another process trains into the folder.
         FloatingPointError: the loss is not finite; the message names the batch's pictures.
     """
-    if log_every < 1 or checkpoint_every < 1:
-        raise ValueError("log_every and checkpoint_every must be 1 or more")
+    if log_every < 1 or checkpoint_every < 1 or (validation and validation.every < 1):
+        raise ValueError("log_every, checkpoint_every and validation.every must be 1 or more")
+    too_small = check_learnable(dataset, recipe)
+    if validation and not any((~one["difficult"]).any() for one in targets_of(validation.dataset)):
+        raise ValueError("no object of the validation split can be found: choose another one")
     devices = devices or Devices(precision=recipe.precision)
+    main = devices.is_main_process
+    if too_small and main:
+        _log.warning(too_small)
     torch.manual_seed(recipe.seed)
     network = SSD(recipe.model_preset(), len(dataset.classes) + 1)
     network = devices.to_device(network).train()
     optimizer = make_optimizer(network, recipe)
-    main = devices.is_main_process
     run = RunFolder(out, asdict(recipe), dataset.classes, len(dataset), writes=main)
-    first = run.resume(network, optimizer, devices.scaler)
-    sum_of_first = devices.sum(torch.tensor(first, device=devices.device)).item()
-    if sum_of_first != first * devices.world_size:
-        raise ValueError(f"{out} is not the same folder for all processes: use a shared one")
-    if first == 0 and main:  # the other processes get the weights of the first one
-        _log.info(load_start(network, recipe.start, dataset.classes))
-
-    total_steps = math.ceil(recipe.samples / recipe.batch_size)
-    samples = TrainingStream(
-        dataset, _transform(recipe, network), recipe.samples, recipe.seed, on_error
-    )
-    share, pinned = (devices.rank, devices.world_size), devices.device.type == "cuda"
-    batches = load_batches(
-        samples, recipe.batch_size, network.num_classes, first, workers, share, pinned
-    )
-    steps = range(first, total_steps)
-    shown = progress if main else False
-    bar = progress_bar(steps, "training", shown, total_steps, initial=first, unit="step")
-    forward = devices.wrap_ddp(network, compile=compile)
-    variances = network.config.priors.variances
-    named: set[str] = set()
-    # of the steps since the last report; tensors, because reading a number waits for the GPU
-    losses = [torch.tensor(values, device=devices.device) for values in run.pending]
-    history, started = run.history, time.perf_counter() - run.seconds
     with closing(run):
+        first = run.resume(network, optimizer, devices.scaler)
+        sum_of_first = devices.sum(torch.tensor(first, device=devices.device)).item()
+        if sum_of_first != first * devices.world_size:
+            raise ValueError(f"{out} is not the same folder for all processes: use a shared one")
+        if first == 0 and main:  # the other processes get the weights of the first one
+            _log.info(load_start(network, recipe.start, dataset.classes))
+
+        total_steps = math.ceil(recipe.samples / recipe.batch_size)
+        repeats = repeat_factors(dataset, recipe.repeat_rare) if recipe.repeat_rare else None
+        samples = TrainingStream(
+            dataset, _transform(recipe, network), recipe.samples, recipe.seed, on_error, repeats
+        )
+        share, pinned = (devices.rank, devices.world_size), devices.device.type == "cuda"
+        batches = load_batches(
+            samples, recipe.batch_size, network.num_classes, first, workers, share, pinned
+        )
+        steps = range(first, total_steps)
+        shown = progress if main else False
+        bar = progress_bar(steps, "training", shown, total_steps, initial=first, unit="step")
+        forward = devices.wrap_ddp(network, compile=compile)
+        named: set[str] = set()
+        # since the last report; tensors, because reading a number waits for the GPU
+        losses = [torch.tensor(values, device=devices.device) for values in run.pending]
+        history, started = run.history, time.perf_counter() - run.seconds
         for step, batch in zip(bar, batches, strict=True):
+            if validation and validation.gives_up(history):
+                break
             for reason in set(batch.dropped) - named:
                 _log.warning("left out: %s", reason)
             named.update(batch.dropped)
             lr = learning_rate(step, total_steps, recipe)
             for group in optimizer.param_groups:
                 group["lr"] = lr * group["factor"]
-            images, targets, names, _ = batch.to(devices.device)
-            with devices.autocast():
-                logits, offsets = forward(images)
-            loss = loss_function(logits, offsets, targets, network.priors, variances=variances)
-            loss = devices.share(loss)
-            if not loss.total.isfinite():
+            optimizer.zero_grad()
+            loss = _backward(forward, network, batch, recipe.accumulate, loss_function, devices)
+            if not (total := loss[0]).isfinite():
                 raise FloatingPointError(
-                    f"the loss is {loss.total.item():.3g} at step {step}, with {names}: most often"
+                    f"the loss is {total.item():.3g} at step {step}, with {batch.names}: most often"
                     f" the learning rate is too high, or its warm-up too short"
                 )
-            optimizer.zero_grad()
-            devices.scaler.scale(loss.total * devices.world_size).backward()  # DDP takes the mean
+            losses.append(loss)
             devices.scaler.unscale_(optimizer)
             if recipe.grad_clip_norm:
                 nn.utils.clip_grad_norm_(network.parameters(), recipe.grad_clip_norm)
             devices.scaler.step(optimizer)
             devices.scaler.update()
 
-            losses.append(devices.sum(torch.stack([part.detach().float() for part in loss])))
-            seen = min((step + 1) * recipe.batch_size, recipe.samples)
+            before, last = step * recipe.batch_size, step + 1 == total_steps
+            seen = min(before + recipe.batch_size, recipe.samples)
             seconds = time.perf_counter() - started
-            if (step + 1) % log_every == 0 or step + 1 == total_steps:
+            measures = validation is not None and validation.is_due(before, seen, last)
+            if (step + 1) % log_every == 0 or measures or last:
                 *means, positives = torch.stack(losses).mean(dim=0).tolist()
                 losses.clear()
-                history.append(Step(step + 1, seen, lr, *means, round(positives), seconds))
-                bar.set_postfix(loss=f"{history[-1].total:.3f}")
+                found = validation.measure(network, devices, loss_function) if measures else ()
+                line = Step(step + 1, seen, lr, *means, round(positives), seconds, *found)
+                history.append(line)
+                bar.set_postfix(loss=f"{line.total:.3f}", **last_measured(history))
                 if report is not None and main:
-                    report(history[-1])
-            due = seen // checkpoint_every > (seen - recipe.batch_size) // checkpoint_every
-            if due or step + 1 == total_steps:
+                    report(line)
+            if measures:
+                run.save_best(network, history[-1])
+            if seen // checkpoint_every > before // checkpoint_every or measures or last:
                 pending = [values.tolist() for values in losses]
                 run.save(network, optimizer, step + 1, seconds, pending, devices.scaler)
     return network.eval(), history
+
+
+def _backward(
+    forward: nn.Module, network: SSD, batch: Batch, count: int, function: Callable, devices: Devices
+) -> Tensor:
+    """Add a batch's gradient to the parameters', in `count` parts; return its loss.
+
+    Returns:
+        ``[4]``: total, confidence, localization and number of positives, of all processes.
+    """
+    parts = [part.to(devices.device) for part in batch.parts(count)]
+    everywhere = devices.count_positives(network.priors, [part.targets for part in parts])
+    variances, sums = network.config.priors.variances, []
+    for images, targets, *_ in parts:
+        with devices.autocast():
+            logits, offsets = forward(images)
+        loss = function(logits, offsets, targets, network.priors, variances=variances)
+        loss = part_of(loss, everywhere)
+        devices.scaler.scale(loss.total * devices.world_size).backward()  # DDP takes the mean
+        sums.append(torch.stack([value.detach().float() for value in loss]))
+    return devices.sum(sum(sums))
 
 
 def learning_rate(step: int, total_steps: int, recipe: Recipe) -> float:

@@ -6,6 +6,7 @@ A recipe is a frozen dataclass. `RECIPES` has them by name; change one setting w
 """
 
 import itertools
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Literal, get_args, get_origin
@@ -35,6 +36,13 @@ class Recipe:
     batch_size: int = 16
     """Pictures per step, over all devices. Small, because a short run needs many steps more than
     smooth ones."""
+    accumulate: int = 1
+    """Parts in which a batch is computed, one after the other, where it does not fit into memory at
+    once. The gradient is that of the whole batch, divided by its N; but the statistics of batch
+    norm stay those of the small parts."""
+    repeat_rare: float = 0.0
+    """Show pictures of rare classes more often: those of a class that fewer than this share of the
+    pictures has, by LVIS' repeat factor sampling (Gupta et al., 2019); 0: never."""
     optimizer: Literal["adamw", "sgd"] = "adamw"
     """AdamW gets further than SGD in the same few steps."""
     lr: float = 3e-3
@@ -79,6 +87,8 @@ class Recipe:
             "model": (self.model in MODELS, _or(MODELS)),
             "samples": (self.samples >= 1, "1 or more"),
             "batch_size": (self.batch_size >= 1, "1 or more"),
+            "accumulate": (1 <= self.accumulate <= self.batch_size, "from 1 to the batch size"),
+            "repeat_rare": (0 <= self.repeat_rare <= 1, "from 0 to 1"),
             "lr": (self.lr > 0, "above 0"),
             "momentum": (0 <= self.momentum < 1, "from 0 to below 1"),
             "bias_lr": (self.bias_lr > 0, "above 0"),
@@ -86,14 +96,16 @@ class Recipe:
             "milestones": (ascending, "ascending shares of the run, between 0 and 1"),
             "warmup": (0 <= self.warmup <= 1, "from 0 to 1"),
             "grad_clip_norm": (self.grad_clip_norm >= 0, "0 or more"),
-            "expand": (self.expand == 0 or self.expand >= 1, "0, or 1 or more"),
+            "expand": (self.expand == 0 or 1 <= self.expand <= 16, "0, or from 1 to 16"),
             "crop": (not self.crop or self.crop in CROP_POLICIES, f"empty or {_or(CROP_POLICIES)}"),
             "crop_prob": (0 <= self.crop_prob <= 1, "from 0 to 1"),
-            "seed": (self.seed >= 0, "0 or more"),
+            "seed": (0 <= self.seed < 2**63, "from 0 to below 2^63"),
         }
         for field in fields(self):
             if choices := get_args(field.type) if get_origin(field.type) is Literal else ():
                 rules[field.name] = (getattr(self, field.name) in choices, _or(choices))
+            if field.type is float and not math.isfinite(getattr(self, field.name)):
+                rules[field.name] = (False, "a finite number")
         for name, (holds, rule) in rules.items():
             if not holds:
                 raise ValueError(f"{name} must be {rule}, not {getattr(self, name)!r}")
@@ -201,9 +213,13 @@ RENAMED = {
 """Settings under other names in early runs: their files, and the commands recorded with them."""
 
 
+ADDED = {"accumulate": 1, "repeat_rare": 0.0}
+"""Settings that early runs did not have, with the values that they ran with."""
+
+
 def current_settings(settings: dict) -> dict:
     """Return the settings of a recorded run under the names that `Recipe` has for them today."""
-    return {RENAMED.get(name, name): value for name, value in settings.items()}
+    return ADDED | {RENAMED.get(name, name): value for name, value in settings.items()}
 
 
 def get_recipe(name: str) -> Recipe:

@@ -5,14 +5,19 @@ settings.json                    recipe, classes, number of pictures
 environment.json                 of the last start: when, from which step, versions, machine, commit
 run.csv                          the losses, one line per report
 tensorboard/                     the same, for TensorBoard
+weights-best.safetensors         the network at its highest mAP on the validation split, if measured
 checkpoint.safetensors           network, optimizer, and where the run was
 checkpoint-previous.safetensors  the one before
 ===============================  ==================================================================
 
 Whenever a process is killed, one of the two checkpoints is complete. A checksum detects whether a
 disk or a copy has damaged one of them since (`ssd_tutorial.weights`).
+
+A process that trains holds a lock on the folder, which the system removes however it ends: two
+runs never write to one folder.
 """
 
+import contextlib
 import json
 import os
 import sys
@@ -24,14 +29,16 @@ import torch
 
 from ssd_tutorial._files import atomic_write, reason, refuse_unwritable, remove_unfinished, reworded
 from ssd_tutorial.network import SSD
+from ssd_tutorial.training.lock import locked
 from ssd_tutorial.training.log import Events, Step, read_log, write_log
 from ssd_tutorial.training.provenance import environment
 from ssd_tutorial.training.recipes import current_settings
-from ssd_tutorial.weights.file import DamagedWeights, read_header, restore, save_weights
+from ssd_tutorial.weights.file import CHECKPOINT, DamagedWeights, read_header, restore, save_weights
 
 LOG, EVENTS = "run.csv", "tensorboard"
 SETTINGS, ENVIRONMENT = "settings.json", "environment.json"
-CHECKPOINT, PREVIOUS = "checkpoint.safetensors", "checkpoint-previous.safetensors"
+PREVIOUS, BEST = "checkpoint-previous.safetensors", "weights-best.safetensors"
+_IN_A_CHECKPOINT = {"step", "seconds", "pending"}
 
 
 class RunFolder:
@@ -67,14 +74,13 @@ class RunFolder:
         self.seconds = 0.0
         self._kept: int | None = None  # the step of the folder's best checkpoint
         self._described, self._keeps_newest = False, True
+        self._stack = contextlib.ExitStack()  # what `close` ends
         self._checkpoints: tuple[Path, ...] = ()
         if self.folder is not None:
             self._checkpoints = self.folder / CHECKPOINT, self.folder / PREVIOUS
             self._events = Events(self.folder / EVENTS)
         if self.writes:
             refuse_unwritable(self.folder)
-            for name in (LOG, SETTINGS, ENVIRONMENT, CHECKPOINT):
-                remove_unfinished(self.folder / name)
 
     def step(self) -> int:
         """Return the step of the checkpoint that the run will resume from; 0 for a new run.
@@ -83,8 +89,11 @@ class RunFolder:
 
         Raises:
             ValueError: the folder is another run's, or all of its checkpoints are damaged.
+            BlockingIOError: another process trains into the folder.
         """
-        return self._read(lambda path: read_header(path).metadata)[0].get("step", 0)
+        busy = self.writes and self.folder.is_dir()
+        with locked(self.folder) if busy else contextlib.nullcontext():
+            return self._read(lambda path: read_header(path).metadata)[0].get("step", 0)
 
     def resume(
         self,
@@ -94,8 +103,19 @@ class RunFolder:
     ) -> int:
         """Restore the folder's newest good checkpoint, if any; return the first step to take.
 
-        Raises as `step`.
+        From now on, until `close`, no other process can train into the folder. Raises as `step`.
         """
+        with contextlib.ExitStack() as stack:
+            if self.writes:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(locked(self.folder))
+                for name in (LOG, SETTINGS, ENVIRONMENT, CHECKPOINT, BEST):
+                    remove_unfinished(self.folder / name)
+            first = self._resume(network, optimizer, scaler)
+            self._stack = stack.pop_all()
+        return first
+
+    def _resume(self, network, optimizer, scaler) -> int:
         metadata, passed_over = self._read(lambda path: restore(path, network, optimizer))
         if not metadata:
             return 0
@@ -150,10 +170,32 @@ class RunFolder:
             why = f"{self.folder} cannot be written ({reason(error)}); {kept}: {again}"
             raise reworded(error, why) from error
 
+    def save_best(self, network: SSD, line: Step) -> bool:
+        """Write the network, if its mAP is the highest of the run so far; return whether it is.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        if not self.writes or line.val_map50 <= self._best():
+            return False
+        measured = {"step": line.step, "samples": line.samples, "val_map50": line.val_map50}
+        save_weights(self.folder / BEST, network, self.classes, self.run | measured)
+        return True
+
     def close(self) -> None:
-        """Close the events. A later `save` opens new ones."""
+        """Close the events, and let others train into the folder."""
         if self.writes:
             self._events.close()
+        self._stack.close()
+
+    def _best(self) -> float:
+        """Return the mAP of the folder's best weights of this run; -1 if there are none."""
+        try:
+            metadata = read_header(self.folder / BEST, verify=True).metadata
+        except (FileNotFoundError, DamagedWeights):
+            return -1.0
+        ours = {key: metadata.get(key) for key in self.run} == self.run
+        return metadata["val_map50"] if ours else -1.0
 
     def _read(self, read: Callable[[Path], dict]) -> tuple[dict, str]:
         """Return what `read` makes of the newest good checkpoint, and why none newer is used."""
@@ -162,6 +204,8 @@ class RunFolder:
             try:
                 self._refuse_another_run(path)
                 metadata = read(path)
+                if not metadata.keys() >= _IN_A_CHECKPOINT:
+                    raise DamagedWeights(f"{path} is not the checkpoint of a run")
             except DamagedWeights as error:
                 damaged.append(str(error))
                 continue

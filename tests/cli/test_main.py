@@ -96,11 +96,14 @@ def refused(capsys, *words):
 def test_train_eval_and_detect_work_in_sequence(data, tmp_path, capsys):
     out = tmp_path / "run"
     training = ["train", "--out", out, "--data", data, "--log-every", "1", *SHORT]
+    training += ["--val-every", "4", "--patience", "3"]
     done = run(capsys, *training)
     assert done.code == 0
     assert "drawn, split train: 4 pictures, classes" in done.out
     assert "step      1  samples        2  loss" in done.out
     assert f"weights in {out / 'weights.safetensors'}" in done.out
+    assert re.search(r"step      2 .* validation mAP 0\.\d{3}, loss +\d", done.out)
+    assert re.search(r"of the last step, 2; the best, of step 2 with mAP 0\.\d+ on val, ", done.out)
     assert {p.name for p in out.iterdir()} >= {
         "checkpoint.safetensors",
         "curves.png",
@@ -109,6 +112,7 @@ def test_train_eval_and_detect_work_in_sequence(data, tmp_path, capsys):
         "settings.json",
         "tensorboard",
         "weights.safetensors",
+        "weights-best.safetensors",
     }
     assert "random" in done.out  # where the weights start
     with (out / "run.csv").open(newline="") as file:
@@ -249,6 +253,20 @@ def test_a_folder_without_objects_is_refused(own_data, tmp_path, capsys):
     assert "no annotation of the folder has an object" in message
 
 
+def test_no_object_in_the_split_is_refused_before_training(own_data, tmp_path, capsys):
+    for file in (own_data / "Annotations").glob("scene_0_00000?.xml"):
+        text = file.read_text()
+        file.write_text(text[: text.index("<object>")] + "</annotation>")
+    message = refused(capsys, "train", "--out", tmp_path / "run", "--data", own_data, *SHORT)
+    assert message == "split 'train' has 4 pictures and no object, so nothing can be learned"
+    message = refused(
+        capsys, "train", "--out", tmp_path / "run", "--data", own_data, *SHORT,
+        "--split", "val", "--val-every", "2", "--val-split", "train",
+    )  # fmt: skip
+    assert message.startswith("no object of the validation split can be found")
+    assert not (tmp_path / "run").exists()
+
+
 def test_impossible_boxes_are_refused_or_dropped(own_data, tmp_path, capsys):
     file = own_data / "Annotations" / "scene_0_000001.xml"
     text = file.read_text()
@@ -271,6 +289,7 @@ def test_a_broken_picture_is_named_in_one_sentence(own_data, tmp_path, capsys, m
     training = ["train", "--out", tmp_path / "run", "--data", own_data, *SHORT, memory]
     message = refused(capsys, *training, "--workers", "1")
     assert message.startswith(f"{broken} cannot be decoded as a picture")
+    assert message.endswith("--on-error drop leaves it out")
     assert not (tmp_path / "run" / "weights.safetensors").exists()
 
 
@@ -281,6 +300,7 @@ def test_an_error_without_a_cause_in_a_loading_process_is_one_sentence(own_data,
     training = ["train", "--out", tmp_path / "run", "--data", own_data, *SHORT, "--workers", "1"]
     message = refused(capsys, *training)
     assert "scene_0_000002.jpg is " in message
+    assert message.endswith("--on-error drop leaves it out")
     assert "\n" not in message
 
 
@@ -315,7 +335,17 @@ def test_a_wrong_device_or_number_of_threads_is_refused(data, tmp_path, capsys):
     message = refused(capsys, *training, "--device", "gpu")
     assert message.startswith("--device gpu cannot be used here (")
     assert message.endswith("): try cpu")
-    assert "--threads must be 0 or more" in refused(capsys, *training, "--threads", "-1")
+    assert refused(capsys, *training, "--device", "meta").startswith("--device meta cannot be used")
+    for threads in ("-1", "1000000000"):
+        assert "--threads must be 0 or more" in refused(capsys, *training, "--threads", threads)
+    assert "--workers, --val-every and" in refused(capsys, *training, "--workers", "-1")
+    for flag, value, said in (
+        ("lr", "inf", "a finite number"),
+        ("expand", "100000", "0, or from 1"),
+    ):
+        with pytest.raises(SystemExit):
+            main([*map(str, training), f"--{flag}", value])
+        assert f"{flag} must be {said}" in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_loss_that_is_not_finite_is_reported_in_one_sentence(data, tmp_path, capsys, monkeypatch):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from ssd_tutorial.training.distributed import Devices
+from ssd_tutorial.training.distributed import Devices, _autocast_dtype
 
 CPU = torch.device("cpu")
 
@@ -51,3 +51,15 @@ def test_auto_is_bf16_only_where_the_processor_computes_in_it(monkeypatch):
         devices = Devices("cpu", "auto")
         assert (devices.dtype is torch.bfloat16) == computes
         assert not devices.scaler.is_enabled()
+
+
+@pytest.mark.parametrize("native", [True, False], ids=["A100", "T4"])
+def test_auto_never_takes_emulated_bf16(monkeypatch, native):
+    """A T4 (capability 7.5) or V100 (7.0) says yes to bfloat16, and computes it by emulation."""
+    monkeypatch.setattr(
+        torch.cuda,
+        "is_bf16_supported",
+        lambda including_emulation=True: native or including_emulation,
+    )
+    assert _autocast_dtype("auto", torch.device("cuda")) == (torch.bfloat16 if native else None)
+    assert _autocast_dtype("bf16", torch.device("cuda")) is torch.bfloat16  # if asked for

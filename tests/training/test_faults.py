@@ -243,6 +243,19 @@ def test_a_run_killed_again_and_again_ends_like_an_undisturbed_one(data, tmp_pat
     assert json.loads((killed / "environment.json").read_text())["from_step"] > 0
 
 
+def test_the_best_weights_so_far_survive_a_kill(data, tmp_path):
+    out, best = tmp_path / "run", tmp_path / "run" / "weights-best.safetensors"
+    watching = ["--samples", "4000", "--val-every", "2", "--val-split", "train"]
+    process = Started(training(out, data, *watching), tmp_path / "said.txt")
+    assert process.wait_for(lambda: best.exists()), process.said.read_text()
+    assert process.wait_for(changes(out / NEWEST)), process.said.read_text()
+    assert process.kill() == -signal.SIGKILL
+    detector = load_weights(best)
+    maps = [float(row["val_map50"]) for row in log_of(out) if row["val_map50"]]
+    assert maps
+    assert detector.metadata["val_map50"] >= max(maps)
+
+
 # --- a damaged checkpoint between two runs --------------------------------------------------------
 
 

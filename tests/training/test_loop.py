@@ -6,6 +6,7 @@ import itertools
 import math
 import os
 import pickle
+import tracemalloc
 from dataclasses import replace
 
 import pytest
@@ -13,16 +14,22 @@ import torch
 from torch.utils.data import DataLoader
 from torchvision import tv_tensors
 
+from ssd_tutorial._files import data_path
 from ssd_tutorial.augment import training_transform
 from ssd_tutorial.datasets import Scenes, UnreadablePicture
+from ssd_tutorial.deploy.inference import detect_dataset
+from ssd_tutorial.evaluate import voc_ap
+from ssd_tutorial.loss import multibox_loss
 from ssd_tutorial.network import SSD
 from ssd_tutorial.presets import SLIM300
 from ssd_tutorial.training import loader as samples
 from ssd_tutorial.training import loop as train
 from ssd_tutorial.training import run_folder
+from ssd_tutorial.training.distributed import Devices
 from ssd_tutorial.training.loader import CachedDataset, TrainingStream, load_batches
 from ssd_tutorial.training.loop import learning_rate, make_optimizer
 from ssd_tutorial.training.recipes import Recipe
+from ssd_tutorial.training.validation import Validation
 from ssd_tutorial.weights.file import load_weights, save_weights
 
 QUICK = Recipe(samples=12, batch_size=2, precision="fp32")
@@ -82,11 +89,15 @@ def test_training_overfits_two_scenes(scenes):
     assert all(value.isfinite().all() for value in network.state_dict().values())
 
 
-def test_pictures_without_objects_train(scenes):
-    empty = Pictures([picture("empty", boxes=()), picture("other", boxes=())])
-    network, history = train_quietly(empty, replace(QUICK, samples=4, crop="torchvision"))
-    assert history[-1].total == history[-1].positives == 0
+def test_batches_without_objects_train_and_data_without_any_does_not(tmp_path):
+    few = Pictures([picture("empty", boxes=()), picture("other")])
+    settings = replace(QUICK, samples=4, batch_size=1, crop="torchvision")
+    network, history = train_quietly(few, settings, log_every=1)
+    assert min(step.positives for step in history) == min(step.total for step in history) == 0
     assert all(value.isfinite().all() for value in network.state_dict().values())
+    with pytest.raises(ValueError, match="dataset has 1 pictures and no object, so nothing can be"):
+        train_quietly(Pictures(few[:1]), QUICK, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_last_batch_of_one_picture_trains():
@@ -246,6 +257,48 @@ def test_processes_share_every_batch():
         load_batches(TrainingStream(pictures, training_transform(64), 7, 0), 4, 13, share=(0, 2))
 
 
+def test_a_long_run_starts_at_once():
+    """Two hundred million samples: their batches are made one by one."""
+    pictures = Pictures([picture("a", size=16, boxes=((1, 1, 9, 9),))])
+    tracemalloc.start()
+    run = TrainingStream(pictures, training_transform(16), 200_000_000, 0)
+    batch = next(load_batches(run, 2, 13))
+    assert tracemalloc.get_traced_memory()[1] < 20e6
+    tracemalloc.stop()
+    assert batch.names == ["a", "a"]
+
+
+def test_a_batch_is_split_into_parts():
+    run = TrainingStream(
+        Pictures([picture(name) for name in "abcde"]), training_transform(64), 5, 0
+    )
+    batch = next(load_batches(run, 5, 13))
+    parts = list(batch.parts(3))
+    assert [len(part.names) for part in parts] == [2, 2, 1]
+    assert [name for part in parts for name in part.names] == batch.names
+    assert torch.equal(torch.cat([part.images for part in parts]), batch.images)
+    assert torch.equal(torch.cat([part.targets.boxes for part in parts]), batch.targets.boxes)
+    assert len(list(batch.parts(9))) == 5
+
+
+def test_rare_pictures_come_more_often_and_every_epoch_is_as_long():
+    pictures = Pictures([picture(name) for name in "abcd"])
+    repeats = torch.tensor([1, 1.5, 2.25, 1], dtype=torch.float64)
+
+    def epochs(first=0):
+        run = TrainingStream(pictures, lambda item: item, 600, 5, repeats=repeats)
+        names = {i: run[i][1]["name"] for i in range(first, 600)}
+        return ["".join(names[k] for k in range(i, i + 6)) for i in range(first, 600, 6)]
+
+    seen = epochs()  # 5.75 samples, rounded to 6
+    for name, share in zip("abcd", (repeats * 6 / 5.75).tolist(), strict=True):
+        counts = {epoch.count(name) for epoch in seen}
+        assert counts <= {math.floor(share), math.ceil(share)}
+        assert sum(epoch.count(name) for epoch in seen) / 100 == pytest.approx(share, abs=0.15)
+    assert len({epoch for epoch in seen if sorted(epoch) == sorted(seen[0])}) > 3  # other orders
+    assert epochs(first=60) == seen[10:]  # wherever it resumes
+
+
 # --- interrupted and continued -------------------------------------------------------------------
 
 
@@ -349,6 +402,141 @@ def test_a_folder_of_other_data_is_refused(finished, scenes):
         train_quietly(fewer, replace(QUICK, samples=4), out=folder)
 
 
+# --- a batch in parts ----------------------------------------------------------------------------
+
+
+def gradient(network, batch, count):
+    """The gradient of a batch, and its loss, computed in a number of parts."""
+    network.zero_grad()
+    devices = Devices("cpu", "fp32")
+    sums = train._backward(network, network, batch, count, multibox_loss, devices)
+    return torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None]), sums
+
+
+def test_parts_have_the_gradient_of_the_whole_batch(scenes, monkeypatch):
+    """N is that of the whole batch. In evaluation mode: batch norm's statistics see no batch."""
+    torch.manual_seed(0)
+    network = SSD(SLIM300, len(scenes.classes) + 1).eval()
+    items = [scenes[i] for i in range(3)]
+    few = {"boxes": items[0][1]["boxes"][:1], "labels": items[0][1]["labels"][:1]}
+    items[0] = (items[0][0], {**items[0][1], **few})
+    batch = samples.collate(network.num_classes, items)
+    whole, losses = gradient(network, batch, 1)
+    for count in (2, 3):
+        parts, sums = gradient(network, batch, count)
+        assert (parts - whole).norm() / whole.norm() < 1e-5, count
+        assert torch.allclose(sums, losses, rtol=1e-5)
+    monkeypatch.setattr(train, "part_of", lambda loss, _: loss)  # each divides by its own N
+    parts, _ = gradient(network, batch, 3)
+    assert (parts / 3 - whole).norm() / whole.norm() > 0.01
+
+
+# --- measured meanwhile --------------------------------------------------------------------------
+
+
+def test_measuring_finds_what_detecting_and_the_loss_say(scenes):
+    network = load_weights(data_path("weights/scenes_slim300.safetensors")).network.train()
+    before = state(network)
+    map50, loss = Validation(scenes, 1).measure(network, Devices("cpu", "fp32"), multibox_loss)
+    assert network.training
+    assert equal(state(network), before)
+    detections, truths = detect_dataset(network.eval(), scenes, progress=False)
+    assert map50 == pytest.approx(voc_ap(detections, truths, scenes.classes).mean_ap)
+    assert map50 > 0.5
+    batch = samples.collate(network.num_classes, [scenes[i] for i in range(5)])
+    with torch.no_grad():
+        logits, offsets = network(batch.images)
+    whole = multibox_loss(logits, offsets, batch.targets, network.priors)
+    assert loss == pytest.approx(float(whole.total), rel=1e-4)
+
+
+def test_the_weights_are_the_same_with_and_without_measuring(scenes, tmp_path):
+    settings = replace(QUICK, samples=6)
+    alone, _ = train_quietly(scenes, settings)
+    unseen = CachedDataset(Scenes(1, seed=4), 300, progress=False)
+    out = tmp_path / "run"
+    watched, history = train_quietly(scenes, settings, out=out, validation=Validation(unseen, 4))
+    assert equal(state(alone), state(watched))
+    assert [(step.step, step.val_map50 is None) for step in history] == [(2, False), (3, False)]
+    assert all(0 < step.val_total < 100 for step in history)
+    assert [float(row["val_map50"]) for row in log(out)] == [step.val_map50 for step in history]
+    best = load_weights(out / "weights-best.safetensors")
+    assert best.metadata["val_map50"] == max(step.val_map50 for step in history)
+    assert best.metadata["step"] in (2, 3)
+
+
+@pytest.fixture
+def scripted(monkeypatch):
+    """Measurements that say what they are told to, and count."""
+    said = []
+
+    def pretend(*maps):
+        ahead = iter(maps)
+
+        def measure(self, *_):
+            said.append(next(ahead))
+            return said[-1], 1.0
+
+        monkeypatch.setattr(Validation, "measure", measure)
+        return said
+
+    return pretend
+
+
+SMALL = [picture(name, boxes=((10, 20, 250, 260),), size=300) for name in "ab"]
+
+
+def test_it_stops_where_nothing_gets_better_and_keeps_the_best(tmp_path, scripted):
+    said = scripted(0.2, 0.5, 0.4, 0.5, 0.9)
+    pictures, settings = Pictures(SMALL), replace(QUICK, samples=8, batch_size=1)
+    validation = Validation(pictures, 1, patience=2)
+    _, history = train_quietly(pictures, settings, out=tmp_path, validation=validation)
+    assert said == [0.2, 0.5, 0.4, 0.5]
+    assert [step.step for step in history] == [1, 2, 3, 4]
+    assert load_weights(tmp_path / "weights-best.safetensors").metadata["step"] == 2
+    assert load_weights(tmp_path / "checkpoint.safetensors").metadata["step"] == 4
+    _, again = train_quietly(pictures, settings, out=tmp_path, validation=validation)
+    assert (said, again) == ([0.2, 0.5, 0.4, 0.5], history)  # it stays stopped
+
+
+def test_the_best_weights_survive_a_worse_resumption(tmp_path, scripted):
+    scripted(0.5, 0.4, 0.3, 0.6, 0.6, 0.2)
+    pictures, settings = Pictures(SMALL), replace(QUICK, samples=4, batch_size=1)
+    validation = Validation(pictures, 1)
+    interrupted(pictures, settings, tmp_path, at=2, validation=validation)
+    (tmp_path / "run.csv").unlink()
+    interrupted(pictures, settings, tmp_path, at=3, validation=validation)
+    assert load_weights(tmp_path / "weights-best.safetensors").metadata["step"] == 1
+    train_quietly(pictures, settings, out=tmp_path, validation=validation)
+    assert load_weights(tmp_path / "weights-best.safetensors").metadata["val_map50"] == 0.6
+
+
+def test_the_best_weights_are_safe_before_anything_else_is(tmp_path, scripted, monkeypatch):
+    scripted(0.5)
+
+    def killed(*_):
+        raise PowerCut
+
+    monkeypatch.setattr(run_folder, "write_log", killed)
+    pictures = Pictures(SMALL)
+    with pytest.raises(PowerCut):
+        train_quietly(pictures, QUICK, out=tmp_path, validation=Validation(pictures, 2))
+    assert load_weights(tmp_path / "weights-best.safetensors").metadata["val_map50"] == 0.5
+
+
+def test_a_split_without_objects_cannot_be_measured_on():
+    empty = Pictures([picture("empty", boxes=(), size=300)])
+    with pytest.raises(ValueError, match="no object of the validation split can be found"):
+        train_quietly(Pictures(SMALL), QUICK, validation=Validation(empty, 2))
+
+
+def test_what_cannot_be_learned_is_said_before_the_first_step(caplog):
+    two = Pictures([picture("a", boxes=((1, 1, 9, 9), (1, 1, 9, 1.5)))])
+    kept = CachedDataset(two, 300, progress=False)
+    train_quietly(kept, replace(QUICK, samples=2, batch_size=1))
+    assert "1 of 2 objects are under 3 px at 300 px" in caplog.text
+
+
 # --- refused -------------------------------------------------------------------------------------
 
 
@@ -387,6 +575,16 @@ def test_a_loss_that_is_not_finite_names_step_and_pictures(tmp_path, monkeypatch
     assert (
         load_weights(tmp_path / "checkpoint.safetensors").metadata["step"] == 1
     )  # the last good one
+
+
+def test_weights_that_the_last_step_makes_nan_are_not_written(tmp_path, monkeypatch):
+    def poison(self, *_):
+        self.param_groups[0]["params"][0].data[0] = math.nan
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", poison)
+    with pytest.raises(ValueError, match=r"not written to .* infinite numbers, first in backbone"):
+        train_quietly(Pictures(SMALL), replace(QUICK, samples=2), out=tmp_path)
+    assert not list(tmp_path.glob("*.safetensors"))
 
 
 def test_an_empty_dataset_and_odd_numbers_are_refused():

@@ -93,7 +93,10 @@ def test_every_setting_has_a_reason_of_its_own(name):
     "wrong",
     [
         {"model": "ssd301"}, {"prior_scales": "kitti"}, {"samples": 0}, {"batch_size": 0},
-        {"optimizer": "adam"}, {"lr": 0.0}, {"lr": math.nan}, {"momentum": 1.0},
+        {"optimizer": "adam"}, {"lr": 0.0}, {"lr": math.nan}, {"lr": math.inf},
+        {"grad_clip_norm": math.inf},
+        {"accumulate": 0}, {"accumulate": 99}, {"repeat_rare": 1.5}, {"expand": 1e5},
+        {"seed": 2**63}, {"momentum": 1.0},
         {"bias_lr": 0.0}, {"weight_decay": -1.0}, {"schedule": "linear"},
         {"milestones": (0.8, 0.5)}, {"milestones": (0.5, 1.0)}, {"milestones": (0.0,)},
         {"warmup": 1.5}, {"grad_clip_norm": -1.0}, {"expand": 0.5}, {"crop": "yolo"},

@@ -5,24 +5,27 @@ import errno
 import itertools
 import json
 import os
+import shutil
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from ssd_tutorial.presets import SLIM300
+from ssd_tutorial.training import lock, run_folder
 from ssd_tutorial.training import log as run_log
-from ssd_tutorial.training import run_folder
 from ssd_tutorial.training.log import Step, read_log, write_log
 from ssd_tutorial.training.run_folder import RunFolder
 from ssd_tutorial.weights import file as weights
-from ssd_tutorial.weights.file import load_weights, read_header
+from ssd_tutorial.weights.file import load_weights, read_header, save_weights
 
 NEWEST, PREVIOUS = "checkpoint.safetensors", "checkpoint-previous.safetensors"
 SETTINGS = {"model": "slim300", "lr": 0.5, "milestones": (0.5, 0.75)}
@@ -116,7 +119,8 @@ def test_the_folder_contains_checkpoints_settings_environment_and_log(folder):
     assert [row["step"] for row in rows] == ["1", "2", "3"]
     assert rows[1] == {
         "step": "2", "samples": "8", "lr": "0.05", "total": "2.75", "confidence": "1.75",
-        "localization": "1.0", "positives": "9", "seconds": "4.0",
+        "localization": "1.0", "positives": "9", "seconds": "4.0", "val_map50": "",
+        "val_total": "",
     }  # fmt: skip
 
 
@@ -144,10 +148,12 @@ def test_without_a_folder_nothing_is_kept(tmp_path, monkeypatch):
     assert names(tmp_path) == []
 
 
-def test_a_new_folder_is_there_from_the_first_checkpoint_on(tmp_path):
+def test_a_new_folder_stays_from_the_first_checkpoint_on(tmp_path):
     run = Run(tmp_path / "a" / "run")
-    assert names(tmp_path) == []
-    run.step_to(1)
+    assert names(tmp_path / "a" / "run") == []  # to be locked
+    run.folder.close()
+    assert names(tmp_path / "a") == []
+    run = Run(tmp_path / "a" / "run").step_to(1)
     run.folder.close()
     assert names(tmp_path / "a" / "run") == [
         NEWEST, "environment.json", "run.csv", "settings.json", "tensorboard",
@@ -181,6 +187,90 @@ def test_a_grad_scaler_is_restored(tmp_path):
     run.step_to(2, scaler=off)
     run.folder.close()
     assert RunFolder(tmp_path, SETTINGS, CLASSES, 7).resume(run.network, run.optimizer, off) == 2
+
+
+# --- one run at a time ----------------------------------------------------------------------------
+
+
+def test_a_second_training_run_into_the_folder_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "_SECONDS_TO_DIE", 0.2)
+    first = Run(tmp_path / "run", settings=SETTINGS)
+    for begin in (Run, lambda *words: RunFolder(*words, SETTINGS, CLASSES).step()):
+        with pytest.raises(BlockingIOError, match="another training run writes to .*run: wait unt"):
+            begin(tmp_path / "run")
+    first.step_to(1).folder.close()
+    assert Run(tmp_path / "run").is_at(1)
+
+
+HOLDING = """
+import sys, time
+from ssd_tutorial.training.lock import locked
+with locked(sys.argv[1]):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such locks there")
+def test_a_killed_run_leaves_no_lock(folder, monkeypatch):
+    monkeypatch.setattr(lock, "_SECONDS_TO_DIE", 0.2)
+    command = [sys.executable, "-c", HOLDING, folder]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"held\n"
+        with pytest.raises(BlockingIOError, match="another training run"):
+            Run(folder)
+        process.kill()  # SIGKILL: it can put nothing in order
+    assert Run(folder).is_at(3)
+
+
+def test_where_nothing_can_be_locked_training_runs(folder, monkeypatch):
+    def unsupported(*_):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(lock.fcntl, "flock", unsupported)
+    assert Run(folder).is_at(3)
+    monkeypatch.setattr(lock, "fcntl", None)
+    assert Run(folder).is_at(3)
+
+
+# --- the best weights -----------------------------------------------------------------------------
+
+
+def test_the_best_weights_stay_until_better_ones_come(folder):
+    best = folder / "weights-best.safetensors"
+
+    def measured(run, step, map50):
+        with torch.no_grad():
+            run.network.weight.fill_(step)
+        run.folder.save_best(run.network, replace(line(step), val_map50=map50, val_total=1.0))
+        return read_header(best).metadata["step"]
+
+    run = Run(folder)
+    assert [measured(run, *at) for at in ((4, 0.5), (5, 0.4), (6, 0.5), (7, 0.6))] == [4, 4, 4, 7]
+    assert load_file(best)["model.weight"].unique().tolist() == [7]
+    run.folder.close()
+    run = Run(folder)
+    assert measured(run, 8, 0.55) == 7
+    best.write_bytes(best.read_bytes()[:-9])
+    assert measured(run, 9, 0.1) == 9
+    run.folder.close()
+    with closing(Run(folder.with_name("other"), {**SETTINGS, "lr": 9.0}).folder) as other:
+        shutil.copy(best, other.folder)
+        assert other._best() == -1  # another run's
+
+
+def test_a_log_with_measurements_comes_back(tmp_path):
+    history = [line(1), replace(line(2), val_map50=0.25, val_total=3.5)]
+    write_log(tmp_path / "run.csv", history)
+    assert read_log(tmp_path / "run.csv") == history
+    header, *lines = (tmp_path / "run.csv").read_text().splitlines()
+    assert (header.split(",")[-2:], lines[0][-2:]) == (["val_map50", "val_total"], ",,")
+    run = Run(tmp_path / "run")
+    with closing(run.folder):
+        run.folder.history += history
+        run.folder.save(run.network, run.optimizer, 2, 4.0, [])
+    assert shown(tmp_path / "run", "validation/mAP") == [(2, 0.25)]
+    assert shown(tmp_path / "run", "validation/loss") == [(2, 3.5)]
 
 
 # --- TensorBoard ----------------------------------------------------------------------------------
@@ -365,6 +455,16 @@ def test_two_damaged_checkpoints_are_both_named(folder):
         Run(folder)
 
 
+def test_weights_in_place_of_a_checkpoint_are_named(folder):
+    save_weights(folder / NEWEST, Small(30, 20), CLASSES, {"settings": SETTINGS, "pictures": 7})
+    with pytest.raises(ValueError, match="has weights but no optimizer: training cannot resume"):
+        Run(folder)
+    optimizer = torch.optim.SGD(Small(30, 20).parameters(), lr=1.0)
+    metadata = {"settings": SETTINGS, "pictures": 7}
+    save_weights(folder / NEWEST, Small(30, 20), CLASSES, metadata, optimizer)
+    assert Run(folder).is_at(2)  # the one before
+
+
 def test_a_damaged_log_is_refused_and_a_missing_one_reported(folder, capsys):
     content = (folder / "run.csv").read_text()
     (folder / "run.csv").write_text(content.replace("2.75", "2.x"))
@@ -417,6 +517,7 @@ def test_a_full_disk_ends_in_one_sentence_and_keeps_the_checkpoints(folder, monk
             patch.setattr(run_log.Events, "write", full)
         with pytest.raises(OSError, match="No space left on device") as caught:
             run.step_to(4)
+    run.folder.close()
     kept = 4 if failing == "events" else 3
     assert caught.value.errno == errno.ENOSPC
     assert str(caught.value) == (
@@ -512,6 +613,7 @@ def test_a_run_with_the_old_names_of_settings_is_resumed(tmp_path):
         "vertical_flip": False,
     }
     assert Run(tmp_path, settings=SETTINGS | old).step_to(1).first == 0
+    new |= {"accumulate": 1, "repeat_rare": 0.0}  # which they did not have
     log = tmp_path / "run.csv"
     header, *lines = log.read_text().splitlines()
     log.write_text("\n".join([header.removesuffix("seconds") + "s", *lines]))

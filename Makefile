@@ -117,6 +117,10 @@ $(AXE): tests/browser/package-lock.json
 kills: $(STAMP) ## kill a training run 20 times and compare it with an undisturbed one (`make test`: 4)
 	@$(BIN)/python tests/training/test_faults.py --kills 20
 
+.PHONY: gpu-record
+gpu-record: $(STAMP) ## record what this GPU does, in calls of 9 minutes that resume: again until exit code 0
+	@$(BIN)/python tools/gpu_record.py $(GPU_RECORD)
+
 .PHONY: parity
 parity: $(STAMP) ## compare the explorers' JavaScript with the package: 10 000 cases each (`make test`: a sample)
 	@$(RUN) tests.parity.javascript --cases 10000

@@ -194,7 +194,7 @@ def log_of(folder: Path) -> list[dict]:
 
 
 def minutes_of(folder: Path) -> float:
-    return round(float(log_of(folder)[-1]["s"]) / 60, 1)
+    return round(float(log_of(folder)[-1]["seconds"]) / 60, 1)
 
 
 def command_of(arguments, *more: str) -> str:

@@ -18,7 +18,7 @@ from ssd_tutorial.mining import all_negatives, random_negatives
 from ssd_tutorial.training.recipes import Recipe
 from ssd_tutorial.weights.file import load_weights, save_weights
 
-LOG = "step,samples,total,s\n50,800,2.5,30.0\n100,1600,1.25,90.0\n"
+LOG = "step,samples,total,seconds\n50,800,2.5,30.0\n100,1600,1.25,90.0\n"
 WEIGHTS = data_path("weights/scenes_slim300.safetensors")
 
 
@@ -217,7 +217,7 @@ def test_every_variant_is_trained_measured_and_recorded_once(pretended, tmp_path
         "python tools/record.py ablation few --data BCCD --on-error drop --samples 1600 --seeds 0 1"
     )
     assert (tmp_path / "records/runs/few/flips_and_crop-seed-1.csv").read_text() == (
-        "step,samples,total,s\n50,800,2.5,30\n100,1600,1.25,90\n"
+        "step,samples,total,seconds\n50,800,2.5,30\n100,1600,1.25,90\n"
     )
 
 

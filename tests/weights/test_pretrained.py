@@ -324,8 +324,8 @@ class Program:
     [
         (Program(), "cannot be read as plain tensors, and anything else"),
         ({"args": argparse.Namespace(lr=1)}, "save its state dict alone"),
-        ([1, 2], "does not hold a state dict: expected names with one tensor"),
-        ({"a": 1}, "does not hold a state dict"),
+        ([1, 2], "does not contain a state dict: expected names with one tensor"),
+        ({"a": 1}, "does not contain a state dict"),
         ({1: torch.zeros(1)}, "does not contain a state dict"),
         ({"a": torch.zeros(1)}, r"theirs\.pth: this is not the state dict .* 1 unknown: a; 71 mis"),
         ({"features.0.weight": torch.zeros(1)}, "VGG-16 classifier.*start from imagenet"),

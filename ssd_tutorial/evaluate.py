@@ -135,7 +135,7 @@ def voc_match(overlap: np.ndarray, ignored: np.ndarray, thresholds: np.ndarray) 
     Args:
         overlap: ``[..., D, G]`` IoUs, detections sorted by falling score.
         ignored: ``[..., G]`` bool, the ground truths that do not count, such as difficult ones.
-        thresholds: ``[T]`` IoUs from which on a detection may be matched.
+        thresholds: ``[T]`` lowest IoUs at which a detection may be matched.
 
     Returns:
         ``[..., T, D]``: the index of the ground truth; `UNMATCHED`; or `DUPLICATE`, where a better

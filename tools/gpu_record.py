@@ -61,7 +61,7 @@ LONGEST = 540.0  # seconds of a piece that could take longer, such as training
 
 
 class Unfinished(Exception):
-    """A piece that goes on in the next call."""
+    """A piece that continues in the next call."""
 
 
 def main(words: list[str] | None = None) -> int:
@@ -72,7 +72,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--bccd", type=Path, help="folder of BCCD")
     parser.add_argument("--dry-run", action="store_true", help="tiny, on the CPU if need be")
     parser.add_argument("--records", type=Path, default=ROOT / "data" / "runs")
-    parser.add_argument("--work", type=Path, default=ROOT / "runs", help="folders of the trainings")
+    parser.add_argument("--work", type=Path, default=ROOT / "runs", help="folders of the runs")
     options = parser.parse_args(words)
     options.device = "cuda" if torch.cuda.is_available() else "cpu"
     if options.device == "cpu" and not options.dry_run:
@@ -85,13 +85,13 @@ def main(words: list[str] | None = None) -> int:
         if piece in finished(options, name):
             continue
         if time.monotonic() > options.ends:
-            print("time is up: the same command goes on")
+            print("time is up: run the same command to continue")
             return 3
         print(f"{name}: {piece} ...", flush=True)
         try:
             keep(options, name, piece, work())
         except Unfinished:
-            print("time is up: the same command goes on")
+            print("time is up: run the same command to continue")
             return 3
     print(f"all is recorded in {options.records}")
     return 0

@@ -19,7 +19,7 @@ SMALLEST_PX = 3.0  # nothing can be learned from the sliver that a crop leaves o
 def resize(size: int, smallest_px: float = SMALLEST_PX) -> Transform:
     """Return a resize to ``size`` x ``size`` pixels that does not keep the aspect ratio, as in SSD.
 
-    Objects narrower or lower than ``smallest_px`` afterwards leave the target; with 0, none does.
+    Objects that end up narrower or lower than ``smallest_px`` are removed; with 0, none is.
     When called, it raises `ValueError` on an impossible box, as every transform here does.
     """
     return _OnItems(v2.Resize((size, size), antialias=True), smallest_px)

@@ -126,7 +126,7 @@ def _autocast_dtype(precision: str, device: torch.device) -> torch.dtype | None:
     if precision != "auto":
         return {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": None}[precision]
     if device.type == "cuda":
-        # the plain question says yes on a T4 or a V100, too, which are slow at it
+        # the plain check is true on a T4 or a V100, too, which are slow at it
         native = torch.cuda.is_bf16_supported(including_emulation=False)
         return torch.bfloat16 if native else None
     # no public name for this as of torch 2.15; absent in an old one, float32 is right

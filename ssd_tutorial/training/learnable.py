@@ -1,4 +1,4 @@
-"""What a data set offers to learn, told before the first step (chapters 12, 15 and 16)."""
+"""What can be learned from a data set, checked before the first step (chapters 12, 15, 16)."""
 
 import itertools
 from collections.abc import Iterator
@@ -21,19 +21,20 @@ def targets_of(dataset: Dataset) -> Iterator[dict]:
 
 
 def check_learnable(dataset: Dataset, recipe: Recipe) -> str:
-    """Refuse a dataset from which a recipe can learn nothing; return what of one it cannot.
+    """Refuse a dataset from which a recipe can learn nothing; describe what it cannot learn.
 
-    An object that is narrower or lower than 3 px when the picture has the network's size leaves
-    the target (`training_transform`). A random crop can make it up to as many times as large as
-    the picture is larger than the smallest crop.
+    An object that is narrower or lower than 3 px when the picture has the network's size is removed
+    (`training_transform`). A random crop can make it up to as many times as large as the picture is
+    larger than the smallest crop.
 
-    Where reading targets means decoding pictures, one object that can be learned is enough.
+    If reading targets means decoding pictures, one object that can be learned is enough.
 
     Returns:
         How many objects cannot be learned, and what would help; empty if all can.
 
     Raises:
-        ValueError: no pictures, no object, or none that is large enough; with the counts.
+        ValueError: no pictures, no object, or none that is large enough; the message has the
+        counts.
     """
     if len(dataset) == 0:
         raise ValueError("the dataset is empty: there is nothing to train on")

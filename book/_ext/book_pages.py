@@ -196,8 +196,10 @@ def setup(app):
     app.connect("build-finished", fix_names)
     app.connect("build-finished", copy_plain_notebooks)
     app.connect("html-page-context", lead_to_the_repository, priority=900)
+    app.add_css_file("fonts.css")
     app.add_css_file("book.css")
     app.add_js_file("scrolling.js", loading_method="defer")
+    app.add_js_file("print.js", loading_method="defer")
     return {
         "version": "1",
         # an edit of this file rebuilds every page

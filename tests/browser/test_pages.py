@@ -1,6 +1,7 @@
 """Every built page, on a desktop and on a phone, without access to other origins."""
 
 import re
+import statistics
 from pathlib import Path
 
 import built_site
@@ -159,3 +160,59 @@ def test_keyboard_focus_is_visible(browser, base, html):
         )
     page.context.close()
     assert unseen == []
+
+
+# --- type and print -------------------------------------------------------------------------------
+def test_prose_interface_and_code_are_set_in_the_books_own_fonts(browser, base, html):
+    page, elsewhere = built_site.new_page(browser, base, 1280)
+    page.goto(base + first_chapter(html))
+    built_site.wait_until_drawn(page)
+    loaded = page.evaluate(
+        "[...document.fonts].filter((f) => f.status === 'loaded').map((f) => f.family)"
+    )
+    for place, font in (
+        ("article section > p", "Book Text"),
+        ("nav a", "Book Sans"),
+        ("pre", "Book Code"),
+    ):
+        set_in = page.locator(place).first.evaluate("node => getComputedStyle(node).fontFamily")
+        assert set_in.startswith(f'"{font}"'), place
+        assert any(font in family for family in loaded), font
+    page.context.close()
+    assert elsewhere == []
+
+
+def test_a_line_of_prose_has_about_66_characters(browser, base, html):
+    page, _ = built_site.new_page(browser, base, 1280)
+    page.goto(base + first_chapter(html))
+    built_site.wait_until_drawn(page)
+    lines = page.evaluate(
+        """() => [...document.querySelectorAll("article section > p")].flatMap((p) => {
+          const height = parseFloat(getComputedStyle(p).lineHeight);
+          const lines = Math.round(p.getBoundingClientRect().height / height);
+          return lines > 3 && !p.querySelector("mjx-container") ? [p.innerText.length / (lines - 0.5)] : [];
+        })"""
+    )
+    page.context.close()
+    assert len(lines) > 5
+    assert 58 < statistics.median(lines) < 74
+
+
+def test_a_page_printed_in_the_dark_is_light_unfolded_and_wrapped(browser, base, html):
+    page, _ = built_site.new_page(browser, base, 1280, "dark")
+    page.goto(base + first_chapter(html))
+    built_site.wait_until_drawn(page)
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("html").get_attribute("data-theme") == "light"
+    solutions = page.locator("div.cell.tag_solution details")
+    assert solutions.count() > 2
+    assert solutions.evaluate_all("folds => folds.every((fold) => fold.open)")
+    cut = page.locator("article pre").evaluate_all(
+        "boxes => boxes.filter((b) => b.offsetParent && b.scrollWidth > b.clientWidth + 1).length"
+    )
+    assert cut == 0
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+    assert not solutions.evaluate_all("folds => folds.some((fold) => fold.open)")
+    page.context.close()

@@ -1,0 +1,81 @@
+"""Make the book's fonts from npm's packages of open fonts, as small as the pages need them.
+
+    pip install brotli
+    python tools/fonts.py        # write book/_static/fonts/
+
+Each font is cut to the characters of Western European languages and a few signs, and to the weights
+that the style sheets use. The files and their licences are committed, so a build needs no npm.
+"""
+
+import io
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+from fontTools import subset
+from fontTools.ttLib import TTFont
+from fontTools.varLib.instancer import instantiateVariableFont
+
+FONTS = Path(__file__).resolve().parent.parent / "book" / "_static" / "fonts"
+WEIGHTS = (400, 700)
+CHARACTERS = [
+    *range(0x20, 0x7F),
+    *range(0xA0, 0x180),
+    *range(0x2010, 0x2027),
+    *range(0x2190, 0x2194),
+]
+CHARACTERS += [ord(sign) for sign in "−√∞≈≠≤≥▸′″€™"]
+SOURCES = {  # name of the file: npm's package, and its file of Latin letters
+    "text": ("@fontsource-variable/source-serif-4@5.3.1", "source-serif-4-latin-wght-normal"),
+    "text-italic": (
+        "@fontsource-variable/source-serif-4@5.3.1",
+        "source-serif-4-latin-wght-italic",
+    ),
+    "sans": ("@fontsource-variable/inter@5.3.0", "inter-latin-wght-normal"),
+    "code": ("@fontsource-variable/source-code-pro@5.3.1", "source-code-pro-latin-wght-normal"),
+}
+
+
+def unpacked(package: str, folder: Path) -> tarfile.TarFile:
+    """Fetch a package of npm, whose checksums npm compares."""
+    command = ["npm", "pack", "--silent", "--pack-destination", str(folder), package]
+    name = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1]
+    return tarfile.open(folder / name)
+
+
+def cut(data: bytes) -> bytes:
+    """Return a font with our characters and weights alone, as WOFF2."""
+    limited = io.BytesIO()
+    instantiateVariableFont(TTFont(io.BytesIO(data)), {"wght": WEIGHTS}).save(limited)
+    limited.seek(0)
+    font = TTFont(limited)
+    options = subset.Options(
+        flavor="woff2", layout_features=["kern", "liga", "tnum", "mark", "zero"]
+    )
+    subsetter = subset.Subsetter(options)
+    subsetter.populate(unicodes=CHARACTERS)
+    subsetter.subset(font)
+    target = io.BytesIO()
+    subset.save_font(font, target, options)
+    return target.getvalue()
+
+
+def main() -> int:
+    FONTS.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, (package, file) in SOURCES.items():
+            with unpacked(package, Path(folder)) as archive:
+                data = archive.extractfile(f"package/files/{file}.woff2").read()
+                licence = archive.extractfile("package/LICENSE").read()
+            target = FONTS / f"{name}.woff2"
+            target.write_bytes(cut(data))
+            family = package.split("/")[1].partition("@")[0]
+            (FONTS / f"LICENSE-{family}.txt").write_bytes(licence)
+            print(f"{target.name}: {len(data) // 1024} KB, cut to {target.stat().st_size // 1024}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -190,7 +190,8 @@ def test_a_line_of_prose_has_about_66_characters(browser, base, html):
         """() => [...document.querySelectorAll("article section > p")].flatMap((p) => {
           const height = parseFloat(getComputedStyle(p).lineHeight);
           const lines = Math.round(p.getBoundingClientRect().height / height);
-          return lines > 3 && !p.querySelector("mjx-container") ? [p.innerText.length / (lines - 0.5)] : [];
+          const counts = lines > 3 && !p.querySelector("mjx-container");
+          return counts ? [p.innerText.length / (lines - 0.5)] : []; // the last line is half full
         })"""
     )
     page.context.close()

@@ -44,6 +44,15 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("font", FONTS)
 
 
+def pytest_collection_modifyitems(items):
+    """Keep what one visit answers in one process, for `pytest -n 2 --dist loadgroup`."""
+    for item in items:
+        asked = item.callspec.params if hasattr(item, "callspec") else {}
+        if page := asked.get("page_name") or asked.get("page"):
+            how = asked.get("width") or asked.get("how", "desktop")
+            item.add_marker(pytest.mark.xdist_group(f"{page} {how}"))
+
+
 @pytest.fixture(scope="session")
 def html():
     """Return the folder of the built pages."""

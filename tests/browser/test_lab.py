@@ -24,7 +24,7 @@ from ssd_book import explorers as widgets
 
 from tests.browser import explorer_visits as ev
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(400), pytest.mark.xdist_group("lab")]
 
 NAMES = widgets.__all__
 START = """\

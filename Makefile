@@ -37,12 +37,13 @@ help: ## list the targets
 env: $(STAMP) ## create .venv and install the package and its tools
 
 # Runs again only if a requirement has changed: pip takes seconds to say "already satisfied" 150 times.
+# The lock names everything, so that pip has nothing to resolve; Python compiles what it imports.
 $(STAMP): pyproject.toml requirements-lock.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 10) or sys.exit(f"Python 3.10 or newer is needed; {sys.executable} is {v.major}.{v.minor}. Choose another one: make PYTHON=python3.12 ...")'
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) \
 	    || { echo "$(PYTHON) cannot create a virtual environment. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@echo "Installing into $(VENV): about 6.5 GB on Linux, a few minutes the first time ..."
-	@$(RUN) pip install $$(test -t 1 || echo -qq) --requirement requirements-lock.txt
+	@$(RUN) pip install $$(test -t 1 || echo -qq) --no-deps --no-compile --requirement requirements-lock.txt
 	@$(RUN) pip install --quiet --no-deps --editable .
 	@touch $@
 
@@ -128,6 +129,10 @@ parity: $(STAMP) ## compare the explorers' JavaScript with the package: 10 000 c
 .PHONY: colab
 colab: $(STAMP) ## run the chapters as Colab does (own environment, 5 GB); one: make colab CHAPTER=08_matching
 	@$(BIN)/python tools/colab.py $(CHAPTER)
+
+.PHONY: test-install
+test-install: $(STAMP) ## install the package in every way, each into an empty environment (5 GB, one by one)
+	@$(BIN)/python tools/try_install.py
 
 .PHONY: lint
 lint: $(STAMP) ## ruff (code and notebooks), and the lint of the book

@@ -17,12 +17,13 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-import pooch
-import requests
+import lazy_loader
 
 from ssd_tutorial._files import atomic_write, data_path, remove_unfinished, reworded
 from ssd_tutorial._progress import progress_bar
 from ssd_tutorial.datasets.messages import near
+
+pooch, requests = map(lazy_loader.load, ("pooch", "requests"))  # half a second, to fetch alone
 
 LARGEST_RATIO, SLACK = 20, 1 << 20  # pictures hardly compress; COCO's JSON does, 4 : 1
 

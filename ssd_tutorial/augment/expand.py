@@ -12,8 +12,8 @@ CAFFE_MEAN = (123, 117, 104)
 """The mean colour of ImageNet in Caffe's scripts, RGB, 0 to 255: nearly 0 after normalisation."""
 
 
-LARGEST_RATIO = 10
-"""Here, an object of half the picture's side is 15 pixels long on the average canvas at 300."""
+LARGEST_RATIO = 16
+"""On the average canvas, an object of half the side is then 18 pixels long at 300."""
 
 
 class Expand(Operation):

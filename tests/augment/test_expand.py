@@ -63,9 +63,9 @@ def test_share_0_and_ratio_1_change_nothing():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"ratio": 0.9}, "ratio must be from 1 to 10, not 0.9"),
-        ({"ratio": float("nan")}, "ratio must be from 1 to 10, not nan"),
-        ({"ratio": 100_000}, "ratio must be from 1 to 10, not 100000"),
+        ({"ratio": 0.9}, "ratio must be from 1 to 16, not 0.9"),
+        ({"ratio": float("nan")}, "ratio must be from 1 to 16, not nan"),
+        ({"ratio": 100_000}, "ratio must be from 1 to 16, not 100000"),
         ({"share": -0.1}, "share must be from 0 to 1, not -0.1"),
     ],
 )

@@ -185,7 +185,7 @@ def test_an_impossible_box_is_not_taken_for_a_sliver(bad, transform):
     [
         ({"crop": "cafe"}, "no crop policy is called 'cafe'; choose one of .*'caffe'"),
         ({"crop": "caffe", "crop_prob": 1.5}, "crop_prob must be from 0 to 1, not 1.5"),
-        ({"expand": 0.5}, "ratio must be from 1 to 10, not 0.5"),
+        ({"expand": 0.5}, "ratio must be from 1 to 16, not 0.5"),
         ({"interpolation": "cubic"}, "must be bilinear or random, not 'cubic'"),
     ],
 )

@@ -15,6 +15,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent
 _UNFINISHED = ".unfinished"
+_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
 def data_path(name: str) -> Path:
@@ -64,11 +65,20 @@ def atomic_write(path: str | Path, durable: bool = False) -> Iterator[Path]:
         path: the file to create or replace.
         durable: wait until the disk has it. For files that must survive a power cut, such as a
             checkpoint that replaces an older one; it costs milliseconds per file.
+
+    Raises:
+        OSError: its folder cannot be created or written to, or the disk is full; the message says
+            what could not be written, and why.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # a folder of its own, because some libraries write to a file of their own beside the one named
-    beside = tempfile.mkdtemp(prefix=f".{path.name}.", suffix=_UNFINISHED, dir=path.parent)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # a folder of its own, because some libraries write to one of their own beside the one named
+        beside = tempfile.mkdtemp(prefix=f".{path.name}.", suffix=_UNFINISHED, dir=path.parent)
+    except OSError as error:
+        file = next((parent for parent in path.parents if parent.is_file()), None)
+        why = f"{file} is a file, not a folder" if file else reason(error)
+        raise reworded(error, f"{path} cannot be written: {why}") from error
     try:
         unfinished = Path(beside, path.name)
         yield unfinished
@@ -77,6 +87,10 @@ def atomic_write(path: str | Path, durable: bool = False) -> Iterator[Path]:
         os.replace(unfinished, path)
         if durable and os.name == "posix":  # elsewhere a folder cannot be opened
             _wait_for_disk(path.parent, os.O_RDONLY)
+    except OSError as error:
+        if error.errno not in _FULL or not error.strerror:  # or it has been reworded already
+            raise
+        raise reworded(error, f"{path} cannot be written ({reason(error)})") from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 

@@ -44,6 +44,32 @@ def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path):
     assert names(tmp_path) == ["log.csv"]
 
 
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EFBIG])
+def test_a_full_disk_is_reported_with_the_file_and_words_for_it_are_kept(tmp_path, number):
+    def write(error):
+        with atomic_write(tmp_path / "log.csv"):
+            raise error
+
+    with pytest.raises(OSError, match="log.csv cannot be written") as caught:
+        write(OSError(number, os.strerror(number)))
+    message = f"{tmp_path / 'log.csv'} cannot be written ({os.strerror(number)})"
+    assert (caught.value.errno, str(caught.value)) == (number, message)
+    clear = whole_files.reworded(OSError(number, ""), "3 GB are needed: choose another folder")
+    with pytest.raises(OSError, match="^3 GB are needed"):
+        write(clear)
+    assert names(tmp_path) == []
+
+
+def test_a_file_where_a_folder_is_needed_is_reported(tmp_path):
+    (tmp_path / "found").write_text("a file")
+    for path in (tmp_path / "found" / "a.png", tmp_path / "found" / "deep" / "a.png"):
+        with pytest.raises(OSError, match="a file") as caught, atomic_write(path):
+            raise AssertionError("nothing can be written there")
+        reason = f"{tmp_path / 'found'} is a file, not a folder"
+        assert str(caught.value) == f"{path} cannot be written: {reason}"
+    assert (tmp_path / "found").read_text() == "a file"
+
+
 def test_a_file_is_synced_before_it_replaces_the_old_one(tmp_path, monkeypatch):
     done = []
     fsync, replace = os.fsync, os.replace

@@ -43,6 +43,10 @@ class Detector:
     metadata: dict
     """How it was trained: whatever `save_weights` was given."""
 
+    def names(self, labels: Tensor) -> list[str]:
+        """Return the names of labels ``[N]``, from 1, such as those of `Detections`."""
+        return [self.classes[label - 1] for label in labels.tolist()]
+
 
 def save_weights(
     path: str | Path,
@@ -85,10 +89,7 @@ def save_weights(
     check_finite(tensors, f"not written to {path}: the network")
     content = save(tensors, header | {_SHA256: _sha256(tensors, header)})
     with atomic_write(path, durable=True) as file:
-        try:
-            file.write_bytes(content)
-        except OSError as error:  # name the file, which is still the older one
-            raise type(error)(error.errno, error.strerror, str(path)) from error
+        file.write_bytes(content)
 
 
 def check_names(network: SSD, classes: tuple[str, ...]) -> None:
@@ -221,15 +222,30 @@ def _read(path: str | Path, whole: bool = True) -> tuple[Header, dict[str, Tenso
         raise DamagedWeights(f"{path} is damaged: its content does not match its checksum")
     check_finite(tensors, path)
     try:
+        header = parse_header(entries)
+    except ValueError as error:
+        raise DamagedWeights(f"{path} has a header that cannot be used: {error}") from error
+    return header, tensors, entries.get("optimizer")
+
+
+def parse_header(entries: Mapping[str, str]) -> Header:
+    """Parse the entries that a file of weights and an ONNX file have alike.
+
+    Raises:
+        ValueError: one is missing, or holds something else.
+    """
+    try:
         config = get_model(entries["model"]).with_priors(get_preset(entries["priors"]))
         classes, metadata = json.loads(entries["classes"]), json.loads(entries["facts"])
-        if not (isinstance(classes, list) and classes and all(isinstance(c, str) for c in classes)):
-            raise ValueError(f"its classes are {classes!r}")
-        if not isinstance(metadata, dict):
-            raise ValueError(f"its facts are {metadata!r}")
-    except (ValueError, RecursionError) as error:
-        raise DamagedWeights(f"{path} has a header that cannot be used: {error}") from error
-    return Header(config, tuple(classes), metadata), tensors, entries.get("optimizer")
+    except KeyError as error:
+        raise ValueError(f"it has no {error}") from error
+    except RecursionError as error:
+        raise ValueError("its classes or facts are nested too deeply") from error
+    if not (isinstance(classes, list) and classes and all(isinstance(c, str) for c in classes)):
+        raise ValueError(f"its classes are {classes!r:.80}")
+    if not isinstance(metadata, dict):
+        raise ValueError(f"its facts are {metadata!r:.80}")
+    return Header(config, tuple(classes), metadata)
 
 
 def _sha256(tensors: dict[str, Tensor], header: dict[str, str]) -> str:

@@ -260,7 +260,8 @@ def test_a_failure_keeps_the_old_file_and_leaves_no_litter(file, monkeypatch, fa
         with pytest.raises(type(error)) as caught:
             save_weights(file, make(seed=1), CLASSES)
     if failing == "write_bytes" and isinstance(error, OSError):
-        assert (caught.value.errno, caught.value.filename) == (28, str(file))
+        assert caught.value.errno == 28
+        assert str(caught.value) == f"{file} cannot be written (No space left on device)"
     assert file.read_bytes() == old
     assert [p.name for p in file.parent.iterdir()] == [file.name]
 
@@ -283,8 +284,7 @@ def test_a_file_that_the_system_stops_in_the_middle_is_an_os_error(file):
     old = file.read_bytes()
     command = [sys.executable, "-c", LIMITED, str(file)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout.strip().endswith(f"File too large: '{file}'"), done.stdout + done.stderr
-    assert done.stdout.startswith("27 ")
+    assert done.stdout == f"27 {file} cannot be written (File too large)\n", done.stderr
     assert file.read_bytes() == old
     assert [p.name for p in file.parent.iterdir()] == [file.name]
 

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import asdict
 from types import SimpleNamespace
@@ -16,6 +17,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from ssd_tutorial import __main__ as entry
 from ssd_tutorial.__main__ import main
 from ssd_tutorial._files import data_path
 from ssd_tutorial.cli import eval_command as eval_module
@@ -204,10 +206,10 @@ def test_detect_continues_after_broken_pictures(data, weights, tmp_path, capsys)
         "--out", tmp_path / "out", "--score", "0.3",
     )  # fmt: skip
     assert done.code == 1
-    assert len(done.complaint) == 3
-    assert f"{folder / 'a.png'} cannot be decoded as a picture" in done.complaint[0]
-    assert f"there is no picture {tmp_path / 'none.png'}" in done.complaint[1]
-    assert done.complaint[2] == "ssd_tutorial: 2 of 4 pictures could not be read (see above)"
+    assert len(done.complaint) == 4
+    assert f"{folder / 'a.png'} cannot be decoded as a picture" in done.complaint[1]
+    assert f"there is no picture {tmp_path / 'none.png'}" in done.complaint[2]
+    assert done.complaint[3] == "ssd_tutorial: 2 of 4 pictures could not be read (see above)"
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["b.png", "c.png"]
     original, copy = read_picture(folder / "b.jpg"), read_picture(tmp_path / "out" / "b.png")
     assert copy.shape == original.shape
@@ -364,7 +366,8 @@ def test_a_loss_that_is_not_finite_is_reported_in_one_sentence(data, tmp_path, c
         (["train", "--out", "run", "--model", "ssd400"], "ssd400"),
         (["eval"], "--weights"),
         (["trian"], "trian"),
-        ([], "train, eval, detect, doctor, export, data"),
+        ([], "give a command: train, eval, detect, doctor, export, data"),
+        (["train", "--out", "run", "--seed", "1e23"], "1e23"),
     ],
 )
 def test_a_wrong_argument_gives_exit_code_2(words, message, capsys):
@@ -380,15 +383,150 @@ def test_a_wrong_argument_gives_exit_code_2(words, message, capsys):
         ("", ["train", "eval", "detect", "doctor", "export", "data"]),
         ("train", ["--out", "--data", "--samples", "--seed", "--on-error", "folder of the run"]),
         ("eval", ["--weights", "--split", "--out", "JSON"]),
-        ("detect", ["--weights", "--score", "pictures, or folders of pictures"]),
+        ("detect", ["--weights", "--score", "pictures, or folders of pictures", "--json"]),
+        ("train --recipe voc0712", ["Train a detector.", "3840000", "--model"]),
     ],
 )
 def test_help_explains_every_command(command, words, capsys):
     with pytest.raises(SystemExit) as exit_:
-        main([*filter(None, [command]), "--help"])
+        main([*command.split(), "--help"])
     assert exit_.value.code == 0
     text = " ".join(capsys.readouterr().out.replace("│", " ").split())
     assert all(word in text for word in words)
+
+
+def alone(program, *words, **options):
+    """Run a program in another process, with the package's main imported."""
+    program = f"import sys\nfrom ssd_tutorial import __main__ as m\n{program}"
+    return subprocess.run(
+        [sys.executable, "-c", program, *words], capture_output=True, text=True, **options
+    )
+
+
+def test_help_needs_no_torch():
+    program = "try: m.main(['--help'])\nfinally: print('torch' in sys.modules)"
+    done = alone(program)
+    assert done.stdout.endswith("explains one of them.\nFalse\n"), done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")][:6] == [
+        *entry.COMMANDS
+    ]
+
+
+def planted(monkeypatch, command):
+    """Make ``data`` run this function instead."""
+    monkeypatch.setattr(entry, "_command", lambda name, words: command)
+    return ["data"]
+
+
+@pytest.mark.parametrize("error", [KeyError("step"), RecursionError("too deep"), TypeError("int")])
+def test_a_fault_of_ours_ends_in_a_sentence_and_a_file(monkeypatch, capsys, tmp_path, error):
+    def faulty() -> None:
+        """Do it."""
+        raise error
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert main(planted(monkeypatch, faulty)) == entry.FAULT == 70
+    said = capsys.readouterr().err
+    kind = type(error).__name__
+    assert said.startswith(f"ssd_tutorial: a fault of ssd_tutorial: {kind}: {error}; traceback in ")
+    (file,) = tmp_path.iterdir()
+    assert said.rstrip().endswith(str(file))
+    kept = file.read_text()
+    assert kept.startswith("python -m ssd_tutorial data\n")
+    assert "Traceback (most recent call last)" in kept
+    assert kept.rstrip().endswith(f"{kind}: {error}")
+
+
+def test_a_fault_without_room_for_its_traceback_is_reported_still(monkeypatch, capsys, tmp_path):
+    def faulty() -> None:
+        """Do it."""
+        raise KeyError("step")
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    assert main(planted(monkeypatch, faulty)) == entry.FAULT
+    assert "KeyError: 'step'; its traceback cannot be written (" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory. T")])
+def test_too_little_memory_is_no_fault(monkeypatch, capsys, error):
+    def large() -> None:
+        """Do it."""
+        raise error
+
+    assert "there is not enough memory (" in refused(capsys, *planted(monkeypatch, large))
+
+
+def test_a_terminal_obeys_no_name(monkeypatch, capsys):
+    def hostile() -> None:
+        """Do it."""
+        print("cat\x1b[2J\x07\x9b1m\rdog\ttab")
+        raise ValueError("no class \x1b]0;title\x07")
+
+    code = main(planted(monkeypatch, hostile))
+    said = capsys.readouterr()
+    assert code == 1
+    assert said.out == "cat\\x1b[2J\\x07\\x9b1m\\x0ddog\ttab\n"
+    assert said.err == "ssd_tutorial: no class \\x1b]0;title\\x07\n"
+
+
+SPEAKING = """
+def speak() -> None:
+    print("px², 安全帽")
+m._command = lambda name, words: speak
+sys.exit(m.main(["data"]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("encoding", "printed"),
+    [
+        ("ascii", b"px\\xb2, \\u5b89\\u5168\\u5e3d\n"),
+        ("latin-1", b"px\xb2, \\u5b89\\u5168\\u5e3d\n"),
+        ("utf-8", "px², 安全帽\n".encode()),
+    ],
+)
+def test_a_terminal_without_the_letters_costs_nothing(encoding, printed):
+    program = f"import sys\nfrom ssd_tutorial import __main__ as m\n{SPEAKING}"
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, env=environment)
+    assert (done.returncode, done.stdout, done.stderr) == (0, printed, b"")
+
+
+TALKING = """
+import pathlib
+def talk() -> None:
+    for _ in range(20_000):
+        print("a line that fills the pipe")
+    pathlib.Path(sys.argv[1]).write_text("the work is done")
+m._command = lambda name, words: talk
+sys.exit(m.main(["data"]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes differ there")
+def test_a_reader_that_leaves_does_not_end_the_work(tmp_path):
+    program = f"import sys\nfrom ssd_tutorial import __main__ as m\n{TALKING}"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path / "done")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout.readline() == "a line that fills the pipe\n"
+        process.stdout.close()
+        said = process.stderr.read()
+    assert (process.returncode, said) == (0, "")
+    assert (tmp_path / "done").read_text() == "the work is done"
+
+
+def test_ctrl_c_while_a_command_is_imported_is_quiet():
+    program = (
+        "def interrupted(name, words): raise KeyboardInterrupt\n"
+        "m._command = interrupted\nsys.exit(m.main(['doctor', 'x']))"
+    )
+    done = alone(program)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "\nstopped\n")
 
 
 # --- Ctrl-C --------------------------------------------------------------------------------------

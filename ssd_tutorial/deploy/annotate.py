@@ -1,55 +1,59 @@
-"""Read picture files, and write copies with detections drawn into them (chapter 13)."""
+"""Find picture files, and write copies with detections drawn into them (chapter 13)."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from PIL import Image
+from PIL import Image, PngImagePlugin
 from torch import Tensor
-from torchvision.utils import draw_bounding_boxes
 
 from ssd_tutorial._files import atomic_write
-from ssd_tutorial.datasets.pictures import EXTENSIONS
+from ssd_tutorial.datasets.pictures import EXTENSIONS, visible
+from ssd_tutorial.deploy.labels import draw_labelled
 from ssd_tutorial.detect import Detections
 
-
-def draw_copy(image: Tensor, found: Detections, names: list[str], target: Path) -> None:
-    """Write an image as PNG with its detections (boxes in pixels) and their names."""
-    captions = [f"{n} {s:.2f}" for n, s in zip(names, found.scores.tolist(), strict=True)]
-    if captions:
-        palette = ["#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"]
-        colours = [palette[label % len(palette)] for label in found.labels.tolist()]
-        image = draw_bounding_boxes(image, found.boxes, captions, colours, width=3)
-    picture = Image.fromarray(image.permute(1, 2, 0).contiguous().numpy())
-    with atomic_write(target) as file:
-        picture.save(file, "PNG")
+_MARK = {"Software": "ssd_tutorial detect"}  # PNG's own key for it
 
 
-def find_pictures(paths: Iterable[Path]) -> list[Path]:
-    """Return the given files, and the pictures of each given folder, sorted.
+class Found(NamedTuple):
+    """Picture files, and the files of their folders that are none."""
+
+    pictures: list[Path]
+    others: list[Path]
+
+
+def find_pictures(paths: Iterable[Path]) -> Found:
+    """Return the given files and the pictures of each given folder, sorted by folder.
 
     Raises:
         FileNotFoundError: a folder contains no picture.
         ValueError: nothing was given.
     """
-    found: list[Path] = []
+    pictures: list[Path] = []
+    others: list[Path] = []
     for path in paths:
-        if path.is_dir():
-            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in EXTENSIONS)
-            if not inside:
-                raise FileNotFoundError(f"the folder {path} contains no picture")
-            found += inside
-        else:
-            found.append(path)
-    if not found:
+        entries = visible(path) if path.is_dir() else [path]
+        named = [p for p in entries if p == path or p.suffix.lower() in EXTENSIONS]
+        if not named:
+            endings = ", ".join(EXTENSIONS)
+            raise FileNotFoundError(f"the folder {path} contains no picture ({endings})")
+        pictures += named
+        others += [entry for entry in entries if entry not in named]
+    if not pictures:
         raise ValueError("give at least one picture, or a folder of pictures")
-    return found
+    return Found(pictures, others)
 
 
-def name_copies(pictures: Sequence[Path], out: Path) -> list[Path]:
+def name_copies(pictures: Sequence[Path], out: Path, overwrite: bool = False) -> list[Path]:
     """Return a PNG path in `out` for each picture, no two the same.
 
+    Args:
+        pictures: the originals.
+        out: folder of the copies.
+        overwrite: replace any file in it, but for the originals.
+
     Raises:
-        ValueError: a copy would overwrite a given picture.
+        FileExistsError: a copy would replace a file that is not an earlier copy, or an original.
     """
     targets: list[Path] = []
     taken: set[str] = set()
@@ -63,5 +67,28 @@ def name_copies(pictures: Sequence[Path], out: Path) -> list[Path]:
     originals = {path.resolve() for path in pictures}
     for target in targets:
         if target.resolve() in originals:
-            raise ValueError(f"{target} would be overwritten: give another folder with --out")
+            raise FileExistsError(f"{target} would be overwritten: give another folder with --out")
+        if target.exists() and not overwrite and not is_copy(target):
+            raise FileExistsError(
+                f"{target} is not a copy that detect has written: give another folder with --out,"
+                " or replace it with --overwrite"
+            )
     return targets
+
+
+def write_copy(image: Tensor, found: Detections, names: Sequence[str], target: Path) -> None:
+    """Write an image as PNG with its detections (boxes in pixels) and their names."""
+    marks = PngImagePlugin.PngInfo()
+    for key, value in _MARK.items():
+        marks.add_text(key, value)
+    with atomic_write(target) as file:
+        draw_labelled(image, found, names).save(file, "PNG", pnginfo=marks)
+
+
+def is_copy(path: Path) -> bool:
+    """Return whether `write_copy` has written this file."""
+    try:
+        with Image.open(path, formats=["PNG"]) as picture:
+            return _MARK.items() <= picture.info.items()
+    except (OSError, ValueError, SyntaxError):
+        return False

@@ -23,23 +23,47 @@ import inspect
 import json
 import warnings
 from collections.abc import Sequence
+from numbers import Integral, Real
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from ssd_tutorial._files import atomic_write
-from ssd_tutorial.deploy.agreement import Agreement, measure_agreement
+from ssd_tutorial.deploy.agreement import TOLERANCES, Agreement, measure_agreement
 from ssd_tutorial.deploy.graphs import Raw, WithPostprocessing, survivors, survivors_in_onnx
+from ssd_tutorial.deploy.precision import Precision, reduce_precision
 from ssd_tutorial.detect import Detections, postprocess
 from ssd_tutorial.network import SSD
-from ssd_tutorial.presets import get_model, get_preset
 from ssd_tutorial.priors import make_priors
-from ssd_tutorial.weights.file import Detector
+from ssd_tutorial.weights.file import Detector, parse_header
 
 ONNX_FORMAT = "1"
 """Version of the metadata that `export_onnx` writes and `OnnxNetwork` reads."""
 _OPSETS = range(18, 22)  # what the exporter writes without converting
+
+
+def check_limits(given: dict) -> dict:
+    """Return all limits of `postprocess`: the given ones, and its defaults.
+
+    Raises:
+        TypeError: no limit of that name.
+        ValueError: a number that cannot be, such as a percentage for a threshold.
+    """
+    known = inspect.signature(postprocess).parameters.values()
+    limits = {
+        p.name: p.default for p in known if p.kind is p.KEYWORD_ONLY and p.name != "variances"
+    }
+    if unknown := set(given) - set(limits):
+        raise TypeError(f"no limit {', '.join(sorted(unknown))}; there are {', '.join(limits)}")
+    limits |= given
+    for name, value in limits.items():
+        threshold = name.endswith("threshold")
+        if threshold and not (isinstance(value, Real) and 0 <= value <= 1):
+            raise ValueError(f"{name} must be a number from 0 to 1, not {value!r}")
+        if not threshold and not (isinstance(value, Integral) and value >= 1):
+            raise ValueError(f"{name} must be a whole number, 1 or more, not {value!r}")
+    return limits
 
 
 def export_onnx(
@@ -47,6 +71,7 @@ def export_onnx(
     path: str | Path,
     *,
     postprocessing: bool = False,
+    precision: Precision = "fp32",
     opset: int = 18,
     check: Sequence[Tensor] = (),
     **limits: float,
@@ -55,7 +80,8 @@ def export_onnx(
 
     Args:
         detector: its network is an `SSD`.
-        postprocessing: put decoding, thresholds and NMS inside.
+        postprocessing: put decoding, thresholds and NMS inside, which is what most programs want.
+        precision: in which the convolutions are kept, see `reduce_precision`.
         opset: version of the ONNX operators; 18 is what most runtimes know.
         check: batches of images, uint8 ``[B, 3, S, S]``, on which the new file must agree with
             torch before it replaces `path`.
@@ -66,10 +92,11 @@ def export_onnx(
 
     Raises:
         ValueError: limits without post-processing or out of range, an unknown opset, a detector
-            that is an ONNX file already, or a result that is not within `TOLERANCE` of torch.
+            that is an ONNX file already, or a result that is not within `TOLERANCES` of torch, or
+            with which nothing could be compared.
         ImportError: torch is too old, or onnx, onnxscript or onnxruntime is missing.
     """
-    fixed = _limits(limits) if postprocessing else None
+    fixed = check_limits(limits) if postprocessing else None
     if limits and not postprocessing:
         raise ValueError(
             f"{', '.join(limits)}: limits belong to the post-processing: ask for it, too"
@@ -80,11 +107,17 @@ def export_onnx(
         raise ValueError("this detector is an ONNX file: export the weights it was made from")
     if "custom_translation_table" not in inspect.signature(torch.onnx.export).parameters:
         raise ImportError(f"export needs torch 2.6 or newer, and this is {torch.__version__}")
-    model = _to_model(detector, fixed, opset)
+    model = reduce_precision(_to_model(detector, fixed, opset), precision)
+    model.metadata_props.add(key="precision", value=precision)
     with atomic_write(path) as file:
         file.write_bytes(model.SerializeToString())
-        agreement = measure_agreement(detector, OnnxNetwork(file), check) if check else None
-        if agreement is not None and not agreement.holds:
+        if not check:
+            return None
+        agreement = measure_agreement(detector, OnnxNetwork(file), check, TOLERANCES[precision])
+        if not agreement.of:
+            advice = "lower the score threshold, or export without the check"
+            raise ValueError(f"{path} was not written: {agreement}: {advice}")
+        if not agreement.holds:
             raise ValueError(f"{path} was not written: it differs from torch: {agreement}")
     return agreement
 
@@ -135,22 +168,6 @@ def _to_model(detector: Detector, limits: dict | None, opset: int):
     return model
 
 
-def _limits(given: dict) -> dict:
-    """Return all limits of `postprocess`: the given ones, and its defaults."""
-    known = inspect.signature(postprocess).parameters.values()
-    limits = {
-        p.name: p.default for p in known if p.kind is p.KEYWORD_ONLY and p.name != "variances"
-    }
-    if unknown := set(given) - set(limits):
-        raise TypeError(f"no limit {', '.join(sorted(unknown))}; there are {', '.join(limits)}")
-    limits |= given
-    for name, value in limits.items():
-        low, high = (0, 1) if name.endswith("threshold") else (1, float("inf"))
-        if not low <= value <= high:
-            raise ValueError(f"{name} must be {low} to {high}, not {value}")
-    return limits
-
-
 class OnnxNetwork(nn.Module):
     """A detector in a file of `export_onnx`, with the interface of `SSD`.
 
@@ -174,15 +191,13 @@ class OnnxNetwork(nn.Module):
                 f" ssd_tutorial.format {metadata.get('ssd_tutorial.format')}, not {ONNX_FORMAT}"
             )
         try:
-            self.config = get_model(metadata["model"]).with_priors(get_preset(metadata["priors"]))
-            self.classes = tuple(json.loads(metadata["classes"]))
-            self.metadata = json.loads(metadata["facts"])
-            self.limits: dict | None = json.loads(metadata["limits"])
-        except (KeyError, ValueError) as error:
-            words = error.args[0]
-            raise ValueError(f"{path} has metadata that cannot be used: {words}") from error
+            self.config, self.classes, self.metadata = parse_header(metadata)
+            self.limits = _parse_limits(metadata)
+        except ValueError as error:
+            raise ValueError(f"{path} has metadata that cannot be used: {error}") from error
         self.num_classes, self.image_size = len(self.classes) + 1, self.config.priors.image_size
         self.register_buffer("priors", make_priors(self.config.priors), persistent=False)
+        self._check_graph()
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits ``[B, P, C]`` and offsets ``[B, P, 4]``, as `SSD` does.
@@ -196,13 +211,20 @@ class OnnxNetwork(nn.Module):
         if self.limits is not None:
             raise ValueError(f"{self.path} outputs detections, not scores of priors: use detect")
         logits, offsets, _ = self._run(images)
+        shape = [len(images), len(self.priors), self.num_classes]
+        if list(logits.shape) != shape or list(offsets.shape) != [*shape[:2], 4]:
+            words = f"logits {list(logits.shape)} and offsets {list(offsets.shape)}"
+            raise self._impossible(f"{words}, not {shape} and {[*shape[:2], 4]}")
+        if not (logits.isfinite().all() and offsets.isfinite().all()):
+            raise self._impossible("numbers that are NaN or infinite")
         return logits, offsets
 
     def detections(self, images: Tensor, **limits) -> list[Detections]:
         """Run a file with the post-processing inside; boxes are in fractions of the image.
 
         Raises:
-            ValueError: the limits need detections that the file has already discarded.
+            ValueError: the limits need detections that the file has already discarded; or it
+                outputs what no detector can, such as a label beyond its classes.
         """
         fixed = self.limits or {}
         least = limits.pop("score_threshold", fixed["score_threshold"])
@@ -214,7 +236,19 @@ class OnnxNetwork(nn.Module):
                 " --postprocessing"
             )
         boxes, scores, labels, image = self._run(images)
-        keep = scores > least
+        if not (len(boxes) == len(scores) == len(labels) == len(image)) or boxes.ndim != 2:
+            raise self._impossible(f"{len(boxes)} boxes with {len(scores)} scores")
+        for name, values, low, high in (
+            ("box", boxes, 0, 1),
+            ("score", scores, 0, 1),
+            ("label", labels, 1, self.num_classes - 1),
+            ("image", image, 0, len(images) - 1),
+        ):
+            if (wrong := ~((values >= low) & (values <= high))).any():  # NaN is neither
+                first = values[wrong][0].item()
+                raise self._impossible(f"the {name} {first}, which must be {low} to {high}")
+        keep = image.argsort(stable=True)  # of this file by itself; the split below needs it
+        keep = keep[scores[keep] > least]
         found = Detections(boxes[keep], scores[keep], labels[keep])
         counts = torch.bincount(image[keep], minlength=len(images)).tolist()
         return [Detections(*one) for one in zip(*(x.split(counts) for x in found), strict=True)]
@@ -226,8 +260,27 @@ class OnnxNetwork(nn.Module):
                 f"images must be uint8 [B, 3, {size}, {size}], not"
                 f" {str(images.dtype).removeprefix('torch.')} {list(images.shape)}"
             )
-        out = self._session(device.type).run(None, {"images": images.cpu().numpy()})
+        try:
+            out = self._session(device.type).run(None, {"images": images.cpu().numpy()})
+        except Exception as error:  # onnxruntime's errors have no common class of their own
+            raise ValueError(f"{self.path} cannot be run: {_first_line(error)}") from error
         return [torch.from_numpy(array).to(device) for array in out]
+
+    def _check_graph(self) -> None:
+        """Refuse a file whose inputs and outputs are not those that its metadata promise."""
+        session, size = self._session("cpu"), self.image_size
+        given = [(i.name, i.type, list(i.shape)[1:]) for i in session.get_inputs()]
+        expected = [("images", "tensor(uint8)", [3, size, size])]
+        if given != expected:
+            raise ValueError(f"{self.path} takes {given}, not {expected}: export it again")
+        names = Raw.names if self.limits is None else WithPostprocessing.names
+        if (found := tuple(o.name for o in session.get_outputs())) != names:
+            raise ValueError(
+                f"{self.path} outputs {', '.join(found)}, not {', '.join(names)}: export it again"
+            )
+
+    def _impossible(self, what: str) -> ValueError:
+        return ValueError(f"{self.path} outputs {what}: the file was changed; export it again")
 
     def _session(self, device: str):
         """Return the file, opened by onnxruntime for this type of device."""
@@ -252,7 +305,21 @@ def _open_session(path: Path, device: str):
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # onnxruntime's errors have no common class of their own
-        first = str(error).strip().splitlines()[0]
         raise ValueError(
-            f"{path} is not an ONNX file that onnxruntime can open: {first}"
+            f"{path} is not an ONNX file that onnxruntime can open: {_first_line(error)}"
         ) from error
+
+
+def _parse_limits(metadata: dict[str, str]) -> dict | None:
+    """Return the limits that are fixed in a file; None if it has no post-processing inside."""
+    try:
+        limits = json.loads(metadata["limits"])
+        if limits is not None and set(limits) != set(check_limits(limits)):
+            raise TypeError(f"one of {', '.join(check_limits({}))} is missing")
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"its limits are {metadata.get('limits')!r:.80}: {error}") from error
+    return limits
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

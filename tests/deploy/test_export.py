@@ -2,20 +2,27 @@
 
 import inspect
 import json
+import re
+import runpy
+import shutil
+import subprocess
+import sys
 
 import onnx
 import onnxruntime
 import pytest
 import torch
+from PIL import Image
 
 from ssd_tutorial._files import data_path
 from ssd_tutorial.boxes import decode
 from ssd_tutorial.cli.detect_command import detect_command
 from ssd_tutorial.cli.export_command import export_command
-from ssd_tutorial.datasets import read_picture
-from ssd_tutorial.deploy import agreement, onnx_file
+from ssd_tutorial.datasets import Scenes, read_picture
+from ssd_tutorial.deploy import agreement, onnx_example, onnx_file
 from ssd_tutorial.deploy.inference import detect, load_detector
 from ssd_tutorial.deploy.onnx_file import export_onnx
+from ssd_tutorial.deploy.precision import reduce_precision
 from ssd_tutorial.detect import Detections, postprocess
 from ssd_tutorial.network import SSD
 from ssd_tutorial.presets import SLIM300, SSD300
@@ -310,14 +317,106 @@ def test_agreement_counts_what_only_one_has():
         ((2e-4, 0.0, 100, 100), False),
         ((0.0, 2e-4, 100, 100), False),
         ((float("nan"), 0.0, 0, 100), False),
+        ((0.0, 0.0, 0, 0), False),
+        ((9e-2, 0.3, 95, 100, agreement.TOLERANCES["int8"]), True),
+        ((9e-2, 0.3, 94, 100, agreement.TOLERANCES["int8"]), False),
     ],
 )
 def test_agreement_depends_on_the_differences_allowed(facts, holds):
     assert agreement.Agreement(*facts).holds is holds
 
 
-def test_comparing_nothing_is_reported():
-    assert "nothing could be compared" in str(agreement.Agreement(0.0, 0.0, 0, 0))
+def test_comparing_nothing_is_no_success(tmp_path):
+    (tmp_path / "a.onnx").write_bytes(b"the file before")
+    detector = table_detector()
+    words = (
+        r"a\.onnx was not written: nothing was detected on the pictures, so nothing could be comp"
+    )
+    with pytest.raises(ValueError, match=words):
+        export_onnx(
+            detector,
+            tmp_path / "a.onnx",
+            postprocessing=True,
+            score_threshold=1.0,
+            check=[grey(3, 90)],
+        )
+    assert (tmp_path / "a.onnx").read_bytes() == b"the file before"
+
+
+# --- fewer bits ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("precision", "share", "score"), [("fp16", 0.55, 2e-3), ("int8", 0.35, 0.1)]
+)
+def test_fewer_bits_are_a_smaller_file_with_nearly_the_same_detections(
+    scenes, whole, tmp_path, precision, share, score
+):
+    path = tmp_path / "small.onnx"
+    onnx.save(reduce_precision(onnx.load(whole), precision), path)
+    onnx.checker.check_model(onnx.load(path), full_check=True)
+    assert path.stat().st_size < share * whole.stat().st_size
+    small, tolerance = load_detector(path), agreement.TOLERANCES[precision]
+    found = agreement.measure_agreement(scenes, small.network, [pictures(2)], tolerance)
+    assert found.holds
+    assert found.of > 100
+    image = Scenes(1, size=300, start=1_000_000)[0][0]
+    one, other = (detect(detector, image, score_threshold=0.5)[0] for detector in (small, scenes))
+    assert one.labels.tolist() == other.labels.tolist() != []
+    assert torch.allclose(one.scores, other.scores, atol=score)
+    assert (one.boxes - other.boxes).abs().max() < 3
+    assert not torch.equal(one.scores, other.scores)
+
+
+def test_precision_is_exported_checked_and_named(tmp_path):
+    path = tmp_path / "half.onnx"
+    found = export_onnx(
+        table_detector(), path, postprocessing=True, precision="fp16", check=[grey(5)]
+    )
+    assert found.tolerance == agreement.TOLERANCES["fp16"]
+    metadata = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
+    assert metadata["precision"] == "fp16"
+
+
+def test_an_unknown_precision_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="precision must be fp32, fp16 or int8, not 'int4'"):
+        export_onnx(table_detector(), tmp_path / "a.onnx", precision="int4")
+
+
+# --- without this package ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_example_finds_the_package_s_boxes_without_the_package(scenes, whole, tmp_path, turned):
+    """Run from a copy, in a process that may import neither torch nor ssd_tutorial."""
+    image = Scenes(1, size=420, start=1_000_003)[0][0][:, :300]
+    picture = Image.fromarray(image.permute(1, 2, 0).numpy())
+    exif = Image.Exif()
+    exif[0x0112] = 6 if turned else 1  # stored lying on its side
+    path = tmp_path / "photo.png"
+    (picture.rotate(90, expand=True) if turned else picture).save(path, exif=exif)
+    shutil.copy(onnx_example.__file__, tmp_path / "example.py")
+    program = (
+        "import sys\nsys.modules['torch'] = sys.modules['ssd_tutorial'] = None\n"
+        "import json, example\nprint(json.dumps(example.detect(*sys.argv[1:])))"
+    )
+    command = [sys.executable, "-c", program, str(whole), str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
+    found = json.loads(done.stdout)
+    (expected,) = detect(scenes, path, score_threshold=0.5)
+    assert [name for name, _, _ in found] == scenes.names(expected.labels) != []
+    assert [score for _, score, _ in found] == pytest.approx(expected.scores.tolist(), abs=0.01)
+    boxes = torch.tensor([box for _, _, box in found])
+    torch.testing.assert_close(boxes, expected.boxes, atol=0.5, rtol=0)
+
+
+def test_example_is_twelve_lines_and_a_program(whole, tmp_path, capsys, monkeypatch):
+    assert len(inspect.getsource(onnx_example.detect).split('"""')[2].strip().splitlines()) <= 12
+    image = Scenes(1, size=300, start=1_000_000)[0][0]
+    Image.fromarray(image.permute(1, 2, 0).numpy()).save(tmp_path / "scene.png")
+    monkeypatch.setattr(sys, "argv", ["onnx_example.py", str(whole), str(tmp_path / "scene.png")])
+    runpy.run_path(onnx_example.__file__, run_name="__main__")
+    assert re.match(r"\('\w+', [01]\.\d+, \[", capsys.readouterr().out)
 
 
 # --- mistakes ------------------------------------------------------------------------------------
@@ -328,8 +427,14 @@ def test_comparing_nothing_is_reported():
     [
         ({"opset": 17}, "opset must be 18 to 21, not 17"),
         ({"score_threshold": 0.5}, "score_threshold: limits belong to the post-processing"),
-        ({"postprocessing": True, "iou_threshold": 1.5}, "iou_threshold must be 0 to 1, not 1.5"),
-        ({"postprocessing": True, "detections_per_image": 0}, "per_image must be 1 to inf, not 0"),
+        (
+            {"postprocessing": True, "iou_threshold": 1.5},
+            "must be a number from 0 to 1, not 1.5",
+        ),
+        (
+            {"postprocessing": True, "detections_per_image": 0},
+            "_image must be a whole number, 1 or more",
+        ),
     ],
 )
 def test_impossible_options_are_refused(tmp_path, options, message):
@@ -371,11 +476,11 @@ def weights(tmp_path):
 def test_export_command_and_detect_on_its_file(weights, tmp_path, capsys, postprocessing):
     export_command(weights, postprocessing=postprocessing)
     out = capsys.readouterr().out
-    assert "slim300, 12 classes, " + ("with its" if postprocessing else "raw") in out
+    assert "slim300, 12 classes, fp32, " + ("with its" if postprocessing else "raw") in out
     assert "against torch, batches of 1, 2, 5: largest difference of a score" in out
     assert (tmp_path / "w.onnx").is_file()
     for file in ("w.safetensors", "w.onnx"):
-        detect_command((PHOTOGRAPHS[0],), tmp_path / file, out=tmp_path / "found", score=0.1)
+        detect_command((PHOTOGRAPHS[0],), tmp_path / file, out=tmp_path / "found", score=("0.1",))
     first, second = capsys.readouterr().out.splitlines()
     assert first == second
     assert "nothing" not in first

@@ -1,12 +1,16 @@
 """Detection on pictures of any size: pixels of each picture, whatever else is in the batch."""
 
 import json
+import re
+import shutil
 import sys
 from dataclasses import replace
 
+import numpy as np
 import onnx
 import pytest
 import torch
+from PIL import Image
 from torchvision import tv_tensors
 
 from ssd_tutorial.boxes import cxcywh_to_xyxy
@@ -18,6 +22,7 @@ from ssd_tutorial.deploy.inference import (
     ground_truth,
     load_detector,
 )
+from ssd_tutorial.deploy.inputs import as_image
 from ssd_tutorial.deploy.onnx_file import OnnxNetwork, export_onnx
 from ssd_tutorial.detect import postprocess
 from ssd_tutorial.network import SSD
@@ -27,6 +32,7 @@ from ssd_tutorial.weights.file import Detector, save_weights
 from ssd_tutorial.weights.pretrained import COCO_MODEL
 
 PRIOR = 8000
+CLASSES = ("ant", "bee", "cow")
 
 
 @pytest.fixture(scope="module")
@@ -145,20 +151,130 @@ def test_no_pictures_give_no_detections(network):
     assert detect(network, []) == []
 
 
-def test_a_grey_picture_is_refused(network):
-    with pytest.raises(
-        ValueError, match=r"images must be \[B, 3, 300, 300\], not \[1, 1, 300, 300"
-    ):
-        detect(network, [torch.zeros(1, 50, 50, dtype=torch.uint8)])
+def forms(image):
+    """The same picture in every form in which a program may hold it."""
+    array = image.permute(1, 2, 0).numpy()
+    return {
+        "tensor": image,
+        "tv_tensor": tv_tensors.Image(image),
+        "floats": image.float() / 255,
+        "half": (image.double() / 255).numpy().transpose(1, 2, 0).astype("float16"),
+        "array": array,
+        "mirrored view": array[:, ::-1][:, ::-1],
+        "PIL": Image.fromarray(array),
+        "RGBA": Image.fromarray(array).convert("RGBA"),
+    }
+
+
+@pytest.mark.parametrize("form", forms(torch.zeros(3, 1, 1, dtype=torch.uint8)))
+def test_each_form_of_a_picture_is_the_same_picture(form):
+    (image,) = pictures((40, 60))
+    assert torch.equal(as_image(forms(image)[form]), image)
+
+
+def test_files_and_a_single_picture_are_taken_too(certain, tmp_path):
+    (image,) = pictures((40, 60))
+    Image.fromarray(image.permute(1, 2, 0).numpy()).save(tmp_path / "a.png")
+    expected = detect(certain, [image])[0]
+    mixed = [str(tmp_path / "a.png"), tmp_path / "a.png", image, Image.open(tmp_path / "a.png")]
+    for one in (*detect(certain, mixed), *detect(certain, image), *detect(certain, mixed[0])):
+        assert close(one, expected)
+    (one,) = detect(certain, Image.open(tmp_path / "a.png"))
+    assert close(one, expected)
+    assert len(detect(certain, torch.stack([image, image, image]))) == 3
+    assert len(detect(certain, (mixed[0] for _ in range(2)))) == 2
+
+
+@pytest.mark.parametrize(
+    ("picture", "words"),
+    [
+        (torch.zeros(1, 50, 50, dtype=torch.uint8), "the shape [3, H, W], RGB, not [1, 50, 50]"),
+        (torch.zeros(50, 50, 3, dtype=torch.uint8), "the shape [3, H, W], RGB, not [50, 50, 3]"),
+        (np.zeros((3, 50, 50), np.uint8), "the shape [H, W, 3], RGB, not [3, 50, 50]"),
+        (np.zeros((50, 50), np.uint8), "the shape [H, W, 3], RGB, not [50, 50]"),
+        (torch.zeros(3, 0, 9, dtype=torch.uint8), "the shape [3, H, W], RGB, not [3, 0, 9]"),
+        (torch.full((3, 9, 9), 200), "uint8 from 0 to 255, or floats from 0 to 1, not int64"),
+        (np.zeros((9, 9, 3), np.uint16), "or floats from 0 to 1, not uint16"),
+        (np.zeros((9, 9, 3), bool), "or floats from 0 to 1, not bool"),
+        (np.full((9, 9, 3), 200.0), "from 0 to 1, and these from 200 to 200: divide by 255"),
+        (torch.full((3, 9, 9), -0.1), "from 0 to 1, and these from -0.1 to -0.1"),
+        (torch.full((3, 2, 2), torch.nan), "12 of its 12 values are NaN or infinite"),
+        (torch.full((3, 2, 2), torch.inf), "12 of its 12 values are NaN or infinite"),
+        (Image.new("F", (9, 9)), "must have 8 bits, not the mode 'F'"),
+        (Image.new("I;16", (9, 9)), "must have 8 bits, not the mode 'I;16'"),
+    ],
+)
+def test_what_is_no_picture_is_refused_with_its_place(certain, picture, words):
+    with pytest.raises(ValueError, match=re.escape(words)) as caught:
+        detect(certain, [*pictures((9, 9)), picture])
+    assert str(caught.value).startswith("picture 1 of the list: ")
+
+
+def test_what_cannot_be_a_picture_is_named_by_its_type(certain):
+    with pytest.raises(TypeError, match="picture 0 of the list: .*or a tensor, not bytes"):
+        detect(certain, [b"JFIF"])
+    with pytest.raises(FileNotFoundError, match="there is no picture lost.jpg"):
+        detect(certain, "lost.jpg")
+
+
+def test_batches_change_nothing_but_the_memory(certain):
+    images = pictures((30, 40), (50, 60), (70, 80))
+    found = detect(certain, images, batch_size=2)
+    assert len(certain.seen) == 1  # the last batch
+    for one, other in zip(found, detect(certain, images), strict=True):
+        assert close(one, other)
+    assert len(certain.seen) == 3
+    with pytest.raises(ValueError, match="batch_size must be 1 or more, not 0"):
+        detect(certain, images, batch_size=0)
+
+
+@pytest.mark.parametrize("limit", ["score_threshold", "iou_threshold"])
+@pytest.mark.parametrize("value", [50, -0.1, float("nan"), "0.5"])
+def test_a_threshold_is_a_number_from_0_to_1(certain, limit, value):
+    with pytest.raises(ValueError, match=f"{limit} must be a number from 0 to 1, not"):
+        detect(certain, pictures((9, 9)), **{limit: value})
+
+
+@pytest.mark.parametrize("limit", ["candidates_per_class", "detections_per_image"])
+@pytest.mark.parametrize("value", [0, -1, 1.5, float("nan")])
+def test_a_count_is_a_whole_number_from_1(certain, limit, value):
+    with pytest.raises(ValueError, match=f"{limit} must be a whole number, 1 or more, not"):
+        detect(certain, pictures((9, 9)), **{limit: value})
+
+
+def test_a_class_can_have_a_threshold_of_its_own(network):
+    detector = Detector(network, CLASSES, {})
+    image, many = pictures((90, 70)), {"detections_per_image": 2000}
+    everything = detect(network, image, **many)[0]
+    assert set(everything.labels.tolist()) == {1, 2, 3}
+    middle = float(everything.scores[everything.labels == 2].median())
+    thresholds = {"ant": 0.01, "bee": middle, "cow": 1}
+    found = detect(detector, image, score_threshold=thresholds, **many)[0]
+    keep = (everything.labels == 1) | (everything.labels == 2) & (everything.scores > middle)
+    assert 0 < keep.sum() < len(keep)
+    assert torch.equal(found.scores, everything.scores[keep])
+    assert torch.equal(found.labels, everything.labels[keep])
+    assert set(detector.names(found.labels)) == {"ant", "bee"}
+
+
+def test_thresholds_of_classes_that_do_not_fit_are_named(network):
+    detector = Detector(network, CLASSES, {})
+    image = pictures((9, 9))
+    with pytest.raises(ValueError, match="must have a number for each class; see cow, dog"):
+        detect(detector, image, score_threshold={"ant": 0.1, "bee": 0.1, "dog": 0.1})
+    with pytest.raises(ValueError, match="score_threshold must be a number from 0 to 1, not 7"):
+        detect(detector, image, score_threshold={"ant": 0.1, "bee": 7, "cow": 0.1})
+    with pytest.raises(TypeError, match="a network has no names of classes"):
+        detect(network, image, score_threshold={"ant": 0.1})
 
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_dataset_is_detected_on_in_order(certain, monkeypatch, workers):
     sizes = []
 
-    def recording(network, images):
+    def recording(network, images, batch_size):
         sizes.append([image.shape[-1] for image in images])
-        return detect(network, images)
+        return detect(network, images, batch_size=batch_size)
 
     monkeypatch.setattr(inference, "detect", recording)
     scenes = [Scenes(1, size=size, start=size)[0] for size in (64, 90, 70, 110, 80)]
@@ -198,8 +314,6 @@ def test_variances_are_those_of_the_networks_priors(certain, monkeypatch):
 
 
 # --- detectors from files ------------------------------------------------------------------------
-
-CLASSES = ("ant", "bee", "cow")
 
 
 @pytest.fixture(scope="module")
@@ -298,11 +412,21 @@ def test_files_that_are_not_detectors_are_refused(files, tmp_path):
         ({"ssd_tutorial.format": "2"}, "has ssd_tutorial.format 2, not 1"),
         ({"priors": "mine"}, r"metadata that cannot be used: no preset is called 'mine'"),
         ({"classes": "[3"}, "metadata that cannot be used"),
-        ({"classes": None}, "metadata that cannot be used: classes"),
+        ({"classes": None}, "metadata that cannot be used: it has no 'classes'"),
+        ({"classes": "5"}, "metadata that cannot be used: its classes are 5"),
+        ({"classes": "[]"}, "metadata that cannot be used: its classes are"),
+        ({"classes": "[1, 2, 3]"}, "metadata that cannot be used: its classes are"),
+        ({"facts": "null"}, "metadata that cannot be used: its facts are None"),
+        ({"facts": "[" * 9999}, "metadata that cannot be used: .*nested too deeply"),
+        ({"limits": "[]"}, "metadata that cannot be used: its limits are '\\[\\]'"),
+        ({"limits": "5"}, "metadata that cannot be used: its limits are '5'"),
+        ({"limits": "{}"}, "metadata that cannot be used: its limits are '{}'"),
+        ({"limits": '{"score_threshold": 7}'}, "its limits are .*must be a number from 0 to 1"),
+        ({"limits": "null"}, "outputs boxes, scores, labels, image, not logits, offsets, priors"),
     ],
 )
 def test_foreign_onnx_files_are_refused(files, tmp_path, change, message):
-    model = onnx.load(files / "raw.onnx")
+    model = onnx.load(files / "whole.onnx")
     metadata = {entry.key: entry.value for entry in model.metadata_props} | change
     del model.metadata_props[:]
     for key, value in metadata.items():
@@ -311,6 +435,110 @@ def test_foreign_onnx_files_are_refused(files, tmp_path, change, message):
     onnx.save(model, tmp_path / "b.onnx")
     with pytest.raises(ValueError, match=message):
         load_detector(tmp_path / "b.onnx")
+
+
+@pytest.mark.parametrize("change", ["type", "size"])
+def test_a_file_with_another_input_is_refused(files, tmp_path, change):
+    model = onnx.load(files / "raw.onnx")
+    kind = model.graph.input[0].type.tensor_type
+    if change == "type":
+        kind.elem_type = onnx.TensorProto.INT8
+    else:
+        kind.shape.dim[2].dim_value = 512
+    onnx.save(model, tmp_path / "b.onnx")
+    with pytest.raises(ValueError, match=r"b\.onnx (takes|is not an ONNX file)"):
+        load_detector(tmp_path / "b.onnx")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"labels": 0}, "the label 0, which must be 1 to 3"),
+        ({"labels": 4}, "the label 4, which must be 1 to 3"),
+        ({"labels": -1}, "the label -1, which must be 1 to 3"),
+        ({"scores": 7.0}, "the score 7.0, which must be 0 to 1"),
+        ({"scores": torch.nan}, "the score nan, which must be 0 to 1"),
+        ({"boxes": torch.nan}, "the box nan, which must be 0 to 1"),
+        ({"image": -1}, "the image -1, which must be 0 to 0"),
+        ({"image": 3}, "the image 3, which must be 0 to 0"),
+    ],
+)
+def test_detections_that_cannot_be_are_refused(files, monkeypatch, change, words):
+    network = load_detector(files / "whole.onnx").network
+    names, run = ("boxes", "scores", "labels", "image"), OnnxNetwork._run
+
+    def changed(self, images):
+        out = dict(zip(names, run(self, images), strict=True))
+        for name, value in change.items():
+            out[name][2] = value
+        return list(out.values())
+
+    monkeypatch.setattr(OnnxNetwork, "_run", changed)
+    with pytest.raises(ValueError, match=f"whole.onnx outputs {words}: the file was changed"):
+        detect(network, pictures((90, 90)))
+
+
+def test_detections_of_pictures_in_any_order_are_told_apart(files, monkeypatch):
+    network, run = load_detector(files / "whole.onnx").network, OnnxNetwork._run
+    images = pictures((90, 90), (80, 70))
+    expected = detect(network, images)
+
+    def backwards(self, images):
+        *rest, image = run(self, images)
+        order = torch.cat([(image == 1).nonzero()[:, 0], (image == 0).nonzero()[:, 0]])
+        return [x[order] for x in (*rest, image)]
+
+    monkeypatch.setattr(OnnxNetwork, "_run", backwards)
+    for one, other in zip(detect(network, images), expected, strict=True):
+        assert close(one, other)
+
+
+def test_raw_outputs_that_cannot_be_are_refused(files, monkeypatch):
+    network, run = load_detector(files / "raw.onnx").network, OnnxNetwork._run
+
+    def with_nan(self, images):
+        out = run(self, images)
+        out[0][0, 5] = torch.nan
+        return out
+
+    with monkeypatch.context() as patch:
+        patch.setattr(OnnxNetwork, "_run", with_nan)
+        with pytest.raises(ValueError, match="raw.onnx outputs numbers that are NaN or infinite"):
+            detect(network, pictures((90, 90)))
+    monkeypatch.setattr(OnnxNetwork, "_run", lambda self, x: [y[:, :9] for y in run(self, x)])
+    words = r"raw.onnx outputs logits \[1, 9, 4\] and offsets \[1, 9, 4\], not \[1, 8732, 4\]"
+    with pytest.raises(ValueError, match=words):
+        detect(network, pictures((90, 90)))
+
+
+def test_what_onnxruntime_refuses_is_one_sentence(files, monkeypatch):
+    network = load_detector(files / "raw.onnx").network
+
+    class Session:
+        def run(self, *_):
+            raise RuntimeError("[ONNXRuntimeError] : 1 : FAIL\nmore")
+
+    monkeypatch.setattr(network, "_session", lambda _: Session())
+    with pytest.raises(
+        ValueError, match=r"raw\.onnx cannot be run: .ONNXRuntimeError. : 1 : FAIL$"
+    ):
+        detect(network, pictures((90, 90)))
+
+
+def test_a_run_folder_is_the_detector_that_it_trained(files, tmp_path):
+    shutil.copy(files / "w.safetensors", tmp_path / "checkpoint.safetensors")
+    with pytest.raises(FileNotFoundError, match="has no weights.safetensors: this run is not fin"):
+        load_detector(tmp_path)
+    shutil.copy(files / "w.safetensors", tmp_path / "weights.safetensors")
+    assert load_detector(tmp_path).classes == CLASSES
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FileNotFoundError, match="empty has no weights.safetensors$"):
+        load_detector(tmp_path / "empty")
+
+
+def test_a_detector_is_moved_to_the_device_that_is_asked_for(files):
+    assert load_detector(files / "w.safetensors").network.priors.device.type == "cpu"
+    assert load_detector(files / "w.safetensors", "meta").network.priors.device.type == "meta"
 
 
 def test_onnxruntime_is_needed_for_onnx_alone(files, monkeypatch):

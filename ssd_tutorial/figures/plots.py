@@ -22,6 +22,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from torch import Tensor
 
+from ssd_tutorial.deploy.labels import COLORS, Anchor, caption, place_labels
 from ssd_tutorial.figures.style import INK, LOOKS, MAP_COLORS, QUIET, STYLE, MapLook, map_look
 from ssd_tutorial.training.log import Step
 
@@ -41,6 +42,10 @@ __all__ = [
     "show_canvas",
     "show_image",
 ]
+
+
+_LETTERS = 10.5
+"""Size of a label's letters, in points."""
 
 
 def show_image(ax: Axes, image: Tensor, fade: float = 0.0) -> Axes:
@@ -109,18 +114,23 @@ def draw_boxes(
         patches.append(ax.add_patch(patch))
         if labels is not None:
             at_top = label_at == "top"
-            ax.text(
-                x0 if at_top else x1,
-                y0 if at_top else y1,
-                f" {literal(labels[i])} ",
-                ha="left" if at_top else "right",
-                va="top" if at_top else "bottom",
-                color="white",
-                fontsize=10.5,
-                clip_on=True,
-                bbox={"facecolor": color, "edgecolor": "none", "pad": 1.5},
-            )
+            corner = Anchor(x0, y0, "left", "top") if at_top else Anchor(x1, y1, "right", "bottom")
+            _draw_label(ax, corner, labels[i], color)
     return patches
+
+
+def _draw_label(ax: Axes, anchor: Anchor, text: str, color: str) -> None:
+    ax.text(
+        anchor.x,
+        anchor.y,
+        f" {literal(text)} ",
+        ha=anchor.ha,
+        va=anchor.va,
+        color="white",
+        fontsize=_LETTERS,
+        clip_on=True,
+        bbox={"facecolor": color, "edgecolor": "none", "pad": 1.5},
+    )
 
 
 def plot_curves(
@@ -153,12 +163,20 @@ def draw_run(losses: Axes, rate: Axes, history: Sequence[Step]) -> list[Line2D]:
 def draw_detections(
     ax: Axes, detections, classes: Sequence[str], score_threshold: float = 0.5
 ) -> list[Rectangle]:
-    """Draw box, class and score of each of an image's `Detections` that reaches the threshold."""
-    keep = detections.scores >= score_threshold
-    labels = [
-        f"{classes[label - 1]} {score:.2f}"
-        for label, score in zip(
-            detections.labels[keep].tolist(), detections.scores[keep].tolist(), strict=True
-        )
-    ]
-    return draw_boxes(ax, detections.boxes[keep], labels, color="#0072b2")
+    """Draw box, class and score of each of an image's `Detections` that reaches the threshold.
+
+    Labels are placed by `place_labels`, as in the copies that ``detect`` writes.
+    """
+    found, color = detections.above(score_threshold), COLORS[0]
+    names = [classes[label - 1] for label in found.labels.tolist()]
+    texts = [caption(name, s) for name, s in zip(names, found.scores.tolist(), strict=True)]
+    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+    width, height = ax.get_window_extent().size  # pixels; a letter is about 0.6 as wide as high
+    line = 1.5 * _LETTERS * ax.figure.dpi / 72
+    x, y = abs(right - left) / width, abs(high - low) / height
+    sizes = [(0.4 * line * (len(text) + 2) * x, line * y) for text in texts]
+    boxes = found.boxes.tolist()
+    frame = max(left, right), max(low, high)
+    for anchor, text in zip(place_labels(boxes, sizes, frame), texts, strict=True):
+        _draw_label(ax, anchor, text, color)
+    return draw_boxes(ax, found.boxes, color=color)

@@ -1,6 +1,7 @@
 """Figures are tested by their geometry: where the patches lie, not how the pixels look."""
 
 import warnings
+from itertools import combinations
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -151,6 +152,16 @@ def test_detections_below_the_threshold_are_left_out(ax):
     patches = plots.draw_detections(ax, found, ("car", "cat"))
     np.testing.assert_allclose(corners(patches), boxes[:1], atol=1e-6)
     assert ax.texts[0].get_text().strip() == "cat 0.90"
+
+
+def test_labels_of_detections_stand_apart_and_say_what_is_written(ax):
+    boxes = torch.tensor([[0.1, 0.1, 0.8, 0.8]]).repeat(3, 1)
+    found = Detections(boxes, torch.tensor([0.9, 0.8, 0.7]), torch.tensor([1, 1, 1]))
+    plots.draw_detections(plots.show_canvas(ax, margin=0), found, ["$a_$b^"])
+    ax.figure.canvas.draw()  # as mathematics, the name could not be drawn
+    assert ax.texts[0].get_text().replace("\\", "").strip() == "$a_$b^ 0.90"
+    places = [text.get_window_extent() for text in ax.texts]
+    assert not any(a.overlaps(b) for a, b in combinations(places, 2))
 
 
 def test_color_is_accepted_as_in_matplotlib(ax):

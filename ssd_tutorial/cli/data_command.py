@@ -1,5 +1,6 @@
 """``python -m ssd_tutorial data``: fetch PASCAL VOC, COCO or BCCD; split your own pictures."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -49,7 +50,8 @@ def data_command(
     elif action == "split":
         counts = split_folder(name, share, seed)
         print(", ".join(f"{part}: {count} pictures" for part, count in counts.items()))
-        print(f"use it: train --data {name}; eval --data {name}. Check it: doctor {name}")
+        where = name if name not in fetch.registered_names() else f"./{name}"
+        _show_commands(where, "train", "val", "doctor")
     else:
         missing, entry = fetch.missing_archives(name, root, split), fetch.get_registered(name)
         print(f"{entry.title}\nlicence: {entry.licence}\nmore: {entry.home}")
@@ -57,7 +59,9 @@ def data_command(
             print(f"to fetch: {archive.file}, {_size(archive.bytes)}, {archive.addresses[0]}")
         folder = fetch.get_dataset(name, root, split=split, archives=archives, keep=keep)
         print(f"complete: {folder}")
-        print(f"use it: --data {name} --split {split or ' or '.join(entry.splits)}")
+        splits = [split] if split else list(entry.splits)
+        print(f"its splits: {', '.join(splits)}")
+        _show_commands(name, splits[0], splits[-1])
 
 
 def _show(names: Sequence[str], root: Path | None) -> None:
@@ -71,6 +75,18 @@ def _show(names: Sequence[str], root: Path | None) -> None:
             print(f"  {archive.file:<28}  {_size(archive.bytes):>12}  {state:<8}  {place}")
         ready = [s for s in entry.splits if not fetch.missing_archives(name, root, s)]
         print(f"  splits: {', '.join(entry.splits)}; ready: {', '.join(ready) or 'none'}")
+
+
+def _show_commands(data: str, train: str, val: str, *before: str) -> None:
+    """Print commands that can be copied: those before training, training, and measuring."""
+    run = f"runs/{Path(data).resolve().name}"
+    weights = f"{run}/weights.safetensors"
+    for words in (
+        *([command, data] for command in before),
+        ["train", "--data", data, "--split", train, "--out", run],
+        ["eval", "--data", data, "--split", val, "--weights", weights],
+    ):
+        print(f"  python -m ssd_tutorial {shlex.join(words)}")
 
 
 def _size(count: int | None) -> str:

@@ -562,7 +562,7 @@ def test_the_command_lists_and_fetches(site, tmp_path, capsys):
     shown = capsys.readouterr().out
     assert re.search(r"to fetch: val2017\.zip, 0\.00 GB, http://127\S+/val2017\.zip\n", shown)
     assert f"complete: {tmp_path / 'data' / 'coco'}" in shown
-    assert "use it: --data coco --split val" in shown
+    assert "ssd_tutorial train --data coco --split val --out runs/coco\n" in shown
     run("list", "coco")
     shown = capsys.readouterr().out
     assert shown.count("complete") == 2

@@ -111,11 +111,16 @@ def test_impossible_shares_and_folders_are_refused_and_nothing_is_written(tmp_pa
 
 
 def test_the_command_reports_the_parts_and_the_next_command(tmp_path, items, capsys):
-    root = tmp_path / "mine"
+    root = tmp_path / "my own"
     label_studio_yolo(items, root)
     tyro.cli(data_command, args=["split", str(root), "--share", "0.4"])
     shown = capsys.readouterr().out
     assert "train: 6 pictures, val: 4 pictures" in shown
-    assert f"train --data {root}" in shown
+    program, weights = "python -m ssd_tutorial", "'runs/my own/weights.safetensors'"
+    assert [line.strip() for line in shown.splitlines()[1:]] == [
+        f"{program} doctor '{root}'",
+        f"{program} train --data '{root}' --split train --out 'runs/my own'",
+        f"{program} eval --data '{root}' --split val --weights {weights}",
+    ]
     with pytest.raises(ValueError, match="say which folder: data split MYFOLDER"):
         tyro.cli(data_command, args=["split"])

@@ -103,3 +103,33 @@ def test_the_spoilt_dataset_gives_each_picture_the_next_ones_boxes(records):
     items = [("a", 1), ("b", 2), ("c", 3)]
     spoilt = records["curves"].boxes_of_the_next
     assert [spoilt(items, i) for i in range(3)] == [("a", 2), ("b", 3), ("c", 1)]
+
+
+def test_ways_to_resize_differ_as_their_names_say(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT)
+    from benchmarks import onnx_accuracy
+
+    image = torch.randint(0, 256, (3, 90, 120), dtype=torch.uint8)
+    usual, pil, without, nearest = (
+        way(image, 30).float() for way in onnx_accuracy.RESIZES.values()
+    )
+    assert usual.shape == (3, 30, 30)
+    assert (usual - pil).abs().max() <= 1
+    assert usual.std() < 0.7 * without.std()  # of noise, antialias leaves the mean
+    assert without.std() < nearest.std()
+    assert set(nearest.flatten().tolist()) <= set(image.flatten().tolist())
+
+
+@pytest.mark.slow
+def test_accuracy_of_exported_files_is_kept(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(ROOT)
+    from benchmarks import onnx_accuracy
+
+    monkeypatch.setattr(onnx_accuracy, "RUNS", tmp_path)
+    assert onnx_accuracy.main(["--pictures", "2", "--record", "here"]) == 0
+    kept = json.loads((tmp_path / "here" / "result.json").read_text())
+    assert [(row["resize"], row["precision"]) for row in kept["rows"]] == onnx_accuracy.VARIANTS
+    sizes = [row["megabytes"] for row in kept["rows"]]
+    assert sizes[0] == sizes[3] > sizes[4] > sizes[5]
+    assert all(0 < row["map50_95"] <= row["map50"] <= 1 for row in kept["rows"])
+    assert kept["map50"] == [kept["rows"][0]["map50"]]

@@ -101,6 +101,7 @@ def test_every_setting_has_a_reason_of_its_own(name):
         {"milestones": (0.8, 0.5)}, {"milestones": (0.5, 1.0)}, {"milestones": (0.0,)},
         {"warmup": 1.5}, {"grad_clip_norm": -1.0}, {"expand": 0.5}, {"crop": "yolo"},
         {"crop_prob": 1.1}, {"interpolation": "cubic"}, {"precision": "fp8"}, {"seed": -1},
+        {"seed": 10**23},
     ],
 )  # fmt: skip
 def test_impossible_settings_are_refused(wrong):

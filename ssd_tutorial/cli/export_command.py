@@ -37,7 +37,7 @@ def export_command(
     the outputs are logits [B, P, C], offsets [B, P, 4] and priors [P, 4], and whoever reads the
     file decodes them. Its input is uint8 images [B, 3, S, S], RGB, any B, stretched to S x S with
     antialias. Its metadata name the classes. `detect` and `eval` take it instead of the weights;
-    ssd_tutorial/deploy/onnx_example.py uses it with onnxruntime, PIL and numpy alone.
+    ssd_book/onnx_example.py, in the same wheel, uses it with onnxruntime, PIL and numpy alone.
 
     Args:
         weights: a file that `train` wrote, the folder of a run, or "coco" for torchvision's SSD300

@@ -13,13 +13,14 @@ import onnxruntime
 import pytest
 import torch
 from PIL import Image
+from ssd_book import onnx_example
 
 from ssd_tutorial._files import data_path
 from ssd_tutorial.boxes import decode
 from ssd_tutorial.cli.detect_command import detect_command
 from ssd_tutorial.cli.export_command import export_command
 from ssd_tutorial.datasets import Scenes, read_picture
-from ssd_tutorial.deploy import agreement, onnx_example, onnx_file
+from ssd_tutorial.deploy import agreement, onnx_file
 from ssd_tutorial.deploy.inference import detect, load_detector
 from ssd_tutorial.deploy.onnx_file import export_onnx
 from ssd_tutorial.deploy.precision import reduce_precision

@@ -225,7 +225,8 @@ def unpack(archive: Path, take: str, folder: Path, progress: bool | None = None)
                 for member, _ in progress_bar(wanted, f"unpacking {archive.name}", progress):
                     file.extract(member, beside)
         except Exception as error:  # both libraries raise many types over damaged bytes
-            if isinstance(error, OSError) and error.errno:  # the disk's, not the archive's
+            # the disk's, not the archive's; a damaged zip makes zipfile seek before its beginning
+            if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
                 raise
             why = str(error).partition("\n")[0].rstrip(":")
             raise ValueError(

@@ -9,6 +9,7 @@ SHELL := bash
 PYTHON ?= python3
 VENV ?= .venv
 PORT ?= 8000
+CASES ?= 10000 # of make fuzz
 LAB_FLAGS ?= # such as --no-browser, or --allow-root in a container
 # Tests run in one process per core, at most four: each loads PyTorch (0.5 GB).
 JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n > 4 ? 4 : n)))
@@ -126,6 +127,10 @@ gpu-record: $(STAMP) ## record what this GPU does, in calls of 9 minutes that re
 parity: $(STAMP) ## compare the explorers' JavaScript with the package: 10 000 cases each (`make test`: a sample)
 	@$(RUN) tests.parity.javascript --cases 10000
 
+.PHONY: fuzz
+fuzz: $(STAMP) ## attack the package with hostile files and numbers: 10 000 cases (`make test`: a sample)
+	@$(RUN) tests.fuzz --cases $(CASES)
+
 .PHONY: colab
 colab: $(STAMP) ## run the chapters as Colab does (own environment, 5 GB); one: make colab CHAPTER=08_matching
 	@$(BIN)/python tools/colab.py $(CHAPTER)
@@ -133,6 +138,10 @@ colab: $(STAMP) ## run the chapters as Colab does (own environment, 5 GB); one: 
 .PHONY: test-install
 test-install: $(STAMP) ## install the package in every way, each into an empty environment (5 GB, one by one)
 	@$(BIN)/python tools/try_install.py
+
+.PHONY: test-versions
+test-versions: $(STAMP) ## run the unit tests with the lowest and the newest torch (6 GB each, one by one)
+	@$(BIN)/python tools/try_versions.py
 
 .PHONY: lint
 lint: $(STAMP) ## ruff (code and notebooks), and the lint of the book

@@ -334,7 +334,7 @@ def test_every_folder_of_the_package_is_a_room():
 # --- the tests ------------------------------------------------------------------------------------
 
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
-BESIDE_ROOMS = {"book", "browser", "parity", "tools"}
+BESIDE_ROOMS = {"book", "browser", "fuzz", "parity", "tools"}
 
 
 def test_tests_mirror_the_rooms():

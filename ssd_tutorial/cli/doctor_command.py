@@ -1,15 +1,16 @@
 """``python -m ssd_tutorial doctor``: what is wrong with a dataset (chapter 16)."""
 
-import json
 from collections import defaultdict
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from ssd_tutorial._files import atomic_write
+from ssd_tutorial.cli.outputs import as_json, refuse_foreign, save
 from ssd_tutorial.doctor import RULES, Change, Report, examine
 from ssd_tutorial.doctor import fix as write_fixed
+
+_PNG_SIGN = "ssd_tutorial doctor"
 
 
 def doctor_command(
@@ -41,26 +42,36 @@ def doctor_command(
     """
     if shown < 0:
         raise ValueError(f"--shown must be 0 or more, not {shown}")
-    report = examine(data, splits=splits, pictures=pictures, near=near, workers=workers)
-    print(f"{report.to_text(shown)}, found in {report.seconds:.1f} s")
     if out is not None:
-        print(f"written to {write_report(report, out)} and report.png beside it")
+        _check_out(out)
+    report = examine(data, splits=splits, pictures=pictures, near=near, workers=workers)
+    try:  # what was found is safe before a terminal can fail, and is told even if a disk does
+        if out is not None:
+            write_report(report, out)
+    finally:
+        print(f"{report.to_text(shown)}, found in {report.seconds:.1f} s")
+    if out is not None:
+        print(f"written to {out / 'report.json'} and report.png beside it")
     if fix is not None:
         report = _fix(report, fix, near, shown, workers)
     return 1 if report.count("error") else 0
 
 
-def write_report(report: Report, out: Path) -> Path:
-    """Write report.json and report.png to a folder; return the path of the first."""
-    # imported here, so that other commands do not wait for matplotlib
-    from ssd_tutorial.doctor.drawing import figure
+def _check_out(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise NotADirectoryError(f"--out {out} is a file: give a folder for the report")
+    refuse_foreign(out / "report.json", '"pictures_decoded": ')
+    refuse_foreign(out / "report.png", _PNG_SIGN)
 
-    with atomic_write(out / "report.png") as file:
-        figure(report).savefig(file, format="png")
-    with atomic_write(out / "report.json") as file:
-        text = json.dumps(report.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
-        file.write_text(text + "\n", encoding="utf-8")
-    return out / "report.json"
+
+def write_report(report: Report, out: Path) -> None:
+    """Write report.json and report.png to a folder."""
+    # imported here, so that other commands do not wait for matplotlib
+    from ssd_tutorial.doctor.drawing import encoded, figure
+
+    save(out / "report.json", as_json(report.to_dict()))
+    picture = encoded(figure(report), format="png", metadata={"Software": _PNG_SIGN})
+    save(out / "report.png", picture)
 
 
 def _fix(report: Report, out: Path, near: float, shown: int, workers: int) -> Report:

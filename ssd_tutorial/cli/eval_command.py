@@ -1,17 +1,19 @@
 """``python -m ssd_tutorial eval``: measure a detector (chapters 12 and 14)."""
 
 import contextlib
-import json
-import math
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from ssd_tutorial._files import atomic_write
+from torch.utils.data import Dataset
+
 from ssd_tutorial.cli.options import OnError, find_device, print_dropped, print_log, use_threads
-from ssd_tutorial.datasets import open_dataset
+from ssd_tutorial.cli.outputs import as_json, refuse_foreign, save
+from ssd_tutorial.datasets import SkipUnreadable, open_dataset
 from ssd_tutorial.deploy.inference import detect_dataset, load_detector
-from ssd_tutorial.evaluate import COCO_SIZES, coco_ap, voc_ap
-from ssd_tutorial.figures.tables import Table
+from ssd_tutorial.doctor.measures import measure
+
+_JSON_SIGN, _PAGE_SIGN = '"map50_11_points": ', "ssd_tutorial eval"
 
 
 def eval_command(
@@ -20,11 +22,12 @@ def eval_command(
     split: str = "val",
     on_error: OnError = "raise",
     out: Path | None = None,
+    page: bool = True,
     workers: int = 0,
     threads: int = 0,
     device: str = "",
 ) -> None:
-    """Measure a detector: AP per class, mAP, and mAP by size of the objects.
+    """Measure a detector: AP per class and by size, the scores to ask for, the surest errors.
 
     Args:
         weights: a file that `train` wrote.
@@ -34,52 +37,59 @@ def eval_command(
         on_error: impossible boxes and unreadable files in the data: stop, or leave them out and
             say which.
         out: the JSON file to write; by default eval-SPLIT.json beside the weights.
+        page: also write an HTML file beside it, to be looked at: curves, confusion, the surest
+            errors as pictures.
         workers: processes that load pictures.
         threads: processor threads; 0 lets torch decide.
         device: "cpu" or "cuda"; empty takes a GPU if there is one.
     """
     use_threads(threads)
+    if workers < 0:
+        raise ValueError(f"--workers must be 0 or more, not {workers}")
+    target = out or weights.with_name(f"eval-{split}.json")
+    refuse_foreign(target, _JSON_SIGN)
+    if page:
+        refuse_foreign(target.with_suffix(".html"), _PAGE_SIGN)
     detector = load_detector(weights)
     network = detector.network.to(find_device(device))
-    dataset = open_dataset(data, split, classes=detector.classes, on_error=on_error)
+    dataset = _open(data, split, detector.classes, on_error)
     print_dropped(dataset)
     with contextlib.ExitStack() as stack:
         print_log(stack, sys.stdout)
         found, truths = detect_dataset(network, dataset, workers=workers, on_error=on_error)
-    voc = voc_ap(found, truths, detector.classes)
-    eleven = voc_ap(found, truths, detector.classes, interpolation="11 points").mean_ap
-    coco = coco_ap(found, truths, detector.classes).mean_ap
-    by_size = {
-        name: coco_ap(found, truths, detector.classes, iou_thresholds=[0.5], size=size).mean_ap
-        for name, size in COCO_SIZES.items()
-    }
-    rows = [[name, voc.objects[name], f"{ap:.3f}"] for name, ap in voc.ap.items()]
-    print(Table(["class", "objects", "AP@0.5"], rows), end="\n\n")
-    measures = {"mAP@0.5": voc.mean_ap, "mAP@0.5, 11 points": eleven, "mAP@0.5:0.95, COCO": coco}
-    measures |= {f"mAP@0.5, {name} objects": ap for name, ap in by_size.items()}
-    rows = [[name, f"{value:.3f}"] for name, value in measures.items()]
-    print(Table([f"on {len(truths)} pictures", ""], rows))
-    result = {
-        "weights": weights.name,
-        "data": Path(data).resolve().name,
-        "split": split,
-        "pictures": len(truths),
-        "map50": voc.mean_ap,
-        "map50_11_points": eleven,
-        "map50_95_coco": coco,
-        "map50_by_size": by_size,
-        "ap50": voc.ap,
-        "objects": voc.objects,
-    }
-    target = out or weights.with_name(f"eval-{split}.json")
-    with atomic_write(target) as file:
-        text = json.dumps(_without_nan(result), indent=2, allow_nan=False)
-        file.write_text(text + "\n", encoding="utf-8")
+    measures = measure(found, truths, detector.classes)
+    about = {"weights": weights.name, "data": Path(data).resolve().name, "split": split}
+    try:  # the numbers are safe before a terminal can fail, and are told if a disk does
+        save(target, as_json(about | measures.to_dict()))
+    finally:
+        print(measures.class_table(), measures.summary_table(), sep="\n\n")
     print(f"written to {target}")
+    if page:
+        # imported here, so that --no-page does not wait for matplotlib
+        from ssd_tutorial.doctor.page import evaluation_page
+
+        title = "{weights} on {data}, split {split}".format(**about)
+        kept = range(len(dataset)) if len(truths) == len(dataset) else _readable(dataset)
+        html = evaluation_page(measures, dataset, kept, title)
+        save(target.with_suffix(".html"), html.encode(errors="replace"))
+        print(f"to be looked at: {target.with_suffix('.html')}")
 
 
-def _without_nan(value):
-    """Replace NaN by None, as JSON has no NaN: the AP of a class without objects."""
-    if isinstance(value, dict):
-        return {key: _without_nan(inner) for key, inner in value.items()}
-    return None if isinstance(value, float) and math.isnan(value) else value
+def _open(data: str, split: str, classes: Sequence[str], on_error: OnError) -> Dataset:
+    """Open the data with the detector's classes; if it has others, name those of both."""
+    try:
+        return open_dataset(data, split, classes=classes, on_error=on_error)
+    except ValueError:
+        there = open_dataset(data, split, on_error="drop").classes
+        if set(there) <= set(classes):
+            raise
+        raise ValueError(
+            f"the weights know the classes {', '.join(classes)}, but {data} has "
+            f"{', '.join(there)}: measure on data with the classes of the weights"
+        ) from None
+
+
+def _readable(dataset: Dataset) -> list[int]:
+    """Return the indices of the pictures that `detect_dataset` did not leave out."""
+    items = SkipUnreadable(dataset, "drop")
+    return [index for index in range(len(dataset)) if not isinstance(items[index], str)]

@@ -13,7 +13,8 @@ from ssd_tutorial.datasets.records import ROUNDING_PX, Box, RawObject, RawPictur
 from ssd_tutorial.doctor.rules import Fault, fault_at
 
 TINY = 0.01
-"""A box is tiny if its width or its height is under this share of the picture's."""
+"""A box is tiny if its width or its height is under this share of the picture's: at 300 px that is
+under 3, and training leaves it out (`augment.pipelines`)."""
 NEAR = 0.8
 """Two boxes of one class whose IoU is above this are most often one object labelled twice. In
 BCCD's train and val, whose cells crowd and overlap, seven pairs of one class have 0.83 to 0.93, all
@@ -74,6 +75,8 @@ def _check_size(picture: RawPicture, entry: RawObject, box: Box, over_px: float)
         yield fault_at("box-sticks-out", picture.annotation, entry, what)
     if min((x2 - x1) / width, (y2 - y1) / height) < TINY:
         what = f"it is {x2 - x1:.4g} x {y2 - y1:.4g} of {width} x {height} pixels"
+        seen = f"{300 * (x2 - x1) / width:.3g} x {300 * (y2 - y1) / height:.3g}"
+        what += f", and {seen} of 300 x 300: it is not learned at that size"
         yield fault_at("box-tiny", picture.annotation, entry, what)
 
 

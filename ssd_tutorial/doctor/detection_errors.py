@@ -85,6 +85,38 @@ def count_errors(errors: Sequence[DetectionErrors]) -> dict[str, int]:
     return {kind: counts[kind] for kind in KINDS} | {"missed": missed}
 
 
+class Error(NamedTuple):
+    """One false detection."""
+
+    score: float
+    image: int
+    """Index of the image."""
+    kind: str
+    box: Tensor
+    """``[4]`` xyxy."""
+    label: int
+
+
+def surest_errors(errors: Sequence[DetectionErrors]) -> list[Error]:
+    """Return all false detections except duplicates, those with the highest scores first.
+
+    Among them are most often the labels that are wrong or missing.
+    """
+    false = [
+        Error(score, index, kind, box, label)
+        for index, image in enumerate(errors)
+        for kind, box, score, label in zip(
+            image.kinds,
+            image.found.boxes,
+            image.found.scores.tolist(),
+            image.found.labels.tolist(),
+            strict=True,
+        )
+        if kind not in ("true positive", "duplicate")
+    ]
+    return sorted(false, key=lambda error: -error.score)
+
+
 def confusion(
     errors: Sequence[DetectionErrors], ground_truths: Sequence[GroundTruth], num_classes: int
 ) -> Tensor:

@@ -1,5 +1,7 @@
 """The figure of a report: sizes of the boxes against the priors, classes, best IoU by preset."""
 
+import io
+import warnings
 from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
@@ -38,6 +40,21 @@ def figure(report: Report, preset: str = PRESET) -> Figure:
         draw_best(axes[1, 0], report)
         draw_missed(axes[1, 1], report)
     return fig
+
+
+def encoded(fig: Figure, **how) -> bytes:
+    """Close a figure and return its file; letters that no font has are boxes, without warnings.
+
+    Args:
+        fig: the figure.
+        how: passed to `Figure.savefig`, such as ``format="png"``.
+    """
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
+        fig.savefig(buffer, **how)
+    plt.close(fig)
+    return buffer.getvalue()
 
 
 def draw_sizes(ax: Axes, report: Report, preset: str = PRESET) -> None:

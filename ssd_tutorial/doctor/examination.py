@@ -47,10 +47,12 @@ def examine(
     Raises:
         FileNotFoundError: the folder does not exist, is not in a known layout, or lacks a split
             of `splits`.
-        ValueError: `near` is not in (0, 1].
+        ValueError: `near` is not in (0, 1], or `workers` is negative.
     """
     if not 0 < near <= 1:
         raise ValueError(f"near must be an IoU in (0, 1], not {near}")
+    if workers < 0:
+        raise ValueError(f"workers must be 0 or more, not {workers}")
     started = time.perf_counter()
     workers = workers or os.cpu_count() or 1
     if not isinstance(data, Mapping) and str(data) == SCENES:

@@ -44,11 +44,11 @@ class PictureFacts(NamedTuple):
 def look_at(path: Path) -> PictureFacts:
     """Decode one picture, as `read_picture` does for training."""
     try:
+        image = read_picture(path)  # first: it refuses what is not a regular file, or too large
         digest = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
         with Image.open(path) as picture:
             stored, mode = picture.size, picture.mode
             turned = picture.getexif().get(ORIENTATION, 1)
-        image = read_picture(path)
     except (ValueError, OSError, SyntaxError, Image.DecompressionBombError) as error:
         return PictureFacts(fault=reason_of(error, path))
     orientation = turned if turned in range(2, 9) else 1  # some cameras write 0 or invalid values

@@ -185,11 +185,12 @@ def test_eval_prints_and_writes_every_measure(data, weights, tmp_path, capsys):
     for name, count in result["objects"].items():
         assert any(line.split()[:2] == [name, str(count)] for line in done.out.splitlines())
     assert "on 3 pictures" in done.out
-    measures = dict(re.findall(r"^(mAP@.*?)  +(\S+)$", done.out, re.M))
+    measures = dict(re.findall(r"^(mAP@.*?)  +(\S+)", done.out, re.M))
     assert measures["mAP@0.5"] == f"{result['map50']:.3f}"
     assert measures["mAP@0.5:0.95, COCO"] == f"{result['map50_95_coco']:.3f}"
     small = result["map50_by_size"]["small"]
-    assert measures["mAP@0.5, small objects"] == ("nan" if small is None else f"{small:.3f}")
+    row = "mAP@0.5, small objects: up to 32 x 32 px"
+    assert measures[row] == ("nan" if small is None else f"{small:.3f}")
     assert f"written to {file}" in done.out
 
 

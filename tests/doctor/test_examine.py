@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import struct
 import time
 from collections import Counter
 from pathlib import Path
@@ -93,7 +94,10 @@ def test_a_planted_fault_is_found_where_it_is(own, plant, code):
         ),
         ("box-unreadable", r"object 1 .*box \[left, 5, 30, 30\]: xmin is 'left', not a number"),
         ("box-sticks-out", r"object 1 .*: it extends 24 px beyond the border of 96 x 96 pixels"),
-        ("box-tiny", r"object 1 .*: it is 2 x 191 of 300 x 300 pixels"),
+        (
+            "box-tiny",
+            r"it is 2 x 191 of 300 x 300 pixels, and 2 x 191 of 300 x 300: it is not learned",
+        ),
         ("box-near-duplicate", r"IoU 0\.9\d\d with object \d+ \[11, 11, 60, 60\]"),
         (
             "box-duplicate",
@@ -152,6 +156,31 @@ def test_equal_train_and_val_are_not_nested_splits(own):
     (lists / "val.txt").write_text((lists / "train.txt").read_text())
     report = examine(own, progress=False)
     assert report.codes["split-overlap"] == 30
+
+
+@pytest.mark.parametrize("workers", [-1, -5])
+def test_no_number_of_workers_means_no_pictures(own, plant, workers):
+    plant("picture-unreadable", own)
+    with pytest.raises(ValueError, match=f"workers must be 0 or more, not {workers}"):
+        examine(own, workers=workers, progress=False)
+
+
+@pytest.mark.parametrize("orientation", [0, 1, 9, 65537])
+def test_an_orientation_that_means_nothing_is_upright(own, tools, orientation):
+    entry = struct.pack("<HHII", 0x0112, 4, 1, orientation)  # as a long: cameras write odd types
+    exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 1) + entry + struct.pack("<I", 0)
+    tools.save(own, "p0", lambda image: image, exif=exif)
+    with Image.open(own / "JPEGImages" / "p0.jpg") as picture:
+        assert picture.getexif()[0x0112] == orientation
+    assert not examine(own, progress=False).of("picture-rotated")
+
+
+def test_a_picture_that_is_a_device_is_not_read(own):
+    path = own / "JPEGImages" / "p0.jpg"
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    report = examine(own, progress=False)
+    assert report.count("error") == 1
 
 
 def test_splits_can_be_chosen(own, plant):

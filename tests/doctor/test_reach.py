@@ -9,6 +9,7 @@ from ssd_tutorial.doctor.reach import (
     Objects,
     best_priors,
     check_reach,
+    overlap_shapes,
     reach_of,
     suggest_extras,
 )
@@ -123,3 +124,21 @@ def test_objects_that_no_preset_reaches_are_named():
     assert (fault.code, fault.file, fault.number) == ("prior-unreached", "a.xml", 2)
     assert "0.020 of the picture wide and 0.900 high" in str(fault)
     assert RULES[fault.code].severity == "note"
+
+
+def test_a_sample_of_many_objects_chooses_and_all_are_counted():
+    preset, boxes = PRESETS["caffe300_voc"], random_boxes(9000, smallest=0.02)
+    unreached = boxes[best_priors(preset, boxes).iou < 0.5]
+    assert len(unreached) > 4000
+    first = suggest_extras(preset, unreached, len(boxes), at_most=1)[0]
+    k = [fm.name for fm in preset.maps].index(first.map)
+    shape = torch.tensor([[first.scale * first.ratio**0.5, first.scale / first.ratio**0.5]])
+    reached = overlap_shapes(preset, k, shape, unreached)[1] >= 0.5
+    assert first.gain == int(reached.sum())
+
+
+def test_tiny_objects_are_not_said_to_be_learned():
+    boxes = torch.tensor([[0.1, 0.05, 0.108, 0.95], [0.1, 0.05, 0.12, 0.95]])
+    objects = objects_of(boxes)
+    faults = check_reach(objects, [reach_of(preset, objects) for preset in PRESETS.values()])
+    assert [fault.number for fault in faults] == [2]

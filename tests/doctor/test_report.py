@@ -1,7 +1,9 @@
 """The report as text, tables, JSON and figure, and the command that writes them."""
 
+import io
 import json
 import os
+import sys
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -161,6 +163,55 @@ def test_out_holds_json_and_figure(own, tmp_path, capsys):
     assert (tmp_path / "report" / "report.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_out_replaces_its_own_report_and_nothing_else(own, tmp_path, capsys):
+    out = tmp_path / "report"
+    for _ in range(2):
+        assert run(capsys, own, "--out", out)[0] == 0
+    for name, content in (("report.json", b'{"mine": 1}'), ("report.png", b"\x89PNG of mine")):
+        whole = (out / name).read_bytes()
+        (out / name).write_bytes(content)
+        code, printed, err = run(capsys, own, "--out", out)
+        assert (code, printed) == (1, "")
+        assert f"{name} already exists and is not an older report" in err
+        assert (out / name).read_bytes() == content
+        (out / name).write_bytes(whole)
+    code, _, err = run(capsys, own, "--out", out / "report.png")
+    assert code == 1
+    assert "report.png is a file: give a folder for the report" in err
+
+
+def test_names_that_are_not_utf_8_are_reported(own, tmp_path, monkeypatch):
+    name = os.fsdecode(b"\xff\xfe.jpg")
+    (own / "JPEGImages" / name).write_bytes(b"no picture")
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    assert main(["doctor", str(own), "--out", str(tmp_path / "report")]) == 0
+    sys.stdout.flush()
+    assert b"JPEGImages/??.jpg" in raw.getvalue()
+    content = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert f"JPEGImages/{name}" in {fault["file"] for fault in content["faults"]}
+
+
+def test_a_full_disk_costs_the_file_and_not_the_words(own, tmp_path, capsys, monkeypatch):
+    def full(path, content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("ssd_tutorial.cli.doctor_command.save", full)
+    code, out, err = run(capsys, own, "--out", tmp_path / "report")
+    assert code == 1
+    assert "0 errors" in out
+    assert "No space left" in err
+
+
+def test_class_names_may_look_like_formulas_or_be_chinese(own, tools, tmp_path, capsys):
+    def change(tree):
+        tree.find("object/name").text = "$a_$b^ 猫"
+
+    tools.edit_xml(own, "p0", change)
+    assert run(capsys, own, "--out", tmp_path / "report")[0] == 0
+    assert (tmp_path / "report" / "report.png").is_file()
+
+
 def test_fix_says_what_was_done_and_what_is_left(faulty, tmp_path, capsys):
     code, out, _ = run(capsys, faulty, "--fix", tmp_path / "fixed")
     assert code == 0  # the copy has none
@@ -179,6 +230,7 @@ def test_fix_says_what_was_done_and_what_is_left(faulty, tmp_path, capsys):
         (["OWN", "--splits", "trian"], "has no split 'trian'"),
         (["OWN", "--near", "80"], "near must be an IoU in (0, 1], not 80.0"),
         (["OWN", "--shown", "-1"], "--shown must be 0 or more"),
+        (["OWN", "--workers", "-1"], "workers must be 0 or more, not -1"),
         (["OWN", "--fix", "OWN"], "the examined folder, or lies in it"),
         (["OWN", "--fix", "OWN/..", "--splits", "train"], "omit --splits"),
         (["scenes", "--splits", "dev"], "scenes have the splits train, val, test"),

@@ -139,7 +139,7 @@ def test_train_eval_and_detect_work_in_sequence(data, tmp_path, capsys):
 
     # a folder has its own classes: they cannot be measured on another data set
     message = refused(capsys, "eval", "--weights", out / "weights.safetensors", "--data", "scenes")
-    assert message.startswith("the scenes have the classes")
+    assert message.startswith("the weights know the classes ")
     done = run(
         capsys, "eval", "--weights", out / "weights.safetensors", "--data", data, "--split", "train"
     )

@@ -156,6 +156,10 @@ lint: $(STAMP) ## ruff (code and notebooks), and the lint of the book
 bench: $(STAMP) ## time the package against torchvision
 	@$(RUN) benchmarks
 
+.PHONY: growth
+growth: $(STAMP) ## time and memory over objects, batch and pictures, into data/runs/growth_cpu
+	@$(RUN) benchmarks.growth --record growth_cpu
+
 .PHONY: clean
 clean: ## remove the output of builds and tests; keep the environment
 	@rm -rf _build dist .pytest_cache .ruff_cache .hypothesis tests/browser/node_modules

@@ -13,11 +13,13 @@ ROOT = Path(__file__).parents[1]
 def records(monkeypatch, tmp_path):
     """The benchmarks' modules, keeping their records in a folder of this test."""
     monkeypatch.syspath_prepend(ROOT)
-    from benchmarks import curves, dataloading, throughput
+    from benchmarks import curves, dataloading, growth, throughput
 
-    for module in (curves, dataloading, throughput):
+    modules = {"curves": curves, "dataloading": dataloading, "growth": growth}
+    modules["throughput"] = throughput
+    for module in modules.values():
         monkeypatch.setattr(module, "RUNS", tmp_path)
-    return {"curves": curves, "dataloading": dataloading, "throughput": throughput}
+    return modules
 
 
 def test_throughput_keeps_one_row_per_case(records, tmp_path, capsys):
@@ -133,3 +135,33 @@ def test_accuracy_of_exported_files_is_kept(monkeypatch, tmp_path):
     assert sizes[0] == sizes[3] > sizes[4] > sizes[5]
     assert all(0 < row["map50_95"] <= row["map50"] <= 1 for row in kept["rows"])
     assert kept["map50"] == [kept["rows"][0]["map50"]]
+
+
+def test_growth_is_recorded_and_drawn(records, tmp_path):
+    words = "--batches 1 2 --objects 1 3 --pictures 2 4 --slow 2 --rounds 2 --record here"
+    assert records["growth"].main(words.split()) == 0
+    kept = json.loads((tmp_path / "here" / "result.json").read_text())
+    objects = [1, 3, "ragged"]
+    assert [(row["batch"], row["objects"]) for row in kept["loss"]] == [
+        (batch, n) for batch in (1, 2) for n in objects
+    ]
+    for row in kept["loss"]:
+        assert all(
+            times == sorted(times) and times[0] > 0 for times in (row["ours"], row["torchvision"])
+        )
+        assert row["ratio"] == pytest.approx(row["torchvision"][1] / row["ours"][1], rel=0.01)
+    assert [(row["batch"], row["objects"]) for row in kept["memory"]] == [(2, n) for n in objects]
+    assert [set(row) - {"pictures"} for row in kept["ap"]] == [
+        {"coco_ap", "voc_ap", "pycocotools", "torchmetrics"},
+        {"coco_ap", "voc_ap"},
+    ]
+    assert kept["command"] == f"python -m benchmarks.growth {words}"
+    assert (tmp_path / "here" / "growth.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_ragged_batches_are_uneven_and_have_one_full_image(records):
+    counts = records["growth"].ragged(2000, torch.Generator().manual_seed(0))
+    assert len(counts) == 2000
+    assert counts[0] == max(counts) == 60
+    assert min(counts) == 1
+    assert 6.5 < sum(counts) / 2000 < 7.5

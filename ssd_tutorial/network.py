@@ -187,7 +187,7 @@ class SSD(nn.Module):
             images = images / 255
         elif not images.is_floating_point():
             raise ValueError(f"images must be uint8, or floats in [0, 1], not {images.dtype}")
-        elif not self.training and images.numel() and not torch.compiler.is_compiling():
+        elif not (self.training or images.is_meta or torch.compiler.is_compiling()) and len(images):
             least, most = (x.item() for x in images.detach().aminmax())
             if not -0.01 <= least <= most <= 1.01:  # what a resize rounds may pass
                 where = f"[{least:.4g}, {most:.4g}]"

@@ -24,6 +24,7 @@ from ssd_tutorial.augment import (
     resize,
 )
 from ssd_tutorial.augment.crop_policies import Search, caffe_search, centres_inside
+from ssd_tutorial.augment.framed import Framed
 from ssd_tutorial.augment.items import keep_boxes
 from ssd_tutorial.figures import plots
 
@@ -68,7 +69,7 @@ def draw_sample(seed: int) -> Sample:
         torch.manual_seed(seed)
         padding = expand.make_params([image])
         item = (
-            expand.transform(image, padding),
+            expand.transform(Framed(image), padding).pixels(),
             {**target, "boxes": expand.transform(target["boxes"], padding)},
         )
         boxes = item[1]["boxes"].as_subclass(Tensor)
@@ -84,7 +85,7 @@ def cut(sample: Sample, crop: Crop) -> Item:
     stays = centres_inside(sample.boxes, torch.tensor(crop))
     operation, params = IoUCrop(), {"crop": crop, "stays": stays}
     target = {**target, "boxes": operation.transform(target["boxes"], params)}
-    item = resize(300)((operation.transform(image, params), keep_boxes(target, stays)))
+    item = resize(300)((Framed(image).cropped(crop).pixels(), keep_boxes(target, stays)))
     return v2.RandomHorizontalFlip(p=1)(*item) if sample.mirror else item
 
 

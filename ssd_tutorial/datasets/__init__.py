@@ -5,13 +5,11 @@ Every dataset returns the same items (see `AnnotatedFolder`): a uint8 RGB image 
 """
 
 from ssd_tutorial.datasets.coco import COCOFolder, write_coco
-from ssd_tutorial.datasets.folder import AnnotatedFolder
+from ssd_tutorial.datasets.folder import AnnotatedFolder, SkipUnreadable
 from ssd_tutorial.datasets.layouts import layout_of, open_folder
 from ssd_tutorial.datasets.messages import BadPicture
 from ssd_tutorial.datasets.named import open_dataset
 from ssd_tutorial.datasets.pictures import UnreadablePicture, read_picture
-from ssd_tutorial.datasets.readable import SkipUnreadable
-from ssd_tutorial.datasets.relabelled import Relabelled
 from ssd_tutorial.datasets.scenes import SCENE_CLASSES, Scenes, draw_scene
 from ssd_tutorial.datasets.voc import VOCFolder, write_voc
 from ssd_tutorial.datasets.yolo import YOLOFolder, write_yolo
@@ -21,7 +19,6 @@ __all__ = [
     "AnnotatedFolder",
     "BadPicture",
     "COCOFolder",
-    "Relabelled",
     "Scenes",
     "SkipUnreadable",
     "UnreadablePicture",

@@ -16,26 +16,23 @@ Chapters 14 and 16.
 """
 
 import json
+import re
+import reprlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from torch.utils.data import Dataset
 
 from ssd_tutorial.datasets.folder import AnnotatedFolder, OnError, short_names
-from ssd_tutorial.datasets.messages import is_background, parsed, to_numbers
-from ssd_tutorial.datasets.pictures import Pictures, visible
-from ssd_tutorial.datasets.records import (
-    UNKNOWN,
-    RawObject,
-    RawPicture,
-    Records,
-    with_size,
-)
+from ssd_tutorial.datasets.messages import parsed, start_of, to_flag, to_numbers, to_text
+from ssd_tutorial.datasets.pictures import Pictures, files_in, folders_in
+from ssd_tutorial.datasets.records import UNKNOWN, RawObject, RawPicture, Records, to_size
 from ssd_tutorial.datasets.writing import Item, write_items
 
+SHAPE = "annotations/instances_SPLIT.json, SPLIT/_annotations.coco.json, or SPLIT.json"
 ROBOFLOW = "_annotations.coco.json"
 NEEDED = {
     "images": ("id", "file_name"),
@@ -91,8 +88,7 @@ class COCOFolder(AnnotatedFolder):
     def _wanted(self, entry: RawObject) -> bool:
         return self.crowds == "difficult" or not entry.difficult
 
-    _layout = "COCO"
-    _looked_for = f"annotations/instances_SPLIT.json, no SPLIT/{ROBOFLOW} and no SPLIT.json"
+    _layout, _shape = "COCO", SHAPE
 
 
 # ---------------------------------------------------------------- where files are
@@ -100,18 +96,16 @@ class COCOFolder(AnnotatedFolder):
 
 def find(root: Path) -> dict[str, Path]:
     """Return the splits of a folder in COCO's layout, each with its file; none in other layouts."""
-    found = {p.stem: p for p in visible(root) if p.suffix == ".json" and _looks_like_coco(p)}
-    found |= {p.name: p / ROBOFLOW for p in visible(root) if (p / ROBOFLOW).is_file()}
-    files = [p for p in visible(root / "annotations") if p.suffix == ".json"]
+    found = {p.stem: p for p in files_in(root, ".json") if _looks_like_coco(p)}
+    found |= {p.name: p / ROBOFLOW for p in folders_in(root) if (p / ROBOFLOW).is_file()}
+    files = files_in(root / "annotations", ".json")
     # COCO's own folder also holds captions and keypoints.
     instances = [p for p in files if p.stem.startswith("instances_")]
     return found | {p.stem.removeprefix("instances_"): p for p in instances or files}
 
 
 def _looks_like_coco(path: Path) -> bool:
-    with path.open("rb") as file:
-        start = file.read(65_536)
-    return b'"images"' in start or b'"annotations"' in start
+    return re.search(rb'"(images|annotations)"\s*:\s*\[', start_of(path)) is not None
 
 
 def _pictures(root: Path, split: str, file: Path, names: list[str]) -> Pictures:
@@ -122,16 +116,16 @@ def _pictures(root: Path, split: str, file: Path, names: list[str]) -> Pictures:
     """
     folders = [root / split, root / "images" / split, root / "images", root]
     folders = [file.parent] if file.name == ROBOFLOW else folders
-    there = [folder for folder in folders if folder.is_dir()]
-    for folder in there:
-        if any((folder / name).is_file() for name in names):
-            return Pictures(folder)
-    for folder in there:  # exported paths may begin with folders of another machine
-        pictures = Pictures(folder)
-        if any(map(pictures.find, names)) or not names:
+    searched = []
+    for folder in [folder for folder in folders if folder.is_dir()]:
+        searched.append(Pictures(folder))
+        if not names or any(name in searched[-1].files for name in names):
+            return searched[-1]
+    for pictures in searched:  # exported paths may begin with folders of another machine
+        if any(map(pictures.find, names)):
             return pictures
     raise FileNotFoundError(
-        f"{file}: its pictures cannot be found: {names[0]} is in none of "
+        f"{file}: its pictures cannot be found: {reprlib.repr(names[0])} is in none of "
         f"{', '.join(map(str, folders))}. Copy the folder of pictures there."
     )
 
@@ -165,14 +159,13 @@ def _pairs(records: Records, split: str, file: Path) -> list[tuple[str, Callable
     """
     content = read_json(file)
     images = content["images"]
-    ids = [_id(image["id"]) for image in images]
+    ids = [image["id"] for image in images]
     twice = [number for number, count in Counter(ids).items() if count > 1]
     if twice:
         raise ValueError(f"{file}: two images have the same id, {twice[0]}. Give each its own.")
     classes = _categories(file, content["categories"], content["annotations"])
     objects = _objects(records, file, content["annotations"], set(ids), classes)
-    every = dict.fromkeys((*records.classes, *classes.values()))
-    records.classes = tuple(name for name in every if not is_background(name))
+    records.name_classes((*records.classes, *classes.values()))
     written = [image["file_name"] for image in images]
     pictures = _pictures(records.root, split, file, written)
     found = [pictures.find(name) for name in written]
@@ -190,20 +183,19 @@ def _pairs(records: Records, split: str, file: Path) -> list[tuple[str, Callable
             records.note("annotation-differs", first.annotation, what)
 
     def read(name: str, key: str, picture: Path | None, image: dict) -> RawPicture:
-        size = image.get("width"), image.get("height")
-        size = size if all(isinstance(side, int) and side > 0 for side in size) else None
+        size = to_size(image.get("width"), image.get("height"))
         shown = f"{records.shown(file)}: {image['file_name']}"
         one = RawPicture(name, picture, file, shown, size, its[key])
         if picture is None:
             return one.without("picture", f"{file}", image["file_name"], pictures.files)
-        return with_size(one)
+        return one.sized()
 
     rows = zip(short_names(written), keys, found, images, strict=True)
     return [(row[1], partial(read, *row)) for row in rows]
 
 
 def read_json(path: Path) -> dict[str, list[dict]]:
-    """Return the three lists of a file; their entries have the keys of `NEEDED`.
+    """Return the three lists of a file; their entries have the keys of `NEEDED`, as text.
 
     Raises:
         ValueError: it is not JSON, or not COCO's.
@@ -218,13 +210,15 @@ def read_json(path: Path) -> dict[str, list[dict]]:
                 f"in the format that tools call COCO."
             )
         for number, entry in enumerate(entries, 1):
-            values = {key: entry.get(key) if isinstance(entry, dict) else None for key in keys}
-            for key, value in values.items():
-                if _id(value) is None:
+            for key in keys:
+                value = entry.get(key) if isinstance(entry, dict) else None
+                if (text := to_text(value)) is None:
                     raise ValueError(
                         f"{path}: entry {number} of {part!r} has no {key} that is a whole number "
-                        f"or a word, but {value!r}. Complete the entry, or export the file again."
+                        f"or one line of text, but {reprlib.repr(value)}. Complete the entry, or "
+                        f"export the file again."
                     )
+                entry[key] = text
     return content
 
 
@@ -236,7 +230,8 @@ def _without_outline(entry: dict) -> dict:
     outline = entry.pop("segmentation", None)
     if outline and not entry.get("bbox") and isinstance(outline, list):
         try:
-            points = [value for part in outline for value in part]
+            parts = outline if isinstance(outline[0], list) else [outline]
+            points = [value for part in parts for value in part]
             xs, ys = points[0::2], points[1::2]
             entry["bbox"] = [min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)]
         except (TypeError, ValueError):
@@ -244,24 +239,16 @@ def _without_outline(entry: dict) -> dict:
     return entry
 
 
-def _id(value: Any) -> str | None:
-    """Return an id as text, as tools write 1, 1.0 and "1" for the same one; None without an id."""
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() else None
-    return str(value) if isinstance(value, (int, str)) else None
-
-
 def _categories(path: Path, categories: list[dict], annotations: list[dict]) -> dict[str, str]:
     """Return class names by id, in the order of the ids."""
-    used = {_id(annotation["category_id"]) for annotation in annotations}
-    parents = {category.get("supercategory") for category in categories}
+    used = {annotation["category_id"] for annotation in annotations}
+    parents = [category.get("supercategory") for category in categories]
     names: dict[str, str] = {}
-    for category in sorted(categories, key=lambda one: (isinstance(one["id"], str), one["id"])):
-        number, name = _id(category["id"]), str(category["name"]).strip()
-        # Roboflow lists the name of the project first, as a parent of the classes, without objects;
-        # other tools list the background.
+    for category in sorted(categories, key=_number):
+        number, name = category["id"], category["name"]
+        # Roboflow lists the name of the project first, as a parent of the classes, without objects.
         parent = name in parents and category.get("supercategory") in ("none", None)
-        if number not in used and (parent or is_background(name)):
+        if parent and number not in used:
             continue
         if number in names:
             raise ValueError(f"{path}: two categories have the id {number}. Give each its own.")
@@ -271,6 +258,12 @@ def _categories(path: Path, categories: list[dict], annotations: list[dict]) -> 
     return names
 
 
+def _number(category: dict) -> tuple[bool, int, str]:
+    """Sort numbers as numbers, before words."""
+    text = category["id"]
+    return not text.isdigit(), len(text) if text.isdigit() else 0, text
+
+
 def _objects(
     records: Records, file: Path, annotations: list[dict], ids: set[str], names: dict[str, str]
 ) -> dict[str, list[RawObject]]:
@@ -278,19 +271,25 @@ def _objects(
     objects: dict[str, list[RawObject]] = {}
     for place, annotation in enumerate(annotations, 1):
         category, image = annotation["category_id"], annotation["image_id"]
-        name, crowd = names.get(_id(category), UNKNOWN), bool(annotation.get("iscrowd"))
-        written = annotation.get("bbox")
+        name, crowd = names.get(category, UNKNOWN), to_flag(annotation.get("iscrowd"))
+        number, written = annotation.get("id"), annotation.get("bbox")
+        if crowd is None:
+            odd = reprlib.repr(annotation["iscrowd"])
+            raise ValueError(
+                f"{file}: entry {place} of 'annotations': iscrowd is {odd}, not 0 or 1"
+            )
         written = tuple(written) if isinstance(written, list) else ()
         values, unread = to_numbers(("x", "y", "width", "height"), written)
         corners = None if unread else (*values[:2], values[0] + values[2], values[1] + values[3])
-        entry = RawObject(annotation.get("id", place), name, written, corners, unread, crowd)
+        number = number if isinstance(number, (int, str)) else place
+        entry = RawObject(number, name, written, corners, unread, crowd)
         if name == UNKNOWN:
-            what = f"there is no category with the id {category!r}; the ids are {', '.join(names)}"
+            what = f"there is no category with the id {category}; the ids are {', '.join(names)}"
             records.note("class-unknown", records.shown(file), what, entry)
-        if _id(image) in ids:
-            objects.setdefault(_id(image), []).append(entry)
+        if image in ids:
+            objects.setdefault(image, []).append(entry)
         else:
-            what = f"there is no image with the id {image!r}"
+            what = f"there is no image with the id {image}"
             records.note("object-without-picture", records.shown(file), what, entry)
     return objects
 

@@ -24,14 +24,7 @@ from ssd_tutorial.datasets.messages import (
     no_split,
 )
 from ssd_tutorial.datasets.pictures import EXTENSIONS, UnreadablePicture, read_picture
-from ssd_tutorial.datasets.records import (
-    ROUNDING_PX,
-    Problem,
-    RawObject,
-    RawPicture,
-    Records,
-    problem_of,
-)
+from ssd_tutorial.datasets.records import ROUNDING_PX, Problem, RawObject, RawPicture, Records
 
 OnError = Literal["raise", "drop"]
 
@@ -92,9 +85,7 @@ class AnnotatedFolder(Dataset):
             raise no_folder(self.root)
         splits = self._find()
         if not splits:
-            what = (
-                f"{root} is not a folder in {self._layout}'s layout: it has no {self._looked_for}"
-            )
+            what = f"{root} is not a folder in {self._layout}'s layout ({self._shape})"
             raise FileNotFoundError(what)
         found = same_split(split, splits)
         if found is None:
@@ -153,7 +144,7 @@ class AnnotatedFolder(Dataset):
     # ------------------------------------------------------------ for the reader of each layout
 
     _layout: str
-    _looked_for: str
+    _shape: str
 
     def _find(self) -> Iterable[str]:
         """Return the names of the folder's splits."""
@@ -220,13 +211,13 @@ class AnnotatedFolder(Dataset):
                 continue
             for entry in filter(self._wanted, picture.objects):
                 judged = records.judge(picture, entry)
-                at = (entry, judged.code, picture.annotation)
+                at = judged.code, picture.annotation
                 if judged.code:
-                    self.dropped.append(problem_of(*at, judged.what, picture.name))
+                    self.dropped.append(entry.problem(*at, judged.what, picture.name))
                     continue
                 if judged.over_px > (0 if records.layout == "VOC" else ROUNDING_PX):
                     reason = f"reached beyond {picture.size[0]} x {picture.size[1]} pixels"
-                    self.clipped.append(problem_of(*at, reason, picture.name))
+                    self.clipped.append(entry.problem(*at, reason, picture.name))
                 rows.append((*judged.edges, label[entry.name], entry.difficult))
             first.append(len(rows))
             sizes.append(picture.size)
@@ -234,9 +225,8 @@ class AnnotatedFolder(Dataset):
             self.names.append(picture.name)
         if self.dropped and self.on_error == "raise":
             count = "1 box is" if len(self.dropped) == 1 else f"{len(self.dropped)} boxes are"
-            raise ValueError(
-                f"{count} impossible: {listing(self.dropped)}. Correct the file. {GO_ON}"
-            )
+            which = f"{self.root}: {count} impossible: {listing(self.dropped)}"
+            raise ValueError(f"{which}. Correct the file. {GO_ON}")
         if not self.names:
             raise ValueError(
                 f"{self.root}, split {self.split!r}: every picture had to be left out: "
@@ -258,6 +248,27 @@ class AnnotatedFolder(Dataset):
                 f"place without an object. Remove these objects."
             )
         raise ValueError(f"{self.root / picture.annotation}, object {entry.number}: {what}")
+
+
+class SkipUnreadable(Dataset):
+    """A dataset's items; with ``on_error="drop"``, the reason (a str) if one cannot be decoded.
+
+    It is returned, not raised or stored, since loader processes pass on return values only.
+    """
+
+    def __init__(self, dataset: Dataset, on_error: Literal["raise", "drop"]):
+        self.dataset, self.on_error = dataset, on_error
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, i: int) -> tuple | str:
+        try:
+            return self.dataset[i]
+        except UnreadablePicture as error:
+            if self.on_error == "raise":
+                raise UnreadablePicture(f"{error}. --on-error drop leaves it out") from error
+            return str(error)
 
 
 def short_names(files: Sequence[str]) -> list[str]:

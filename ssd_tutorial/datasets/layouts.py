@@ -8,14 +8,9 @@ import ssd_tutorial.datasets.voc as voc
 import ssd_tutorial.datasets.yolo as yolo
 from ssd_tutorial.datasets.folder import AnnotatedFolder, OnError
 from ssd_tutorial.datasets.messages import no_folder, no_split
-from ssd_tutorial.datasets.pictures import visible
+from ssd_tutorial.datasets.pictures import folders_in
 from ssd_tutorial.datasets.records import Records
 
-SHAPES = {
-    "VOC": "ImageSets/Main/SPLIT.txt with Annotations/*.xml, or SPLIT/*.xml",
-    "COCO": "annotations/instances_SPLIT.json, SPLIT/_annotations.coco.json, or SPLIT.json",
-    "YOLO": "labels/SPLIT/*.txt with images/SPLIT, SPLIT/labels with SPLIT/images, or data.yaml",
-}
 LAYOUTS = {"VOC": voc, "COCO": coco, "YOLO": yolo}
 _FOLDERS = {"VOC": voc.VOCFolder, "COCO": coco.COCOFolder, "YOLO": yolo.YOLOFolder}
 
@@ -88,10 +83,10 @@ def read_folder(
 
 
 def _unknown(root: Path) -> str:
-    looked = "; ".join(f"{name}: {shape}" for name, shape in SHAPES.items())
+    looked = "; ".join(f"{name}: {layout.SHAPE}" for name, layout in LAYOUTS.items())
     there = ", ".join(sorted(p.name for p in root.iterdir())) or "nothing"
     message = f"{root} is not in a known layout ({looked}). It contains {there}."
-    below = [p for p in visible(root) if p.is_dir()]
+    below = folders_in(root)
     for folder in (*below, root.resolve().parent, root.resolve().parent.parent):
         if _has_pictures(folder, folder if folder in below else root.resolve()):
             return f"{message} Did you mean {folder}, which is in {layout_of(folder)}'s layout?"

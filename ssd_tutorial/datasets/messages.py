@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import reprlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
@@ -9,6 +10,8 @@ from typing import Literal, NamedTuple, TypeVar
 GO_ON = 'Or continue without: on_error="drop" (--on-error drop) leaves them out and counts them.'
 MOST_COMPARED = 2_000
 T = TypeVar("T")
+_FLAGS = dict.fromkeys(("0", "0.0", "false", "no", "none", "unspecified", ""), False)
+_FLAGS |= dict.fromkeys(("1", "1.0", "2", "true", "yes"), True)
 BACKGROUND = ("background", "__background__")
 
 
@@ -29,12 +32,32 @@ def to_numbers(names: Sequence[str], written: Sequence[object]) -> tuple[list[fl
     values, bad = [], []
     for name, text in zip(names, written, strict=True):
         try:
+            if isinstance(text, bool) or "_" in str(text):  # True is 1 and 4_0 is 40 to Python
+                raise ValueError
             values.append(float(text))
-        except (TypeError, ValueError):
-            bad.append(f"{name} is {text!r}")
+        except (TypeError, ValueError, OverflowError):
+            bad.append(f"{name} is {reprlib.repr(text)}")
     if bad:
         return [], f"{', '.join(bad)}, not a number"
     return (values, "") if all(map(math.isfinite, values)) else ([], "a coordinate is not finite")
+
+
+def to_flag(value: object) -> bool | None:
+    """Return what a number or a word such as "true" says; None if it is neither yes nor no."""
+    return _FLAGS.get(str(value).strip().lower())
+
+
+def to_text(value: object) -> str | None:
+    """Return an id or a name as text, as tools write 1, 1.0 and "1" for one id.
+
+    None for anything else, or if it is empty, of many lines, or cannot be printed.
+    """
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    text = value.strip() if isinstance(value, str) else ""
+    return text if text.strip("./\\") and text.isprintable() and len(text) < 1_000 else None
 
 
 def is_background(name: str) -> bool:
@@ -97,12 +120,20 @@ def parsed(path: Path, kind: str, parse: Callable[[bytes], T], advice: str) -> T
     Raises:
         ValueError: whatever the parser raises; the message names the file.
     """
+    if not path.is_file():  # reading a device or a pipe may never end
+        raise ValueError(f"{path} is not a file: put the {kind} there.")
     content = path.read_bytes()
     try:
         return parse(content)
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(f"{path} is not readable {kind} ({reason}). {advice}") from error
+
+
+def start_of(path: Path) -> bytes:
+    """Return the first bytes of a file, of any size, to see what it may be."""
+    with path.open("rb") as file:
+        return file.read(65_536)
 
 
 def read_text(path: Path, errors: Literal["strict", "replace"] = "strict") -> str:

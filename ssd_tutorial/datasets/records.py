@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from ssd_tutorial._progress import progress_bar
 from ssd_tutorial.boxes import box_problem
-from ssd_tutorial.datasets.messages import near
+from ssd_tutorial.datasets.messages import is_background, near
 from ssd_tutorial.datasets.pictures import UnreadablePicture, picture_size
 
 Box = tuple[float, float, float, float]
@@ -24,6 +24,8 @@ SPLITS = ("train", "val", "test", "dev")
 """What the names of folders that are splits begin with."""
 ROUNDING_PX = 0.5
 """Extending beyond the border by at most this is rounding, not a fault."""
+_MOST_PX = 1_000_000  # a picture that is wider or higher cannot be opened
+_SHOWN = 8  # numbers of a polygon in a message
 _MANY = 3  # fewer boxes do not show what their numbers mean
 
 
@@ -42,6 +44,12 @@ class RawObject(NamedTuple):
     unread: str = ""
     """Why `corners` is None."""
     difficult: bool = False
+
+    def problem(self, code: str, file: str, what: str, picture: str = "") -> "Problem":
+        """Return a fault of this object in a file, and perhaps the name of its picture."""
+        written = tuple(f"{value!s:.40}" for value in self.written[:_SHOWN])
+        written += ("…",) * (len(self.written) > _SHOWN)
+        return Problem(code, file, what, self.number, self.name, written, picture)
 
 
 class RawPicture(NamedTuple):
@@ -62,6 +70,15 @@ class RawPicture(NamedTuple):
     """The code of the rule that makes it unusable, such as ``"picture-missing"``; or ""."""
     reason: str = ""
     """The fault as a sentence."""
+
+    def sized(self) -> "RawPicture":
+        """Return the record with the size in its file's header if the annotation has none."""
+        if self.size is not None or self.picture is None or self.fault:
+            return self
+        try:
+            return self._replace(size=picture_size(self.picture))
+        except UnreadablePicture as error:
+            return self._replace(fault="picture-unreadable", reason=str(error))
 
     def without(
         self, kind: Literal["annotation", "picture"], where: str, name: str, among: Iterable[str]
@@ -115,6 +132,27 @@ class Judged(NamedTuple):
     """xyxy in pixels, in order and clipped at the border; None if there are none."""
     over_px: float = 0.0
     """By how much it extended beyond the border."""
+
+
+_CORNERS = "corners, x1 y1 x2 y2"
+_OTHER_READINGS = {
+    "VOC": (_CORNERS, "x y width height", lambda x, y, w, h: (x, y, x + w, y + h)),
+    "COCO": ("x y width height", _CORNERS, lambda x1, y1, x2, y2: (x1, y1, x2 - x1, y2 - y1)),
+    "YOLO": (
+        *("centre and size", _CORNERS),
+        lambda x1, y1, x2, y2: ((x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1),
+    ),
+}
+"""What four numbers mean in each layout, what converters write instead, and the corners by that
+reading, from those of the layout's own."""
+
+
+def _is_bad(size: tuple[int, int], corners: Box) -> bool:
+    """Return whether corners are out of order, or outside a picture by more than rounding."""
+    x1, y1, x2, y2 = corners
+    inside = min(x1, y1) >= -ROUNDING_PX
+    inside = inside and x2 <= size[0] + ROUNDING_PX and y2 <= size[1] + ROUNDING_PX
+    return not inside or bool(box_problem(corners))
 
 
 @dataclass
@@ -181,30 +219,34 @@ class Records:
     def wrong_units(self, split: str) -> str:
         """Describe what is wrong with the unit of a split's boxes; "" if nothing is."""
         pictures = [self.pictures[key] for key in self.splits[split]]
-        pairs = [(p.size, entry) for p in pictures for entry in p.objects if p.size]
-        boxes = [(size, e.corners) for size, e in pairs if e.corners is not None]
-        if len(boxes) < _MANY or self.layout not in ("VOC", "COCO"):
+        pairs = [(p.size, e.corners) for p in pictures for e in p.objects if p.size]
+        boxes = [(size, corners) for size, corners in pairs if corners is not None]
+        if len(boxes) < _MANY or self.layout not in _OTHER_READINGS:
             return ""
-        if sum(max(map(abs, box)) <= 1 for _, box in boxes) > 0.9 * len(boxes):
+        small = sum(max(map(abs, corners)) <= 1 for _, corners in boxes)
+        if self.layout != "YOLO" and small > 0.9 * len(boxes):
             return (
                 f"the numbers of its {len(boxes)} boxes look like fractions of the picture, but "
                 f"must be pixels: multiply them by its width and height"
             )
-        out = sum(x2 > w + ROUNDING_PX or y2 > h + ROUNDING_PX for (w, h), (_, _, x2, y2) in boxes)
-        corners = [(w, h, x1, y1, x2 - x1, y2 - y1) for (w, h), (x1, y1, x2, y2) in boxes]
-        inside = sum(x1 < x2 <= w and y1 < y2 <= h for w, h, x1, y1, x2, y2 in corners)
-        if self.layout == "COCO" and out > len(boxes) / 2 and inside > 0.9 * len(boxes):
-            return (
-                f"{out} of its {len(boxes)} boxes reach beyond their pictures, and would not if "
-                f"the numbers were corners, x1 y1 x2 y2: COCO's are x, y, width, height"
-            )
-        return ""
+        written, other, read = _OTHER_READINGS[self.layout]
+        bad = sum(_is_bad(size, corners) for size, corners in boxes)
+        still = (_is_bad(size, read(*corners)) for size, corners in boxes)
+        if bad <= len(boxes) / 2 or sum(still) >= 0.1 * len(boxes):
+            return ""
+        return (
+            f"{bad} of its {len(boxes)} boxes are impossible or extend beyond their pictures, and "
+            f"would not if the numbers were {other}: here they are {written}"
+        )
 
     def note(self, code: str, file: str, what: str, entry: RawObject | None = None) -> None:
         """Add a fault of a file, or of an object in it."""
-        self.faults.append(
-            problem_of(entry, code, file, what) if entry else Problem(code, file, what)
-        )
+        at = code, file, what
+        self.faults.append(entry.problem(*at) if entry else Problem(*at))
+
+    def name_classes(self, names: Iterable[str]) -> None:
+        """Set the classes, in this order; the background is none of them."""
+        self.classes = tuple(n for n in dict.fromkeys(names) if not is_background(n))
 
     def repeated(self, split: str) -> dict[str, int]:
         """Return the keys that a split lists more than once, and how often."""
@@ -272,21 +314,13 @@ class Records:
         return key
 
 
-def problem_of(entry: RawObject, code: str, file: str, what: str, picture: str = "") -> Problem:
-    """Return a fault of an object."""
-    return Problem(
-        code, file, what, entry.number, entry.name, tuple(map(str, entry.written)), picture
-    )
-
-
-def with_size(picture: RawPicture) -> RawPicture:
-    """Return the picture with the size from its file's header if the annotation has none."""
-    if picture.size is not None or picture.picture is None or picture.fault:
-        return picture
+def to_size(*sides: object) -> tuple[int, int] | None:
+    """Return a picture's (width, height); None unless both are possible numbers of pixels."""
     try:
-        return picture._replace(size=picture_size(picture.picture))
-    except UnreadablePicture as error:
-        return picture._replace(fault="picture-unreadable", reason=str(error))
+        width, height = (int(float(side)) for side in sides if not isinstance(side, bool))
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return (width, height) if 0 < width < _MOST_PX and 0 < height < _MOST_PX else None
 
 
 def reason_of(error: Exception | str, path: Path) -> str:

@@ -83,7 +83,7 @@ def _yolo_list(dataset: AnnotatedFolder, part: str, pictures: dict[str, Path]) -
 
 def _coco_list(dataset: AnnotatedFolder, part: str, pictures: dict[str, Path]) -> tuple[str, str]:
     content = json.loads(LAYOUTS["COCO"].find(dataset.root)[dataset.split].read_bytes())
-    called = short_names([image["file_name"] for image in content["images"]])
+    called = short_names([str(image["file_name"]) for image in content["images"]])
     pairs = zip(called, content["images"], strict=True)
     images = [image for name, image in pairs if name in pictures]
     ids = {image["id"] for image in images}

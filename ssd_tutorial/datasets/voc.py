@@ -32,11 +32,19 @@ from torch.utils.data import Dataset
 
 from ssd_tutorial._progress import progress_bar
 from ssd_tutorial.datasets.folder import AnnotatedFolder, OnError
-from ssd_tutorial.datasets.messages import is_background, lines_of, parsed, to_numbers
-from ssd_tutorial.datasets.pictures import EXTENSIONS, Pictures, files_below, last_part, visible
-from ssd_tutorial.datasets.records import ALL, SPLITS, RawObject, RawPicture, Records, with_size
+from ssd_tutorial.datasets.messages import lines_of, parsed, to_flag, to_numbers, to_text
+from ssd_tutorial.datasets.pictures import (
+    EXTENSIONS,
+    Pictures,
+    files_below,
+    files_in,
+    folders_in,
+    last_part,
+)
+from ssd_tutorial.datasets.records import ALL, SPLITS, RawObject, RawPicture, Records, to_size
 from ssd_tutorial.datasets.writing import Item, write_items
 
+SHAPE = "ImageSets/Main/SPLIT.txt with Annotations/*.xml, or SPLIT/*.xml"
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _ANNOTATIONS = ("annotations", "annotation", "annots", "xml", "xmls")
 _PICTURES = ("jpegimages", "images", "imgs", "img")
@@ -74,7 +82,7 @@ class VOCFolder(AnnotatedFolder):
         self.one_based = one_based
         super().__init__(root, split, classes, on_error)
 
-    _layout, _looked_for = "VOC", "Annotations/*.xml"
+    _layout, _shape = "VOC", SHAPE
 
     def _find(self) -> Iterable[str]:
         return find(self.root, self.split)
@@ -111,7 +119,7 @@ def find(root: Path, wanted: str = "") -> dict[str, Place]:
     """
     heap = _heap(root)
     if heap is None:
-        below = {path: _heap(path) for path in visible(root) if path.is_dir()}
+        below = {path: _heap(path) for path in folders_in(root)}
         return {
             path.name: found._replace(prefix=f"{path.name}/")
             for path, found in below.items()
@@ -120,7 +128,7 @@ def find(root: Path, wanted: str = "") -> dict[str, Place]:
             or (found.annotations == path and files_below(path))
         }
     folders = (root / "ImageSets" / "Main", root / "ImageSets")
-    lists = [[p for p in visible(folder) if p.suffix == ".txt"] for folder in folders]
+    lists = [files_in(folder, ".txt") for folder in folders]
     splits = {p.stem: heap._replace(list=p) for p in (lists[0] or lists[1])}
     if wanted == ALL or not splits:
         splits.setdefault(ALL, heap)
@@ -129,17 +137,16 @@ def find(root: Path, wanted: str = "") -> dict[str, Place]:
 
 def _heap(root: Path) -> Place | None:
     """Find a folder's annotations and pictures; LabelImg puts both into the folder itself."""
-    inside = [path for path in visible(root) if path.is_dir()]
-    endings = {path.suffix.lower() for path in visible(root)}
+    inside = folders_in(root)
     named, pictures = (
         [path for name in names for path in inside if path.name.lower() == name]
         for names in (_ANNOTATIONS, _PICTURES)
     )
     found = next((path for path in named if files_below(path, (".xml",))), None)
-    found = root if found is None and ".xml" in endings else found
+    found = root if found is None and files_in(root, ".xml") else found
     if found is None:
         return None
-    if not pictures or endings & set(EXTENSIONS):
+    if not pictures or files_in(root, *EXTENSIONS):
         pictures = [found if files_below(found) else root]
     return Place(found, pictures[0])
 
@@ -176,7 +183,7 @@ def read(
             records.add(*folder.pair(name))
     records.pictures = dict(sorted(records.pictures.items()))
     names = {entry.name for picture in records.pictures.values() for entry in picture.objects}
-    records.classes = tuple(sorted(name for name in names if not is_background(name)))
+    records.name_classes(sorted(names))
     known = {picture.picture for picture in records.pictures.values()}
     there = [path for folder in folders.values() for path in folder.pictures.files.values()]
     records.unannotated = tuple(records.shown(p) for p in there if rest and p not in known)
@@ -236,7 +243,7 @@ class _Folder:
         found = found._replace(picture=picture, size=size, objects=objects)
         if picture is None:
             return found.without("picture", f"{path}", f"{name}.jpg", self.pictures.files)
-        return with_size(found)
+        return found.sized()
 
     def _picture(self, name: str, filename: str) -> Path | None:
         # The annotation's <filename>, if it is a different name, comes last: renamed files often
@@ -266,10 +273,9 @@ def read_annotation(path: Path) -> tuple[str, tuple[int, int] | None, tuple[RawO
             f"boxes in the format that tools call PASCAL VOC."
         )
     objects = tuple(_read_object(path, number, node) for number, node in enumerate(nodes, 1))
-    size = (_whole(root.findtext("size/width")), _whole(root.findtext("size/height")))
-    filename = (root.findtext("filename") or "").strip()
     # Some tools write <width>0</width>: such a file does not say the size of its picture.
-    return filename, size if min(size) > 0 else None, objects
+    size = to_size(root.findtext("size/width"), root.findtext("size/height"))
+    return (root.findtext("filename") or "").strip(), size, objects
 
 
 def _parse(content: bytes) -> ElementTree.Element:
@@ -278,30 +284,28 @@ def _parse(content: bytes) -> ElementTree.Element:
     if declared:
         content = content[declared.end() :].decode(declared[1].decode()).encode()
     try:
-        return SafeElementTree.fromstring(content, forbid_dtd=True)
+        root = SafeElementTree.fromstring(content, forbid_dtd=True)
     except defusedxml.DefusedXmlException as error:
         raise ValueError(
             f"it declares a document type or an entity, {error}. An annotation needs neither, and "
             f"both can be used to exhaust memory: delete that declaration"
         ) from error
+    for node in root.iter():  # some tools write a namespace, or capitals
+        node.tag = node.tag.rsplit("}", 1)[-1].lower()
+    return root
 
 
 def _read_object(path: Path, number: int, node: ElementTree.Element) -> RawObject:
-    name = (node.findtext("name") or "").strip()
-    if not name:
-        raise ValueError(f"{path}, object {number}: it has no <name>, so its class is unknown.")
+    name = to_text(node.findtext("name"))
+    difficult = to_flag(node.findtext("difficult") or "")
+    if name is None:
+        raise ValueError(f"{path}, object {number}: it has no <name> of a class in one line.")
+    if difficult is None:
+        raise ValueError(f"{path}, object {number}: its <difficult> must be 0 or 1.")
     # Only the object's own <bndbox>: VOC's persons also have <part>s with boxes of their own.
     written = tuple((node.findtext(f"bndbox/{c}") or "").strip() for c in CORNERS)
-    difficult = (node.findtext("difficult") or "0").strip().lower() in ("1", "true")
     values, fault = to_numbers(CORNERS, written)
     return RawObject(number, name, written, tuple(values) or None, fault, difficult)
-
-
-def _whole(text: str | None) -> int:
-    try:
-        return int(float(text))
-    except (TypeError, ValueError, OverflowError):
-        return 0
 
 
 # ---------------------------------------------------------------- writing

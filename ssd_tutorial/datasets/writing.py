@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from ssd_tutorial._files import atomic_write
 from ssd_tutorial._progress import progress_bar
 from ssd_tutorial.boxes import box_problem
-from ssd_tutorial.datasets.messages import check_classes
+from ssd_tutorial.datasets.messages import check_classes, to_text
 
 _FORMATS = {"jpg": {"format": "JPEG", "quality": 95, "subsampling": 0}, "png": {"format": "PNG"}}
 
@@ -123,7 +123,7 @@ def class_names_of(dataset: Dataset, classes: Sequence[str] | None) -> tuple[str
     if not names:
         raise ValueError("the dataset has no attribute `classes`: pass classes=[...]")
     for name in check_classes(names):
-        if not isinstance(name, str) or name != name.strip() or not name or not name.isprintable():
+        if name != to_text(name):
             raise ValueError(f"the class name {name!r} cannot be written to a file and read back")
     return tuple(names)
 

@@ -18,6 +18,9 @@ with an empty one, has no objects. A line with more numbers is a polygon, class 
 bounding box is used. Chapter 16.
 """
 
+import os
+import posixpath
+import reprlib
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -32,22 +35,15 @@ from ssd_tutorial.datasets.messages import (
     is_background,
     lines_of,
     parsed,
-    read_text,
+    start_of,
     to_numbers,
+    to_text,
 )
-from ssd_tutorial.datasets.pictures import EXTENSIONS, Pictures, files_below, last_part, visible
-from ssd_tutorial.datasets.records import (
-    ALL,
-    SPLITS,
-    UNKNOWN,
-    Box,
-    RawObject,
-    RawPicture,
-    Records,
-    with_size,
-)
+from ssd_tutorial.datasets.pictures import EXTENSIONS, Pictures, files_below, files_in, folders_in
+from ssd_tutorial.datasets.records import ALL, SPLITS, UNKNOWN, RawObject, RawPicture, Records
 from ssd_tutorial.datasets.writing import Item, class_names_of, write_items
 
+SHAPE = "labels/SPLIT/*.txt with images/SPLIT, SPLIT/labels with SPLIT/images, or data.yaml"
 CONFIGURATIONS = ("data.yaml", "data.yml", "dataset.yaml")
 LISTS = ("classes.txt", "obj.names", "_darknet.labels")
 DECIMALS = 9
@@ -80,11 +76,7 @@ class YOLOFolder(AnnotatedFolder):
     def _read(self, split: str, classes: Sequence[str] | None) -> Records:
         return read(self.root, [split], classes)
 
-    _layout = "YOLO"
-    _looked_for = (
-        "images/SPLIT beside labels/SPLIT, no SPLIT/images, no SPLIT.txt that lists pictures, no "
-        "labels beside pictures and no data.yaml that says where they are"
-    )
+    _layout, _shape = "YOLO", SHAPE
 
 
 # ---------------------------------------------------------------- where files are
@@ -93,17 +85,18 @@ class YOLOFolder(AnnotatedFolder):
 def find(root: Path) -> dict[str, list[Path]]:
     """Return the splits of a folder in YOLO's layout, each with its folders and lists."""
     splits: dict[str, list[Path]] = {}
-    for folder in [path for path in visible(root) if path.is_dir()]:
+    for folder in folders_in(root):
         if folder.name == "images":
-            inside = [p for p in visible(folder) if (root / "labels" / p.name).is_dir()]
-            splits |= {p.name: [p] for p in inside if p.is_dir()}
+            inside = [p for p in folders_in(folder) if (root / "labels" / p.name).is_dir()]
+            splits |= {path.name: [path] for path in inside}
         elif (folder / "images").is_dir() and (folder / "labels").is_dir():
             if not _is_whole(folder):
                 splits[folder.name] = [folder / "images"]
         elif folder.name.lower().startswith(SPLITS) and _is_heap(folder):
             splits[folder.name] = [folder]
-    for path in visible(root):
-        if path.suffix == ".txt" and path.name not in LISTS and _lists_pictures(path):
+    for path in files_in(root, ".txt"):
+        first = start_of(path).decode("utf-8-sig", "replace").lstrip().partition("\n")[0]
+        if path.name not in LISTS and first.strip().lower().endswith(EXTENSIONS):
             splits.setdefault(path.stem, [path])
     splits |= _splits_of_configuration(root)
     if splits:
@@ -115,9 +108,8 @@ def find(root: Path) -> dict[str, list[Path]]:
 
 def _is_heap(folder: Path) -> bool:
     """Return whether a folder has label files beside their pictures."""
-    names = {path.name for path in visible(folder)}
-    pictures = [name for name in names if name.lower().endswith(EXTENSIONS)]
-    return any(f"{name.rsplit('.', 1)[0]}.txt" in names for name in pictures)
+    labels = {path.stem for path in files_in(folder, ".txt")}
+    return any(path.stem in labels for path in files_in(folder, *EXTENSIONS))
 
 
 def _is_whole(folder: Path) -> bool:
@@ -125,41 +117,53 @@ def _is_whole(folder: Path) -> bool:
     listed = any((folder / name).is_file() for name in (*CONFIGURATIONS, *LISTS))
     listed = listed or (folder / "labels" / "classes.txt").is_file()
     own = listed and not folder.name.lower().startswith(SPLITS)
-    return own or not any(p.is_file() for p in visible(folder / "images"))
-
-
-def _lists_pictures(path: Path) -> bool:
-    first = next(iter(lines_of(path, "replace").values()), "")  # of any text in the root
-    return first.lower().endswith(EXTENSIONS)
+    return own or not files_in(folder / "images", *EXTENSIONS)
 
 
 def _splits_of_configuration(root: Path) -> dict[str, list[Path]]:
     """Return those splits of data.yaml that exist: paths of another machine are common."""
     configuration, _ = _configuration(root)
-    base = root / str(configuration.get("path") or "")
+    base = root / configuration.get("path", "")
     splits = {}
     for split in ("train", "val", "test"):
         entry = configuration.get(split) or []
         places = []
         for name in [entry] if isinstance(entry, str) else entry:
             # Roboflow writes ../train/images and means train/images.
-            name = str(name).replace("\\", "/")
+            name = name.replace("\\", "/")
             tries = (base / name, root / name, root / name.removeprefix("../"))
-            places += [p for p in tries if p.is_dir() or p.is_file()][:1]
+            places += [path for path in tries if _is_place(root, path)][:1]
         if places:
             splits[split] = places
     return splits
 
 
+def _is_place(root: Path, path: Path) -> bool:
+    """Return whether a path is a list, or a folder of pictures that may be searched.
+
+    Elsewhere than in the root, only one with labels is: ``path: /`` must not read the whole disk.
+    """
+    if not os.path.isdir(path):
+        return os.path.isfile(path)
+    inside = path.resolve().is_relative_to(root.resolve())
+    labels = label_path(root, path / "any.jpg").parent
+    return inside or (labels.is_dir() if labels != path else _is_heap(path))
+
+
 def _configuration(root: Path) -> tuple[dict[str, Any], Path]:
     """Return the settings of data.yaml, or of another file that lists classes, and its path."""
     known = [root / name for name in CONFIGURATIONS if (root / name).is_file()]
-    others = [path for path in visible(root) if path.suffix in (".yaml", ".yml")]
+    others = files_in(root, ".yaml", ".yml")
     # Everything as text: YAML would read a class "no" as False, and "01" as 1.
     parse = partial(yaml.load, Loader=yaml.BaseLoader)
     for path in known[:1] or others:
         content = parsed(path, "YAML", parse, "Correct it.")
         if isinstance(content, dict) and ("names" in content or known):
+            for key in ("path", "nc", "train", "val", "test"):
+                its = content.get(key, "")
+                its = its if isinstance(its, list) and key not in ("path", "nc") else [its]
+                if not all(isinstance(text, str) for text in its):
+                    raise ValueError(f"{path}: `{key}` must be text in one line, no list or map")
             return content, path
         if known:
             raise ValueError(f"{path} has no settings, such as `names: [cat, dog]`")
@@ -176,8 +180,8 @@ def class_names(root: Path, given: Sequence[str] | None = None) -> tuple[list[st
     configuration, path = _configuration(root)
     if "names" in configuration:
         names = _in_order(configuration["names"], path)
-        count = configuration.get("nc", len(names))
-        if str(count) != str(len(names)):
+        count = configuration.get("nc", str(len(names)))
+        if count != str(len(names)):
             raise ValueError(f"{path} says nc: {count}, but names {len(names)}. Correct one.")
         return names, path.name
     for level in ("", "labels/", "*/", "*/labels/", "labels/*/"):
@@ -187,7 +191,7 @@ def class_names(root: Path, given: Sequence[str] | None = None) -> tuple[list[st
             if names != found[0]:
                 raise ValueError(f"{file} and {files[0]} list different classes. Correct one.")
         if found:
-            return _no_twins(found[0]), files[0].relative_to(root).as_posix()
+            return _checked(found[0], files[0]), files[0].relative_to(root).as_posix()
     if given is not None:
         return list(given), "the list of classes"
     raise FileNotFoundError(
@@ -205,24 +209,23 @@ def _in_order(names: Any, path: Path) -> list[str]:
                 f"A gap would shift the classes: name every number."
             )
     if not isinstance(names, list) or not names:
-        raise ValueError(f"{path}: `names` must be a list of class names, not {names!r}")
-    return _no_twins([str(name).strip() for name in names])
+        raise ValueError(f"{path}: `names` must be a list of class names")
+    return _checked(names, path)
 
 
-def _no_twins(names: list[str]) -> list[str]:
-    check_classes([name for name in names if not is_background(name)])
-    return names
+def _checked(names: list[Any], path: Path) -> list[str]:
+    texts = [to_text(name) for name in names]
+    if None in texts:
+        raise ValueError(f"{path}: the name of class {texts.index(None)} is not one line of text")
+    check_classes([name for name in texts if not is_background(name)])
+    return texts
 
 
 def label_path(root: Path, picture: Path) -> Path:
     """Return where a picture's label file is: in ``labels`` for ``images``, else beside it."""
-    inside = picture.is_relative_to(root)
-    parts = list((picture.relative_to(root) if inside else picture).parts)
-    if "images" in parts[:-1]:
-        at = len(parts) - 2 - parts[-2::-1].index("images")
-        parts[at] = "labels"
-        return (root if inside else Path()).joinpath(*parts).with_suffix(".txt")
-    return picture.with_suffix(".txt")
+    base = root if picture.is_relative_to(root) else Path(picture.anchor)
+    above, found, below = f"/{picture.relative_to(base).as_posix()}".rpartition("/images/")
+    return (base / f"{above}/labels/{below}"[1:] if found else picture).with_suffix(".txt")
 
 
 # ---------------------------------------------------------------- reading
@@ -256,7 +259,7 @@ def read(
     reader = _Reader(records, *class_names(root, classes))
     files = {split: its[0] for split, its in sorted(places.items())}
     records.read_splits(files, splits, lambda split: reader.pairs(split, places[split]), progress)
-    records.classes = tuple(name for name in reader.names if not is_background(name))
+    records.name_classes(reader.names)
     return records
 
 
@@ -275,7 +278,7 @@ class _Reader:
             ValueError: none of its pictures has a label file.
         """
         found = self._pictures(places)
-        there = [picture for picture, _ in found.values() if picture.is_file()]
+        there = [picture for picture, _ in found.values() if os.path.isfile(picture)]
         if there and not any(label_path(self.root, picture).is_file() for picture in there):
             raise ValueError(
                 f"{self.root}, split {split!r}: none of its {len(found)} pictures has a label file "
@@ -300,7 +303,7 @@ class _Reader:
             else:
                 files |= {name: (path, "") for name, path in files_below(place).items()}
         names = list(files)
-        last = list(map(last_part, names))
+        last = list(map(posixpath.basename, names))
         if any(place.suffix == ".txt" for place in places) and len(set(last)) == len(last):
             names = last  # a list's paths contain the folders of the whole data set
         return dict(zip(short_names(names), files.values(), strict=True))
@@ -309,10 +312,10 @@ class _Reader:
         """Return the pictures of a list, by their paths as written there."""
         files, pictures = {}, None
         for number, line in lines_of(path).items():
-            name = line.replace("\\", "/").removeprefix("./")
+            name = posixpath.normpath(line.replace("\\", "/"))
             # CVAT writes data/obj_train_data/… but omits `data` from the archive.
             tries = (self.root / name, path.parent / name, self.root / name.removeprefix("data/"))
-            picture = next((p for p in tries if p.is_file()), None)
+            picture = next((p for p in tries if os.path.isfile(p)), None)
             if picture is None:  # perhaps a path on another machine
                 pictures = pictures or Pictures(self.root)
                 picture = pictures.find(name) or self.root / name
@@ -322,8 +325,8 @@ class _Reader:
     def _read(self, name: str, picture: Path, where: str) -> RawPicture:
         path = label_path(self.root, picture)
         found = RawPicture(name, picture, path, self.records.shown(path), None)
-        if picture.is_file():
-            found = with_size(found)
+        if os.path.isfile(picture):
+            found = found.sized()
         else:
             found = found._replace(picture=None).without("picture", where, f"{picture}", ())
         try:
@@ -338,8 +341,9 @@ class _Reader:
         entry = RawObject(number, name, written, corners, unread)
         if name == UNKNOWN:
             what = (
-                f"there is no class {category}, since {self.listed} lists {len(self.names)} (0 to "
-                f"{len(self.names) - 1}): correct the line, or complete the list"
+                f"there is no class {reprlib.repr(category)}, since {self.listed} lists "
+                f"{len(self.names)} (0 to {len(self.names) - 1}): correct the line, or complete "
+                f"the list"
             )
             self.records.note("class-unknown", picture.annotation, what, entry)
         return entry
@@ -351,10 +355,9 @@ def _lost_labels(root: Path, pictures: Iterable[Path]) -> list[Path]:
     for folder in sorted({picture.parent for picture in pictures}):
         labels = label_path(root, folder / "any.jpg").parent
         # Every picture there has one, since a list may contain only some of a folder.
-        beside = [path for path in visible(folder) if path.suffix.lower() in EXTENSIONS]
-        known = {label_path(root, path) for path in beside}
-        its = visible(labels) if labels != folder else ()
-        lost += [p for p in its if p.suffix == ".txt" and p.name not in LISTS and p not in known]
+        known = {label_path(root, path) for path in files_in(folder, *EXTENSIONS)}
+        its = files_in(labels, ".txt") if labels != folder else ()
+        lost += [path for path in its if path.name not in LISTS and path not in known]
     return lost
 
 
@@ -365,7 +368,7 @@ def read_label_file(path: Path) -> list[tuple]:
         ValueError: it is not text, or a line does not begin with the number of a class.
     """
     rows = []
-    for number, line in lines_of(path).items() if path.is_file() else ():
+    for number, line in lines_of(path).items() if os.path.lexists(path) else ():
         first, *written = line.split()
         try:
             category = int(first) if first.isdigit() else float(first)
@@ -374,13 +377,13 @@ def read_label_file(path: Path) -> list[tuple]:
         except (ValueError, OverflowError):
             raise ValueError(
                 f"{path}, line {number}: it must begin with the number of a class, not with "
-                f"{first!r}. A line is: class cx cy width height."
+                f"{reprlib.repr(first)}. A line is: class cx cy width height."
             ) from None
         rows.append((number, int(category), *written))
     return rows
 
 
-def _corners(written: tuple[str, ...], size: tuple[int, int]) -> tuple[Box | None, str]:
+def _corners(written: tuple[str, ...], size: tuple[int, int]) -> tuple[tuple | None, str]:
     """Return the corners in pixels; of a polygon, those of its bounding box."""
     count = len(written)
     polygon = count >= 6 and count % 2 == 0
@@ -453,7 +456,7 @@ def split_files(
 ) -> dict[str, bytes]:
     """Return the files that define a split of these pictures: data.yaml, and a list if needed."""
     file, files, place = root / "data.yaml", {}, f"images/{split}"
-    settings = yaml.safe_load(read_text(file)) if file.is_file() else {}
+    settings = parsed(file, "YAML", yaml.safe_load, "Correct it.") if file.is_file() else {}
     own = [f"images/{item.filename}" for item in items]
     if all(path.startswith(f"{place}/") for path in own):
         others = [name for name in files_below(root / place) if f"{place}/{name}" not in own]

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from ssd_tutorial._progress import progress_bar
-from ssd_tutorial.datasets.pictures import ORIENTATION, read_picture
+from ssd_tutorial.datasets.pictures import UnreadablePicture, read_header, read_picture
 from ssd_tutorial.datasets.records import RawPicture, Records, reason_of
 from ssd_tutorial.doctor.rules import Fault
 from ssd_tutorial.doctor.twins import Look, look_of
@@ -44,17 +44,11 @@ class PictureFacts(NamedTuple):
 def look_at(path: Path) -> PictureFacts:
     """Decode one picture, as `read_picture` does for training."""
     try:
-        image = read_picture(path)  # first: it refuses what is not a regular file, or too large
+        header, image = read_header(path), read_picture(path)
         digest = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
-        with Image.open(path) as picture:
-            stored, mode = picture.size, picture.mode
-            turned = picture.getexif().get(ORIENTATION, 1)
-    except (ValueError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+    except (UnreadablePicture, OSError) as error:
         return PictureFacts(fault=reason_of(error, path))
-    orientation = turned if turned in range(2, 9) else 1  # some cameras write 0 or invalid values
-    return facts_of(image)._replace(
-        stored=stored, mode=mode, orientation=orientation, digest=digest
-    )
+    return facts_of(image)._replace(**header._asdict(), digest=digest)
 
 
 def facts_of(image: Tensor) -> PictureFacts:

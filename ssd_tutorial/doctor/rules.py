@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 import yaml
 
-from ssd_tutorial.datasets.records import Problem, RawObject, problem_of
+from ssd_tutorial.datasets.records import Problem, RawObject
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
@@ -60,4 +60,4 @@ class Fault(Problem):
 
 def fault_at(code: str, file: str, entry: RawObject, what: str) -> Fault:
     """Return a fault of one object of an annotation."""
-    return Fault(*problem_of(entry, code, file, what))
+    return Fault(*entry.problem(code, file, what))

@@ -208,7 +208,7 @@ def test_an_object_of_no_image_is_refused_or_dropped(tmp_path):
         (changed("images", 0, file_name=None), "entry 1 of 'images' has no file_name"),
         (
             changed("images", 0, id=[1]),
-            "entry 1 of 'images' has no id that is a whole number or a word",
+            "entry 1 of 'images' has no id that is a whole number or one line",
         ),
         (changed("images", 0, id=7), "two images have the same id"),
         (changed("categories", 0, id=1), "two categories have the id 1"),
@@ -231,6 +231,6 @@ def test_a_missing_folder_of_pictures_is_reported(tmp_path):
     for path in root.rglob("*.jpg"):
         path.unlink()
     with pytest.raises(
-        FileNotFoundError, match=r"pictures cannot be found: 000000000139\.jpg is in"
+        FileNotFoundError, match=r"pictures cannot be found: '000000000139\.jpg' is in"
     ):
         COCOFolder(root, "val", on_error="drop")

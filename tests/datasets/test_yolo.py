@@ -169,7 +169,7 @@ def test_a_missing_class_list_says_what_to_do(folder):
     [
         ("names: [cat, dog", "is not readable YAML"),
         ("cat, dog", "has no settings"),
-        ("names: cat", "`names` must be a list of class names, not 'cat'"),
+        ("names: cat", "`names` must be a list of class names"),
         ("names: []", "`names` must be a list"),
         ("names: {0: cat, 2: dog}", "must be 0 to 1, not 0, 2"),
         ("nc: 3\nnames: [cat, dog]", "says nc: 3, but names 2"),

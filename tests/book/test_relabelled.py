@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from ssd_book.relabelled import Relabelled
 from torchvision import tv_tensors
 
-from ssd_tutorial.datasets import Relabelled, Scenes, open_dataset, write_voc
+from ssd_tutorial.datasets import Scenes, open_dataset, write_voc
 
 NAMES = {"airplane": "aircraft", "cat": "cat", "kite": "aircraft", "tree": "plant"}
 

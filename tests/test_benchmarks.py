@@ -67,11 +67,12 @@ def test_loading_is_timed_step_by_step(records, tmp_path):
     assert records["dataloading"].main(words.split()) == 0
     kept = json.loads((tmp_path / "here" / "result.json").read_text())
     steps = kept["milliseconds_a_picture"]
-    assert list(steps) == [
+    assert set(steps) == {  # in the order in which a picture first needs them
         "read and decode", "PhotometricDistort", "Expand", "IoUCrop", "pixels",
         "RandomInterpolationResize", "RandomHorizontalFlip", "all else",
-    ]  # fmt: skip
-    assert all(milliseconds > 0 for milliseconds in steps.values())
+    }  # fmt: skip
+    assert all(milliseconds >= 0 for milliseconds in steps.values())  # some only draw numbers
+    assert steps["pixels"] > 0
     # the same work, once taken apart and once as a whole
     whole = 1000 / kept["pictures_a_second_by_workers"]["0"]
     assert sum(steps.values()) == pytest.approx(whole, rel=0.5)

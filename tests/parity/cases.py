@@ -203,6 +203,10 @@ def draw_ap(rng: Random, number: int) -> Case:
             rng.choice((list, lambda box: near(rng, box)))(rng.choice(here))
             for _ in range(rng.randint(0, 6) if here else 0)
         ]
+        # `voc_ap` refuses inverted boxes, which no explorer can hold
+        here, found = (
+            [b for b in boxes if b[0] <= b[2] and b[1] <= b[3]] for boxes in (here, found)
+        )
         difficult = [rng.random() < 0.2 for _ in here]
         if any(difficult):
             hostile |= {"difficult"}

@@ -281,7 +281,7 @@ def test_impossible_boxes_are_refused_or_dropped(own_data, tmp_path, capsys):
     assert "drop" in message
     done = run(capsys, *training, "--on-error", "drop")
     assert done.code == 0
-    assert "dropped 1 impossible: scene_0_000001.xml" in done.out
+    assert "dropped 1 impossible: Annotations/scene_0_000001.xml" in done.out
 
 
 @pytest.mark.parametrize("memory", ["--in-memory", "--no-in-memory"])

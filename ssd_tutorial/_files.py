@@ -6,6 +6,7 @@ opened outside the checkout finds the same photographs, weights and recorded run
 
 import errno
 import glob
+import json
 import os
 import shutil
 import tempfile
@@ -117,6 +118,12 @@ def refuse_unwritable(folder: str | Path) -> None:
         raise reworded(
             error, f"{folder} cannot be written to ({reason(error)}): give another folder"
         ) from error
+
+
+def as_json(content: dict) -> bytes:
+    """Return readable JSON; file names that are not valid UTF-8 remain distinct, by escapes."""
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+    return f"{text}\n".encode(errors="backslashreplace")
 
 
 def reworded(error: OSError, sentence: str) -> OSError:

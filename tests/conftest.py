@@ -65,3 +65,17 @@ def open_to_others():
             folder.chmod(0o755)
 
     return enter
+
+
+@pytest.fixture
+def ax():
+    """Axes to draw on, in the book's style."""
+    import matplotlib.pyplot as plt
+
+    from ssd_tutorial.figures.style import STYLE
+
+    with plt.style.context([STYLE, {"figure.dpi": 40}]):  # small, so that it draws fast
+        figure, axes = plt.subplots()
+        yield axes
+        figure.canvas.draw()  # whatever was drawn can be rendered, without a warning
+        plt.close(figure)

@@ -25,7 +25,7 @@ import yaml
 from notebooks import KERNELSPEC, ROOT, read, tags, write
 from pybtex.database import parse_file
 from pybtex.plugin import find_plugin
-from readme import pages, source_of, title_of
+from readme import heading_of, pages, source_of
 
 PLAIN = ROOT / "notebooks"
 COLLAPSED = {"hide-input", "hide-cell", "remove-input", "bootstrap", "solution"}
@@ -55,7 +55,7 @@ class Page:
 
     @cached_property
     def title(self) -> str:
-        return title_of(self.path)
+        return heading_of(self.texts(), self.path.name)
 
     @cached_property
     def cells(self) -> list:

@@ -9,6 +9,7 @@ The map is between two comments; the rest of the file stays as it is.
 import argparse
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
@@ -41,18 +42,23 @@ def source_of(page: str, root: Path = ROOT) -> Path:
 
 
 def title_of(path: Path) -> str:
-    """Return the first heading of a page.
-
-    Raises:
-        ValueError: there is none.
-    """
+    """Return the first heading of a page; raises as `heading_of`."""
     if path.suffix == ".ipynb":
         texts = [cell.source for cell in read(path).cells if cell.cell_type == "markdown"]
     else:
         texts = [path.read_text(encoding="utf-8")]
+    return heading_of(texts, path.name)
+
+
+def heading_of(texts: Iterable[str], name: str) -> str:
+    """Return the first first-level heading of texts.
+
+    Raises:
+        ValueError: there is none; the message names the page.
+    """
     heading = re.search(r"^# +(.+)$", "\n".join(texts), re.MULTILINE)
     if heading is None:
-        raise ValueError(f"{path.name} has no first-level heading")
+        raise ValueError(f"{name} has no first-level heading")
     return heading[1].strip()
 
 

@@ -9,8 +9,6 @@ data that ships with the package is read, all from an empty folder. What is inst
 commit. One environment takes about 5 GB and some minutes; it is removed before the next.
 """
 
-from __future__ import annotations
-
 import argparse
 import subprocess
 import sys

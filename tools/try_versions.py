@@ -10,8 +10,6 @@ the last commit except those of the pages, and is removed before the next. One t
 on two cores, a quarter of an hour.
 """
 
-from __future__ import annotations
-
 import argparse
 import re
 import shutil

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import tyro
 
-from ssd_tutorial.cli.outputs import as_json, refuse_foreign, save
+from ssd_tutorial._files import as_json
+from ssd_tutorial.cli.outputs import refuse_foreign, save
 from ssd_tutorial.doctor import RULES, Change, Report, examine
 from ssd_tutorial.doctor import fix as write_fixed
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from torch.utils.data import Dataset
 
+from ssd_tutorial._files import as_json
 from ssd_tutorial.cli.options import OnError, find_device, print_dropped, print_log, use_threads
-from ssd_tutorial.cli.outputs import as_json, refuse_foreign, save
+from ssd_tutorial.cli.outputs import refuse_foreign, save
 from ssd_tutorial.datasets import SkipUnreadable, open_dataset
 from ssd_tutorial.deploy.inference import detect_dataset, load_detector
 from ssd_tutorial.doctor.measures import measure

@@ -1,9 +1,9 @@
 """What `doctor` and `eval` write: reports that replace older ones, and nothing else."""
 
-import json
 from pathlib import Path
 
 from ssd_tutorial._files import atomic_write, reason, reworded
+from ssd_tutorial.datasets.messages import start_of
 
 _HEAD = 4096  # bytes: the signs stand at the beginning
 
@@ -19,8 +19,7 @@ def refuse_foreign(path: Path, sign: str) -> None:
         FileExistsError: something else is there.
     """
     if path.is_file():
-        with path.open("rb") as file:
-            ours = sign.encode() in file.read(_HEAD)
+        ours = sign.encode() in start_of(path)[:_HEAD]
     else:
         ours = not path.exists()
     if not ours:
@@ -42,9 +41,3 @@ def save(path: Path, content: bytes) -> None:
     except OSError as error:
         sentence = f"{path} cannot be written ({reason(error)}): give another --out"
         raise reworded(error, sentence) from error
-
-
-def as_json(content: dict) -> bytes:
-    """Return readable JSON; file names that are not valid UTF-8 remain distinct, by escapes."""
-    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
-    return f"{text}\n".encode(errors="backslashreplace")

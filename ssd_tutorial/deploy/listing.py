@@ -1,14 +1,14 @@
 """Detections as JSON and as CSV, for other programs to read (chapter 16)."""
 
 import csv
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from torch import Tensor
 
-from ssd_tutorial._files import atomic_write
+from ssd_tutorial._files import as_json, atomic_write
+from ssd_tutorial.datasets.messages import start_of
 from ssd_tutorial.detect import Detections
 
 _MADE_BY = "ssd_tutorial detect"
@@ -40,9 +40,7 @@ def write_json(path: Path, pictures: Sequence[Listed], **facts) -> None:
     """Write detections as JSON: ``pictures``, and beside them whatever is worth knowing."""
     content = {"made_by": _MADE_BY, **facts, "pictures": [p._asdict() for p in pictures]}
     with atomic_write(path) as file:
-        text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-        # a file name that is not UTF-8 becomes \udc.., which is JSON's own notation
-        file.write_text(text, encoding="utf-8", errors="backslashreplace")
+        file.write_bytes(as_json(content))
 
 
 def write_csv(path: Path, pictures: Sequence[Listed]) -> None:
@@ -67,8 +65,7 @@ def refuse_foreign(path: Path) -> None:
     if path.is_dir():
         raise FileExistsError(f"{path} is a folder: give the name of a file")
     if path.exists():
-        with path.open("rb") as file:
-            start = file.read(80).decode("utf-8", errors="replace")
+        start = start_of(path)[:80].decode("utf-8", errors="replace")
         if not start.startswith((f'{{\n "made_by": "{_MADE_BY}"', ",".join(_COLUMNS))):
             raise FileExistsError(
                 f"{path} is not a list that detect has written: give another name, or replace it"

@@ -1,6 +1,5 @@
 """Plots of pages are tested by their geometry, as those of the package are."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -12,22 +11,9 @@ from ssd_tutorial.figures import plots as package_plots
 from ssd_tutorial.presets import get_preset
 from ssd_tutorial.priors import locate, make_priors
 from ssd_tutorial.scales import compute_scales
+from tests.figures.drawn import corners
 
 PRESET = get_preset("caffe300_voc")
-
-
-@pytest.fixture
-def ax():
-    with plt.style.context([plots.STYLE, {"figure.dpi": 40}]):  # small, so that it draws fast
-        figure, axes = plt.subplots()
-        yield axes
-        figure.canvas.draw()  # whatever was drawn can be rendered, without a warning
-        plt.close(figure)
-
-
-def corners(patches):
-    return np.array([[*p.get_xy(), p.get_x() + p.get_width(), p.get_y() + p.get_height()]
-                     for p in patches])  # fmt: skip
 
 
 def test_priors_are_drawn_in_the_colours_of_their_maps(ax):

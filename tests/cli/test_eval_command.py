@@ -9,8 +9,8 @@ import torch
 from ssd_book.relabelled import Relabelled
 
 from ssd_tutorial.__main__ import main
+from ssd_tutorial._files import as_json
 from ssd_tutorial.cli import eval_command as module
-from ssd_tutorial.cli.outputs import as_json
 from ssd_tutorial.datasets import SCENE_CLASSES, Scenes, write_voc
 from ssd_tutorial.network import SSD
 from ssd_tutorial.presets import SLIM300

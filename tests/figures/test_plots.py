@@ -3,7 +3,6 @@
 import warnings
 from itertools import combinations
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -14,22 +13,9 @@ from ssd_tutorial.detect import Detections
 from ssd_tutorial.figures import plots
 from ssd_tutorial.presets import PRESETS, get_preset
 from ssd_tutorial.training.log import Step
+from tests.figures.drawn import corners
 
 PRESET = get_preset("caffe300_voc")
-
-
-@pytest.fixture
-def ax():
-    with plt.style.context([plots.STYLE, {"figure.dpi": 40}]):  # small, so that it draws fast
-        figure, axes = plt.subplots()
-        yield axes
-        figure.canvas.draw()  # whatever was drawn can be rendered, without a warning
-        plt.close(figure)
-
-
-def corners(patches):
-    return np.array([[*p.get_xy(), p.get_x() + p.get_width(), p.get_y() + p.get_height()]
-                     for p in patches])  # fmt: skip
 
 
 def test_every_map_of_every_preset_has_its_own_look():

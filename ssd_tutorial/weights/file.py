@@ -25,6 +25,7 @@ from ssd_tutorial.presets import PRESETS, ModelPreset, get_model, get_preset
 _MODEL, _OPTIMIZER = "model.", "optimizer."
 _ENTRIES = {"model", "priors", "classes", "facts"}
 _SHA256 = "sha256"
+_KNOWN = _ENTRIES | {"optimizer", _SHA256, "tensors_sha256", "header_sha256"}  # the last two: once
 WEIGHTS, CHECKPOINT = "weights.safetensors", "checkpoint.safetensors"
 """Names of files in the folder of a run."""
 
@@ -218,6 +219,8 @@ def _read(path: str | Path, whole: bool = True) -> tuple[Header, dict[str, Tenso
         raise DamagedWeights(f"{path} is not a readable safetensors file: {error}") from error
     if missing := ", ".join(sorted(_ENTRIES - set(entries))):
         raise DamagedWeights(f"{path} was not written by ssd_tutorial: its header lacks {missing}")
+    if unknown := ", ".join(sorted(set(entries) - _KNOWN)):  # such as a damaged "sha256"
+        raise DamagedWeights(f"{path} is damaged: its header has {unknown!r:.80}")
     if whole and _SHA256 in entries and entries[_SHA256] != _sha256(tensors, entries):
         raise DamagedWeights(f"{path} is damaged: its content does not match its checksum")
     check_finite(tensors, path)

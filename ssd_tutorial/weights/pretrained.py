@@ -188,7 +188,7 @@ def _transfer(network: SSD, source: _Source, classes: tuple[str, ...]) -> str:
     """Load what fits from a source; see `load_start`."""
     if source.config.name != network.config.name:
         raise ValueError(
-            f"{source.name} has the weights of an {source.config.name}, and this network is an"
+            f"{source.name} holds the weights of {source.config.name}, but this network is"
             f" {network.config.name}: choose the same model, or another start"
         )
     check_finite(source.state, source.name)

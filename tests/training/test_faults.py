@@ -92,7 +92,8 @@ multiprocessing.set_start_method(None, force=True)  # for what loads pictures: t
 number = os.open(said, os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
 os.dup2(number, 1), os.dup2(number, 2)
 if nobody and os.getuid() == 0:
-    import encodings.utf_8_sig  # while root's own Python may still be read
+    # while root's own Python may still be read
+    import encodings.utf_8_sig, ssd_tutorial.cli.train_command, torchvision.models
     os.setgid(65534), os.setuid(65534)  # root may write anywhere
 from ssd_tutorial.__main__ import main
 sys.exit(main(words))

@@ -188,7 +188,7 @@ def test_coco_into_other_classes_keeps_the_rest_random(downloads):
 
 def test_coco_does_not_fit_ssd512(downloads):
     downloads(SSD300_VGG16_Weights.COCO_V1, torchvision_state())
-    with pytest.raises(ValueError, match="coco holds .* of an ssd300, .* an ssd512: choose"):
+    with pytest.raises(ValueError, match="coco holds .* of ssd300, .* is ssd512: choose"):
         load_start(SSD(SSD512, 3), "coco", ("a", "b"))
 
 
@@ -239,7 +239,7 @@ def test_an_exact_class_name_takes_precedence_over_a_similar_one(tmp_path):
 
 
 def test_a_slim_file_does_not_fit_ssd300(slim_file):
-    with pytest.raises(ValueError, match=r"slim\.saf.* holds .* slim300, .* an ssd300: choose"):
+    with pytest.raises(ValueError, match=r"slim\.saf.* holds .* of slim300, .* is ssd300: choose"):
         load_start(SSD(SSD300, 4), str(slim_file[0]), ("cat", "dog", "fox"))
 
 

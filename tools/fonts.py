@@ -4,7 +4,9 @@
     python tools/fonts.py        # write book/_static/fonts/
 
 Each font is cut to the characters of Western European languages and a few signs, and to the weights
-that the style sheets use. The files and their licences are committed, so a build needs no npm.
+that the style sheets use. Matplotlib, which sets the plots in the interface's font, reads neither
+WOFF2 nor fonts with several weights, so that font is there once more, as one TTF per weight. The
+files and their licences are committed, so a build needs no npm.
 """
 
 import io
@@ -62,6 +64,15 @@ def cut(data: bytes) -> bytes:
     return target.getvalue()
 
 
+def fixed(data: bytes, weight: int) -> bytes:
+    """Return a font in one weight, as TTF."""
+    font = instantiateVariableFont(TTFont(io.BytesIO(data)), {"wght": weight})
+    font.flavor = None
+    target = io.BytesIO()
+    font.save(target)
+    return target.getvalue()
+
+
 def main() -> int:
     FONTS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
@@ -71,6 +82,9 @@ def main() -> int:
                 licence = archive.extractfile("package/LICENSE").read()
             target = FONTS / f"{name}.woff2"
             target.write_bytes(cut(data))
+            for weight in WEIGHTS if name == "sans" else ():
+                plain = FONTS / f"{name}-{weight}.ttf"
+                plain.write_bytes(fixed(target.read_bytes(), weight))
             family = package.split("/")[1].partition("@")[0]
             (FONTS / f"LICENSE-{family}.txt").write_bytes(licence)
             print(f"{target.name}: {len(data) // 1024} KB, cut to {target.stat().st_size // 1024}")

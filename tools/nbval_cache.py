@@ -5,7 +5,8 @@
 nbval runs each chapter in a fresh kernel and compares every output with the stored one, as it does
 without this plugin. The plugin listens: if all cells of a chapter pass, the outputs that its kernel
 sent go into the execution cache that `make book` reads. Kernels start as in the build, in an empty
-folder and without the user's own IPython settings.
+folder and without the user's own IPython settings; beside the PNGs that nbval sees, they keep in
+that cache what the pages show instead.
 """
 
 import atexit
@@ -85,8 +86,8 @@ class Execution:
 def pytest_configure(config):
     root, build = config.rootpath, config.rootpath / "_build"
     pages = book_pages(root)
-    pages.quiet_kernel(build)
-    config.stash[CACHE] = build / ".jupyter_cache" / pages.digest_of_sources(root)
+    config.stash[CACHE] = pages.cache_path(build, root)
+    pages.quiet_kernel(build, config.stash[CACHE])
     kernel, folders = nbval.plugin.RunningKernel, tempfile.mkdtemp()
     atexit.register(shutil.rmtree, folders, ignore_errors=True)
 

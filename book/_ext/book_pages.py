@@ -5,7 +5,7 @@
 2. The execution cache depends on the package. jupyter-cache compares only the cells of a notebook,
    so an edit in `ssd_tutorial/`, `book/ssd_book/` or `data/` would leave old figures on the pages.
    The cache's path holds a hash of all three, and of the versions of the libraries that chapters
-   compute with.
+   compute with. Beside the notebooks it keeps the pictures of `book_pictures.py`.
 3. A chapter takes its number from its file: `book/08_matching` is chapter 8, with Figure 8.1 and
    equation (8.1), however many chapters come before it.
 4. A figure without alternative text or caption causes a warning, which `-W` makes an error.
@@ -35,6 +35,11 @@ logger = logging.getLogger(__name__)
 
 STATIC = Path(__file__).parent.parent / "_static"
 COMPUTES_WITH = ("torch", "torchvision", "numpy", "matplotlib")
+KERNEL = """\
+c.IPKernelApp.log_level = 40
+c.InteractiveShellApp.extensions = ["ssd_book.page_pictures"]
+c.PagePictures.folder = {pictures!r}
+"""  # settings of the kernels that execute chapters for the pages
 CHAPTER = re.compile(r"(?:^|/)(\d\d)_\w+$")
 
 
@@ -56,7 +61,8 @@ def digest_of_sources(root: Path) -> str:
     digest = hashlib.sha256()
     for name in COMPUTES_WITH:
         digest.update(f"{name} {importlib.metadata.version(name)}\n".encode())
-    for folder in ("ssd_tutorial", "book/ssd_book", "data"):
+    digest.update(KERNEL.encode())
+    for folder in ("ssd_tutorial", "book/ssd_book", "book/_static/fonts", "data"):
         for file in sorted((root / folder).rglob("*")):
             if file.is_file() and "__pycache__" not in file.parts and file.suffix != ".md":
                 digest.update(file.relative_to(root).as_posix().encode() + b"\0")
@@ -64,16 +70,21 @@ def digest_of_sources(root: Path) -> str:
     return digest.hexdigest()[:16]
 
 
+def cache_path(build: Path, root: Path) -> Path:
+    """Return the folder of the notebooks that were executed with the sources as they are."""
+    return build / ".jupyter_cache" / digest_of_sources(root)
+
+
 def cache_by_sources(app, config):
-    caches = Path(app.outdir).parent / ".jupyter_cache"
-    config.nb_execution_cache_path = str(caches / digest_of_sources(Path(app.srcdir)))
+    config.nb_execution_cache_path = str(cache_path(Path(app.outdir).parent, Path(app.srcdir)))
 
 
-def quiet_kernel(build: Path):
+def quiet_kernel(build: Path, cache: Path):
     """Run kernels with the book's own settings, not with the user's startup files or backend."""
     profile = build / "ipython" / "profile_default"
     profile.mkdir(parents=True, exist_ok=True)
-    (profile / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 40\n")
+    settings = KERNEL.format(pictures=str(cache.resolve() / "pictures"))
+    (profile / "ipython_kernel_config.py").write_text(settings)
     os.environ["IPYTHONDIR"] = str(profile.parent)
     os.environ.pop("MPLBACKEND", None)  # with Agg, no figure would reach the page
 
@@ -188,7 +199,10 @@ def setup(app):
         TocCollector.assign_section_numbers
     )
     app.connect("config-inited", cache_by_sources)
-    app.connect("builder-inited", lambda app: quiet_kernel(Path(app.outdir).parent))
+    app.connect(
+        "builder-inited",
+        lambda app: quiet_kernel(Path(app.outdir).parent, Path(app.config.nb_execution_cache_path)),
+    )
     app.connect("builder-inited", copy_mathjax)
     app.connect("doctree-read", check_figures)
     app.connect("build-finished", drop_old_caches)

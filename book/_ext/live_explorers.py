@@ -5,7 +5,7 @@
 2. `_static/explorers.js` contains the JavaScript once, with the loader (`explorer_loader.js`). It
    is a classic script, since browsers load no ES modules from a `file://` address. Only pages with
    explorers load it.
-3. An explorer's picture is on the page, as every figure is, until the explorer has started.
+3. An explorer's picture is on the page for readers without scripts, and where the explorer fails.
 4. Any other widget would not work on the page: it causes a warning, which `-W` makes an error.
 """
 
@@ -27,6 +27,8 @@ LOADER, PAGE_STYLE = HERE / "explorer_loader.js", HERE / "explorer_page.css"
 VIEW = "application/vnd.jupyter.widget-view+json"
 PLACE = "explorer-place"  # class of the element that an explorer is rendered into
 STATES = "explorer-states"  # id of the script with the states
+# if the script does not arrive, the pictures, which wait for that, are shown
+NO_SCRIPT = f"for (const p of document.querySelectorAll('.{PLACE}')) p.dataset.state = 'failed'"
 NOT_ITS_OWN = {"layout", "tabbable", "tooltip"}  # traits of every widget
 SHARED = "$shared"  # {"$shared": 2} refers to the third shared value
 LONG = 200  # characters: shorter values are not worth sharing
@@ -152,7 +154,7 @@ def add_to_page(app, pagename, templatename, context, doctree):
     if states is None:
         return
     app.add_css_file("explorers.css")
-    app.add_js_file("explorers.js", loading_method="defer")
+    app.add_js_file("explorers.js", loading_method="defer", onerror=NO_SCRIPT)
     # escaped, because "</script>" in a trait would end the script
     text = json.dumps(states, separators=(",", ":")).replace("<", r"\u003c")
     # at the end, so that the text appears before it is loaded

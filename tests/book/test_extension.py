@@ -54,7 +54,7 @@ def test_chapters_are_launched_as_plain_notebooks(built):
 def test_a_drawn_figure_has_its_caption_and_alternative_text(built):
     page = built.page("08_matching")
     assert '<figure class="align-default" id="fig-try">' in page
-    assert 'alt="A rising line."' in page
+    assert re.search(r'<svg class="plot" role="img" aria-label="A rising line\."', page)
     assert '<span class="caption-text">A line.</span>' in page
 
 

@@ -89,6 +89,9 @@ def test_a_picture_is_in_its_figure_until_the_explorer_has_started(built):
         assert f'class="explorer-place docutils container" id="explorer-{number}"' in place
         assert f'alt="What {name} shows."' in place
         assert place.count("<img") == 1
+        picture = re.search(r"<img [^>]*>", place)[0]
+        assert re.search(r'width="\d+" height="\d+" loading="lazy"', picture)
+        assert re.search(r'src="[^"]+\.webp"', picture)
         assert f'Figure 8.{number + 1} </span><span class="caption-text">Caption of' in caption
     assert "widget-view+json" not in page
 

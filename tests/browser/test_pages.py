@@ -46,6 +46,54 @@ def test_every_image_is_there_and_has_an_alternative_text(visit):
     assert [i["src"] for i in visit["images"] if not i["alt"]] == []
 
 
+def article_of(html, name):
+    """Return the article of a built page, and the tags of its pictures."""
+    page = (html / name).read_text(encoding="utf-8")
+    article = page[page.index("<article") : page.rindex("</article>")]
+    return article, re.findall(r"<img [^>]*>", article)
+
+
+def test_every_picture_has_its_size_and_all_but_the_first_wait(html, page_name):
+    article, pictures = article_of(html, page_name)
+    assert [p for p in pictures if not re.search(r' width="\d+" height="\d+"', p)] == []
+    first = re.search(r'<img [^>]*>|<svg class="plot"', article)
+    assert [p for p in pictures if 'loading="lazy"' not in p and p != first[0]] == []
+
+
+def test_every_figure_is_sharp(html):
+    """A PNG in a figure is one whose better form no kernel of the build has kept."""
+    plots = 0
+    for name in built_site.built_pages(html):
+        article, _ = article_of(html, name)
+        for figure in re.findall(r"<figure .*?</figure>", article, re.S):
+            assert not re.search(r'<img [^>]*src="[^"]*\.png', figure), f"{name}: {figure[:200]}"
+            plots += '<svg class="plot"' in figure
+    assert plots > 0
+
+
+def test_pictures_of_explorers_are_loaded_only_where_the_explorers_fail(browser, base, html):
+    name = "book/explorers.html"
+    pictures = {re.search(r"[^/]+\.webp", picture)[0] for picture in article_of(html, name)[1]}
+    loaded = {}
+    for script in ("there", "missing"):
+        page, _ = built_site.new_page(browser, base, 1280)
+        if script == "missing":
+            page.route("**/explorers.js*", lambda route: route.abort())
+        asked = loaded[script] = set()
+        page.on("request", lambda r, asked=asked: asked.add(r.url.rsplit("/", 1)[1]))
+        page.goto(base + name, wait_until="load")
+        if script == "there":
+            built_site.wait_until_drawn(page)
+        else:
+            place = page.locator(".explorer-place img").last
+            place.scroll_into_view_if_needed()
+            place.evaluate("image => image.decode()")
+        page.context.close()
+    assert len(pictures) >= 10
+    assert pictures & loaded["there"] == set()
+    assert pictures & loaded["missing"]
+
+
 def test_no_page_scrolls_sideways(visit_in):
     for state in (visit_in, visit_in["dark"], visit_in["opened"]):
         assert state["scrollWidth"] <= state["innerWidth"]

@@ -90,19 +90,15 @@ def find_chromium() -> str:
     )
 
 
-def how_to_launch(fonts: Path | None = None) -> dict:
-    """Return arguments of playwright's `launch`; `fonts` replaces the machine's fontconfig file."""
-    environment = os.environ | ({"FONTCONFIG_FILE": str(fonts)} if fonts else {})
-    return {"executable_path": find_chromium(), "args": CHROMIUM_ARGUMENTS, "env": environment}
-
-
 @contextlib.contextmanager
-def launch(fonts: Path | None = None):
+def launch():
     """Yield a headless Chromium, driven by playwright."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(**how_to_launch(fonts))
+        browser = playwright.chromium.launch(
+            executable_path=find_chromium(), args=CHROMIUM_ARGUMENTS
+        )
         try:
             yield browser
         finally:

@@ -1,6 +1,5 @@
 """Make the book's fonts from npm's packages of open fonts, as small as the pages need them.
 
-    pip install brotli
     python tools/fonts.py        # write book/_static/fonts/
 
 Each font is cut to the characters of Western European languages and a few signs, and to the weights

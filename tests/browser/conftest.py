@@ -8,23 +8,6 @@ import pytest
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 WIDTHS = (1280, 360)
 NOT_BUILT = "not-built"
-# The book has no fonts of its own, so it is shown in the reader's: pages are opened in a narrow
-# one, and what depends on widths is checked in a wide one, too.
-FONTS = {"narrow": "Liberation Sans", "wide": "DejaVu Sans"}
-FONTCONFIG = """\
-<?xml version="1.0"?>
-<!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">
-<fontconfig>
-  <include ignore_missing="yes">/etc/fonts/fonts.conf</include>
-  {}
-</fontconfig>
-"""
-ALIAS = """\
-<match target="pattern">
-    <test name="family"><string>{asked}</string></test>
-    <edit name="family" mode="assign" binding="strong"><string>{given}</string></edit>
-  </match>"""
-ASKED = ("system-ui", "sans-serif", "sans", "Arial", "Helvetica", "Segoe UI", "Roboto", "Noto Sans")
 
 
 def pages():
@@ -40,8 +23,6 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("page_name", pages())
     if "width" in metafunc.fixturenames:
         metafunc.parametrize("width", WIDTHS)
-    if "font" in metafunc.fixturenames:
-        metafunc.parametrize("font", FONTS)
 
 
 def pytest_collection_modifyitems(items):
@@ -70,32 +51,14 @@ def base(html):
         yield address
 
 
-def fonts_file(folder, font):
-    """Write a fontconfig file that sets every page's sans-serif text in that font."""
-    aliases = [ALIAS.format(asked=asked, given=FONTS[font]) for asked in ASKED]
-    file = folder / f"{font}.conf"
-    file.write_text(FONTCONFIG.format("\n  ".join(aliases)))
-    return file
-
-
 @pytest.fixture(scope="session")
-def browser(tmp_path_factory):
-    """Chromium, with the narrow font."""
+def browser():
     try:
         built_site.find_chromium()
     except FileNotFoundError as error:
         pytest.fail(str(error), pytrace=False)
-    with built_site.launch(fonts_file(tmp_path_factory.mktemp("fonts"), "narrow")) as chromium:
+    with built_site.launch() as chromium:
         yield chromium
-
-
-@pytest.fixture(scope="session")
-def browsers(browser, tmp_path_factory):
-    """Return Chromium by the font in which it shows pages."""
-    fonts = fonts_file(tmp_path_factory.mktemp("fonts"), "wide")
-    wide = browser.browser_type.launch(**built_site.how_to_launch(fonts))
-    yield {"narrow": browser, "wide": wide}
-    wide.close()
 
 
 @pytest.fixture(scope="session")
@@ -116,30 +79,17 @@ def visits():
 @pytest.fixture
 def visit(page_name, width, base, browser, axe, visits):
     """Return what a page showed at a width. Each page is loaded once; tests pick what they need."""
-    return once(visits, browser, base, page_name, width, axe)
-
-
-@pytest.fixture
-def visit_in(page_name, width, font, base, browsers, axe, visits):
-    """Return what a page showed at a width in a font: sizes, and what axe-core reports."""
-    return once(visits, browsers[font], base, page_name, width, axe, full=font == "narrow")
-
-
-def once(visits, browser, base, name, width, axe, full=True):
-    if (browser, name, width) not in visits:
-        visits[browser, name, width] = look_at(browser, base, name, width, axe, full)
-    return visits[browser, name, width]
+    if (page_name, width) not in visits:
+        visits[page_name, width] = look_at(browser, base, page_name, width, axe)
+    return visits[page_name, width]
 
 
 FACTS = (Path(__file__).parent / "facts.js").read_text(encoding="utf-8")
 OF_SIZES = ["scrollable-region-focusable", "target-size"]  # axe-core's rules
 
 
-def look_at(browser, base, name, width, axe, full=True):
-    """Load a page with other origins blocked, and record everything that the tests need.
-
-    Not `full`: what fonts can change, sizes and what follows from them.
-    """
+def look_at(browser, base, name, width, axe):
+    """Load a page with other origins blocked, and record everything that the tests need."""
     page, elsewhere = built_site.new_page(browser, base, width)
     console, failed = [], []
     page.on("console", lambda m: console.append(m.text) if m.type == "error" else None)
@@ -154,11 +104,10 @@ def look_at(browser, base, name, width, axe, full=True):
     page.wait_for_function("[...document.images].every(i => i.complete)")
     seen = page.evaluate(FACTS)
     seen |= {"console": console, "failed": failed, "elsewhere": elsewhere}
-    seen["faults"] = faults(page, axe, None if full else OF_SIZES)
+    seen["faults"] = faults(page, axe)
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
-    if full:
-        page.wait_for_timeout(250)  # colours fade
-        seen["dark_faults"] = faults(page, axe)
+    page.wait_for_timeout(250)  # colours fade
+    seen["dark_faults"] = faults(page, axe)
     seen["dark"] = page.evaluate(FACTS)
     page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
     page.wait_for_timeout(100)  # observers of sizes follow

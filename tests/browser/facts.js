@@ -30,7 +30,12 @@
   const name = (e) => e.tagName.toLowerCase() + (e.className ? "." + e.className : "");
   const texts = document.createTreeWalker(article, NodeFilter.SHOW_TEXT);
   const raw = [];
+  const letters = {}; // of each font
   while (texts.nextNode()) {
+    const style = getComputedStyle(texts.currentNode.parentElement);
+    const family = style.fontFamily.split(",")[0].replaceAll('"', "");
+    if (family.startsWith("Book") && texts.currentNode.parentElement.checkVisibility())
+      letters[family] = [...new Set((letters[family] ?? "") + texts.currentNode.data.replaceAll(/\s/g, ""))].join("");
     const inCode = texts.currentNode.parentElement.closest("code, pre, script, mjx-container");
     if (!inCode && /\\\(|\\\[|\$\$/.test(texts.currentNode.data)) raw.push(texts.currentNode.data);
   }
@@ -40,6 +45,7 @@
     wide: wide.map(name).slice(0, 5),
     unreached: scrolling.filter((e) => !reached(e)).map(name),
     idle: regions.filter((e) => e.scrollWidth <= e.clientWidth).map(name),
+    letters,
     rawMath: raw,
     undrawn: [...document.querySelectorAll(".math")]
       .filter((m) => !m.querySelector("mjx-container"))

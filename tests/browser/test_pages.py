@@ -7,10 +7,17 @@ from pathlib import Path
 import built_site
 import plain
 import pytest
+from fontTools.ttLib import TTFont
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).resolve().parents[2]
+FILES = {"Book Text": "text", "Book Sans": "sans", "Book Code": "code"}
+LETTERS = {
+    family: set(map(chr, TTFont(ROOT / "book/_static/fonts" / f"{file}.woff2").getBestCmap()))
+    for family, file in FILES.items()
+}
+MISSING = set()
 
 
 def listed_pages():
@@ -94,14 +101,14 @@ def test_pictures_of_explorers_are_loaded_only_where_the_explorers_fail(browser,
     assert pictures & loaded["missing"]
 
 
-def test_no_page_scrolls_sideways(visit_in):
-    for state in (visit_in, visit_in["dark"], visit_in["opened"]):
+def test_no_page_scrolls_sideways(visit):
+    for state in (visit, visit["dark"], visit["opened"]):
         assert state["scrollWidth"] <= state["innerWidth"]
         assert state["wide"] == []
 
 
-def test_what_scrolls_is_named_and_can_be_focused(visit_in):
-    for state in (visit_in, visit_in["dark"], visit_in["opened"]):
+def test_what_scrolls_is_named_and_can_be_focused(visit):
+    for state in (visit, visit["dark"], visit["opened"]):
         assert state["unreached"] == []
         assert state["idle"] == []  # what does not scroll has neither
 
@@ -115,9 +122,9 @@ def test_the_dark_theme_is_dark(visit):
     assert brightness(visit["background"]) > 200
 
 
-def test_axe_finds_no_serious_fault_in_the_light_theme(visit_in):
-    assert visit_in["faults"] == []
-    assert visit_in["opened_faults"] == []
+def test_axe_finds_no_serious_fault_in_the_light_theme(visit):
+    assert visit["faults"] == []
+    assert visit["opened_faults"] == []
 
 
 def test_axe_finds_no_serious_fault_in_the_dark_theme(visit):
@@ -125,24 +132,6 @@ def test_axe_finds_no_serious_fault_in_the_dark_theme(visit):
 
 
 # --- what a reader does ---------------------------------------------------------------------------
-def test_the_wide_font_is_wider(browsers):
-    """Otherwise the tests above would check one font twice."""
-    measure = """family => {
-      const context = document.createElement("canvas").getContext("2d");
-      context.font = `40px ${family}`;
-      return context.measureText("One number per class").width;
-    }"""
-    for family in ("system-ui", "sans-serif", "Arial"):
-        widths = {}
-        for font, chromium in browsers.items():
-            page = chromium.new_page()
-            widths[font] = page.evaluate(measure, family)
-            page.close()
-        assert widths["wide"] > 1.05 * widths["narrow"], (
-            f"{family}: {widths}; on Debian: apt-get install fonts-dejavu-core fonts-liberation"
-        )
-
-
 def first_chapter(html):
     return next(p for p in built_site.built_pages(html) if re.search(r"/\d\d_", p))
 
@@ -228,6 +217,13 @@ def test_prose_interface_and_code_are_set_in_the_books_own_fonts(browser, base, 
         assert any(font in family for family in loaded), font
     page.context.close()
     assert elsewhere == []
+
+
+def test_letters_are_in_the_books_own_fonts_so_that_pages_look_alike_everywhere(visit):
+    """Widths and breaks of lines would follow the reader's own fonts."""
+    for family, letters in visit["letters"].items():
+        missing = set(letters) - LETTERS[family] - MISSING
+        assert not missing, f"{family} lacks {sorted(missing)}: see tools/fonts.py"
 
 
 def test_a_line_of_prose_has_about_66_characters(browser, base, html):

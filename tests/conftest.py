@@ -56,15 +56,11 @@ def one_thread():
 
 
 @pytest.fixture
-def open_to_others():
-    """Let other users enter one of pytest's folders, which only its owner may enter."""
-
-    def enter(path):
-        ours = [p for p in (path, *path.parents) if Path(tempfile.gettempdir()) in p.parents]
-        for folder in ours:
-            folder.chmod(0o755)
-
-    return enter
+def shared_folder():
+    """A folder that other users may enter, which pytest's own forbid, again with each new run."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 @pytest.fixture

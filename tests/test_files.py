@@ -179,10 +179,9 @@ for folder in sys.argv[1:]:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="other rights there")
-def test_a_read_only_folder_is_refused(tmp_path, open_to_others):
-    folder = tmp_path / "read_only"
+def test_a_read_only_folder_is_refused(shared_folder):
+    folder = shared_folder / "read_only"
     folder.mkdir(mode=0o555)
-    open_to_others(tmp_path)
     command = [sys.executable, "-c", WITHOUT_RIGHTS, str(folder), str(folder / "new")]
     package = Path(whole_files.__file__).parents[1]
     done = subprocess.run(command, capture_output=True, text=True, cwd=package)

@@ -335,14 +335,12 @@ def test_a_disk_that_fills_up_keeps_the_last_good_checkpoint(finished, data, tmp
     assert_same_run(finished, out)
 
 
-def test_a_read_only_folder_is_refused_before_training(data, tmp_path, open_to_others):
-    parent = tmp_path / "read_only"
+def test_a_read_only_folder_is_refused_before_training(data, tmp_path, shared_folder):
+    parent = shared_folder / "read_only"
     parent.mkdir()
-    (tmp_path / "said.txt").touch()
-    open_to_others(tmp_path)
-    open_to_others(data)
     parent.chmod(0o555)
-    process = Started(again(parent / "run", data), tmp_path / "said.txt", nobody=True)
+    words = again(parent / "run", shutil.copytree(data, shared_folder / "data"))
+    process = Started(words, tmp_path / "said.txt", nobody=True)
     assert process.end() == 1, process.said.read_text()
     assert one_complaint(process) == (
         f"ssd_tutorial: {parent / 'run'} cannot be written to (Permission denied): give another"

@@ -3,7 +3,7 @@
 from ssd_book.checks import ch05_truth as truth
 from ssd_book.checks.engine import Exercise, Mistake, Property
 from ssd_book.checks.properties import agrees, behaves_like, equals, gives, is_number
-from ssd_tutorial.presets import get_preset
+from ssd_tutorial.presets import PRESETS, get_preset
 from ssd_tutorial.scales import compute_scales
 
 EXERCISES = (
@@ -124,6 +124,7 @@ EXERCISES = (
                 "COCO's objects are smaller, and so is the first scale of its presets.",
             ),
         ),
+        choices={name: name for name in PRESETS},
     ),
     Exercise(
         "05.4",

@@ -20,7 +20,7 @@ EXERCISES = (
         "A wide box",
         "two numbers, width and height, as fractions of the image",
         (
-            is_numbers("There are two numbers.", 2),
+            is_numbers("There are two numbers.", "width", "height"),
             equals(
                 "The box is twice as wide as it is high, and has the area of a square of side 0.2.",
                 truth.wide_box,
@@ -170,5 +170,6 @@ EXERCISES = (
                 "A square, for objects that are at least half again as high as wide? Measure it.",
             ),
         ),
+        choices=dict(zip(("1", "1/2", "1/3"), truth.SHARES, strict=True)),
     ),
 )

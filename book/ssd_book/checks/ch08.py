@@ -21,7 +21,7 @@ EXERCISES = (
         "Two objects, one favourite",
         "five numbers, one per prior: its ground truth (0 or 1), or -1 for a negative",
         (
-            is_numbers("There is one number per prior, five in all.", 5),
+            is_numbers("There is one number per prior, five in all.", "P0", "P1", "P2", "P3", "P4"),
             equals(
                 "Each ground truth first gets a prior of its own; only then does the threshold"
                 " count.",

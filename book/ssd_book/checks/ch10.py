@@ -18,7 +18,7 @@ EXERCISES = (
         "Whose loss is it?",
         "two shares between 0 and 1: without mining, and with it",
         (
-            is_numbers("There are two numbers, one per case.", 2),
+            is_numbers("There are two numbers, one per case.", "without mining", "with mining"),
             equals(
                 "They are the positives' shares of the confidence loss if every prior that counts"
                 " costs the same.",
@@ -109,7 +109,7 @@ EXERCISES = (
         "Counted twice",
         "three counts, one per number of positives",
         (
-            is_numbers("There are three numbers.", 3),
+            is_numbers("There are three numbers.", *(f"{n} positives" for n in truth.CASES)),
             equals(
                 "Each is the number of positives that torchvision's loss counts a second time.",
                 truth.counted_twice,

@@ -61,7 +61,7 @@ EXERCISES = (
         "A budget of samples",
         "two numbers: the steps of the run, and how often each picture is seen",
         (
-            is_numbers("There are two numbers.", 2),
+            is_numbers("There are two numbers.", "steps", "times seen"),
             equals(
                 f"They are what a run of {truth.SAMPLES} samples in batches of {truth.BATCH} takes"
                 f" in steps, and how often it sees each of {truth.PICTURES} pictures.",

@@ -17,7 +17,7 @@ EXERCISES = (
         "How many can there be?",
         "three whole numbers: scores compared, candidates of all classes, detections",
         (
-            is_numbers("There are three numbers.", 3),
+            is_numbers("There are three numbers.", "scores", "candidates", "detections"),
             equals(
                 "They are the most that SSD300 on COCO can compare, pass to NMS, and return.",
                 truth.most,
@@ -43,7 +43,10 @@ EXERCISES = (
         "Five boxes, on paper",
         "five numbers, one per box: 1 if it survives, 0 if not",
         (
-            is_numbers("There is one number per box, five in all.", 5),
+            is_numbers(
+                "There is one number per box, five in all.",
+                *(f"score {score:.1f}" for score in truth.FIVE_SCORES.tolist()),
+            ),
             equals(
                 "A box survives if no survivor with a better score overlaps it by more than the"
                 " threshold.",

@@ -10,7 +10,7 @@ EXERCISES = (
         "From YOLO to VOC",
         "four numbers: xmin, ymin, xmax, ymax",
         (
-            is_numbers("There are four numbers.", 4),
+            is_numbers("There are four numbers.", "xmin", "ymin", "xmax", "ymax"),
             equals(
                 "They are what a VOC file contains for this box: pixels, counted from 1, the last"
                 " one included.",
@@ -61,7 +61,7 @@ EXERCISES = (
         "The smallest object",
         "two numbers: width and height in pixels of the photograph",
         (
-            is_numbers("There are two numbers.", 2),
+            is_numbers("There are two numbers.", "width", "height"),
             equals(
                 "They belong to the smallest object that is square in the network's input and"
                 " still has an IoU of 0.5 with a prior of caffe300_voc.",

@@ -8,8 +8,8 @@ hint.
 
 import textwrap
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
@@ -30,6 +30,8 @@ class Property:
     """Return None if it holds; otherwise what the answer does instead, never the right answer."""
     hints: tuple[str, ...]
     """Given one by one, one per wrong try; the last is repeated."""
+    table: Callable[[], dict] | None = None
+    """The same check as data, for `answers.js`; None if only Python can check it."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Mistake:
     seen: Callable[[Any], bool]
     """Whether an answer that failed is this mistake."""
     hint: str
+    table: Callable[[], dict] | None = None
+    """The same as data, for `answers.js`; None if only Python can recognise it."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,21 @@ class Exercise:
     mistakes: tuple[Mistake, ...] = ()
     function: bool = False
     """Whether the answer is a function."""
+    choices: Mapping[str, Any] = field(default_factory=dict)
+    """What a page lets the reader choose from: every possible answer, by its label."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is true of an answer, whoever asks and how often."""
+
+    status: Literal["passed", "failed", "unsolved"]
+    says: str = ""
+    """The property that fails; if all hold, the last one."""
+    evidence: str = ""
+    hints: tuple[str, ...] = ()
+    cause: str = ""
+    """The property's sentence or the mistake's hint, by which tries are counted."""
 
 
 @dataclass(frozen=True)
@@ -75,46 +94,58 @@ def examine(exercise: Exercise, answer, tries: Callable[[str], int] = lambda cau
 
     Whatever the answer does, no exception leaves this function.
     """
+    finding = diagnose(exercise, answer)
+    if finding.status == "unsolved":
+        return _unsolved(exercise)
+    if finding.status == "failed":
+        return _failed(exercise, finding, tries(finding.cause))
+    lines = [f"✓ {exercise.id} {exercise.title}: right."]
+    lines += [_line("✓", prop.says) for prop in exercise.properties]
+    return Verdict("passed", "\n".join(lines))
+
+
+def diagnose(exercise: Exercise, answer) -> Finding:
+    """Find the first property that fails, and the mistake behind it; no exception leaves."""
     try:
-        return _examine(exercise, answer, tries)
+        return _diagnose(exercise, answer)
     except Exception as error:  # such as a list that contains itself
         evidence = f"examining your answer raises {type(error).__name__}"
-        return _failed(exercise, "The answer can be examined.", evidence, (exercise.wants,), 0)
+        return _fault("The answer can be examined.", evidence, (exercise.wants,))
 
 
-def _examine(exercise: Exercise, answer, tries) -> Verdict:
+def _diagnose(exercise: Exercise, answer) -> Finding:
     if is_blank(answer):
-        return _unsolved(exercise)
+        return Finding("unsolved")
     if callable(answer) != exercise.function:
         cause = "It asks for a function." if exercise.function else "It asks for a value."
         hint = "Hand in the function itself, without calling it: its name, without brackets."
         if not exercise.function:
             hint = "Hand in what the function returns: call it."
-        return _failed(exercise, cause, f"you hand in {describe(answer)}", (hint,), tries(cause))
+        return _fault(cause, f"you hand in {describe(answer)}", (hint,))
     if exercise.function:
         answer = ReaderFunction(answer)
     for prop in exercise.properties:
         try:
             evidence = prop.fails(answer)
         except Blank:
-            return _unsolved(exercise)
+            return Finding("unsolved")
         except Raised as error:
             hints = ("Call the function yourself on these arguments, and print as you go.",)
-            return _failed(exercise, prop.says, str(error), hints, tries(prop.says))
+            return _fault(prop.says, str(error), hints)
         except Exception as error:  # an answer of a kind that the property did not expect
             evidence = f"your answer can't be compared ({type(error).__name__}: {error})"
             if not exercise.function:
                 evidence = f"you give {describe(answer)}; {evidence}"
         if evidence is not None:
-            hints, cause = prop.hints, prop.says
             for mistake in exercise.mistakes:
                 if _is_seen(mistake, answer):
-                    hints, cause = (mistake.hint, *hints), mistake.hint
-                    break
-            return _failed(exercise, prop.says, evidence, hints, tries(cause), cause)
-    lines = [f"✓ {exercise.id} {exercise.title}: right."]
-    lines += [_line("✓", prop.says) for prop in exercise.properties]
-    return Verdict("passed", "\n".join(lines))
+                    return _fault(prop.says, evidence, (mistake.hint, *prop.hints), mistake.hint)
+            return _fault(prop.says, evidence, prop.hints)
+    return Finding("passed", exercise.properties[-1].says)
+
+
+def _fault(says: str, evidence: str, hints: tuple[str, ...], cause: str = "") -> Finding:
+    return Finding("failed", says, evidence, hints, cause or says)
 
 
 def _is_seen(mistake: Mistake, answer) -> bool:
@@ -124,17 +155,17 @@ def _is_seen(mistake: Mistake, answer) -> bool:
         return False
 
 
-def _failed(exercise, says, evidence, hints, tries, cause=None) -> Verdict:
-    given = min(tries, len(hints) - 1)
+def _failed(exercise: Exercise, found: Finding, tries: int) -> Verdict:
+    given = min(tries, len(found.hints) - 1)
     lines = [
         f"✗ {exercise.id} {exercise.title}: not yet.",
-        _line("Must hold:", says),
-        _line("Yours:", evidence),
-        _line(f"Hint {given + 1} of {len(hints)}:", hints[given]),
+        _line("Must hold:", found.says),
+        _line("Yours:", found.evidence),
+        _line(f"Hint {given + 1} of {len(found.hints)}:", found.hints[given]),
     ]
-    if given + 1 < len(hints):
+    if given + 1 < len(found.hints):
         lines.append("  Run the cell again for the next hint.")
-    return Verdict("failed", "\n".join(lines), cause or says)
+    return Verdict("failed", "\n".join(lines), found.cause)
 
 
 def _unsolved(exercise: Exercise) -> Verdict:

@@ -2,9 +2,13 @@
 
 The right answer is given as a function that is called when the check runs, so importing a chapter's
 checks computes nothing. Evidence never contains the right answer.
+
+Checks of numbers are data: a `Bounds`, `Count` or `Near`. Python calls it; on a page `answers.js`
+reads its `table`.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
@@ -25,46 +29,86 @@ def close(a, b, tolerance: float = TOLERANCE) -> bool:
     return a.shape == b.shape and bool(((a - b).abs() <= tolerance).all())
 
 
-def is_number(what: str = "The answer is a number.", low=None, high=None) -> Property:
-    """Require one real number, within bounds if they are given."""
+@dataclass(frozen=True)
+class Bounds:
+    """One real number from `low` to `high`, where these are given."""
 
-    def fails(answer):
+    low: float | None = None
+    high: float | None = None
+
+    def __call__(self, answer) -> bool:
+        """Return whether it holds."""
         if isinstance(answer, Tensor) and answer.numel() == 1:
             answer = answer.item()
-        if isinstance(answer, bool) or not isinstance(answer, Real):
-            return f"you give {describe(answer)}"
-        if (
-            answer != answer
-            or not (low is None or low <= answer)
-            or not (high is None or answer <= high)
-        ):
-            return f"you give {describe(answer)}"
-        return None
+        if isinstance(answer, bool) or not isinstance(answer, Real) or answer != answer:
+            return False
+        return (self.low is None or self.low <= answer) and (
+            self.high is None or answer <= self.high
+        )
 
-    return Property(what, fails, ("A number such as 3 or 0.25, or an expression that gives one.",))
+    def table(self) -> dict:
+        """Return it as JSON data."""
+        return {"low": self.low, "high": self.high}
 
 
-def is_numbers(what: str, count: int) -> Property:
-    """Require a list, tuple or tensor of `count` numbers."""
+@dataclass(frozen=True)
+class Count:
+    """One number per name; a page has a field for each."""
 
+    names: tuple[str, ...]
+
+    def __call__(self, answer) -> bool:
+        """Return whether it holds."""
+        return as_tensor(answer).shape == (len(self.names),)
+
+    def table(self) -> dict:
+        """Return it as JSON data."""
+        return {"names": list(self.names)}
+
+
+@dataclass(frozen=True)
+class Near:
+    """The number, or list of numbers, that `value()` gives."""
+
+    value: Callable[[], Any]
+    tolerance: float
+
+    def __call__(self, answer) -> bool:
+        """Return whether it holds."""
+        return close(answer, self.value(), self.tolerance)
+
+    def table(self) -> dict:
+        """Return it as JSON data."""
+        return {"near": as_tensor(self.value()).flatten().tolist(), "within": self.tolerance}
+
+
+def _require(says: str, rule: Bounds | Count | Near, hints: Sequence[str]) -> Property:
     def fails(answer):
-        return None if as_tensor(answer).shape == (count,) else f"you give {describe(answer)}"
+        return None if rule(answer) else f"you give {describe(answer)}"
 
-    return Property(what, fails, (f"A list of {count} numbers.",))
+    return Property(says, fails, tuple(hints), rule.table)
+
+
+def is_number(what: str = "The answer is a number.", low=None, high=None) -> Property:
+    """Require one real number, within bounds if they are given."""
+    hint = "A number such as 3 or 0.25, or an expression that gives one."
+    return _require(what, Bounds(low, high), (hint,))
+
+
+def is_numbers(what: str, *names: str) -> Property:
+    """Require a list, tuple or tensor of one number per name."""
+    return _require(what, Count(names), (f"A list of {len(names)} numbers.",))
 
 
 def equals(says: str, truth: Callable[[], Any], hints: Sequence[str], tolerance=1e-3) -> Property:
     """Require the number, or list of numbers, that `truth()` gives."""
-
-    def fails(answer):
-        return None if close(answer, truth(), tolerance) else f"you give {describe(answer)}"
-
-    return Property(says, fails, tuple(hints))
+    return _require(says, Near(truth, tolerance), hints)
 
 
 def gives(wrong: Callable[[], Any], hint: str, tolerance=1e-3) -> Mistake:
     """Recognise the mistake of answering with the number, or list of numbers, `wrong()`."""
-    return Mistake(lambda answer: close(answer, wrong(), tolerance), hint)
+    rule = Near(wrong, tolerance)
+    return Mistake(rule, hint, rule.table)
 
 
 def returns(

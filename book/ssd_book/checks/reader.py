@@ -98,4 +98,6 @@ def as_tensor(value) -> Tensor:
     """
     if isinstance(value, (list, tuple)) and any(isinstance(item, Tensor) for item in value):
         value = torch.stack([torch.as_tensor(item) for item in value])
-    return torch.as_tensor(value).detach().cpu().double()
+    if isinstance(value, Tensor):
+        return value.detach().cpu().double()
+    return torch.as_tensor(value, dtype=torch.float64)

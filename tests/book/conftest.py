@@ -53,6 +53,16 @@ a = b
 :class: exercise
 Draw one.
 :::
+
+:::{admonition} Exercise 8.2: a function
+:class: exercise
+Write one.
+:::
+
+:::{admonition} Exercise 8.99: without a check
+:class: exercise
+Think.
+:::
 """
 DRAW = """\
 import os

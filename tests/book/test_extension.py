@@ -1,5 +1,6 @@
 """A small book with the real configuration: what the Sphinx extension promises of every page."""
 
+import base64
 import json
 import re
 import shutil
@@ -8,6 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 from PIL import Image
+from ssd_book.checks import find
+from ssd_book.checks.page import page_table
 
 pytestmark = pytest.mark.timeout(400)  # builds books, on a machine that may be busy
 
@@ -141,10 +144,38 @@ def test_the_search_index_leads_to_sections_figures_exercises_and_words(built):
     }
     exercise = found["exercise", "Exercise 8.1: a box"]
     assert exercise["url"] == f"{chapter}#exercise-8-1"
+    assert exercise["text"] == "Draw one."  # without the form
     assert 'id="exercise-8-1"' in built.page("08_matching")
     assert found["glossary", "prior"]["also"] == ["anchor"]
     assert found["section", "5.1. First"]["text"] == "See Figure 8.1 and (8.1)."
     assert "EXECUTIONS" not in script  # code is left out
+
+
+def exercise(page: str, number: str) -> str:
+    """Return the HTML of an exercise's box."""
+    return re.search(rf'id="exercise-{number}">(.*?)\n</div>', page, re.S)[1]
+
+
+def test_an_exercise_with_numbers_for_an_answer_has_a_form_that_holds_its_check(built):
+    page = built.page("08_matching")
+    form = re.search(r"<form.*</form>", exercise(page, "8-1"), re.S)[0]
+    assert re.match(r"<form [^>]* hidden>", form)  # until the script shows it
+    assert re.findall(r"<span>(\w+)</span>", form) == ["P0", "P1", "P2", "P3", "P4"]
+    data = re.search(r'data-check="(.*?)"', form)[1]
+    assert json.loads(base64.b64decode(data)) == page_table(find("08.1"))
+    assert re.search(r'<script defer[^>]*src="[^"]*_static/answers\.js', page)
+    assert "answers.js" not in built.page("05_scales")  # which has no exercise
+
+
+def test_an_exercise_that_needs_python_says_where_to_run_it(built):
+    page = built.page("08_matching")
+    line = re.search(r'<p class="exercise-run">.*</p>', exercise(page, "8-2"))[0]
+    assert "<code>make lab CHAPTER=08_matching</code>" in line
+    link = re.search(r'href="([^"]+)"', line)[1]
+    assert (built.html / link).resolve() == (
+        built.html.parent.resolve() / "_sources" / "notebooks" / "08_matching.ipynb"
+    )
+    assert not re.search("<form|exercise-run", exercise(page, "8-99"))
 
 
 def test_pages_load_nothing_from_another_origin(built):

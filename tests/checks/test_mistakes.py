@@ -28,6 +28,41 @@ class Later:
         self.make = make
 
 
+# Chapter 3
+
+
+def l2norm(x, weight, eps=1e-10, place="inside", dims=1):
+    squared = x.square().sum(dim=dims, keepdim=True)
+    length = (squared + eps).sqrt() if place == "inside" else squared.sqrt() + eps
+    return x / length * weight[:, None, None]
+
+
+def cut(output, width, *order):
+    moved = output.permute(*order) if order else output
+    return moved.reshape(len(output), -1, width)
+
+
+def shuffled(output, width, k_first, *order):
+    shape = (-1, width) if k_first else (width, -1)
+    return output.unflatten(1, shape).permute(*order).reshape(len(output), -1, width)
+
+
+def table(maps, class_heads, offset_heads, num_classes, order=(0, 2, 3, 1), offsets_first=False):
+    found = []
+    for x, scores, moves in zip(maps, class_heads, offset_heads, strict=True):
+        parts = [cut(scores(x), num_classes, *order), cut(moves(x), 4, *order)]
+        found.append(torch.cat(parts[::-1] if offsets_first else parts, dim=2))
+    return torch.cat(found, dim=1)
+
+
+def backwards(maps, class_heads, offset_heads, num_classes):
+    return table(maps[::-1], class_heads[::-1], offset_heads[::-1], num_classes)
+
+
+def design(layer, boxes, priors, parameters):
+    return {"layer": layer, "boxes": boxes, "priors": priors, "parameters": parameters}
+
+
 # Chapter 4
 
 
@@ -370,6 +405,49 @@ def coco_verdicts(overlap, threshold, free=True, pick=max, takes=True):
 
 
 PLANTED = {
+    "03.1": [
+        (420, "with the dilation of 6"),
+        (276, "You add three cells"),
+        (230, "as if they were one pixel apart"),
+        (244, "A layer adds"),
+        (-1, "A number such as"),
+    ],
+    "03.2": [
+        (lambda x, w: l2norm(x, w, place="outside"), "your tiny number comes too late"),
+        (lambda x, w: l2norm(x, w, dims=(1, 2, 3)), "the whole map"),
+        (lambda x, w: l2norm(x, w * 0 + 1), "multiply each channel by its weight"),
+        (lambda x, w: l2norm(x, w, eps=0), "Zero divided by zero"),
+        (lambda x, w: l2norm(x, w, dims=2), "dimension 1"),
+        (lambda x, w: l2norm(x, w)[0], "keepdim=True"),
+        (lambda x, w: l2norm(x.detach(), w), "your tiny number comes too late"),
+    ],
+    "03.3": [
+        (cut, "You cut the memory into rows"),
+        (lambda out, width: cut(out, width, 0, 3, 2, 1), "You go down the columns"),
+        (lambda out, width: shuffled(out, width, True, 0, 1, 3, 4, 2), "all cells for the first"),
+        (lambda out, width: shuffled(out, width, False, 0, 3, 4, 2, 1), "class, then prior"),
+        (lambda out, width: cut(out, width).flip(1), "must come last"),
+        (lambda out, width: out, "-1 lets PyTorch count"),
+    ],
+    "03.4": [
+        (lambda *case: table(*case, order=()), "the channels are not yet last"),
+        (lambda *case: table(*case, offsets_first=True), "Offsets stand before scores"),
+        (backwards, "begins with the coarsest map"),
+        (lambda *case: table(*case, order=(0, 3, 2, 1)), "The finest map comes first"),
+        (lambda *case: table(*case)[..., :-4], "make rows of the output"),
+    ],
+    "03.5": [
+        (design("conv3_3", 2, 75 * 75 * 2, 2 * 25 * 2305), "the new priors alone"),
+        (design("conv3_3", 2, 8732 + 11250, 2 * 21 * 2305), "The offset head is missing"),
+        (design("conv3_3", 2, 8732 + 11250, 2 * 24 * 2305), "The background has a score"),
+        (design("conv3_3", 2, 8732 + 11250, 2 * 25 * 2304), "A head has biases, too"),
+        (design("conv3_3", 2, 8732 + 75 * 75, 2 * 25 * 2305), "and the 8732"),
+        (design("conv3_3", 2, 8732 + 11250, 25 * 2305), "21 scores and 4 offsets"),
+        (design("conv4_3", 4, 8732 + 38 * 38 * 4, 4 * 25 * 4609), "Each pooling doubles"),
+        (design("conv2_2", 4, 8732 + 150 * 150 * 4, 4 * 25 * 1153), "Run the rule for the field"),
+        (design("conv8_2", 4, 9000, 9000), '"layer": …'),
+        (design("conv3_3", 2.0, 19982, 115250), '"layer": …'),
+    ],
     "04.1": [
         (0.04 / 0.32, "counts the overlap twice"),
         (0.04 / 0.16, "area of one box"),

@@ -79,6 +79,10 @@ serve: book ## build the book and serve it at localhost:8000
 	@echo "Serving the book at http://localhost:$(PORT)/ (Ctrl-C stops; another port: make serve PORT=8001)"
 	@$(RUN) http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 
+.PHONY: pdf
+pdf: book ## print the book to one PDF, _build/pdf/book.pdf; needs Chromium
+	@$(BIN)/python tools/pdf.py
+
 .PHONY: lab
 lab: $(STAMP) ## open the chapters in JupyterLab; one of them: make lab CHAPTER=08_matching
 	@test -z "$(CHAPTER)" || test -f "notebooks/$(CHAPTER:.ipynb=).ipynb" \

@@ -7,7 +7,10 @@ import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
+import pdf
 import pytest
+import yaml
+from bs4 import BeautifulSoup
 from PIL import Image
 from ssd_book.checks import find
 from ssd_book.checks.page import page_table
@@ -176,6 +179,17 @@ def test_an_exercise_that_needs_python_says_where_to_run_it(built):
         built.html.parent.resolve() / "_sources" / "notebooks" / "08_matching.ipynb"
     )
     assert not re.search("<form|exercise-run", exercise(page, "8-99"))
+
+
+def test_the_pages_become_one_document_whose_links_hold(built):
+    toc = yaml.safe_load((built.root / "_toc.yml").read_text())
+    document = BeautifulSoup(pdf.assemble(built.html.parent, toc), "html.parser")
+    titles = ["A book", "Contents", "5. Scales", "8. Matching", "Glossary"]
+    assert [" ".join(h1.get_text().split()) for h1 in document.select("h1")] == titles
+    assert document.select("form, .exercise-run") == []
+    places = {link["href"][1:] for link in document.select("a[href^='#']")}
+    assert {"08_matching--fig-try", "08_matching--equation-eq-try"} <= places
+    assert places <= {node["id"] for node in document.select("[id]")}
 
 
 def test_pages_load_nothing_from_another_origin(built):

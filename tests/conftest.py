@@ -68,7 +68,7 @@ def ax():
     """Axes to draw on, in the book's style."""
     import matplotlib.pyplot as plt
 
-    from ssd_tutorial.figures.style import STYLE
+    from ssd_tutorial.figures.plots import STYLE
 
     with plt.style.context([STYLE, {"figure.dpi": 40}]):  # small, so that it draws fast
         figure, axes = plt.subplots()

@@ -18,7 +18,7 @@ from ssd_tutorial.datasets.scenes import SCENE_CLASSES, Scenes
 
 SCENES = "scenes"
 # Where each split begins in the endless series of seed 0, and how many pictures it has.
-_SCENE_SPLITS = {"train": (0, 5_000), "val": (1_000_000, 300), "test": (2_000_000, 300)}
+SCENE_SPLITS = {"train": (0, 5_000), "val": (1_000_000, 300), "test": (2_000_000, 300)}
 
 
 def open_dataset(
@@ -56,13 +56,13 @@ def open_dataset(
             there = f"{near(name, {*names, *folders})} Names are {', '.join(names)}."
             raise FileNotFoundError(f"there is no folder {data}{there}")
         return open_folder(data, split, classes=classes, on_error=on_error)
-    if split not in _SCENE_SPLITS:
-        raise ValueError(f"scenes have the splits {', '.join(_SCENE_SPLITS)}, not {split!r}")
+    if split not in SCENE_SPLITS:
+        raise ValueError(f"scenes have the splits {', '.join(SCENE_SPLITS)}, not {split!r}")
     if classes is not None and tuple(classes) != SCENE_CLASSES:
         raise ValueError(
             f"the scenes have the classes {', '.join(SCENE_CLASSES)}, not {', '.join(classes)}"
         )
-    start, count = _SCENE_SPLITS[split]
+    start, count = SCENE_SPLITS[split]
     return Scenes(count, seed=0, start=start)
 
 

@@ -24,31 +24,28 @@ _EQUAL = 1 - 1e-9  # the IoU of equal boxes, whatever was rounded
 _BLOCK = 256  # rows of a crowd's IoUs that are in memory at once
 
 
-def check_boxes(records: Records, near: float = NEAR) -> list[Fault]:
+def check_boxes(records: Records, near: float = NEAR) -> Iterator[Fault]:
     """Judge every box by itself, and against the others of its picture.
 
     Args:
         records: the dataset.
         near: the IoU above which two boxes of one class count as near-duplicates.
     """
-    faults = [
-        Fault("box-units", records.shown_split(split), what)
-        for split in records.splits
-        if (what := records.wrong_units(split))
-    ]
+    for split in records.splits:
+        if what := records.wrong_units(split):
+            yield Fault("box-units", records.shown_split(split), what)
     if what := counts_from_zero(records):
-        faults.append(Fault("counts-from-zero", "Annotations", what))
+        yield Fault("counts-from-zero", "Annotations", what)
     for picture in records.pictures.values():
         sound = []
         for entry in picture.objects:
             judged = records.judge(picture, entry)
             if judged.code:
-                faults.append(fault_at(judged.code, picture.annotation, entry, judged.what))
+                yield fault_at(judged.code, picture.annotation, entry, judged.what)
             if judged.edges is not None and picture.size is not None:
-                faults += _check_size(picture, entry, judged.edges, judged.over_px)
+                yield from _check_size(picture, entry, judged.edges, judged.over_px)
             sound.append((entry, None if judged.code else judged.edges))
-        faults += _check_pairs(picture, sound, near)
-    return faults
+        yield from _check_pairs(picture, sound, near)
 
 
 def counts_from_zero(records: Records) -> str:

@@ -5,14 +5,13 @@ Whatever else a file says (an author, a pose, an outline) remains in the origina
 """
 
 import io
-import json
 from collections import Counter, defaultdict
 from itertools import combinations
 from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from ssd_tutorial._files import atomic_write
+from ssd_tutorial._files import as_json, atomic_write
 from ssd_tutorial._progress import progress_bar
 from ssd_tutorial.datasets.layouts import LAYOUTS
 from ssd_tutorial.datasets.messages import is_background
@@ -34,13 +33,9 @@ _MENDED = {"": "", "box-reversed": "corners swapped", "box-sticks-out": "cut at 
 _DONE = dict.fromkeys(("picture-missing", "split-empty", "split-unreadable"), "left out")
 _DONE |= {"object-without-picture": "dropped", "split-repeats": "the first entry is kept"}
 _SAID = ("code", "file", "object", "class", "what")  # of a change, in JSON
+Change = Fault
+"""One correction: the rule that was broken, where, and as `what` what was done."""
 Kept = list[tuple[RawObject, Box]]
-
-
-class Change(Fault):
-    """One correction: the rule that was broken, where, and as `what` what was done."""
-
-    __slots__ = ()
 
 
 def fix(report: Report, out: str | Path, progress: bool | None = None) -> tuple[Change, ...]:
@@ -249,8 +244,8 @@ class _Correction:
     def write(self, work: Path, progress: bool | None) -> None:
         """Write the copy: each picture once, and the files that define the splits."""
         records, layout = self.records, LAYOUTS[self.records.layout]
-        base = [split for split in base_splits(records) if split in self.splits]
-        homes = {key: split for split in reversed(base) for key in self.splits[split]}
+        splits = reversed(base_splits(records))
+        homes = {key: split for split in splits for key in self.splits[split]}
         items: dict[str, Item] = {}
         for key in progress_bar(self.objects, "copy", progress):
             picture, home = records.pictures[key], homes.get(key, "all")
@@ -270,8 +265,7 @@ class _Correction:
         for path in visible(records.root):
             if path.name.upper().startswith(("README", "LICEN")) and path.is_file():
                 put(work / path.name, path.read_bytes(), overwrite=False)
-        text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False)
-        put(work / CHANGES, f"{text}\n".encode(), overwrite=False)
+        put(work / CHANGES, as_json(self.to_dict()), overwrite=False)
 
     def _repainted(self, key: str) -> tuple[bytes, tuple[int, int]]:
         """Return the picture's file and size; it is encoded again if rotated by EXIF or in CMYK."""
@@ -298,10 +292,11 @@ class _Correction:
 
     def to_dict(self) -> dict:
         """Return the corrections for JSON, and how many there are per rule."""
+        counts = Counter(change.code for change in self.changes)
         changes = [change.to_dict() for change in self.changes]
         return {
             "data": self.records.root.resolve().name,
-            "counts": dict(sorted(Counter(change.code for change in self.changes).items())),
+            "counts": dict(sorted(counts.items())),
             "changes": [{name: change[name] for name in _SAID} for change in changes],
         }
 

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from ssd_tutorial.boxes import iou
-from ssd_tutorial.detect import Detections
+from ssd_tutorial.detect import Detections, check_limits
 from ssd_tutorial.evaluate import DUPLICATE, GroundTruth, voc_match
 
 KINDS = ("true positive", "classification", "localization", "both", "duplicate", "background")
@@ -71,9 +71,7 @@ def classify_errors(
         raise ValueError(
             f"detections of {len(detections)} images but ground truths of {len(ground_truths)}"
         )
-    for name, value in {"score": score_threshold, "IoU": iou_threshold}.items():
-        if not 0 <= value <= 1:
-            raise ValueError(f"the {name} threshold must be 0 to 1, not {value}")
+    check_limits(score_threshold=score_threshold, iou_threshold=iou_threshold)
     pairs = zip(detections, ground_truths, strict=True)
     return [_of_image(found.above(score_threshold), truth, iou_threshold) for found, truth in pairs]
 
@@ -103,15 +101,9 @@ def surest_errors(errors: Sequence[DetectionErrors]) -> list[Error]:
     Among them are most often the labels that are wrong or missing.
     """
     false = [
-        Error(score, index, kind, box, label)
+        Error(float(score), index, kind, box, int(label))
         for index, image in enumerate(errors)
-        for kind, box, score, label in zip(
-            image.kinds,
-            image.found.boxes,
-            image.found.scores.tolist(),
-            image.found.labels.tolist(),
-            strict=True,
-        )
+        for kind, box, score, label in zip(image.kinds, *image.found, strict=True)
         if kind not in ("true positive", "duplicate")
     ]
     return sorted(false, key=lambda error: -error.score)

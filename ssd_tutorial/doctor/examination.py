@@ -9,6 +9,7 @@ from torch.utils.data import Dataset
 
 from ssd_tutorial.datasets import open_dataset
 from ssd_tutorial.datasets.layouts import read_folder
+from ssd_tutorial.datasets.named import SCENE_SPLITS, SCENES
 from ssd_tutorial.doctor.box_rules import NEAR, check_boxes, counts_from_zero
 from ssd_tutorial.doctor.copy_rules import check_copies
 from ssd_tutorial.doctor.from_items import read_items
@@ -19,9 +20,6 @@ from ssd_tutorial.doctor.report import Report
 from ssd_tutorial.doctor.rules import SEVERITIES, Fault
 from ssd_tutorial.doctor.split_rules import check_splits
 from ssd_tutorial.presets import PRESETS
-
-SCENES = "scenes"
-_SCENE_SPLITS = ("train", "val", "test")
 
 
 def examine(
@@ -56,7 +54,7 @@ def examine(
     started = time.perf_counter()
     workers = workers or os.cpu_count() or 1
     if not isinstance(data, Mapping) and str(data) == SCENES:
-        data = {split: open_dataset(SCENES, split) for split in splits or _SCENE_SPLITS}
+        data = {split: open_dataset(SCENES, split) for split in splits or SCENE_SPLITS}
     if isinstance(data, Mapping):
         records, facts = read_items(data, SCENES, workers - 1, progress)
     else:

@@ -1,7 +1,6 @@
 """Read datasets without files, such as drawn scenes, as `Records`: every item once."""
 
 from collections.abc import Mapping
-from operator import itemgetter
 from pathlib import Path
 
 import torch
@@ -10,21 +9,6 @@ from torch.utils.data import DataLoader, Dataset
 from ssd_tutorial._progress import progress_bar
 from ssd_tutorial.datasets.records import RawObject, RawPicture, Records
 from ssd_tutorial.doctor.picture_rules import PictureFacts, facts_of
-
-
-class _Looked(Dataset):
-    """A dataset of what `Records` needs from each item, so that workers extract it."""
-
-    def __init__(self, items: Dataset) -> None:
-        self.items = items
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __getitem__(self, index: int) -> tuple[str, PictureFacts, list, list]:
-        image, target = self.items[index]
-        boxes, labels = target["boxes"].tolist(), target["labels"].tolist()
-        return target["name"], facts_of(image), boxes, labels
 
 
 def read_items(
@@ -42,9 +26,9 @@ def read_items(
     for split, dataset in items.items():
         records.classes = records.classes or tuple(dataset.classes)
         loader = DataLoader(
-            _Looked(dataset),
+            dataset,
             num_workers=workers,
-            collate_fn=itemgetter(0),  # of the only one
+            collate_fn=_look,
             generator=torch.Generator(),  # its own, as the loader draws a seed
         )
         names = []
@@ -58,3 +42,9 @@ def read_items(
             names.append(name)
         records.splits[split] = tuple(names)
     return records, facts
+
+
+def _look(items: list[tuple]) -> tuple[str, PictureFacts, list, list]:
+    """Return what `Records` needs of a batch of one item: workers extract it."""
+    ((image, target),) = items
+    return target["name"], facts_of(image), target["boxes"].tolist(), target["labels"].tolist()

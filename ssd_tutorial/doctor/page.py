@@ -2,7 +2,10 @@
 
 import base64
 from collections.abc import Callable, Sequence
+from functools import partial
 from html import escape
+from pathlib import Path
+from string import Template
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
@@ -18,25 +21,10 @@ from ssd_tutorial.doctor.error_drawing import (
 )
 from ssd_tutorial.doctor.measures import Measures, best_point, pooled_curve
 from ssd_tutorial.figures import plots
-from ssd_tutorial.figures.tables import Table
 
 SHOWN = 12
 """How many of the surest errors are drawn."""
 _MOST_CURVES, _MOST_CONFUSED = 7, 25
-_STYLE = """
-:root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1rem; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; }
-p { max-width: 42rem; }
-img { max-width: 100%; height: auto; background: white; }
-.wide { overflow-x: auto; }
-.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(16rem, 1fr)); gap: 1rem; }
-.curves { grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)); margin-top: 1.5rem; }
-@media (max-width: 23rem) { .grid { grid-template-columns: 1fr; } }
-figure { margin: 0; } figcaption { font-size: .9rem; overflow-wrap: anywhere; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .3rem .8rem; border-bottom: 1px solid #8886; text-align: left; }
-"""
 _KINDS = {
     "classification": "fits an object of another class",
     "localization": "touches an object of its class, but overlaps it too little",
@@ -54,33 +42,15 @@ def evaluation_page(measures: Measures, dataset: Dataset, kept: Sequence[int], t
         kept: for each measured image its index in the dataset.
         title: what was measured on what.
     """
-    parts = [
-        f"<h1>{escape(title)}</h1>",
-        _wide(measures.summary_table()),
-        "<h2>Each class, and the score to ask for</h2>",
-        "<p>The suggested score gives the best F1, the harmonic mean of precision (how many of the "
-        "boxes are right) and recall (how many of the objects are found), on these pictures. With "
-        "<code>detect --score</code>, a lower one finds more and is wrong more often.</p>",
-        _wide(measures.class_table()),
-        _curves(measures),
-        "<h2>What is taken for what</h2>",
-        "<p>A row is what an object is, a column what it is detected as, at the suggested scores. "
-        "“Nothing” is the background: its row has the boxes that fit no object, its column the "
-        "objects that were missed. Right detections are on the diagonal.</p>",
-        _confusion(measures),
-        f"<p>{escape(_kinds(measures))}</p>",
-        "<h2>The surest errors</h2>",
-        "<p>These false boxes (dashed) have the highest scores. Check them first: often it is the "
-        "label that is wrong or missing.</p>",
-        _errors(measures, dataset, kept),
-    ]
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta name="generator" content="ssd_tutorial eval">'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n<body>\n"
-        + "\n".join(parts)
-        + "\n</body></html>\n"
+    template = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
+    return Template(template).substitute(
+        title=escape(title),
+        summary=measures.summary_table()._repr_html_(),
+        classes=measures.class_table()._repr_html_(),
+        curves=_curves(measures),
+        confusion=_confusion(measures),
+        kinds=_kinds(measures),
+        errors=_errors(measures, dataset, kept),
     )
 
 
@@ -89,18 +59,13 @@ def _curves(measures: Measures) -> str:
     pooled = pooled_curve(measures.voc)
     left = len(measures.classes) - len(names)
     of = f"of the {len(names)} most frequent classes" if left else "of each class"
-    return "".join([
-        '<div class="grid curves">',
-        _figure(
-            lambda ax: draw_curves(ax, {n: measures.voc.curves[n] for n in names}, measures.points),
-            f"Precision and recall {of}; dots are at the suggested scores.",
-        ),
-        _figure(
-            lambda ax: draw_thresholds(ax, pooled, best_point(pooled)),
-            "All classes together: what each score gives. The line is at the best F1.",
-        ),
-        "</div>",
-    ])  # fmt: skip
+    return _figure(
+        lambda ax: draw_curves(ax, {n: measures.voc.curves[n] for n in names}, measures.points),
+        f"Precision and recall {of}; dots are at the suggested scores.",
+    ) + _figure(
+        lambda ax: draw_thresholds(ax, pooled, best_point(pooled)),
+        "All classes together: what each score gives. The line is at the best F1.",
+    )
 
 
 def _confusion(measures: Measures) -> str:
@@ -129,11 +94,8 @@ def _errors(measures: Measures, dataset: Dataset, kept: Sequence[int]) -> str:
     for error in surest_errors(measures.errors)[:SHOWN]:
         image, target = dataset[kept[error.image]]
         caption = f"{target['name']}: {error.kind}, it {_KINDS[error.kind]}"
-
-        def draw(ax: Axes, image=image, target=target, error=error) -> None:
-            draw_error(ax, image, target, error, measures.classes)
-
-        figures.append(_figure(draw, caption))
+        what = {"image": image, "target": target, "error": error, "classes": measures.classes}
+        figures.append(_figure(partial(draw_error, **what), caption))
     return f'<div class="grid">{"".join(figures)}</div>' if figures else "<p>There is none.</p>"
 
 
@@ -146,7 +108,3 @@ def _figure(draw: Callable[[Axes], None], caption: str, size: tuple = (5.2, 4.4)
     data = base64.b64encode(data).decode()
     image = f'<img alt="{escape(caption)}" src="data:image/jpeg;base64,{data}">'
     return f"<figure>{image}<figcaption>{escape(caption)}</figcaption></figure>"
-
-
-def _wide(table: Table) -> str:
-    return f'<div class="wide" tabindex="0">{table._repr_html_()}</div>'

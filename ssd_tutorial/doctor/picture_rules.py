@@ -1,7 +1,6 @@
 """Check picture files: decode each once, to see whether it works and what it looks like."""
 
 import hashlib
-import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -63,17 +62,17 @@ def facts_of(image: Tensor) -> PictureFacts:
 
 
 def read_pictures(
-    records: Records, workers: int = 0, progress: bool | None = None
+    records: Records, workers: int, progress: bool | None = None
 ) -> dict[str, PictureFacts]:
     """Decode every picture that has a file, several at a time.
 
     Args:
         records: the dataset.
-        workers: threads; 0 takes one per processor. Pillow decodes without Python's lock.
+        workers: threads. Pillow decodes without Python's lock.
         progress: show a bar; None shows it if standard error is a terminal.
     """
     paths = {name: p.picture for name, p in records.pictures.items() if p.picture is not None}
-    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(workers) as pool:
         facts = pool.map(look_at, paths.values())
         return dict(zip(paths, progress_bar(facts, "pictures", progress, len(paths)), strict=True))
 

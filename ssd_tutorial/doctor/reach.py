@@ -11,7 +11,7 @@ one prior per shape and map, not with all 8732: that is 300 times faster, and ex
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -157,11 +157,8 @@ def overlap_shapes(
     centres = cell_centres(preset, k)
     centre = xyxy_to_cxcywh(boxes_xyxy)[:, :2]
     nearest = (centre[:, :, None] - centres).abs().argmin(dim=2)  # [N, 2]: column, row
-    at, size = (
-        centres[nearest][:, None].expand(-1, len(shapes), -1),
-        shapes.expand(len(centre), -1, -1),
-    )
-    priors = cxcywh_to_xyxy(torch.cat([at, size], dim=2))  # [N, S, 4]
+    at = centres[nearest][:, None].expand(-1, len(shapes), -1)
+    priors = cxcywh_to_xyxy(torch.cat([at, shapes.expand_as(at)], dim=2))  # [N, S, 4]
     overlap = iou(boxes_xyxy[:, None], priors)[:, 0]
     return nearest[:, 1] * len(centres) + nearest[:, 0], overlap
 
@@ -186,11 +183,8 @@ def suggest_extras(
     left, extras = unreached_xyxy, []
     while len(extras) < at_most and len(left):
         some = left[:: len(left) // _SAMPLE + 1]
-        gains = [
-            (overlap_shapes(preset, k, shapes, some)[1] >= REACHED).sum(dim=0)
-            for k in range(len(preset.maps))
-        ]
-        gains = torch.stack(gains)
+        overlaps = [overlap_shapes(preset, k, shapes, some)[1] for k in range(len(preset.maps))]
+        gains = (torch.stack(overlaps) >= REACHED).sum(dim=1)  # [maps, shapes]
         # Of equal gains the last map's: it has the fewest cells.
         k, s = (int(n) for n in (gains == gains.max()).nonzero()[-1])
         reached = overlap_shapes(preset, k, shapes[s : s + 1], left)[1][:, 0] >= REACHED
@@ -203,13 +197,11 @@ def suggest_extras(
     return tuple(extras)
 
 
-def check_reach(objects: Objects, reaches: Sequence[Reach]) -> list[Fault]:
+def check_reach(objects: Objects, reaches: Sequence[Reach]) -> Iterator[Fault]:
     """Report the objects that no preset's priors reach, except those that are tiny."""
     lost = set.intersection(*(set(reach.unreached) for reach in reaches))
-    faults = []
     for index in sorted(lost):
         x1, y1, x2, y2 = objects.boxes[index].tolist()
         if min(x2 - x1, y2 - y1) >= TINY:  # tiny ones are not learned at all
             what = f"{x2 - x1:.3f} of the picture wide and {y2 - y1:.3f} high, reached by no preset"
-            faults.append(fault_at("prior-unreached", *objects.where[index], what))
-    return faults
+            yield fault_at("prior-unreached", *objects.where[index], what)

@@ -14,6 +14,8 @@ whole book, so that colour is never the only sign.
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from matplotlib.axes import Axes
@@ -23,29 +25,52 @@ from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from ssd_tutorial.deploy.labels import COLORS, Anchor, caption, place_labels
-from ssd_tutorial.figures.style import INK, LOOKS, MAP_COLORS, QUIET, STYLE, MapLook, map_look
 from ssd_tutorial.training.log import Step
 
-__all__ = [
-    "INK",
-    "LOOKS",
-    "MAP_COLORS",
-    "QUIET",
-    "STYLE",
-    "MapLook",
-    "draw_boxes",
-    "draw_detections",
-    "draw_run",
-    "literal",
-    "map_look",
-    "plot_curves",
-    "show_canvas",
-    "show_image",
-]
+STYLE = Path(__file__).with_name("book.mplstyle")
+"""For ``plt.style.use(plots.STYLE)``, once at the top of a chapter."""
 
+INK, QUIET = "#1f262e", "#8a939d"
+"""For ground truths and text; for negatives and what is in the background."""
+
+
+class MapLook(NamedTuple):
+    """How a feature map is drawn in every figure."""
+
+    name: str
+    color: str
+    line: str | tuple
+    """A matplotlib line style."""
+    marker: str
+
+
+LOOKS = (
+    MapLook("conv4_3", "#0072b2", "-", "o"),
+    MapLook("conv7", "#e06c00", "--", "s"),
+    MapLook("conv8_2", "#1a9a6c", "-.", "^"),
+    MapLook("conv9_2", "#e0559f", ":", "D"),
+    MapLook("conv10_2", "#6b4a00", (0, (6, 1, 1, 1, 1, 1)), "v"),
+    MapLook("conv11_2", "#432a8f", (0, (9, 3)), "P"),
+    MapLook("conv12_2", "#4a4a4a", (0, (2, 1)), "X"),
+)
+"""By index of the map; distinct for every kind of colour vision, and by line and marker."""
+MAP_COLORS: dict[str, str] = {look.name: look.color for look in LOOKS}
+"""The colour of each feature map by its name, in the order of the maps."""
 
 _LETTERS = 10.5
 """Size of a label's letters, in points."""
+
+
+def map_look(key: int | str) -> MapLook:
+    """Return the style of a feature map, by its index from 0 or by its name.
+
+    Raises:
+        ValueError: there is none; the message lists the names.
+    """
+    for k, look in enumerate(LOOKS):
+        if key in (k, look.name):
+            return look
+    raise ValueError(f"no feature map is called {key!r}; there are {', '.join(MAP_COLORS)}")
 
 
 def show_image(ax: Axes, image: Tensor, fade: float = 0.0) -> Axes:

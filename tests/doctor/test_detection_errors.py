@@ -127,5 +127,5 @@ def test_confusion_agrees_with_a_case_worked_by_hand():
 def test_inputs_that_do_not_match_are_refused():
     with pytest.raises(ValueError, match="detections of 0 images but ground truths of 1"):
         classify_errors([], [TRUTH])
-    with pytest.raises(ValueError, match="the score threshold must be 0 to 1, not 50"):
+    with pytest.raises(ValueError, match=r"score_threshold must be in \[0, 1\], not 50"):
         classify_errors([found()], [TRUTH], score_threshold=50)

@@ -284,7 +284,7 @@ def test_errors_are_the_boxes_that_the_dataset_drops(written, one_based):
     shift = 1 if one_based else 0
     sound = x1 < x2 and y1 < y2  # as written, and some of it in the picture
     sound = sound and x1 - shift < 96 and y1 - shift < 60 and x2 > 0 and y2 > 0
-    faults = check_boxes(records)
+    faults = list(check_boxes(records))
     assert any(fault.severity == "error" for fault in faults) == (not sound)
     assert (records.judge(picture, entry).code == "") == sound
 

@@ -55,7 +55,7 @@ def test_a_data_set_without_objects_is_accepted():
     reach = reach_of(PRESETS["paper"], objects_of(torch.zeros(0, 4)))
     assert (reach.objects, reach.mean_iou, reach.unreached, reach.sharing) == (0, 0.0, (), 0)
     assert reach.extras == ()
-    assert check_reach(objects_of(torch.zeros(0, 4)), [reach]) == []
+    assert list(check_reach(objects_of(torch.zeros(0, 4)), [reach])) == []
 
 
 def test_reach_counts_objects_below_an_iou_of_a_half():
@@ -140,5 +140,5 @@ def test_a_sample_of_many_objects_chooses_and_all_are_counted():
 def test_tiny_objects_are_not_said_to_be_learned():
     boxes = torch.tensor([[0.1, 0.05, 0.108, 0.95], [0.1, 0.05, 0.12, 0.95]])
     objects = objects_of(boxes)
-    faults = check_reach(objects, [reach_of(preset, objects) for preset in PRESETS.values()])
+    faults = list(check_reach(objects, [reach_of(preset, objects) for preset in PRESETS.values()]))
     assert [fault.number for fault in faults] == [2]

@@ -196,7 +196,7 @@ def test_a_full_disk_costs_the_file_and_not_the_words(own, tmp_path, capsys, mon
     def full(path, content):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("ssd_tutorial.cli.doctor_command.save", full)
+    monkeypatch.setattr("ssd_tutorial.cli.doctor_command.write_file", full)
     code, out, err = run(capsys, own, "--out", tmp_path / "report")
     assert code == 1
     assert "0 errors" in out

@@ -11,7 +11,7 @@ from ssd_book import explorers as widgets
 from ssd_book.explorers import modules
 from ssd_book.explorers.explorer import Explorer
 
-from ssd_tutorial.figures.style import INK, LOOKS, QUIET
+from ssd_tutorial.figures.plots import INK, LOOKS, QUIET
 
 CLASSES = [getattr(widgets, name) for name in widgets.__all__]
 

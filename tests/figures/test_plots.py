@@ -167,10 +167,3 @@ def test_a_class_name_is_no_formula(ax):
     ax.legend()
     ax.figure.canvas.draw()
     assert [text.get_text().split()[0] for text in ax.texts] == [r"\$a_\$b^"] * 3
-
-
-def test_all_public_names_are_listed():
-    own = {n for n, x in vars(plots).items() if getattr(x, "__module__", "") == plots.__name__}
-    assert {name for name in own if not name.startswith("_")} <= set(plots.__all__)
-    assert sorted(plots.__all__) == sorted(set(plots.__all__))
-    assert all(hasattr(plots, name) for name in plots.__all__)

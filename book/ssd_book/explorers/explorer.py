@@ -14,7 +14,6 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as F
 
 from ssd_book.explorers.modules import STYLE_SHEET, joined
-from ssd_tutorial.figures.style import STYLE
 from ssd_tutorial.presets import Preset
 
 _VIEW = "application/vnd.jupyter.widget-view+json"
@@ -58,6 +57,8 @@ class Explorer(anywidget.AnyWidget):
         """Return the picture as PNG."""
         from matplotlib import style
         from matplotlib.figure import Figure  # not pyplot, which would show the picture twice
+
+        from ssd_tutorial.figures.plots import STYLE
 
         with style.context(STYLE), io.BytesIO() as file:
             figure = Figure()

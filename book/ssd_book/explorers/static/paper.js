@@ -8,7 +8,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
-// One colour, dash and marker per feature map, as in ssd_tutorial/figures/style.py (a test compares
+// One colour, dash and marker per feature map, as in ssd_tutorial/figures/plots.py (a test compares
 // them).
 export const LOOKS = [
   { name: "conv4_3", colour: "#0072b2", dash: "", marker: "o" },

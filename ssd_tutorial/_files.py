@@ -96,6 +96,21 @@ def atomic_write(path: str | Path, durable: bool = False) -> Iterator[Path]:
         shutil.rmtree(beside, ignore_errors=True)
 
 
+def write_file(path: str | Path, content: bytes, durable: bool = False) -> None:
+    """Write a file completely or not at all; arguments and errors as those of `atomic_write`."""
+    with atomic_write(path, durable) as file:
+        file.write_bytes(content)
+
+
+def is_foreign(path: Path, *signs: str) -> bool:
+    """Return whether there is something without any of our signs in its first 4096 bytes."""
+    if not path.is_file():
+        return path.exists()
+    with path.open("rb") as file:
+        head = file.read(4096)
+    return not any(sign.encode() in head for sign in signs)
+
+
 def remove_unfinished(path: str | Path) -> None:
     """Remove what killed processes left while writing `path`; no process may be writing it."""
     path = Path(path)

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import tyro
 
-from ssd_tutorial._files import as_json
-from ssd_tutorial.cli.outputs import refuse_foreign, save
+from ssd_tutorial._files import as_json, write_file
+from ssd_tutorial.cli.options import refuse_foreign
 from ssd_tutorial.doctor import RULES, Change, Report, examine
 from ssd_tutorial.doctor import fix as write_fixed
 
@@ -70,9 +70,9 @@ def write_report(report: Report, out: Path) -> None:
     # imported here, so that other commands do not wait for matplotlib
     from ssd_tutorial.doctor.drawing import encoded, figure
 
-    save(out / "report.json", as_json(report.to_dict()))
+    write_file(out / "report.json", as_json(report.to_dict()))
     picture = encoded(figure(report), format="png", metadata={"Software": _PNG_SIGN})
-    save(out / "report.png", picture)
+    write_file(out / "report.png", picture)
 
 
 def _fix(report: Report, out: Path, near: float, shown: int, workers: int) -> Report:

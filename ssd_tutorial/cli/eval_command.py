@@ -7,10 +7,16 @@ from pathlib import Path
 
 from torch.utils.data import Dataset
 
-from ssd_tutorial._files import as_json
-from ssd_tutorial.cli.options import OnError, find_device, print_dropped, print_log, use_threads
-from ssd_tutorial.cli.outputs import refuse_foreign, save
+from ssd_tutorial._files import as_json, write_file
+from ssd_tutorial.cli.options import (
+    find_device,
+    print_dropped,
+    print_log,
+    refuse_foreign,
+    use_threads,
+)
 from ssd_tutorial.datasets import SkipUnreadable, open_dataset
+from ssd_tutorial.datasets.folder import OnError
 from ssd_tutorial.deploy.inference import detect_dataset, load_detector
 from ssd_tutorial.doctor.measures import measure
 
@@ -61,7 +67,7 @@ def eval_command(
     measures = measure(found, truths, detector.classes)
     about = {"weights": weights.name, "data": Path(data).resolve().name, "split": split}
     try:  # the numbers are safe before a terminal can fail, and are told if a disk does
-        save(target, as_json(about | measures.to_dict()))
+        write_file(target, as_json(about | measures.to_dict()))
     finally:
         print(measures.class_table(), measures.summary_table(), sep="\n\n")
     print(f"written to {target}")
@@ -72,7 +78,7 @@ def eval_command(
         title = "{weights} on {data}, split {split}".format(**about)
         kept = range(len(dataset)) if len(truths) == len(dataset) else _readable(dataset)
         html = evaluation_page(measures, dataset, kept, title)
-        save(target.with_suffix(".html"), html.encode(errors="replace"))
+        write_file(target.with_suffix(".html"), html.encode(errors="replace"))
         print(f"to be looked at: {target.with_suffix('.html')}")
 
 

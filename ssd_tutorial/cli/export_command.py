@@ -11,9 +11,10 @@ from torchvision.transforms.v2 import functional as F
 from ssd_tutorial._files import data_path
 from ssd_tutorial.datasets import read_picture
 from ssd_tutorial.deploy.annotate import find_pictures
-from ssd_tutorial.deploy.inference import find_weights, load_detector
+from ssd_tutorial.deploy.inference import load_detector
 from ssd_tutorial.deploy.onnx_file import export_onnx
 from ssd_tutorial.deploy.precision import Precision
+from ssd_tutorial.weights.file import find_weights
 
 _BATCHES = (1, 2, 5)  # the file must accept batches of any size
 
@@ -80,7 +81,7 @@ def export_command(
 
 def _pictures(size: int) -> list[Tensor]:
     """Return batches of photographs and noise, uint8 ``[B, 3, size, size]``."""
-    files = find_pictures([data_path("photographs/JPEGImages")]).pictures
+    files, _ = find_pictures([data_path("photographs/JPEGImages")])
     chance = torch.Generator().manual_seed(0)
     count = sum(_BATCHES)
     noise = torch.randint(0, 256, (count, 3, size, size), generator=chance, dtype=torch.uint8)

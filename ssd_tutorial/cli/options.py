@@ -3,12 +3,14 @@
 import contextlib
 import logging
 import sys
-from typing import Literal, TextIO
+from pathlib import Path
+from typing import TextIO
 
 import torch
 from torch.utils.data import Dataset
 
-OnError = Literal["raise", "drop"]
+from ssd_tutorial._files import is_foreign
+
 _MOST_THREADS = 1_024
 
 
@@ -45,3 +47,20 @@ def use_threads(threads: int) -> None:
         raise ValueError(f"--threads must be 0 or more, at most {_MOST_THREADS}, not {threads}")
     if threads:
         torch.set_num_threads(threads)
+
+
+def refuse_foreign(path: Path, sign: str) -> None:
+    """Check that a file can be written without replacing one that is not an older report.
+
+    Args:
+        path: the file to write.
+        sign: what every report of this kind contains in its first 4096 bytes.
+
+    Raises:
+        FileExistsError: something else is there.
+    """
+    if is_foreign(path, sign):
+        raise FileExistsError(
+            f"{path} already exists and is not an older report, so it is not replaced: give "
+            f"another --out"
+        )

@@ -14,8 +14,9 @@ import tyro
 from torch.utils.data import Dataset
 
 from ssd_tutorial._files import atomic_write
-from ssd_tutorial.cli.options import OnError, find_device, print_dropped, print_log, use_threads
+from ssd_tutorial.cli.options import find_device, print_dropped, print_log, use_threads
 from ssd_tutorial.datasets import open_dataset
+from ssd_tutorial.datasets.folder import OnError
 from ssd_tutorial.training.distributed import Devices
 from ssd_tutorial.training.learnable import check_learnable
 from ssd_tutorial.training.loader import CachedDataset

@@ -2,28 +2,22 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-from PIL import Image, PngImagePlugin
+from PIL import PngImagePlugin
 from torch import Tensor
 
-from ssd_tutorial._files import atomic_write
+from ssd_tutorial._files import atomic_write, is_foreign
 from ssd_tutorial.datasets.pictures import EXTENSIONS, visible
 from ssd_tutorial.deploy.labels import draw_labelled
+from ssd_tutorial.deploy.listing import MADE_BY
 from ssd_tutorial.detect import Detections
 
-_MARK = {"Software": "ssd_tutorial detect"}  # PNG's own key for it
 
-
-class Found(NamedTuple):
-    """Picture files, and the files of their folders that are none."""
-
-    pictures: list[Path]
-    others: list[Path]
-
-
-def find_pictures(paths: Iterable[Path]) -> Found:
+def find_pictures(paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:
     """Return the given files and the pictures of each given folder, sorted by folder.
+
+    Returns:
+        The pictures, and the files of their folders that are none.
 
     Raises:
         FileNotFoundError: a folder contains no picture.
@@ -41,7 +35,7 @@ def find_pictures(paths: Iterable[Path]) -> Found:
         others += [entry for entry in entries if entry not in named]
     if not pictures:
         raise ValueError("give at least one picture, or a folder of pictures")
-    return Found(pictures, others)
+    return pictures, others
 
 
 def name_copies(pictures: Sequence[Path], out: Path, overwrite: bool = False) -> list[Path]:
@@ -68,7 +62,7 @@ def name_copies(pictures: Sequence[Path], out: Path, overwrite: bool = False) ->
     for target in targets:
         if target.resolve() in originals:
             raise FileExistsError(f"{target} would be overwritten: give another folder with --out")
-        if target.exists() and not overwrite and not is_copy(target):
+        if not overwrite and is_foreign(target, MADE_BY):
             raise FileExistsError(
                 f"{target} is not a copy that detect has written: give another folder with --out,"
                 " or replace it with --overwrite"
@@ -79,16 +73,6 @@ def name_copies(pictures: Sequence[Path], out: Path, overwrite: bool = False) ->
 def write_copy(image: Tensor, found: Detections, names: Sequence[str], target: Path) -> None:
     """Write an image as PNG with its detections (boxes in pixels) and their names."""
     marks = PngImagePlugin.PngInfo()
-    for key, value in _MARK.items():
-        marks.add_text(key, value)
+    marks.add_text("Software", MADE_BY)
     with atomic_write(target) as file:
         draw_labelled(image, found, names).save(file, "PNG", pnginfo=marks)
-
-
-def is_copy(path: Path) -> bool:
-    """Return whether `write_copy` has written this file."""
-    try:
-        with Image.open(path, formats=["PNG"]) as picture:
-            return _MARK.items() <= picture.info.items()
-    except (OSError, ValueError, SyntaxError):
-        return False

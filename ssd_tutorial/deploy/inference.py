@@ -33,21 +33,6 @@ from ssd_tutorial.weights.file import Detector, load_weights
 from ssd_tutorial.weights.pretrained import load_coco
 
 _log = logging.getLogger(__name__)
-_WEIGHTS, _CHECKPOINT = "weights.safetensors", "checkpoint.safetensors"  # what `train` writes
-
-
-def find_weights(path: str | Path) -> Path:
-    """Return the file of weights: the path itself, or the one in the folder of a run.
-
-    Raises:
-        FileNotFoundError: a folder without weights; the message names its checkpoint, if any.
-    """
-    path = Path(path)
-    if not path.is_dir() or (path / _WEIGHTS).is_file():
-        return path / _WEIGHTS if path.is_dir() else path
-    unfinished = f": this run is not finished, but {path / _CHECKPOINT} can be used as it is"
-    words = unfinished if (path / _CHECKPOINT).is_file() else ""
-    raise FileNotFoundError(f"the folder {path} has no {_WEIGHTS}{words}")
 
 
 def load_detector(weights: str | Path, device: str | torch.device = "cpu") -> Detector:
@@ -55,7 +40,8 @@ def load_detector(weights: str | Path, device: str | torch.device = "cpu") -> De
 
     Args:
         weights: a file that `train` wrote (``.safetensors``) or `export` did (``.onnx``); the
-            folder of a run; or "coco": torchvision's SSD300, which is downloaded.
+            folder of a run (see `find_weights`); or "coco": torchvision's SSD300, which is
+            downloaded.
         device: such as ``"cuda"``; where `detect` computes.
 
     Returns:
@@ -68,10 +54,10 @@ def load_detector(weights: str | Path, device: str | torch.device = "cpu") -> De
     """
     if str(weights) == "coco":
         detector = load_coco()
-    elif (path := find_weights(weights)).suffix.lower() != ".onnx":
-        detector = load_weights(path)
+    elif Path(weights).suffix.lower() != ".onnx":
+        detector = load_weights(weights)
     else:
-        network = OnnxNetwork(path)
+        network = OnnxNetwork(weights)
         detector = Detector(network, network.classes, network.metadata)
     detector.network.to(device)
     return detector
@@ -162,7 +148,7 @@ def _detect(network: SSD | OnnxNetwork, images: Sequence[Tensor], limits: dict) 
         found = postprocess(*network(torch.stack(squares)), network.priors, **limits)
     found = [Detections(*(x.cpu() for x in one)) for one in found]
     return [
-        one._replace(boxes=one.boxes * _size(image))
+        one._replace(boxes=one.boxes * torch.tensor(image.shape[:0:-1] * 2))  # width, height, twice
         for one, image in zip(found, images, strict=True)
     ]
 
@@ -182,8 +168,9 @@ def detect_dataset(
         on_error: raise on a picture that cannot be decoded, or drop it and name it in the log.
         progress: show a bar; None shows it if standard error is a terminal.
     """
-    items_or_reasons = SkipUnreadable(dataset, on_error)
-    loader = DataLoader(items_or_reasons, batch_size, num_workers=workers, collate_fn=_items)
+    readable = SkipUnreadable(dataset, on_error)
+    # a list, since images that differ in size cannot be stacked
+    loader = DataLoader(readable, batch_size, num_workers=workers, collate_fn=list)
     found: list[Detections] = []
     truths: list[GroundTruth] = []
     for items in progress_bar(loader, "detecting", progress, unit="batch"):
@@ -200,12 +187,3 @@ def ground_truth(target: dict) -> GroundTruth:
     boxes = target["boxes"].as_subclass(Tensor)
     # copies: tensors from a worker keep files open for as long as they live
     return GroundTruth(*(x.clone() for x in (boxes, target["labels"], target["difficult"])))
-
-
-def _items(items: Iterable) -> list:
-    return list(items)  # images differ in size: they cannot be stacked yet
-
-
-def _size(image: Tensor) -> Tensor:
-    height, width = image.shape[-2:]
-    return torch.tensor([width, height, width, height], dtype=torch.float32)

@@ -3,47 +3,39 @@
 import csv
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from torch import Tensor
 
-from ssd_tutorial._files import as_json, atomic_write
-from ssd_tutorial.datasets.messages import start_of
+from ssd_tutorial._files import as_json, atomic_write, is_foreign, write_file
 from ssd_tutorial.detect import Detections
 
-_MADE_BY = "ssd_tutorial detect"
+MADE_BY = "ssd_tutorial detect"
+"""What every file of `detect` contains near its beginning."""
 _COLUMNS = ("picture", "name", "score", "xmin", "ymin", "xmax", "ymax")
 
 
-class Listed(NamedTuple):
-    """A picture and what was found in it."""
+def list_picture(path: Path, image: Tensor, found: Detections, names: Sequence[str]) -> dict:
+    """Return a picture's detections, best first, as plain numbers, rounded to print well.
 
-    picture: str
-    width: int
-    height: int
-    detections: list[dict]
-    """Best first: ``name``, ``score`` and ``box``, xyxy in pixels of the upright picture."""
-
-
-def list_picture(path: Path, image: Tensor, found: Detections, names: Sequence[str]) -> Listed:
-    """Return a picture's detections (boxes in pixels) as plain numbers, rounded to print well."""
+    Returns:
+        ``picture``, ``width``, ``height`` and ``detections``: ``name``, ``score`` and ``box`` of
+        each, xyxy in pixels of the upright picture.
+    """
     height, width = image.shape[-2:]
     rows = zip(names, found.scores.tolist(), found.boxes.tolist(), strict=True)
     listed = [
         {"name": name, "score": round(score, 4), "box": [round(x, 2) for x in box]}
         for name, score, box in rows
     ]
-    return Listed(str(path), width, height, listed)
+    return {"picture": str(path), "width": width, "height": height, "detections": listed}
 
 
-def write_json(path: Path, pictures: Sequence[Listed], **facts) -> None:
+def write_json(path: Path, pictures: Sequence[dict], **facts) -> None:
     """Write detections as JSON: ``pictures``, and beside them whatever is worth knowing."""
-    content = {"made_by": _MADE_BY, **facts, "pictures": [p._asdict() for p in pictures]}
-    with atomic_write(path) as file:
-        file.write_bytes(as_json(content))
+    write_file(path, as_json({"made_by": MADE_BY, **facts, "pictures": pictures}))
 
 
-def write_csv(path: Path, pictures: Sequence[Listed]) -> None:
+def write_csv(path: Path, pictures: Sequence[dict]) -> None:
     """Write detections as CSV, one per line; a picture without any has no line."""
     with (
         atomic_write(path) as file,
@@ -52,8 +44,8 @@ def write_csv(path: Path, pictures: Sequence[Listed]) -> None:
         writer = csv.writer(stream)
         writer.writerow(_COLUMNS)
         for one in pictures:
-            for found in one.detections:
-                writer.writerow([one.picture, found["name"], found["score"], *found["box"]])
+            for found in one["detections"]:
+                writer.writerow([one["picture"], found["name"], found["score"], *found["box"]])
 
 
 def refuse_foreign(path: Path) -> None:
@@ -64,10 +56,8 @@ def refuse_foreign(path: Path) -> None:
     """
     if path.is_dir():
         raise FileExistsError(f"{path} is a folder: give the name of a file")
-    if path.exists():
-        start = start_of(path)[:80].decode("utf-8", errors="replace")
-        if not start.startswith((f'{{\n "made_by": "{_MADE_BY}"', ",".join(_COLUMNS))):
-            raise FileExistsError(
-                f"{path} is not a list that detect has written: give another name, or replace it"
-                " with --overwrite"
-            )
+    if is_foreign(path, f'"made_by": "{MADE_BY}"', ",".join(_COLUMNS)):
+        raise FileExistsError(
+            f"{path} is not a list that detect has written: give another name, or replace it with"
+            " --overwrite"
+        )

@@ -11,10 +11,11 @@ import torch
 from PIL import Image
 
 from ssd_tutorial.__main__ import main
+from ssd_tutorial._files import is_foreign
 from ssd_tutorial.cli import detect_command as module
 from ssd_tutorial.datasets import SCENE_CLASSES, Scenes, read_picture
-from ssd_tutorial.deploy.annotate import is_copy
 from ssd_tutorial.deploy.inference import detect, load_detector
+from ssd_tutorial.deploy.listing import MADE_BY
 from ssd_tutorial.network import SSD
 from ssd_tutorial.presets import SLIM300
 from ssd_tutorial.weights.file import save_weights
@@ -83,7 +84,7 @@ def test_lists_hold_what_python_finds_in_pixels_of_the_originals(weights, photos
             assert 0 <= listed["box"][0] < listed["box"][2] <= one["width"]
             rows.append([str(path), listed["name"], listed["score"], *listed["box"]])
         copy = tmp_path / "out" / f"{path.stem}.png"
-        assert is_copy(copy)
+        assert not is_foreign(copy, MADE_BY)
         assert read_picture(copy).shape == image.shape
     with lists[1].open(newline="", encoding="utf-8") as file:
         header, *written = csv.reader(file)

@@ -91,7 +91,7 @@ def test_numbers_are_printed_even_if_the_disk_is_full(data, weights, capsys, mon
     def full(path, content):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module, "save", full)
+    monkeypatch.setattr(module, "write_file", full)
     assert measured(weights, data) == 1
     captured = capsys.readouterr()
     assert "mAP@0.5:0.95, COCO" in captured.out

@@ -50,7 +50,7 @@ $(STAMP): pyproject.toml requirements-lock.txt
 
 .PHONY: check
 check: $(STAMP) ## check this environment and report fixes
-	@$(RUN) ssd_tutorial.cli.check_env
+	@$(RUN) ssd_book.check_env
 
 .PHONY: lock
 lock: $(STAMP) ## update requirements-lock.txt to the newest releases that pyproject.toml allows

@@ -1,1 +1,4 @@
-"""What only the pages need: explorers, checks of exercises, photographs, plots, costs of SSD."""
+"""What only the book needs: explorers, checks of exercises, photographs, plots, costs of SSD.
+
+`check_env` reports what an environment lacks.
+"""

@@ -1,4 +1,4 @@
-"""Report what this machine and installation can do: ``python -m ssd_tutorial.cli.check_env``.
+"""Report what this machine and installation can do: ``python -m ssd_book.check_env``.
 
 Print plain text that a person can read and paste into a bug report: versions, processor and GPU,
 whether live figures will work, disk space, and whether the package's own data are there. Each thing
@@ -152,7 +152,7 @@ def without_names(text: str) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Print the report; return 1 if something needs a fix, else 0."""
     argparse.ArgumentParser(
-        prog="python -m ssd_tutorial.cli.check_env", description=__doc__.partition("\n\n")[2]
+        prog="python -m ssd_book.check_env", description=__doc__.partition("\n\n")[2]
     ).parse_args(arguments)
     print("SSD, box by box: what this environment can do")
     print(f"Python {platform.python_version()} on {platform.system()} {platform.release()}")

@@ -9,15 +9,15 @@ from types import SimpleNamespace
 
 import pytest
 from packaging.requirements import Requirement
+from ssd_book import check_env
 
 from ssd_tutorial import _files, datasets
-from ssd_tutorial.cli import check_env
 
 
 def run(**environment):
     """Run the command as a reader types it; return (exit code, output)."""
     done = subprocess.run(
-        [sys.executable, "-m", "ssd_tutorial.cli.check_env"],
+        [sys.executable, "-m", "ssd_book.check_env"],
         capture_output=True,
         text=True,
         env={**os.environ, **environment},
@@ -29,7 +29,7 @@ def run(**environment):
 def plant(folder: Path, name: str, source: str) -> str:
     """Write a package that shadows the installed one; return the PYTHONPATH that puts it first."""
     (folder / f"{name}.py").write_text(source)
-    return str(folder)
+    return os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
 
 
 def test_a_complete_environment_passes_and_names_every_requirement():

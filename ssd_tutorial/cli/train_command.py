@@ -166,27 +166,11 @@ def _in_memory(dataset: Dataset, recipe: Recipe, workers: int, on_error: OnError
 def _draw_curves(out: Path, error: BaseException | None) -> None:
     """Draw the run's log so far; after an error, draw nothing, so that the error is noticed."""
     failed = isinstance(error, Exception) or not (out / LOG).is_file()
-    if not (history := [] if failed else read_log(out / LOG)):
-        return
-    from matplotlib.figure import Figure  # here, so that other commands do not wait for it
+    if history := [] if failed else read_log(out / LOG):
+        from ssd_tutorial.figures.plots import draw_run  # here: matplotlib takes a second
 
-    from ssd_tutorial.figures import plots
-
-    lines = measured(history)
-    heights = (3, 1, 2) if lines else (3, 1)
-    figure = Figure(figsize=(7, 1 + sum(heights)), layout="constrained")
-    losses, rate, *maps = figure.subplots(len(heights), sharex=True, height_ratios=heights)
-    plots.draw_run(losses, rate, history)
-    for axes in maps:
-        samples = [step.samples for step in lines]
-        losses.plot(samples, [step.val_total for step in lines], "o--k", markersize=3)
-        end, pixels = (samples[-1], lines[-1].val_total), "offset points"
-        losses.annotate("validation", end, (6, 0), textcoords=pixels, va="center")
-        rate.set(xlabel="")
-        axes.plot(samples, [step.val_map50 for step in lines], "o-k", markersize=3)
-        axes.set(xlabel="samples seen", ylabel="mAP, validation", ylim=(0, 1))
-    with atomic_write(out / CURVES) as file:
-        figure.savefig(file, format="png", dpi=120)
+        with atomic_write(out / CURVES) as file:
+            draw_run(history).savefig(file, format="png", dpi=120)
 
 
 def _print_step(step: Step) -> None:

@@ -13,19 +13,19 @@ image, as everywhere in the package. A feature map has the same colour, line sty
 whole book, so that colour is never the only sign.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from ssd_tutorial.deploy.labels import COLORS, Anchor, caption, place_labels
-from ssd_tutorial.training.log import Step
+from ssd_tutorial.training.log import Step, measured
 
 STYLE = Path(__file__).with_name("book.mplstyle")
 """For ``plt.style.use(plots.STYLE)``, once at the top of a chapter."""
@@ -145,44 +145,34 @@ def draw_boxes(
 
 
 def _draw_label(ax: Axes, anchor: Anchor, text: str, color: str) -> None:
-    ax.text(
-        anchor.x,
-        anchor.y,
-        f" {literal(text)} ",
-        ha=anchor.ha,
-        va=anchor.va,
-        color="white",
-        fontsize=_LETTERS,
-        clip_on=True,
-        bbox={"facecolor": color, "edgecolor": "none", "pad": 1.5},
-    )
+    box = {"facecolor": color, "edgecolor": "none", "pad": 1.5}
+    style = {"color": "white", "fontsize": _LETTERS, "clip_on": True, "bbox": box}
+    ax.text(anchor.x, anchor.y, f" {literal(text)} ", ha=anchor.ha, va=anchor.va, **style)
 
 
-def plot_curves(
-    ax: Axes, x: Sequence[float], curves: Mapping[str, Sequence[float]]
-) -> list[Line2D]:
-    """Draw curves over the same `x`, each with its own colour, line style and name at its end."""
-    lines = []
-    for k, (name, y) in enumerate(curves.items()):
-        look = LOOKS[k % len(LOOKS)]
-        name = literal(name)
-        (line,) = ax.plot(x, y, color=look.color, linestyle=look.line, label=name)
-        ax.annotate(f" {name}", (x[-1], y[-1]), color=look.color, va="center", fontsize=11)
-        lines.append(line)
-    return lines
-
-
-def draw_run(losses: Axes, rate: Axes, history: Sequence[Step]) -> list[Line2D]:
-    """Draw a run's losses over the samples seen, and its learning rate below them."""
-    samples = [step.samples for step in history]
-    parts = ("total", "confidence", "localization")
-    lines = plot_curves(
-        losses, samples, {part: [getattr(step, part) for step in history] for part in parts}
-    )
-    lines += rate.plot(samples, [step.lr for step in history], color=INK)
+def draw_run(history: Sequence[Step]) -> Figure:
+    """Draw a run over the samples seen: its losses, learning rate and, where measured, mAP."""
+    samples, lines = [step.samples for step in history], measured(history)
+    heights = (3, 1, 2) if lines else (3, 1)
+    figure = Figure(figsize=(7, 1 + sum(heights)), layout="constrained")
+    losses, rate, *maps = figure.subplots(len(heights), sharex=True, height_ratios=heights)
+    for look, name in zip(LOOKS, ("total", "confidence", "localization"), strict=False):
+        values = [getattr(step, name) for step in history]
+        losses.plot(samples, values, color=look.color, linestyle=look.line, label=name)
+        end = (samples[-1], values[-1])
+        losses.annotate(f" {name}", end, color=look.color, va="center", fontsize=11)
+    rate.plot(samples, [step.lr for step in history], color=INK)
     losses.set(ylabel="loss", ylim=(0, None))
-    rate.set(xlabel="samples seen", ylabel="learning rate", ylim=(0, None))
-    return lines
+    rate.set(ylabel="learning rate", ylim=(0, None))
+    for axes in maps:
+        samples = [step.samples for step in lines]
+        losses.plot(samples, [step.val_total for step in lines], "o--k", markersize=3)
+        end, pixels = (samples[-1], lines[-1].val_total), "offset points"
+        losses.annotate("validation", end, (6, 0), textcoords=pixels, va="center")
+        axes.plot(samples, [step.val_map50 for step in lines], "o-k", markersize=3)
+        axes.set(ylabel="mAP, validation", ylim=(0, 1))
+    (maps or [rate])[0].set(xlabel="samples seen")
+    return figure
 
 
 def draw_detections(

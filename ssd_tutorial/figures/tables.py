@@ -28,12 +28,11 @@ class Table:
         ]
 
     def _repr_html_(self) -> str:
+        aligned = [' style="text-align: right"' if right else "" for right in self._right]
+
         def line(cells: list[str], tag: str) -> str:
-            parts = []
-            for i, cell in enumerate(cells):
-                align = ' style="text-align: right"' if self._right[i] else ""
-                parts.append(f"<{tag}{align}>{escape(cell)}</{tag}>")
-            return f"<tr>{''.join(parts)}</tr>"
+            pairs = zip(aligned, map(escape, cells), strict=True)
+            return f"<tr>{''.join(f'<{tag}{how}>{cell}</{tag}>' for how, cell in pairs)}</tr>"
 
         head, body = line(self.header, "th"), "\n".join(line(row, "td") for row in self.rows)
         return f"<table>\n<thead>{head}</thead>\n<tbody>\n{body}\n</tbody>\n</table>"

@@ -1,6 +1,7 @@
 """Figures are tested by their geometry: where the patches lie, not how the pixels look."""
 
 import warnings
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -113,23 +114,24 @@ def test_labels_that_do_not_fit_the_boxes_are_refused(ax):
     assert plots.draw_boxes(ax, torch.zeros(0, 4), []) == []
 
 
-def test_curves_carry_their_names(ax):
-    lines = plots.plot_curves(ax, [0, 1, 2], {"train": [3, 2, 1], "test": [4, 3, 3]})
-    assert [line.get_label() for line in lines] == ["train", "test"]
-    np.testing.assert_array_equal(lines[1].get_xydata(), [[0, 4], [1, 3], [2, 3]])
-    assert lines[0].get_linestyle() != lines[1].get_linestyle()
-    assert [text.get_text().strip() for text in ax.texts] == ["train", "test"]
-    assert ax.texts[1].xy == (2, 3)
-
-
-def test_a_run_is_drawn_against_the_samples_it_has_seen(ax):
+def test_a_run_is_drawn_against_the_samples_it_has_seen():
     steps = [Step(k, 16 * k, 0.1 * k, 5 - k, 3 - k / 2, 2 - k / 2, 9, 1.0 * k) for k in (1, 2, 3)]
-    rate = ax.figure.add_subplot()
-    lines = plots.draw_run(ax, rate, steps)
-    assert [line.get_label() for line in lines[:3]] == ["total", "confidence", "localization"]
-    np.testing.assert_allclose(lines[0].get_xydata(), [[16, 4], [32, 3], [48, 2]])
-    np.testing.assert_allclose(lines[3].get_xydata(), [[16, 0.1], [32, 0.2], [48, 0.3]])
-    assert rate.get_xlabel() == "samples seen"
+    losses, rate = plots.draw_run(steps).axes
+    assert [line.get_label() for line in losses.lines] == ["total", "confidence", "localization"]
+    assert len({line.get_linestyle() for line in losses.lines}) == 3
+    np.testing.assert_allclose(losses.lines[0].get_xydata(), [[16, 4], [32, 3], [48, 2]])
+    assert (losses.texts[0].get_text().strip(), losses.texts[0].xy) == ("total", (48, 2))
+    np.testing.assert_allclose(rate.lines[0].get_xydata(), [[16, 0.1], [32, 0.2], [48, 0.3]])
+    assert (losses.get_xlabel(), rate.get_xlabel()) == ("", "samples seen")
+
+
+def test_what_was_measured_is_drawn_below_a_run():
+    seen = Step(1, 16, 0.1, 4, 3, 1, 9, 1.0)
+    steps = [seen, replace(seen, step=2, samples=32, val_map50=0.5, val_total=3.5)]
+    losses, rate, maps = plots.draw_run(steps).axes
+    np.testing.assert_allclose(losses.lines[3].get_xydata(), [[32, 3.5]])
+    np.testing.assert_allclose(maps.lines[0].get_xydata(), [[32, 0.5]])
+    assert (rate.get_xlabel(), maps.get_xlabel()) == ("", "samples seen")
 
 
 def test_detections_below_the_threshold_are_left_out(ax):
@@ -163,7 +165,5 @@ def test_a_class_name_is_no_formula(ax):
     found = Detections(torch.tensor([[0.1, 0.1, 0.3, 0.3]]), torch.tensor([0.9]), torch.tensor([1]))
     plots.draw_detections(ax, found, (name,))
     plots.draw_boxes(ax, torch.tensor([0.1, 0.2, 0.5, 0.4]), [name])
-    plots.plot_curves(ax, [0, 1], {name: [0, 1]})
-    ax.legend()
     ax.figure.canvas.draw()
-    assert [text.get_text().split()[0] for text in ax.texts] == [r"\$a_\$b^"] * 3
+    assert [text.get_text().split()[0] for text in ax.texts] == [r"\$a_\$b^"] * 2

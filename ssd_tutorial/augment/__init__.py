@@ -5,36 +5,20 @@ Every operation is a torchvision ``transforms.v2`` transform of an item ``(image
 otherwise. All random numbers come from torch's global generator.
 """
 
-from ssd_tutorial.augment.colour import (
-    PhotometricDistort,
-    add_brightness,
-    scale_contrast,
-    scale_saturation,
-    shift_hue,
-)
-from ssd_tutorial.augment.crop import IoUCrop
-from ssd_tutorial.augment.crop_policies import CROP_POLICIES, CropPolicy, caffe_trials
-from ssd_tutorial.augment.expand import CAFFE_MEAN, Expand
-from ssd_tutorial.augment.items import Item, Transform
-from ssd_tutorial.augment.pipelines import resize, training_transform
-from ssd_tutorial.augment.resizing import INTERPOLATIONS, RandomInterpolationResize
+import lazy_loader
 
-__all__ = [
-    "CAFFE_MEAN",
-    "CROP_POLICIES",
-    "INTERPOLATIONS",
-    "CropPolicy",
-    "Expand",
-    "IoUCrop",
-    "Item",
-    "PhotometricDistort",
-    "RandomInterpolationResize",
-    "Transform",
-    "add_brightness",
-    "caffe_trials",
-    "resize",
-    "scale_contrast",
-    "scale_saturation",
-    "shift_hue",
-    "training_transform",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "colour": [
+            *("PhotometricDistort", "add_brightness", "scale_contrast"),
+            *("scale_saturation", "shift_hue"),
+        ],
+        "crop": ["IoUCrop"],
+        "crop_policies": ["CROP_POLICIES", "CropPolicy", "caffe_trials"],
+        "expand": ["CAFFE_MEAN", "Expand"],
+        "items": ["Item", "Transform"],
+        "pipelines": ["resize", "training_transform"],
+        "resizing": ["INTERPOLATIONS", "RandomInterpolationResize"],
+    },
+)

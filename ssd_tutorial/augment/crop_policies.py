@@ -33,8 +33,6 @@ class CropPolicy:
     """Which objects' IoU counts: any, only those with the centre inside, or none."""
     needs_object: bool = True
     """Whether a crop must contain the centre of an object."""
-    source: str = ""
-    """Where the policy comes from."""
     scales: tuple[float, float] = (0.3, 1.0)
     """Of the sides, not of the area."""
     aspects: tuple[float, float] = (0.5, 2.0)
@@ -49,33 +47,19 @@ class CropPolicy:
             raise ValueError('all_try needs iou_with="any", the only rule that Caffe has')
 
 
-_SAMPLER_CPP = "weiliu89/caffe, src/caffe/util/sampler.cpp and examples/ssd/ssd_pascal.py"
-
-_CAFFE = CropPolicy(
-    min_ious=(None, 0.1, 0.3, 0.5, 0.7, 0.9, 0.0),
-    trials=50,
-    all_try=True,
-    source=f"{_SAMPLER_CPP}; in addition, an object must remain",
-)
-_PORT = CropPolicy(
-    min_ious=(0.0, 0.1, 0.3, 0.5, 0.7, 0.9, None),
-    trials=50,
-    source="sgrvinod/a-PyTorch-Tutorial-to-Object-Detection, utils.py, random_crop",
-)
+# weiliu89/caffe, src/caffe/util/sampler.cpp and examples/ssd/ssd_pascal.py
+_CAFFE = CropPolicy(min_ious=(None, 0.1, 0.3, 0.5, 0.7, 0.9, 0.0), trials=50, all_try=True)
+# sgrvinod/a-PyTorch-Tutorial-to-Object-Detection, utils.py, random_crop
+_PORT = CropPolicy(min_ious=(0.0, 0.1, 0.3, 0.5, 0.7, 0.9, None), trials=50)
 
 CROP_POLICIES: dict[str, CropPolicy] = {
     "caffe": _CAFFE,
-    "caffe_literal": replace(_CAFFE, needs_object=False, source=_SAMPLER_CPP),
-    "torchvision": replace(
-        _PORT, trials=40, iou_with="kept", source="torchvision.transforms.v2.RandomIoUCrop"
-    ),
+    "caffe_literal": replace(_CAFFE, needs_object=False),
+    # torchvision.transforms.v2.RandomIoUCrop
+    "torchvision": replace(_PORT, trials=40, iou_with="kept"),
     "sgrvinod": _PORT,
-    "amdegroot": replace(
-        _PORT,
-        min_ious=(None, 0.1, 0.3, 0.7, 0.9, 0.0),  # without 0.5
-        iou_with="none",
-        source="amdegroot/ssd.pytorch, utils/augmentations.py, RandomSampleCrop; lufficc/SSD",
-    ),
+    # amdegroot/ssd.pytorch, utils/augmentations.py, RandomSampleCrop; lufficc/SSD: without 0.5
+    "amdegroot": replace(_PORT, min_ious=(None, 0.1, 0.3, 0.7, 0.9, 0.0), iou_with="none"),
 }
 """By name. ``"caffe"`` differs from ``"caffe_literal"`` in one respect: Caffe also accepts a
 crop that keeps no object's centre, and from such a crop only background can be learned."""

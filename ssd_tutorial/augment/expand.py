@@ -20,24 +20,21 @@ class Expand(Operation):
     """Put the picture at a random place on a canvas up to `ratio` times as wide and high.
 
     The factor is drawn uniformly from 1 to `ratio`, the same for both sides. Paper, section 3.6
-    (its first version has no expansion); Caffe, ``DataTransformer::ExpandImage``.
+    (its first version has no expansion); Caffe, ``DataTransformer::ExpandImage``. The canvas has
+    the mean colour, which becomes 0 after normalisation; black does not.
 
     Args:
         ratio: largest ratio of the sides, from 1 to `LARGEST_RATIO`.
         share: probability of expanding at all.
-        fill: colour of the canvas, RGB, 0 to 255. The mean becomes 0 after normalisation; black
-            does not.
     """
 
-    def __init__(
-        self, ratio: float = 4.0, share: float = 0.5, fill: tuple[int, int, int] = CAFFE_MEAN
-    ):
+    def __init__(self, ratio: float = 4.0, share: float = 0.5):
         super().__init__()
         if not 1 <= ratio <= LARGEST_RATIO:
             raise ValueError(f"ratio must be from 1 to {LARGEST_RATIO}, not {ratio}")
         if not 0 <= share <= 1:
             raise ValueError(f"share must be from 0 to 1, not {share}")
-        self.ratio, self.share, self.fill = ratio, share, list(fill)
+        self.ratio, self.share = ratio, share
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         """Draw the pixels to add: ``{"padding": [left, top, right, bottom]}``, or nothing."""
@@ -55,5 +52,5 @@ class Expand(Operation):
         if not params:
             return inpt
         if isinstance(inpt, Framed):
-            return inpt.expanded(params["padding"], self.fill)
+            return inpt.expanded(params["padding"], CAFFE_MEAN)
         return F.pad(inpt, params["padding"])

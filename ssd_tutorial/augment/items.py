@@ -32,14 +32,6 @@ class Operation(v2.Transform):
         framed, target = super().forward(Framed(image), target)
         return framed.pixels(), target
 
-    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        """Draw the random numbers for one item, given its image and its boxes."""
-        raise NotImplementedError
-
-    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        """Apply them to the framed picture, or to the boxes."""
-        raise NotImplementedError
-
     # what torchvision before 0.21 calls
 
     def _get_params(self, flat_inputs: list[Any]) -> dict[str, Any]:

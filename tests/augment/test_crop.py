@@ -240,7 +240,6 @@ def test_a_custom_policy_is_followed_and_needs_none():
         all_try=False,
         iou_with="any",
         needs_object=False,
-        source="this test",
     )
     image, _ = IoUCrop(rule)(*item([]))
     assert image.shape == (3, 100, 100)
@@ -261,8 +260,3 @@ def test_method_names_of_torchvision_before_0_21():
     params = crop._get_params([image, target["boxes"]])
     assert torch.equal(crop._transform(Framed(image), params).pixels(), cut)
     assert len(crop._transform(target["boxes"], params)) >= len(after["boxes"])
-
-
-def test_every_policy_names_its_source():
-    for rule in CROP_POLICIES.values():
-        assert len(rule.source) > 20

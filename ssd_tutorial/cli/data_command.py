@@ -17,7 +17,6 @@ def data_command(
     root: Path | None = None,
     split: str = "",
     archives: Path | None = None,
-    keep: bool = False,
     share: float = 0.2,
     seed: int = 0,
 ) -> None:
@@ -37,8 +36,8 @@ def data_command(
         root: folder for all data sets; by default $SSD_TUTORIAL_DATA, or ~/.cache/ssd_tutorial.
         split: fetch only what this split needs; COCO's val is 1 GB, all of it 20 GB.
         archives: folder that keeps the archives, such as on a drive that outlives the machine;
-            complete ones in it are not fetched again. Unpacked files go to the root.
-        keep: keep the archives after unpacking; without --archives they are deleted.
+            complete ones in it are not fetched again. Unpacked files go to the root. Without it,
+            the archives are deleted after unpacking.
         share: to split, the share of the pictures that go to val; the others go to train.
         seed: to split, seeds the random division.
     """
@@ -57,7 +56,7 @@ def data_command(
         print(f"{entry.title}\nlicence: {entry.licence}\nmore: {entry.home}")
         for archive in missing:
             print(f"to fetch: {archive.file}, {_size(archive.bytes)}, {archive.addresses[0]}")
-        folder = fetch.get_dataset(name, root, split=split, archives=archives, keep=keep)
+        folder = fetch.get_dataset(name, root, split=split, archives=archives)
         print(f"complete: {folder}")
         splits = [split] if split else list(entry.splits)
         print(f"its splits: {', '.join(splits)}")

@@ -30,7 +30,7 @@ def doctor_command(
     falsify its score, and 0 if there are only warnings and notes.
 
     Args:
-        data: a folder in the layout of PASCAL VOC, COCO or YOLO; or "scenes".
+        data: a folder in the layout of PASCAL VOC, COCO or YOLO.
         out: folder for report.json, with everything that was found, and report.png, a figure.
         fix: new or empty folder for a corrected copy; each kind of fault says under FIX what is
             changed. The copy is examined, too, and the exit code is then the copy's.
@@ -39,7 +39,7 @@ def doctor_command(
             differ in size from their annotation, or occur twice. --no-pictures is faster.
         near: the IoU above which two boxes of one class are one object labelled twice; 1 for none.
         shown: how many findings of each kind are printed; report.json has all of them.
-        workers: processes that decode pictures; 0 takes one per processor.
+        workers: threads that decode pictures; 0 takes one per processor.
     """
     if shown < 0:
         raise ValueError(f"--shown must be 0 or more, not {shown}")

@@ -8,13 +8,7 @@ from pathlib import Path
 from torch.utils.data import Dataset
 
 from ssd_tutorial._files import as_json, write_file
-from ssd_tutorial.cli.options import (
-    find_device,
-    print_dropped,
-    print_log,
-    refuse_foreign,
-    use_threads,
-)
+from ssd_tutorial.cli import options
 from ssd_tutorial.datasets import SkipUnreadable, open_dataset
 from ssd_tutorial.datasets.folder import OnError
 from ssd_tutorial.deploy.inference import detect_dataset, load_detector
@@ -50,19 +44,19 @@ def eval_command(
         threads: processor threads; 0 lets torch decide.
         device: "cpu" or "cuda"; empty takes a GPU if there is one.
     """
-    use_threads(threads)
+    options.use_threads(threads)
     if workers < 0:
         raise ValueError(f"--workers must be 0 or more, not {workers}")
     target = out or weights.with_name(f"eval-{split}.json")
-    refuse_foreign(target, _JSON_SIGN)
+    options.refuse_foreign(target, _JSON_SIGN)
     if page:
-        refuse_foreign(target.with_suffix(".html"), _PAGE_SIGN)
+        options.refuse_foreign(target.with_suffix(".html"), _PAGE_SIGN)
     detector = load_detector(weights)
-    network = detector.network.to(find_device(device))
+    network = detector.network.to(options.find_device(device))
     dataset = _open(data, split, detector.classes, on_error)
-    print_dropped(dataset)
+    options.print_dropped(dataset)
     with contextlib.ExitStack() as stack:
-        print_log(stack, sys.stdout)
+        options.print_log(stack, sys.stdout)
         found, truths = detect_dataset(network, dataset, workers=workers, on_error=on_error)
     measures = measure(found, truths, detector.classes)
     about = {"weights": weights.name, "data": Path(data).resolve().name, "split": split}

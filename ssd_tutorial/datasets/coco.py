@@ -22,11 +22,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 from torch.utils.data import Dataset
 
-from ssd_tutorial.datasets.folder import AnnotatedFolder, OnError, short_names
+from ssd_tutorial.datasets.folder import AnnotatedFolder, short_names
 from ssd_tutorial.datasets.messages import parsed, start_of, to_flag, to_numbers, to_text
 from ssd_tutorial.datasets.pictures import Pictures, files_in, folders_in
 from ssd_tutorial.datasets.records import UNKNOWN, RawObject, RawPicture, Records, to_size
@@ -45,7 +44,9 @@ class COCOFolder(AnnotatedFolder):
     """A split of a folder in COCO's layout; items and attributes are those of `AnnotatedFolder`.
 
     Pictures without any object are kept, as background to learn from. A picture's name is its
-    ``file_name`` without the extension.
+    ``file_name`` without the extension. An annotation with ``iscrowd`` is one box around many
+    objects; it is difficult, as in Caffe's SSD (``ReadJSONToAnnotatedDatum`` in ``io.cpp``), so
+    that the evaluation counts it neither as hit nor as miss.
 
     Args:
         root: the folder.
@@ -54,39 +55,17 @@ class COCOFolder(AnnotatedFolder):
             the order of their ids.
         on_error: ``"raise"`` or ``"drop"``, see `AnnotatedFolder`. A box is impossible with a width
             or height of 0 or less, or without an image in the file.
-        crowds: an annotation with ``iscrowd`` is one box around many objects. ``"difficult"``
-            keeps it and marks it, as Caffe's SSD does (``ReadJSONToAnnotatedDatum`` in
-            ``io.cpp``), so that the evaluation counts it neither as hit nor as miss; ``"drop"``
-            leaves it out, as torchvision's training script does. Since that is not a fault, it is
-            not listed in ``dropped``.
 
     Raises:
         FileNotFoundError: no such folder, split or picture.
         ValueError: a file that is not COCO's JSON, an unknown class, an impossible box.
     """
 
-    def __init__(
-        self,
-        root: str | Path,
-        split: str,
-        classes: Sequence[str] | None = None,
-        on_error: OnError = "raise",
-        *,
-        crowds: Literal["difficult", "drop"] = "difficult",
-    ) -> None:
-        if crowds not in ("difficult", "drop"):
-            raise ValueError(f'crowds must be "difficult" or "drop", not {crowds!r}')
-        self.crowds = crowds
-        super().__init__(root, split, classes, on_error)
-
     def _find(self) -> Iterable[str]:
         return find(self.root)
 
     def _read(self, split: str, classes: Sequence[str] | None) -> Records:
         return read(self.root, [split])
-
-    def _wanted(self, entry: RawObject) -> bool:
-        return self.crowds == "difficult" or not entry.difficult
 
     _layout, _shape = "COCO", SHAPE
 
@@ -186,9 +165,7 @@ def _pairs(records: Records, split: str, file: Path) -> list[tuple[str, Callable
         size = to_size(image.get("width"), image.get("height"))
         shown = f"{records.shown(file)}: {image['file_name']}"
         one = RawPicture(name, picture, file, shown, size, its[key])
-        if picture is None:
-            return one.without("picture", f"{file}", image["file_name"], pictures.files)
-        return one.sized()
+        return one.sized(f"{file}", image["file_name"], pictures.files)
 
     rows = zip(short_names(written), keys, found, images, strict=True)
     return [(row[1], partial(read, *row)) for row in rows]
@@ -328,11 +305,9 @@ def picture_files(item: Item) -> dict[str, bytes]:
     return {item.filename: item.picture}
 
 
-def split_files(
-    split: str, items: Sequence[Item], classes: Sequence[str], root: Path
-) -> dict[str, bytes]:
+def split_files(split: str, items: Sequence[Item], root: Path) -> dict[str, bytes]:
     """Return the file that defines a split of these pictures."""
-    images, annotations = [], []
+    images, annotations, classes = [], [], items[0].classes
     inside = all(item.filename.startswith(f"{split}/") for item in items)
     for number, item in enumerate(items, 1):
         file = item.filename.removeprefix(f"{split}/" if inside else "")

@@ -17,13 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-import lazy_loader
-
 from ssd_tutorial._files import atomic_write, data_path, remove_unfinished, reworded
 from ssd_tutorial._progress import progress_bar
 from ssd_tutorial.datasets.messages import near
-
-pooch, requests = map(lazy_loader.load, ("pooch", "requests"))  # half a second, to fetch alone
 
 LARGEST_RATIO, SLACK = 20, 1 << 20  # pictures hardly compress; COCO's JSON does, 4 : 1
 
@@ -109,7 +105,6 @@ def get_dataset(
     *,
     split: str = "",
     archives: str | Path | None = None,
-    keep: bool = False,
     progress: bool | None = None,
 ) -> Path:
     """Fetch and unpack what is missing of a data set.
@@ -119,8 +114,7 @@ def get_dataset(
         root: the folder for all data sets; None uses `data_root`.
         split: fetch what this split needs; "" fetches everything.
         archives: the folder for the archives; they are kept there, and those already there are
-            used. None puts them beside the unpacked folders.
-        keep: keep the archives after unpacking.
+            used. None puts them beside the unpacked folders, and deletes them after that.
         progress: show bars; None shows them if standard error is a terminal.
 
     Returns:
@@ -134,10 +128,11 @@ def get_dataset(
     for archive in missing_archives(name, root, split):
         file = fetch(archive, archives or folder, progress)
         if not archive.sha256:
-            known = pooch.file_hash(file)
-            print(f"{file.name}: SHA-256 {known} (there is none to compare it with)")
+            from pooch import file_hash  # after `fetch`, it is there
+
+            print(f"{file.name}: SHA-256 {file_hash(file)} (there is none to compare it with)")
         unpack(file, archive.take, folder / archive.folder, progress)
-        if archives is None and not keep:
+        if archives is None:
             file.unlink()
     return folder
 
@@ -161,6 +156,9 @@ def fetch(archive: Archive, folder: str | Path, progress: bool | None = None) ->
         OSError: no address has it, or there is not enough room on the disk.
         ValueError: a file of this name is there, but is incomplete or another one.
     """
+    import pooch  # here: both take half a second, for those who fetch alone
+    import requests
+
     target = Path(folder, archive.file)
     by_hand = f"`curl -LC - -o {archive.file} {archive.addresses[0]}` resumes a download"
     if target.exists():

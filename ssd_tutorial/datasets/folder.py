@@ -13,16 +13,7 @@ import torch
 from torch.utils.data import Dataset
 from torchvision import tv_tensors
 
-from ssd_tutorial.datasets.messages import (
-    GO_ON,
-    BadPicture,
-    check_classes,
-    is_background,
-    listing,
-    near,
-    no_folder,
-    no_split,
-)
+from ssd_tutorial.datasets import messages
 from ssd_tutorial.datasets.pictures import EXTENSIONS, UnreadablePicture, read_picture
 from ssd_tutorial.datasets.records import ROUNDING_PX, Problem, RawObject, RawPicture, Records
 
@@ -78,18 +69,18 @@ class AnnotatedFolder(Dataset):
         self.names: list[str] = []
         self.dropped: list[Problem] = []
         self.clipped: list[Problem] = []
-        self.left_out: list[BadPicture] = []
+        self.left_out: list[messages.BadPicture] = []
         if classes is not None:
-            classes = check_classes(classes)
+            classes = messages.check_classes(classes)
         if not self.root.is_dir():
-            raise no_folder(self.root)
+            raise messages.no_folder(self.root)
         splits = self._find()
         if not splits:
             what = f"{root} is not a folder in {self._layout}'s layout ({self._shape})"
             raise FileNotFoundError(what)
         found = same_split(split, splits)
         if found is None:
-            raise no_split(self.root, split, splits)
+            raise messages.no_split(self.root, split, splits)
         records = self._read(found, classes)
         self._check_split(records, found)
         self.classes = classes or records.classes
@@ -138,7 +129,7 @@ class AnnotatedFolder(Dataset):
             ("dropped {} impossible", self.dropped),
             ("clipped {} at the border", self.clipped),
         ):
-            line += f"; {what.format(len(bad))}: {listing(bad)}" if bad else ""
+            line += f"; {what.format(len(bad))}: {messages.listing(bad)}" if bad else ""
         return line
 
     # ------------------------------------------------------------ for the reader of each layout
@@ -152,10 +143,6 @@ class AnnotatedFolder(Dataset):
 
     def _read(self, split: str, classes: Sequence[str] | None) -> Records:
         raise NotImplementedError
-
-    def _wanted(self, entry: RawObject) -> bool:
-        """Return whether an object belongs to the dataset."""
-        return True
 
     # ------------------------------------------------------------ bad data
 
@@ -189,10 +176,11 @@ class AnnotatedFolder(Dataset):
     def _leave_out(self, name: str, code: str, reason: str) -> None:
         """Record a bad picture, or raise."""
         if self.on_error == "drop":
-            self.left_out.append(BadPicture(name, reason))
+            self.left_out.append(messages.BadPicture(name, reason))
             return
         kind = FileNotFoundError if code.endswith("-missing") else ValueError
-        raise (UnreadablePicture if code == "picture-unreadable" else kind)(f"{reason} {GO_ON}")
+        kind = UnreadablePicture if code == "picture-unreadable" else kind
+        raise kind(f"{reason} {messages.GO_ON}")
 
     def _keep(self, records: Records, split: str) -> None:
         """Judge every box of the split, and keep the good ones in a few arrays.
@@ -209,7 +197,7 @@ class AnnotatedFolder(Dataset):
             if picture.fault:
                 self._leave_out(picture.name, picture.fault, picture.reason)
                 continue
-            for entry in filter(self._wanted, picture.objects):
+            for entry in picture.objects:
                 judged = records.judge(picture, entry)
                 at = judged.code, picture.annotation
                 if judged.code:
@@ -225,12 +213,12 @@ class AnnotatedFolder(Dataset):
             self.names.append(picture.name)
         if self.dropped and self.on_error == "raise":
             count = "1 box is" if len(self.dropped) == 1 else f"{len(self.dropped)} boxes are"
-            which = f"{self.root}: {count} impossible: {listing(self.dropped)}"
-            raise ValueError(f"{which}. Correct the file. {GO_ON}")
+            which = f"{self.root}: {count} impossible: {messages.listing(self.dropped)}"
+            raise ValueError(f"{which}. Correct the file. {messages.GO_ON}")
         if not self.names:
             raise ValueError(
                 f"{self.root}, split {self.split!r}: every picture had to be left out: "
-                f"{listing(self.left_out)}"
+                f"{messages.listing(self.left_out)}"
             )
         self._rows = np.array(rows, np.float32).reshape(-1, 6)  # xyxy in pixels, label, difficult
         self._first, self._sizes = np.array(first), np.array(sizes)
@@ -238,11 +226,12 @@ class AnnotatedFolder(Dataset):
     def _check_class(self, picture: RawPicture, entry: RawObject) -> None:
         if entry.name in self.classes:
             return
+        hint = messages.near(entry.name, self.classes)
         what = (
-            f"the class {entry.name!r} is not in `classes`{near(entry.name, self.classes)} Add it, "
-            f"correct the file, or omit `classes` to use every class of the folder."
+            f"the class {entry.name!r} is not in `classes`{hint} Add it, correct the file, or omit "
+            f"`classes` to use every class of the folder."
         )
-        if is_background(entry.name):
+        if messages.is_background(entry.name):
             what = (
                 f"the class is {entry.name!r}, but the background is never annotated: it is every "
                 f"place without an object. Remove these objects."

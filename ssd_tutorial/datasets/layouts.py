@@ -35,8 +35,7 @@ def find_layout(root: str | Path) -> str:
         raise FileNotFoundError(f"{root} is a file: pass the folder with the whole data set")
     if not root.is_dir():
         raise no_folder(root)
-    layout = layout_of(root)
-    if not layout:
+    if not (layout := layout_of(root)):
         raise FileNotFoundError(_unknown(root))
     return layout
 
@@ -76,10 +75,7 @@ def read_folder(
     for split in splits:
         if split not in there:
             raise no_split(root, split, there)
-    chosen = {"splits": splits} if splits else {}
-    if layout is voc and splits:
-        chosen["rest"] = False
-    return layout.read(root, **chosen, progress=progress)
+    return layout.read(root, splits or None, progress=progress)
 
 
 def _unknown(root: Path) -> str:

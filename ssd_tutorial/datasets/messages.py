@@ -136,12 +136,8 @@ def start_of(path: Path) -> bytes:
         return file.read(65_536)
 
 
-def read_text(path: Path, errors: Literal["strict", "replace"] = "strict") -> str:
-    """Return the text of a list or label file in UTF-8; raises as `parsed`."""
-    return parsed(path, "UTF-8 text", lambda b: b.decode("utf-8-sig", errors), "Save it again.")
-
-
 def lines_of(path: Path, errors: Literal["strict", "replace"] = "strict") -> dict[int, str]:
-    """Return the lines of a text by their numbers, without blank ones; raises as `parsed`."""
-    lines = enumerate(read_text(path, errors).splitlines(), 1)
+    """Return the lines of a text in UTF-8 by number, without blank ones; raises as `parsed`."""
+    text = parsed(path, "UTF-8 text", lambda b: b.decode("utf-8-sig", errors), "Save it again.")
+    lines = enumerate(text.splitlines(), 1)
     return {number: line.strip() for number, line in lines if line.strip()}

@@ -5,12 +5,7 @@ from pathlib import Path
 
 from torch.utils.data import ConcatDataset, Dataset
 
-from ssd_tutorial.datasets.fetch import (
-    data_root,
-    get_registered,
-    missing_archives,
-    registered_names,
-)
+from ssd_tutorial.datasets import fetch
 from ssd_tutorial.datasets.folder import AnnotatedFolder, OnError
 from ssd_tutorial.datasets.layouts import open_folder
 from ssd_tutorial.datasets.messages import near
@@ -18,7 +13,7 @@ from ssd_tutorial.datasets.scenes import SCENE_CLASSES, Scenes
 
 SCENES = "scenes"
 # Where each split begins in the endless series of seed 0, and how many pictures it has.
-SCENE_SPLITS = {"train": (0, 5_000), "val": (1_000_000, 300), "test": (2_000_000, 300)}
+_SCENE_SPLITS = {"train": (0, 5_000), "val": (1_000_000, 300), "test": (2_000_000, 300)}
 
 
 def open_dataset(
@@ -47,7 +42,7 @@ def open_dataset(
         FileNotFoundError: a part of a registered data set is missing; the message contains the
             command that fetches it.
     """
-    name, names = str(data), (SCENES, *registered_names())
+    name, names = str(data), (SCENES, *fetch.registered_names())
     if name in names[1:]:
         return _open_registered(name, split, classes, on_error)
     if name != SCENES:
@@ -56,13 +51,13 @@ def open_dataset(
             there = f"{near(name, {*names, *folders})} Names are {', '.join(names)}."
             raise FileNotFoundError(f"there is no folder {data}{there}")
         return open_folder(data, split, classes=classes, on_error=on_error)
-    if split not in SCENE_SPLITS:
-        raise ValueError(f"scenes have the splits {', '.join(SCENE_SPLITS)}, not {split!r}")
+    if split not in _SCENE_SPLITS:
+        raise ValueError(f"scenes have the splits {', '.join(_SCENE_SPLITS)}, not {split!r}")
     if classes is not None and tuple(classes) != SCENE_CLASSES:
         raise ValueError(
             f"the scenes have the classes {', '.join(SCENE_CLASSES)}, not {', '.join(classes)}"
         )
-    start, count = SCENE_SPLITS[split]
+    start, count = _SCENE_SPLITS[split]
     return Scenes(count, seed=0, start=start)
 
 
@@ -70,13 +65,12 @@ class Joined(ConcatDataset):
     """Folders with the same classes as one dataset, with the attributes that commands use.
 
     Attributes:
-        classes: the same as of each folder. ``names``: of all pictures.
+        classes: the same as of each folder.
     """
 
     def __init__(self, folders: Sequence[AnnotatedFolder]) -> None:
         super().__init__(folders)
         self.classes = folders[0].classes
-        self.names = [name for folder in folders for name in folder.names]
 
     def summary(self) -> str:
         """Return one line per folder."""
@@ -86,8 +80,8 @@ class Joined(ConcatDataset):
 def _open_registered(
     name: str, split: str, classes: Sequence[str] | None, on_error: OnError
 ) -> AnnotatedFolder | Joined:
-    entry, folder = get_registered(name), data_root() / name
-    if missing := missing_archives(name, split=split):
+    entry, folder = fetch.get_registered(name), fetch.data_root() / name
+    if missing := fetch.missing_archives(name, split=split):
         total = sum(archive.bytes or 0 for archive in missing)
         size = f" ({total / 1e9:.1f} GB)" if total else ""
         raise FileNotFoundError(

@@ -76,11 +76,6 @@ def read_picture(path: str | Path) -> tv_tensors.Image:
         return tv_tensors.Image(torch.tensor(pixels).permute(2, 0, 1).contiguous())
 
 
-def picture_size(path: str | Path) -> tuple[int, int]:
-    """Return (width, height) of the upright picture, from its header; raises as `read_picture`."""
-    return read_header(path).size
-
-
 def read_header(path: str | Path) -> Header:
     """Return what a picture's file says without decoding it; raises as `read_picture`."""
     with opened_picture(path) as picture:
@@ -145,21 +140,17 @@ def _eight_bits(grey: Image.Image) -> Image.Image:
 # ---------------------------------------------------------------- files
 
 
-def is_hidden(name: str) -> bool:
-    """Return whether a name is not the dataset's: macOS and notebooks leave such files behind."""
-    return name.startswith(".") or name == "__MACOSX"
-
-
 def visible(folder: Path) -> list[Path]:
     """Return a folder's files and folders, sorted, without hidden ones; none if it is not there.
 
-    Devices, pipes and links to nothing do not count: reading them fails, or never ends.
+    macOS and notebooks leave hidden ones behind, which are not the dataset's. Devices, pipes and
+    links to nothing do not count: reading them fails, or never ends.
     """
     if not folder.is_dir():
         return []
     with os.scandir(folder) as found:
-        names = [one.name for one in found if one.is_file() or one.is_dir()]
-    return [folder / name for name in sorted(names) if not is_hidden(name)]
+        names = sorted(one.name for one in found if one.is_file() or one.is_dir())
+    return [folder / name for name in names if name[0] != "." and name != "__MACOSX"]
 
 
 def folders_in(folder: Path) -> list[Path]:

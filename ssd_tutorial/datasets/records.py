@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from ssd_tutorial._progress import progress_bar
 from ssd_tutorial.boxes import box_problem
 from ssd_tutorial.datasets.messages import is_background, near
-from ssd_tutorial.datasets.pictures import UnreadablePicture, picture_size
+from ssd_tutorial.datasets.pictures import UnreadablePicture, read_header
 
 Box = tuple[float, float, float, float]
 UNKNOWN = "?"
@@ -71,12 +71,15 @@ class RawPicture(NamedTuple):
     reason: str = ""
     """The fault as a sentence."""
 
-    def sized(self) -> "RawPicture":
-        """Return the record with the size in its file's header if the annotation has none."""
-        if self.size is not None or self.picture is None or self.fault:
-            return self
+    def sized(self, where: str, name: str, among: Iterable[str]) -> "RawPicture":
+        """Return the record with the size in its file's header if the annotation has none.
+
+        Without a file, it is that of a missing picture; for the arguments see `without`.
+        """
+        if self.picture is None:
+            return self.without("picture", where, name, among)
         try:
-            return self._replace(size=picture_size(self.picture))
+            return self if self.size else self._replace(size=read_header(self.picture).size)
         except UnreadablePicture as error:
             return self._replace(fault="picture-unreadable", reason=str(error))
 
@@ -161,7 +164,7 @@ class Records:
 
     root: Path
     layout: str
-    """``"VOC"``, ``"COCO"``, ``"YOLO"``, or ``"drawn"`` for items without files."""
+    """``"VOC"``, ``"COCO"`` or ``"YOLO"``."""
     pictures: dict[str, RawPicture] = field(default_factory=dict)
     """Pictures by a key that is unique in the dataset."""
     splits: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -179,18 +182,6 @@ class Records:
     whole: bool = True
     """Whether all splits were read."""
 
-    def edges(self, entry: RawObject) -> Box | None:
-        """Return the edges xyxy in pixels, in order but not clipped; None without numbers.
-
-        A box that is one pixel wide in files that count from 1 has width 1 here, not 0: use the
-        corners to tell whether it is empty.
-        """
-        if entry.corners is None:
-            return None
-        x1, y1, x2, y2 = entry.corners
-        shift = 1.0 if self.one_based else 0.0
-        return min(x1, x2) - shift, min(y1, y2) - shift, max(x1, x2), max(y1, y2)
-
     def judge(self, picture: RawPicture, entry: RawObject) -> Judged:
         """Judge whether an object's box is possible, as written and in its picture.
 
@@ -205,7 +196,8 @@ class Records:
             what = f"width and height must be positive, not {x2 - x1:g} and {y2 - y1:g} pixels"
         if x1 == x2 or y1 == y2:
             return Judged("box-empty", what, None)
-        edges = cut = self.edges(entry)
+        shift = 1.0 if self.one_based else 0.0
+        edges = cut = min(x1, x2) - shift, min(y1, y2) - shift, max(x1, x2), max(y1, y2)
         if picture.size is not None:
             width, height = picture.size
             x1, y1, x2, y2 = edges
@@ -221,7 +213,7 @@ class Records:
         pictures = [self.pictures[key] for key in self.splits[split]]
         pairs = [(p.size, e.corners) for p in pictures for e in p.objects if p.size]
         boxes = [(size, corners) for size, corners in pairs if corners is not None]
-        if len(boxes) < _MANY or self.layout not in _OTHER_READINGS:
+        if len(boxes) < _MANY:
             return ""
         small = sum(max(map(abs, corners)) <= 1 for _, corners in boxes)
         if self.layout != "YOLO" and small > 0.9 * len(boxes):

@@ -4,11 +4,11 @@ Many tools export a single folder. The two parts are written as lists in its lay
 no annotation is moved or changed.
 """
 
-import hashlib
 import json
+from hashlib import sha256
 from pathlib import Path
 
-from ssd_tutorial._files import atomic_write
+from ssd_tutorial._files import write_file
 from ssd_tutorial.datasets.folder import AnnotatedFolder, short_names
 from ssd_tutorial.datasets.layouts import LAYOUTS, find_layout, open_folder
 
@@ -48,7 +48,7 @@ def split_folder(root: str | Path, share: float = 0.2, seed: int = 0) -> dict[st
         raise ValueError(f"the pictures of {root} are in {root / whole}: pass that folder itself")
     # Bad boxes and pictures do not matter here: each reader finds them again.
     dataset = open_folder(root, whole, on_error="drop")
-    names = sorted(dataset.names, key=lambda name: _draw(name, seed))
+    names = sorted(dataset.names, key=lambda name: sha256(f"{seed}/{name}".encode()).digest())
     count = round(share * len(names)) if 0 < share < 1 else 0
     if not 0 < count < len(names):
         raise ValueError(
@@ -63,13 +63,8 @@ def split_folder(root: str | Path, share: float = 0.2, seed: int = 0) -> dict[st
             if name in chosen[part]
         }
         file, text = _LISTS[layout](dataset, part, paths)
-        with atomic_write(root / file) as unfinished:
-            unfinished.write_text(text, encoding="utf-8")
+        write_file(root / file, text.encode())
     return {part: len(chosen[part]) for part in PARTS}
-
-
-def _draw(name: str, seed: int) -> str:
-    return hashlib.sha256(f"{seed}/{name}".encode()).hexdigest()
 
 
 def _voc_list(dataset: AnnotatedFolder, part: str, pictures: dict[str, Path]) -> tuple[str, str]:

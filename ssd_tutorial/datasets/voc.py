@@ -13,10 +13,10 @@ per split, ``root/SPLIT/NAME.xml`` (Roboflow) or ``root/SPLIT/annots/NAME.xml``.
 
 An annotation counts pixels from 1 and includes the last one: a box over the whole of a 500 pixel
 wide picture runs from ``xmin`` 1 to ``xmax`` 500. Here a box is a pair of *edges*, so the same box
-runs from 0 to 500, and its width is 500. That is ``one_based=True``: 1 is taken from ``xmin`` and
-``ymin``, nothing from ``xmax`` and ``ymax`` (VOC development kit; Detectron2 does the same).
-``one_based=False`` takes the four numbers as edges, as Caffe's reader does
-(``ReadXMLToAnnotatedDatum`` in ``io.cpp``) and as some tools write them. Chapters 4, 12 and 16.
+runs from 0 to 500, and its width is 500: 1 is taken from ``xmin`` and ``ymin``, nothing from
+``xmax`` and ``ymax`` (VOC development kit; Detectron2 does the same). Caffe's reader takes the four
+numbers as edges (``ReadXMLToAnnotatedDatum`` in ``io.cpp``), and some tools write them so: `doctor`
+recognises such files, and ``--fix`` writes them as VOC does. Chapters 4, 12 and 16.
 """
 
 import re
@@ -27,11 +27,12 @@ from typing import NamedTuple
 from xml.etree import ElementTree
 
 import defusedxml
+import numpy as np
 from defusedxml import ElementTree as SafeElementTree
 from torch.utils.data import Dataset
 
 from ssd_tutorial._progress import progress_bar
-from ssd_tutorial.datasets.folder import AnnotatedFolder, OnError
+from ssd_tutorial.datasets.folder import AnnotatedFolder
 from ssd_tutorial.datasets.messages import lines_of, parsed, to_flag, to_numbers, to_text
 from ssd_tutorial.datasets.pictures import (
     EXTENSIONS,
@@ -61,8 +62,6 @@ class VOCFolder(AnnotatedFolder):
             ``val`` agree. Pass the list to use weights that were trained elsewhere.
         on_error: ``"raise"`` or ``"drop"``, see `AnnotatedFolder`. A box is impossible with
             xmax <= xmin or ymax <= ymin.
-        one_based: the files count pixels from 1 and include the last, as in VOC. BCCD does, too:
-            its smallest xmin is 1 and its largest xmax is 640 of 640.
 
     Raises:
         FileNotFoundError: no such folder, split, annotation or picture.
@@ -70,27 +69,13 @@ class VOCFolder(AnnotatedFolder):
             or one that lists a picture twice.
     """
 
-    def __init__(
-        self,
-        root: str | Path,
-        split: str,
-        classes: Sequence[str] | None = None,
-        on_error: OnError = "raise",
-        *,
-        one_based: bool = True,
-    ) -> None:
-        self.one_based = one_based
-        super().__init__(root, split, classes, on_error)
-
     _layout, _shape = "VOC", SHAPE
 
     def _find(self) -> Iterable[str]:
         return find(self.root, self.split)
 
     def _read(self, split: str, classes: Sequence[str] | None) -> Records:
-        records = read(self.root, [split], rest=classes is None)
-        records.one_based = self.one_based
-        return records
+        return read(self.root, [split], rest=classes is None)
 
 
 # ---------------------------------------------------------------- where files are
@@ -158,7 +143,7 @@ def read(
     root: Path,
     splits: Iterable[str] | None = None,
     *,
-    rest: bool = True,
+    rest: bool | None = None,
     progress: bool | None = None,
 ) -> Records:
     """Read the annotations of a folder in VOC's layout.
@@ -167,9 +152,10 @@ def read(
         root: the folder.
         splits: those to read; None for all, without the lists of one class (``cat_train.txt``,
             with a second column of -1, 0 and 1).
-        rest: also read the annotations that none of the splits lists.
+        rest: also read the annotations that none of the splits lists; None does with all splits.
         progress: see `progress_bar`.
     """
+    rest = splits is None if rest is None else rest
     records = Records(root, "VOC", one_based=True, whole=splits is None)
     places = find(root, *(splits or ()))
     folders = {place.annotations: _Folder(records, place) for place in places.values()}
@@ -241,9 +227,7 @@ class _Folder:
             return found._replace(fault="annotation-unreadable", reason=str(error))
         picture = self._picture(name, filename)
         found = found._replace(picture=picture, size=size, objects=objects)
-        if picture is None:
-            return found.without("picture", f"{path}", f"{name}.jpg", self.pictures.files)
-        return found.sized()
+        return found.sized(f"{path}", f"{name}.jpg", self.pictures.files)
 
     def _picture(self, name: str, filename: str) -> Path | None:
         # The annotation's <filename>, if it is a different name, comes last: renamed files often
@@ -311,9 +295,7 @@ def _read_object(path: Path, number: int, node: ElementTree.Element) -> RawObjec
 # ---------------------------------------------------------------- writing
 
 
-def write_voc(
-    dataset: Dataset, root: str | Path, split: str, *, one_based: bool = True, **how
-) -> Path:
+def write_voc(dataset: Dataset, root: str | Path, split: str, **how) -> Path:
     """Write every item of ``dataset`` to ``root`` and list them in ``ImageSets/Main/SPLIT.txt``.
 
     Boxes, labels and ``difficult`` come back exactly from ``VOCFolder(root, split, classes=
@@ -327,7 +309,6 @@ def write_voc(
         dataset: items as those of `AnnotatedFolder`, with ``__len__`` and ``__getitem__``.
         root: the folder; created if it is missing.
         split: the name of the list, such as ``"train"``.
-        one_based: count pixels as VOC does (see above), or write the bare edges.
         how: ``classes``, the class names (by default ``dataset.classes``; a ``Subset`` has none);
             ``picture_format``, ``"jpg"``, as in VOC (quality 95, full colour resolution, since
             drawn pictures have sharp coloured edges), or ``"png"``, exact and about five times
@@ -343,24 +324,19 @@ def write_voc(
         ValueError: an item that VOC's layout cannot hold; the message names the item, the object
             and the rule.
     """
-    files_of = partial(picture_files, one_based=one_based)
     sign = Path(root) / "ImageSets" / "Main" / f"{split}.txt"
-    how["more_than_px"] = 1.0 if one_based else 0.0
-    return write_items(dataset, root, split, files_of, split_files, sign, **how)
+    how["more_than_px"] = 1.0
+    return write_items(dataset, root, split, picture_files, split_files, sign, **how)
 
 
-def picture_files(item: Item, one_based: bool = True) -> dict[str, bytes]:
+def picture_files(item: Item) -> dict[str, bytes]:
     """Return the files of one picture, keyed by their paths in the folder."""
-    annotation = format_annotation(item.filename, item.size, item.objects, one_based)
-    return {
-        f"JPEGImages/{item.filename}": item.picture,
-        f"Annotations/{item.name}.xml": annotation,
-    }
+    annotation = format_annotation(item.filename, item.size, item.objects)
+    files = {f"JPEGImages/{item.filename}": item.picture}
+    return files | {f"Annotations/{item.name}.xml": annotation}
 
 
-def split_files(
-    split: str, items: Sequence[Item], classes: Sequence[str], root: Path
-) -> dict[str, bytes]:
+def split_files(split: str, items: Sequence[Item], root: Path) -> dict[str, bytes]:
     """Return the files that define a split of these pictures."""
     lines = "".join(f"{item.name}\n" for item in items)
     return {f"ImageSets/Main/{split}.txt": lines.encode()}
@@ -370,7 +346,6 @@ def format_annotation(
     filename: str,
     size: tuple[int, int],
     objects: Sequence[tuple[str, tuple[float, ...], bool]],
-    one_based: bool = True,
 ) -> bytes:
     """Return the annotation file for one picture; the inverse of `read_annotation`.
 
@@ -378,23 +353,18 @@ def format_annotation(
         filename: of the picture, within ``JPEGImages``.
         size: (width, height) in pixels.
         objects: a triple of class name, edges xyxy in pixels, and ``difficult`` for each.
-        one_based: write ``xmin + 1, ymin + 1, xmax, ymax`` as VOC does, or the bare edges.
     """
-    shift = 1 if one_based else 0
     size = zip(("width", "height", "depth"), (*size, 3), strict=True)
     content = [("folder", "JPEGImages"), ("filename", filename), ("size", size), ("segmented", 0)]
     for name, (x1, y1, x2, y2), difficult in objects:
-        edges = map(_shortest, (x1 + shift, y1 + shift, x2, y2))
+        corners = x1 + 1, y1 + 1, x2, y2
+        edges = (np.format_float_positional(value, trim="-") for value in corners)
         flags = ("pose", "Unspecified"), ("truncated", 0), ("difficult", int(difficult))
         box = zip(CORNERS, edges, strict=True)
         content.append(("object", [("name", name), *flags, ("bndbox", box)]))
     root = _element("annotation", content)
     ElementTree.indent(root, "\t")
     return ElementTree.tostring(root, encoding="utf-8") + b"\n"
-
-
-def _shortest(value: float) -> str:
-    return str(int(value)) if float(value).is_integer() else repr(float(value))
 
 
 def _element(tag: str, content: object) -> ElementTree.Element:

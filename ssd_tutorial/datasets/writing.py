@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
-from ssd_tutorial._files import atomic_write
+from ssd_tutorial._files import write_file
 from ssd_tutorial._progress import progress_bar
 from ssd_tutorial.boxes import box_problem
 from ssd_tutorial.datasets.messages import check_classes, to_text
@@ -54,7 +54,7 @@ def write_items(
         split: its name.
         picture_files: returns an item's files, by their paths in the folder.
         split_files: returns the last files by path, given the split, all items without their
-            pictures, the classes and the root; they replace existing ones.
+            pictures, and the root; they replace existing ones.
         sign: the file or folder whose existence means that the split exists.
         home: what the pictures' names begin with in the folder, such as ``"train/"``.
         classes: the class names; None takes those of the dataset.
@@ -104,7 +104,7 @@ def write_items(
             items[name] = item
         if not items:
             raise ValueError("the dataset is empty: there is nothing to write")
-        for path, content in split_files(split, list(items.values()), names, root).items():
+        for path, content in split_files(split, list(items.values()), root).items():
             made += put(root / path, content, overwrite=True)
     except BaseException:
         for path in made:
@@ -158,7 +158,7 @@ def _faults(
         elif not rule and not (x2 - x1 > more_than_px and y2 - y1 > more_than_px):
             rule = (
                 "it must be more than one pixel wide and high, since files that count from 1 write "
-                "such a box with xmin = xmax, which readers refuse; one_based=False can write it"
+                "such a box with xmin = xmax, which readers refuse"
             )
         if rule:
             yield f", object {number}, box {box}: {rule}"
@@ -181,6 +181,5 @@ def put(path: Path, content: bytes, overwrite: bool) -> list[Path]:
             f"{path} already exists and differs. Choose another folder, or pass "
             f"overwrite=True to replace it."
         )
-    with atomic_write(path) as file:
-        file.write_bytes(content)
+    write_file(path, content)
     return [] if there else [path]

@@ -114,8 +114,8 @@ def _is_heap(folder: Path) -> bool:
 
 def _is_whole(folder: Path) -> bool:
     """Return whether a folder with images and labels is a data set of its own, not a split."""
-    listed = any((folder / name).is_file() for name in (*CONFIGURATIONS, *LISTS))
-    listed = listed or (folder / "labels" / "classes.txt").is_file()
+    names = (*CONFIGURATIONS, *LISTS, "labels/classes.txt")
+    listed = any((folder / name).is_file() for name in names)
     own = listed and not folder.name.lower().startswith(SPLITS)
     return own or not files_in(folder / "images", *EXTENSIONS)
 
@@ -324,11 +324,9 @@ class _Reader:
 
     def _read(self, name: str, picture: Path, where: str) -> RawPicture:
         path = label_path(self.root, picture)
-        found = RawPicture(name, picture, path, self.records.shown(path), None)
-        if os.path.isfile(picture):
-            found = found.sized()
-        else:
-            found = found._replace(picture=None).without("picture", where, f"{picture}", ())
+        there = picture if os.path.isfile(picture) else None
+        found = RawPicture(name, there, path, self.records.shown(path), None)
+        found = found.sized(where, f"{picture}", ())
         try:
             rows = read_label_file(path)
         except ValueError as error:
@@ -451,9 +449,7 @@ def picture_files(item: Item) -> dict[str, bytes]:
     }
 
 
-def split_files(
-    split: str, items: Sequence[Item], classes: Sequence[str], root: Path
-) -> dict[str, bytes]:
+def split_files(split: str, items: Sequence[Item], root: Path) -> dict[str, bytes]:
     """Return the files that define a split of these pictures: data.yaml, and a list if needed."""
     file, files, place = root / "data.yaml", {}, f"images/{split}"
     settings = parsed(file, "YAML", yaml.safe_load, "Correct it.") if file.is_file() else {}
@@ -468,6 +464,7 @@ def split_files(
     else:
         place = f"{split}.txt"
         files[place] = "".join(f"{path}\n" for path in own).encode()
-    settings = {"names": list(classes)} | settings | {split: place, "names": list(classes)}
+    names = {"names": list(items[0].classes)}
+    settings = names | settings | {split: place} | names
     text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
     return files | {"data.yaml": text.encode()}

@@ -126,9 +126,8 @@ def find_duplicates(
         kept = own[nms(boxes[own], order, min(near, _EQUAL))].sort().values
         for rows in own[~torch.isin(own, kept)].split(_BLOCK):
             overlap = iou(boxes[rows], boxes[kept]).masked_fill(kept > rows[:, None], -1.0)
-            for row, value, best in zip(
-                rows.tolist(), *map(Tensor.tolist, overlap.max(dim=1)), strict=True
-            ):
+            found = map(Tensor.tolist, (rows, *overlap.max(dim=1)))
+            for row, value, best in zip(*found, strict=True):
                 code = "box-duplicate" if value > _EQUAL else "box-near-duplicate"
                 twins[row] = Twin(code, objects[kept[best]][0], value)
     return twins

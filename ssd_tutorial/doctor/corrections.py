@@ -35,7 +35,6 @@ _DONE |= {"object-without-picture": "dropped", "split-repeats": "the first entry
 _SAID = ("code", "file", "object", "class", "what")  # of a change, in JSON
 Change = Fault
 """One correction: the rule that was broken, where, and as `what` what was done."""
-Kept = list[tuple[RawObject, Box]]
 
 
 def fix(report: Report, out: str | Path, progress: bool | None = None) -> tuple[Change, ...]:
@@ -57,9 +56,9 @@ def fix(report: Report, out: str | Path, progress: bool | None = None) -> tuple[
 
     Raises:
         FileExistsError: `out` is not empty, or is or lies in the examined folder.
-        ValueError: the report is not of a folder, or not of all splits, or without decoded
-            pictures; one rule would drop a third of the pictures or objects, or a whole split, so
-            the folder was probably read wrongly.
+        ValueError: the report is not of all splits, or without decoded pictures; one rule would
+            drop a third of the pictures or objects, or a whole split, so the folder was probably
+            read wrongly.
     """
     out = Path(out)
     _check(report, out)
@@ -73,8 +72,6 @@ def fix(report: Report, out: str | Path, progress: bool | None = None) -> tuple[
 
 def _check(report: Report, out: Path) -> None:
     records, root, there = report.records, report.records.root.resolve(), out.resolve()
-    if records.layout == "drawn":
-        raise ValueError("there are no files to correct: --fix copies a folder")
     if report.pictures is None:
         raise ValueError("--fix must decode the pictures: omit --no-pictures")
     if not records.whole:
@@ -111,12 +108,10 @@ class _Correction:
         self._part_splits()
         kept = {k: p for k, p in self.records.pictures.items() if k not in self.left_out}
         self.objects = {key: self._correct(picture) for key, picture in kept.items()}
-        self.splits = {
-            split: tuple(
-                k for k in dict.fromkeys(keys) if k in kept and k not in self.leaving[split]
-            )
-            for split, keys in self.records.splits.items()
-        }
+        self.splits: dict[str, tuple[str, ...]] = {}
+        for split, keys in self.records.splits.items():
+            stay = kept.keys() - self.leaving[split]
+            self.splits[split] = tuple(key for key in dict.fromkeys(keys) if key in stay)
         for fault in (*self.records.faults, *report.of("split-repeats"), *report.of("split-empty")):
             if fault.code in _DONE:
                 what = f"{_DONE[fault.code]} ({fault.what})"
@@ -184,7 +179,7 @@ class _Correction:
 
     # ------------------------------------------------------------ objects
 
-    def _correct(self, picture: RawPicture) -> Kept:
+    def _correct(self, picture: RawPicture) -> list[tuple[RawObject, Box]]:
         """Return the objects of one picture that stay, each with its edges."""
         judged = [(entry, *self._judge(picture, entry)) for entry in picture.objects]
         twins = find_duplicates([(entry, box) for entry, _, _, box in judged], self.report.near)
@@ -260,7 +255,7 @@ class _Correction:
             items[key] = item._replace(picture=b"")
         for split in [split for split, keys in self.splits.items() if keys]:
             named = [items[key] for key in self.splits[split]]
-            for file, content in layout.split_files(split, named, records.classes, work).items():
+            for file, content in layout.split_files(split, named, work).items():
                 put(work / file, content, overwrite=True)
         for path in visible(records.root):
             if path.name.upper().startswith(("README", "LICEN")) and path.is_file():

@@ -2,17 +2,12 @@
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from torch.utils.data import Dataset
-
-from ssd_tutorial.datasets import open_dataset
 from ssd_tutorial.datasets.layouts import read_folder
-from ssd_tutorial.datasets.named import SCENE_SPLITS, SCENES
 from ssd_tutorial.doctor.box_rules import NEAR, check_boxes, counts_from_zero
 from ssd_tutorial.doctor.copy_rules import check_copies
-from ssd_tutorial.doctor.from_items import read_items
 from ssd_tutorial.doctor.label_rules import check_labels, count_classes
 from ssd_tutorial.doctor.picture_rules import check_pictures, read_pictures
 from ssd_tutorial.doctor.reach import check_reach, collect_objects, reach_of
@@ -23,7 +18,7 @@ from ssd_tutorial.presets import PRESETS
 
 
 def examine(
-    data: str | Path | Mapping[str, Dataset],
+    data: str | Path,
     *,
     splits: Sequence[str] = (),
     pictures: bool = True,
@@ -34,12 +29,11 @@ def examine(
     """Look for everything that can be wrong with a dataset. No file is changed.
 
     Args:
-        data: a folder in the layout of VOC, COCO or YOLO; ``"scenes"``; or one dataset per
-            split, with items as those of `VOCFolder` and the attribute ``classes``.
+        data: a folder in the layout of VOC, COCO or YOLO.
         splits: examine only these splits, and the pictures that they list; none for all.
         pictures: decode every picture. Otherwise faults of the pictures' files are not found.
         near: the IoU above which two boxes of one class count as near-duplicates.
-        workers: processes or threads for pictures; 0 takes one per processor.
+        workers: threads that decode pictures; 0 takes one per processor.
         progress: show bars; None shows them if standard error is a terminal.
 
     Raises:
@@ -52,15 +46,9 @@ def examine(
     if workers < 0:
         raise ValueError(f"workers must be 0 or more, not {workers}")
     started = time.perf_counter()
-    workers = workers or os.cpu_count() or 1
-    if not isinstance(data, Mapping) and str(data) == SCENES:
-        data = {split: open_dataset(SCENES, split) for split in splits or SCENE_SPLITS}
-    if isinstance(data, Mapping):
-        records, facts = read_items(data, SCENES, workers - 1, progress)
-    else:
-        records = read_folder(data, splits, progress)
-        records.one_based = records.one_based and not counts_from_zero(records)
-        facts = read_pictures(records, workers, progress) if pictures else {}
+    records = read_folder(data, splits, progress)
+    records.one_based = records.one_based and not counts_from_zero(records)
+    facts = read_pictures(records, workers or os.cpu_count() or 1, progress) if pictures else {}
     counts = count_classes(records)
     objects = collect_objects(records)
     reaches = tuple(reach_of(preset, objects) for preset in PRESETS.values())

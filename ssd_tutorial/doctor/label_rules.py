@@ -95,9 +95,8 @@ def _check_missing(records: Records, counts: dict[str, ClassCount]) -> Iterator[
             here = Counter(entry.name for entry in picture.objects)
             if not here[name]:
                 shown = ", ".join(f"{number} {other}" for other, number in here.most_common())
-                what = (
-                    f"no {name}, which {count.pictures} of {len(labelled)} pictures have ({shown})"
-                )
+                most = f"{count.pictures} of {len(labelled)} pictures"
+                what = f"no {name}, which {most} have ({shown})"
                 yield Fault("labels-missing", picture.annotation, what, name=name)
 
 

@@ -10,12 +10,7 @@ import torch
 from torch import Tensor
 
 from ssd_tutorial.detect import Detections
-from ssd_tutorial.doctor.detection_errors import (
-    DetectionErrors,
-    classify_errors,
-    confusion,
-    count_errors,
-)
+from ssd_tutorial.doctor import detection_errors
 from ssd_tutorial.evaluate import COCO_SIZES, Curve, Evaluation, GroundTruth, coco_ap, voc_ap
 from ssd_tutorial.figures.tables import Table
 
@@ -70,7 +65,7 @@ class Measures:
     """At an IoU of 0.5, of the objects of each of `COCO_SIZES`."""
     points: dict[str, OperatingPoint | None]
     """The suggested score of each class, that of the best F1; None if nothing is found."""
-    errors: list[DetectionErrors]
+    errors: list[detection_errors.DetectionErrors]
     """Of each picture, with the detections from the suggested scores on."""
     confusion: Tensor
     """Of the same; see `detection_errors.confusion`."""
@@ -109,7 +104,7 @@ class Measures:
             "ap50": self.voc.ap,
             "objects": self.voc.objects,
             "suggested": {name: point and point._asdict() for name, point in self.points.items()},
-            "errors": count_errors(self.errors),
+            "errors": detection_errors.count_errors(self.errors),
             "confusion": {
                 "rows are true, columns are detected": ["background", *self.classes],
                 "counts": self.confusion.tolist(),
@@ -150,7 +145,7 @@ def measure(
         Detections(*(part[one.scores >= least[one.labels - 1]] for part in one))
         for one in detections
     ]
-    errors = classify_errors(kept, ground_truths, score_threshold=0)
+    errors = detection_errors.classify_errors(kept, ground_truths, score_threshold=0)
     return Measures(
         tuple(classes),
         len(ground_truths),
@@ -163,7 +158,7 @@ def measure(
         },
         points,
         errors,
-        confusion(errors, ground_truths, len(classes)),
+        detection_errors.confusion(errors, ground_truths, len(classes)),
     )
 
 

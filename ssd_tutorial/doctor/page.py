@@ -11,14 +11,9 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from torch.utils.data import Dataset
 
+from ssd_tutorial.doctor import error_drawing
 from ssd_tutorial.doctor.detection_errors import count_errors, surest_errors
 from ssd_tutorial.doctor.drawing import encoded
-from ssd_tutorial.doctor.error_drawing import (
-    draw_confusion,
-    draw_curves,
-    draw_error,
-    draw_thresholds,
-)
 from ssd_tutorial.doctor.measures import Measures, best_point, pooled_curve
 from ssd_tutorial.figures import plots
 
@@ -56,14 +51,14 @@ def evaluation_page(measures: Measures, dataset: Dataset, kept: Sequence[int], t
 
 def _curves(measures: Measures) -> str:
     names = sorted(measures.classes, key=measures.voc.objects.get, reverse=True)[:_MOST_CURVES]
-    pooled = pooled_curve(measures.voc)
+    curves, pooled = {n: measures.voc.curves[n] for n in names}, pooled_curve(measures.voc)
     left = len(measures.classes) - len(names)
     of = f"of the {len(names)} most frequent classes" if left else "of each class"
     return _figure(
-        lambda ax: draw_curves(ax, {n: measures.voc.curves[n] for n in names}, measures.points),
+        lambda ax: error_drawing.draw_curves(ax, curves, measures.points),
         f"Precision and recall {of}; dots are at the suggested scores.",
     ) + _figure(
-        lambda ax: draw_thresholds(ax, pooled, best_point(pooled)),
+        lambda ax: error_drawing.draw_thresholds(ax, pooled, best_point(pooled)),
         "All classes together: what each score gives. The line is at the best F1.",
     )
 
@@ -77,7 +72,7 @@ def _confusion(measures: Measures) -> str:
     if len(shown) < len(measures.classes):
         caption = f"How many boxes and objects, of the {len(shown)} most frequent classes."
     table = measures.confusion[rows][:, rows]
-    return _figure(lambda ax: draw_confusion(ax, table, shown), caption, (side, side))
+    return _figure(lambda ax: error_drawing.draw_confusion(ax, table, shown), caption, (side, side))
 
 
 def _kinds(measures: Measures) -> str:
@@ -95,7 +90,7 @@ def _errors(measures: Measures, dataset: Dataset, kept: Sequence[int]) -> str:
         image, target = dataset[kept[error.image]]
         caption = f"{target['name']}: {error.kind}, it {_KINDS[error.kind]}"
         what = {"image": image, "target": target, "error": error, "classes": measures.classes}
-        figures.append(_figure(partial(draw_error, **what), caption))
+        figures.append(_figure(partial(error_drawing.draw_error, **what), caption))
     return f'<div class="grid">{"".join(figures)}</div>' if figures else "<p>There is none.</p>"
 
 

@@ -28,6 +28,7 @@ REACHED = 0.5
 _SCALES = tuple(0.02 * 2 ** (step / 4) for step in range(23))  # 0.02 to 0.905, four per octave
 _RATIOS = (1.0, 2.0, 1 / 2, 3.0, 1 / 3, 5.0, 1 / 5)
 _WORTH = 0.002  # an extra box that reaches a smaller share of the objects is too costly
+_MOST_EXTRAS = 3
 _SAMPLE = 2000  # unreached objects that choose the next box
 
 
@@ -40,15 +41,6 @@ class Objects(NamedTuple):
     """``[N]``: index of the picture."""
     where: list[tuple[str, RawObject]]
     """N pairs: the annotation's file, the object in it."""
-
-
-class Best(NamedTuple):
-    """The best prior of each object."""
-
-    iou: Tensor
-    """``[N]``."""
-    prior: Tensor
-    """``[N]``: index into the priors of the preset."""
 
 
 class Extra(NamedTuple):
@@ -108,24 +100,27 @@ def collect_objects(records: Records) -> Objects:
 
 def reach_of(preset: Preset, objects: Objects) -> Reach:
     """Compare all objects with all priors of a preset."""
-    best = best_priors(preset, objects.boxes)
-    unreached = (best.iou < REACHED).nonzero()[:, 0]
-    pairs = Counter(zip(objects.picture.tolist(), best.prior.tolist(), strict=True))
+    best, prior = best_priors(preset, objects.boxes)
+    unreached = (best < REACHED).nonzero()[:, 0]
+    pairs = Counter(zip(objects.picture.tolist(), prior.tolist(), strict=True))
     return Reach(
         preset.name,
-        len(best.iou),
-        float(best.iou.double().mean()) if len(best.iou) else 0.0,
+        len(best),
+        float(best.double().mean()) if len(best) else 0.0,
         tuple(unreached.tolist()),
         sum(count for count in pairs.values() if count > 1),
-        tuple(int(n) for n in torch.histc(best.iou, bins=20, min=0, max=1)),
-        suggest_extras(preset, objects.boxes[unreached], len(best.iou)),
+        tuple(int(n) for n in torch.histc(best, bins=20, min=0, max=1)),
+        suggest_extras(preset, objects.boxes[unreached], len(best)),
     )
 
 
-def best_priors(preset: Preset, boxes_xyxy: Tensor) -> Best:
+def best_priors(preset: Preset, boxes_xyxy: Tensor) -> tuple[Tensor, Tensor]:
     """Find the best prior of each box ``[N, 4]`` xyxy, among all of `make_priors`.
 
     If several are equally good, as inside a large object, the one nearest to the centre is taken.
+
+    Returns:
+        The IoU and the prior's index, ``[N]`` each.
 
     Raises:
         ValueError: the preset clips centres or corners, so shapes differ from cell to cell.
@@ -143,7 +138,7 @@ def best_priors(preset: Preset, boxes_xyxy: Tensor) -> Best:
         value = best.where(better, value)
         index = (first + cell * per_cell[k] + box).where(better, index)
         first += len(priors)
-    return Best(value, index)
+    return value, index
 
 
 def overlap_shapes(
@@ -163,10 +158,8 @@ def overlap_shapes(
     return nearest[:, 1] * len(centres) + nearest[:, 0], overlap
 
 
-def suggest_extras(
-    preset: Preset, unreached_xyxy: Tensor, objects: int, at_most: int = 3
-) -> tuple[Extra, ...]:
-    """Suggest the extra boxes that reach most of the unreached objects, one after another.
+def suggest_extras(preset: Preset, unreached_xyxy: Tensor, objects: int) -> tuple[Extra, ...]:
+    """Suggest up to three extra boxes that reach most of the unreached objects, one after another.
 
     Every map is tried with 23 scales and 7 ratios; the box that reaches most is taken, then the
     next one, given the first. It stops when a box reaches less than 0.2 % of the objects. Of more
@@ -176,12 +169,11 @@ def suggest_extras(
         preset: the existing priors.
         unreached_xyxy: ``[U, 4]``, the objects below 0.5.
         objects: number of all objects.
-        at_most: number of boxes to suggest.
     """
     scale, ratio = torch.cartesian_prod(torch.tensor(_SCALES), torch.tensor(_RATIOS)).T
     shapes = torch.stack([scale * ratio.sqrt(), scale / ratio.sqrt()], dim=1)
     left, extras = unreached_xyxy, []
-    while len(extras) < at_most and len(left):
+    while len(extras) < _MOST_EXTRAS and len(left):
         some = left[:: len(left) // _SAMPLE + 1]
         overlaps = [overlap_shapes(preset, k, shapes, some)[1] for k in range(len(preset.maps))]
         gains = (torch.stack(overlaps) >= REACHED).sum(dim=1)  # [maps, shapes]

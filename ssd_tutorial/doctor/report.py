@@ -90,16 +90,8 @@ class Report:
                 extra = f"{reach.extras[0]} (+{reach.extras[0].gain})"
             unreached, mean = len(reach.unreached), f"{reach.mean_iou:.3f}"
             rows.append([reach.preset, mean, unreached, share, reach.sharing, extra])
-        under = f"under {REACHED:g}"
-        header = [
-            "preset",
-            "mean best IoU",
-            under,
-            "share",
-            "best prior shared",
-            "extra box per cell",
-        ]
-        return Table(header, rows)
+        header = ["preset", "mean best IoU", f"under {REACHED:g}", "share"]
+        return Table([*header, "best prior shared", "extra box per cell"], rows)
 
     # --- text ---------------------------------------------------------------------------------
 

@@ -41,21 +41,16 @@ class Fault(Problem):
     __slots__ = ()
 
     @property
-    def rule(self) -> Rule:
-        """The rule that is broken."""
-        return RULES[self.code]
-
-    @property
     def severity(self) -> Severity:
         """Severity of the rule."""
-        return self.rule.severity
+        return RULES[self.code].severity
 
     def to_dict(self) -> dict:
         """Return everything for JSON, with the rule's severity and fix."""
         given = {"object": self.number, "class": self.name or None, "box": list(self.box) or None}
         where = {"severity": self.severity, "code": self.code, "file": self.file} | given
         files = {"other": self.other or None, "more": list(self.more)}
-        return where | files | {"what": self.what, "fix": self.rule.fix}
+        return where | files | {"what": self.what, "fix": RULES[self.code].fix}
 
 
 def fault_at(code: str, file: str, entry: RawObject, what: str) -> Fault:

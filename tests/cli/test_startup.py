@@ -6,7 +6,7 @@ import sys
 import pytest
 
 HEAVY = ("matplotlib", "pandas", "IPython", "ipywidgets", "onnx", "onnxruntime", "tensorboard")
-TO_FETCH = ("urllib3", "pooch.core", "requests.sessions")  # a lazy module is listed, not its parts
+TO_FETCH = ("urllib3", "pooch", "requests")
 
 
 @pytest.mark.parametrize("command", ["doctor", "data"])

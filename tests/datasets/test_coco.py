@@ -70,14 +70,6 @@ def test_classes_given_set_the_labels(tmp_path):
     assert dataset.target(0)["labels"].tolist() == [1, 2, 3]
 
 
-def test_crowds_can_be_left_out(tmp_path):
-    dataset = COCOFolder(written(tmp_path), "val", crowds="drop")
-    assert dataset.target(0)["labels"].tolist() == [3, 2]
-    assert dataset.dropped == []
-    with pytest.raises(ValueError, match="crowds must be"):
-        COCOFolder(tmp_path, "val", crowds="keep")
-
-
 def test_pycocotools_reads_what_is_written(tmp_path, items_of):
     items = items_of([([3.25, 1.5, 17.75, 39], 2, True), ([0, 0, 60, 40], 3, False)], [])
     reference = COCO(write_coco(items, tmp_path, "train"))

@@ -468,7 +468,7 @@ def test_voc_2007_and_2012_become_one_dataset(site, tmp_path, same):
     assert train.classes == test.classes == SCENE_CLASSES
     assert (len(train), len(test)) == (5, 2)
     drawn = [*Scenes(3), *Scenes(2, start=5)]
-    assert train.names == [target["name"] for _, target in drawn]
+    assert [t["name"] for _, t in train] == [target["name"] for _, target in drawn]
     for index in (0, 2, 3, -1):
         image, target = train[index]
         assert image.shape == (3, 300, 300)
@@ -569,9 +569,9 @@ def test_the_command_lists_and_fetches(site, tmp_path, capsys):
     assert "ready: val" in shown
     run("get", "coco", "--split", "val")  # nothing is left to do
     assert "to fetch" not in capsys.readouterr().out
-    run("get", "bccd", "--root", str(tmp_path / "there"), "--keep")
+    run("get", "bccd", "--root", str(tmp_path / "there"), "--archives", str(tmp_path / "kept"))
     assert "size unknown" in capsys.readouterr().out
-    assert (tmp_path / "there/bccd/BCCD_Dataset-1.0.zip").is_file()
+    assert (tmp_path / "kept/BCCD_Dataset-1.0.zip").is_file()
 
 
 def test_mistakes_at_the_command_line_say_what_to_do(site):

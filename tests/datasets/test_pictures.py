@@ -14,7 +14,6 @@ from ssd_tutorial.datasets.pictures import (
     EXTENSIONS,
     FORMATS,
     files_below,
-    picture_size,
     read_header,
     visible,
 )
@@ -47,7 +46,7 @@ def chunk(name, content):
 def test_the_content_says_what_a_picture_is_not_its_ending(tmp_path, kind, ending):
     path = tmp_path / f"p{ending}"
     path.write_bytes(encoded(kind))
-    assert picture_size(path) == (60, 40)
+    assert read_header(path).size == (60, 40)
     image = read_picture(path)
     assert image.shape == (3, 40, 60)
     assert abs(image[:, 20, 30].int().numpy() - RED).max() < 8
@@ -74,7 +73,7 @@ def test_the_first_of_several_frames_is_read(tmp_path, kind):
 )
 def test_other_formats_are_refused_by_name(tmp_path, content, name):
     (tmp_path / "e.jpg").write_bytes(content)
-    for look in (read_picture, picture_size):
+    for look in (read_picture, read_header):
         with pytest.raises(UnreadablePicture, match=rf"e\.jpg .*it is in the format {name}; those"):
             look(tmp_path / "e.jpg")
 
@@ -123,7 +122,7 @@ def test_the_header_says_the_size_of_the_upright_picture(tmp_path, kind, orienta
     how = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}.get(orientation)
     upright = picture if how is None else picture.transpose(Image.Transpose(how))
     image = read_picture(tmp_path / "p").permute(1, 2, 0).numpy()
-    assert picture_size(tmp_path / "p") == upright.size == image.shape[1::-1]
+    assert read_header(tmp_path / "p").size == upright.size == image.shape[1::-1]
     assert abs(image.astype(int) - np.asarray(upright)).mean() < 4
     header = read_header(tmp_path / "p")
     assert header.stored == (60, 40)
@@ -133,7 +132,7 @@ def test_the_header_says_the_size_of_the_upright_picture(tmp_path, kind, orienta
 def test_exif_after_the_pixels_of_a_png_counts(tmp_path):
     png, exif = encoded("PNG"), turned(6).tobytes().removeprefix(b"Exif\0\0")
     (tmp_path / "p.png").write_bytes(png[:-12] + chunk(b"eXIf", exif) + png[-12:])
-    assert picture_size(tmp_path / "p.png") == (40, 60)
+    assert read_header(tmp_path / "p.png").size == (40, 60)
     assert read_picture(tmp_path / "p.png").shape == (3, 60, 40)
 
 

@@ -20,7 +20,7 @@ from ssd_tutorial.datasets import (
     read_picture,
     write_voc,
 )
-from ssd_tutorial.datasets.pictures import picture_size
+from ssd_tutorial.datasets.pictures import read_header
 from ssd_tutorial.datasets.records import RawObject, RawPicture, Records
 from ssd_tutorial.datasets.voc import format_annotation, read_annotation
 
@@ -62,10 +62,9 @@ def edit(root, name, old, new):
 # ---------------------------------------------------------------- round trip
 
 
-@pytest.mark.parametrize("one_based", [True, False])
-def test_round_trip_is_exact_with_png(tmp_path, one_based, items, same):
-    written = write_voc(items, tmp_path, "all", picture_format="png", one_based=one_based)
-    back = VOCFolder(tmp_path, "all", classes=items.classes, one_based=one_based)
+def test_round_trip_is_exact_with_png(tmp_path, items, same):
+    written = write_voc(items, tmp_path, "all", picture_format="png")
+    back = VOCFolder(tmp_path, "all", classes=items.classes)
     assert written == tmp_path / "ImageSets" / "Main" / "all.txt"
     assert len(back) == len(items) == 3
     for (image, target), (image_back, target_back) in zip(
@@ -101,23 +100,21 @@ def boxes_in(draw, width=60, height=40):
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(objects=st.lists(boxes_in(), max_size=4), one_based=st.booleans())
-def test_any_boxes_survive_the_round_trip(tmp_path, objects, one_based, items_of, same):
+@given(objects=st.lists(boxes_in(), max_size=4))
+def test_any_boxes_survive_the_round_trip(tmp_path, objects, items_of, same):
     root = tmp_path / "any"
     shutil.rmtree(root, ignore_errors=True)
     items = items_of(objects)
-    write_voc(items, root, "all", one_based=one_based)
-    back = VOCFolder(root, "all", classes=items.classes, one_based=one_based)
+    write_voc(items, root, "all")
+    back = VOCFolder(root, "all", classes=items.classes)
     same(items[0][1], back[0][1])
 
 
-def test_one_based_subtracts_one_from_the_lower_corner_only(folder):
+def test_one_is_subtracted_from_the_lower_corner_only(folder):
     text = (folder / "Annotations" / "picture_2.xml").read_text()
     for tag, value in (("xmin", 11), ("ymin", 21), ("xmax", 12), ("ymax", 39)):
         assert f"<{tag}>{value}</{tag}>" in text  # whole numbers, which every reader takes
     assert VOCFolder(folder, "val").target(0)["boxes"].tolist() == [[10, 20, 12, 39]]
-    raw = VOCFolder(folder, "val", one_based=False).target(0)["boxes"]
-    assert raw.tolist() == [[11, 21, 12, 39]]
 
 
 def test_classes_come_from_the_whole_folder_sorted(folder):
@@ -581,12 +578,12 @@ def test_the_size_of_a_png_is_read_without_decoding_it(tmp_path):
     Image.new("RGB", (300, 200)).save(tmp_path / "p.png")
     content = (tmp_path / "p.png").read_bytes()
     (tmp_path / "p.png").write_bytes(content[:60])
-    assert picture_size(tmp_path / "p.png") == (300, 200)
+    assert read_header(tmp_path / "p.png").size == (300, 200)
     turned = Image.new("RGB", (300, 200))
     exif = turned.getexif()
     exif[0x0112] = 8
     turned.save(tmp_path / "q.png", exif=exif)
-    assert picture_size(tmp_path / "q.png") == (200, 300)
+    assert read_header(tmp_path / "q.png").size == (200, 300)
     assert read_picture(tmp_path / "q.png").shape == (3, 300, 200)
 
 
@@ -643,7 +640,7 @@ def test_bccd_has_two_impossible_boxes():
 
 @needs_bccd
 def test_bccd_counts_pixels_from_one():
-    """The reason for one_based=True: no box begins at 0, many begin at 1 and end at the border."""
+    """The reason to subtract 1: no box begins at 0, many begin at 1 and end at the border."""
     boxes = [
         tuple(map(int, entry.written))
         for path in sorted((Path(BCCD) / "Annotations").glob("*.xml"))

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ssd_tutorial.boxes import iou
-from ssd_tutorial.datasets import Scenes, VOCFolder
+from ssd_tutorial.datasets import VOCFolder
 from ssd_tutorial.datasets.messages import to_numbers
 from ssd_tutorial.datasets.records import RawObject, RawPicture, Records
 from ssd_tutorial.datasets.voc import CORNERS
@@ -294,16 +294,6 @@ def test_a_folder_without_errors_is_one_that_can_be_read(clean_folders):
         assert not VOCFolder(clean_folders["VOC"], split, on_error="raise").dropped
 
 
-def test_drawn_scenes_are_examined_too():
-    report = examine(
-        {"train": Scenes(5, size=96), "val": Scenes(2, size=96, start=4)}, progress=False
-    )
-    assert report.records.layout == "drawn"
-    assert [fault.file for fault in report.of("split-overlap")] == ["scene_0_000004"]
-    assert report.count("error") == 1
-    assert len(report.objects.boxes) == sum(c.objects for c in report.classes.values()) > 0
-
-
 def test_many_equal_and_many_similar_pictures_are_one_fault_each(own, plant):
     for number in range(1, 6):
         shutil.copy(own / "JPEGImages" / "p0.jpg", own / "JPEGImages" / f"p{number}.jpg")
@@ -323,16 +313,6 @@ def test_many_equal_and_many_similar_pictures_are_one_fault_each(own, plant):
     assert like.more == ("JPEGImages/p11.jpg", "JPEGImages/p12.jpg")
     assert "p101.jpg (train and val), and 2 more: " in like.what
     assert like.to_dict()["more"] == list(like.more)
-
-
-def test_the_same_drawing_under_two_names_is_a_copy():
-    class Renamed(Scenes):
-        def __getitem__(self, index):
-            image, target = super().__getitem__(index)
-            return image, target | {"name": f"other_{index}"}
-
-    report = examine({"train": Scenes(2, size=96), "val": Renamed(1, size=96)}, progress=False)
-    assert [fault.other for fault in report.of("picture-copied")] == ["scene_0_000000"]
 
 
 def test_a_wrong_folder_is_reported(tmp_path):

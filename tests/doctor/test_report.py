@@ -233,7 +233,6 @@ def test_fix_says_what_was_done_and_what_is_left(faulty, tmp_path, capsys):
         (["OWN", "--workers", "-1"], "workers must be 0 or more, not -1"),
         (["OWN", "--fix", "OWN"], "the examined folder, or lies in it"),
         (["OWN", "--fix", "OWN/..", "--splits", "train"], "omit --splits"),
-        (["scenes", "--splits", "dev"], "scenes have the splits train, val, test"),
     ],
 )
 def test_mistakes_end_in_one_sentence(own, capsys, words, sentence):

@@ -18,18 +18,11 @@ The box of an object is the tight box of the pixels of it that can be seen, as a
 reports on scenes mean something only while the scenes stay as hard as they are.
 """
 
-import operator
-
 import torch
 from torch.utils.data import Dataset
 from torchvision import tv_tensors
 
-from ssd_tutorial.datasets.scenes.compose import (
-    DIFFICULT_BELOW,
-    SCENE_CLASSES,
-    check_numbers,
-    compose,
-)
+from ssd_tutorial.datasets.scenes.compose import SCENE_CLASSES, check_numbers, compose
 
 __all__ = ["SCENE_CLASSES", "Scenes", "draw_scene"]
 
@@ -60,7 +53,7 @@ def draw_scene(seed: int, index: int, size: int = 300) -> tuple[tv_tensors.Image
             torch.from_numpy(scene.boxes), format="XYXY", canvas_size=(size, size)
         ),
         "labels": torch.from_numpy(scene.labels),
-        "difficult": torch.from_numpy(scene.visible < DIFFICULT_BELOW),
+        "difficult": torch.from_numpy(scene.difficult),
         "name": f"scene_{seed}_{index:06d}",
     }
     return tv_tensors.Image(torch.from_numpy(scene.image).permute(2, 0, 1).contiguous()), target
@@ -89,10 +82,8 @@ class Scenes(Dataset):
         return self.count
 
     def __getitem__(self, index: int) -> tuple[tv_tensors.Image, dict]:
-        index = operator.index(index)
-        if not -self.count <= index < self.count:
-            raise IndexError(f"picture {index} of {self.count}")
-        return draw_scene(self.seed, self.start + index % self.count, self.size)
+        # the range also takes -1, and raises IndexError
+        return draw_scene(self.seed, self.start + range(self.count)[index], self.size)
 
     def __repr__(self) -> str:
         return f"Scenes({self.count}, seed={self.seed}, size={self.size}, start={self.start})"

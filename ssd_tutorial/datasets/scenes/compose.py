@@ -54,6 +54,11 @@ class Scene:
     visible: np.ndarray
     owner: np.ndarray
 
+    @property
+    def difficult(self) -> np.ndarray:
+        """bool [N]: less than `DIFFICULT_BELOW` of the object can be seen."""
+        return self.visible < DIFFICULT_BELOW
+
 
 def _pick_scale(rng: np.random.Generator) -> float:
     """Draw sqrt(width x height) / side: log-uniform, a few very small, a few large."""

@@ -28,7 +28,6 @@ def export_command(
     iou: float | None = None,
     candidates: int | None = None,
     detections: int | None = None,
-    opset: int = 18,
     check: bool = True,
 ) -> None:
     """Write a detector as one ONNX file, and keep it only if it agrees with torch.
@@ -51,7 +50,6 @@ def export_command(
         iou: overlap above which the better of two boxes of a class suppresses the other (0.45).
         candidates: highest number of boxes per class that enter the suppression (400).
         detections: highest number of detections per image (200).
-        opset: version of the ONNX operators.
         check: compare with torch on batches of 1, 2 and 5 pictures; needs onnxruntime.
     """
     weights = weights if str(weights) == "coco" else find_weights(weights)
@@ -66,7 +64,6 @@ def export_command(
         out,
         postprocessing=postprocessing,
         precision=precision,
-        opset=opset,
         check=_pictures(detector.network.image_size) if check else (),
         **{name: value for name, value in given if value is not None},
     )

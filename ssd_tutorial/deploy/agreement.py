@@ -96,12 +96,10 @@ def _compare_raw(
     network: SSD, expected: tuple[Tensor, ...], found: tuple[Tensor, ...], tolerance: Tolerance
 ):
     """Return (score, box, same, of) for the outputs of one batch."""
-    scores, boxes = (
-        [x.cpu() for x in pair]
-        for pair in zip(*(decoded(network, *one) for one in (expected, found)), strict=True)
-    )
-    score = (scores[0] - scores[1]).abs().amax(-1).flatten()
-    box = (boxes[0] - boxes[1]).abs().amax(-1).flatten()
+    both = ([x.cpu() for x in decoded(network, *one)] for one in (expected, found))
+    (scores, boxes), (other_scores, other_boxes) = both
+    score = (scores - other_scores).abs().amax(-1).flatten()
+    box = (boxes - other_boxes).abs().amax(-1).flatten()
     same = int((torch.maximum(score, box) <= tolerance.most).sum())
     return score.max().item(), box.max().item(), same, len(score)
 

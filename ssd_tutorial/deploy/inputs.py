@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ssd_tutorial.datasets import read_picture
 
+_KINDS = ("uint8", "float16", "bfloat16", "float32", "float64")  # of numbers
 Picture: TypeAlias = str | Path | Image.Image | np.ndarray | Tensor
 """A file; a PIL picture; an array ``[H, W, 3]``; or a tensor ``[3, H, W]``. All RGB, upright."""
 
@@ -40,19 +41,21 @@ def as_image(picture: Picture) -> Tensor:
         if picture.mode[0] in "IF":
             raise ValueError(f"a PIL picture must have 8 bits, not the mode {picture.mode!r}")
         picture = np.asarray(picture.convert("RGB"))
-    if isinstance(picture, np.ndarray):
-        _check(picture, "[H, W, 3]", channels=-1, fits=picture.dtype.kind in "uf")
-        picture = torch.from_numpy(np.array(picture, order="C")).permute(2, 0, 1)
-    elif isinstance(picture, Tensor):
-        _check(picture, "[3, H, W]", channels=0, fits=True)
-        picture = picture.as_subclass(Tensor)
-    else:
+    if not isinstance(picture, np.ndarray | Tensor):
         kind = type(picture).__name__
         raise TypeError(f"a picture is a path, a PIL picture, an array or a tensor, not {kind}")
-    if picture.dtype == torch.uint8:
+    shape, channels = ("[3, H, W]", 0) if isinstance(picture, Tensor) else ("[H, W, 3]", -1)
+    if picture.ndim != 3 or picture.shape[channels] != 3 or 0 in picture.shape:
+        raise ValueError(f"it must have the shape {shape}, RGB, not {list(picture.shape)}")
+    kind = str(picture.dtype).removeprefix("torch.")
+    if kind not in _KINDS:
+        words = "uint8 from 0 to 255, or floats from 0 to 1"
+        raise ValueError(f"it must hold {words}, not {kind}")
+    if isinstance(picture, np.ndarray):
+        picture = torch.from_numpy(np.array(picture, order="C")).permute(2, 0, 1)
+    picture = picture.as_subclass(Tensor)
+    if kind == "uint8":
         return picture
-    if not picture.is_floating_point():
-        raise ValueError(_wrong_numbers(picture.dtype))
     if wrong := int((~picture.isfinite()).sum()):
         raise ValueError(f"{wrong} of its {picture.numel()} values are NaN or infinite")
     low, high = picture.aminmax()
@@ -62,15 +65,3 @@ def as_image(picture: Picture) -> Tensor:
             " pass uint8"
         )
     return (picture * 255).round().to(torch.uint8)
-
-
-def _check(picture: np.ndarray | Tensor, shape: str, channels: int, fits: bool) -> None:
-    if picture.ndim != 3 or picture.shape[channels] != 3 or 0 in picture.shape:
-        raise ValueError(f"it must have the shape {shape}, RGB, not {list(picture.shape)}")
-    if not fits:
-        raise ValueError(_wrong_numbers(picture.dtype))
-
-
-def _wrong_numbers(dtype: object) -> str:
-    kind = str(dtype).removeprefix("torch.")
-    return f"it must hold uint8 from 0 to 255, or floats from 0 to 1, not {kind}"

@@ -40,7 +40,7 @@ from ssd_tutorial.weights.file import Detector, parse_header
 
 ONNX_FORMAT = "1"
 """Version of the metadata that `export_onnx` writes and `OnnxNetwork` reads."""
-_OPSETS = range(18, 22)  # what the exporter writes without converting
+_OPSET = 18  # the version of the operators that most runtimes know
 
 
 def check_limits(given: dict) -> dict:
@@ -72,7 +72,6 @@ def export_onnx(
     *,
     postprocessing: bool = False,
     precision: Precision = "fp32",
-    opset: int = 18,
     check: Sequence[Tensor] = (),
     **limits: float,
 ) -> Agreement | None:
@@ -82,7 +81,6 @@ def export_onnx(
         detector: its network is an `SSD`.
         postprocessing: put decoding, thresholds and NMS inside, which is what most programs want.
         precision: in which the convolutions are kept, see `reduce_precision`.
-        opset: version of the ONNX operators; 18 is what most runtimes know.
         check: batches of images, uint8 ``[B, 3, S, S]``, on which the new file must agree with
             torch before it replaces `path`.
         limits: of `ssd_tutorial.detect.postprocess`, fixed inside the file.
@@ -91,7 +89,7 @@ def export_onnx(
         How far the file is from torch on `check`; None without batches.
 
     Raises:
-        ValueError: limits without post-processing or out of range, an unknown opset, a detector
+        ValueError: limits without post-processing or out of range, a detector
             that is an ONNX file already, or a result that is not within `TOLERANCES` of torch, or
             with which nothing could be compared.
         ImportError: torch is too old, or onnx, onnxscript or onnxruntime is missing.
@@ -101,28 +99,25 @@ def export_onnx(
         raise ValueError(
             f"{', '.join(limits)}: limits belong to the post-processing: ask for it, too"
         )
-    if opset not in _OPSETS:
-        raise ValueError(f"opset must be {_OPSETS[0]} to {_OPSETS[-1]}, not {opset}")
     if not isinstance(detector.network, SSD):
         raise ValueError("this detector is an ONNX file: export the weights it was made from")
     if "custom_translation_table" not in inspect.signature(torch.onnx.export).parameters:
         raise ImportError(f"export needs torch 2.6 or newer, and this is {torch.__version__}")
-    model = reduce_precision(_to_model(detector, fixed, opset), precision)
+    model = reduce_precision(_to_model(detector, fixed), precision)
     model.metadata_props.add(key="precision", value=precision)
     with atomic_write(path) as file:
         file.write_bytes(model.SerializeToString())
         if not check:
             return None
         agreement = measure_agreement(detector, OnnxNetwork(file), check, TOLERANCES[precision])
-        if not agreement.of:
-            advice = "lower the score threshold, or export without the check"
-            raise ValueError(f"{path} was not written: {agreement}: {advice}")
         if not agreement.holds:
-            raise ValueError(f"{path} was not written: it differs from torch: {agreement}")
+            why = f"it differs from torch: {agreement}"
+            advice = f"{agreement}: lower the score threshold, or export without the check"
+            raise ValueError(f"{path} was not written: {why if agreement.of else advice}")
     return agreement
 
 
-def _to_model(detector: Detector, limits: dict | None, opset: int):
+def _to_model(detector: Detector, limits: dict | None):
     """Export the network to an ``onnx.ModelProto`` with its metadata."""
     network = detector.network
     graph = Raw(network) if limits is None else WithPostprocessing(network, limits)
@@ -140,7 +135,7 @@ def _to_model(detector: Detector, limits: dict | None, opset: int):
             input_names=["images"],
             output_names=graph.names,
             dynamic_shapes={"images": {0: torch.export.Dim("batch", min=1)}},
-            opset_version=opset,
+            opset_version=_OPSET,
             custom_translation_table=translations,
             dynamo=True,
             external_data=False,

@@ -219,15 +219,6 @@ def test_each_limit_is_kept(tmp_path, limits):
         assert same == of
 
 
-@pytest.mark.parametrize("opset", [19, 21])
-def test_every_supported_opset_agrees_with_torch(tmp_path, opset):
-    found = export_onnx(
-        table_detector(), tmp_path / "a.onnx", postprocessing=True, opset=opset, check=[grey(5, 9)]
-    )
-    assert onnx.load(tmp_path / "a.onnx").opset_import[0].version == opset
-    assert found.same == found.of > 100
-
-
 def test_a_picture_without_detections_gives_empty_outputs(tmp_path):
     detector = table_detector(num_classes=2)
     detector.network.table[..., 0] += 40 * (detector.network.table[..., 0] * 0 + 1)
@@ -426,7 +417,6 @@ def test_example_is_twelve_lines_and_a_program(whole, tmp_path, capsys, monkeypa
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"opset": 17}, "opset must be 18 to 21, not 17"),
         ({"score_threshold": 0.5}, "score_threshold: limits belong to the post-processing"),
         (
             {"postprocessing": True, "iou_threshold": 1.5},

@@ -22,6 +22,8 @@ COMMANDS = {
     "export": "write a detector as one ONNX file",
     "data": "fetch VOC, COCO or BCCD; split your own pictures",
 }
+MISTAKES = (ValueError, OSError, FloatingPointError, ImportError, MemoryError)
+"""What a command raises if its user can help it; anything else is a fault of ours."""
 FAULT = 70
 """The exit code after a fault of ours, as BSD's sysexits has it; a user's mistake ends with 1."""
 
@@ -104,16 +106,13 @@ def main(arguments: list[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else arguments
     try:
         return _run(words) or 0
-    except (ValueError, OSError, FloatingPointError, ImportError, MemoryError) as error:
-        complain(_sentence(error))
-        return 1
     except KeyboardInterrupt:
         again = shlex.join([*PROGRAM.split(), *words])
         how = f"; the same command resumes from the last checkpoint:\n  {again}"
         print(f"\nstopped{how if words[:1] == ['train'] else ''}", file=sys.stderr)
         return 130
     except Exception as error:
-        if type(error).__name__ == "OutOfMemoryError":  # torch's
+        if isinstance(error, MISTAKES) or type(error).__name__ == "OutOfMemoryError":  # torch's
             complain(_sentence(error))
             return 1
         _report_fault(error, words)

@@ -37,6 +37,7 @@ class Devices:
 
     Attributes:
         rank: number of this process, from 0.
+        is_main_process: whether this process is the one that prints and writes, number 0.
         world_size: number of processes.
         device: where this process computes.
     """
@@ -48,6 +49,7 @@ class Devices:
     ):
         self.world_size = int(os.environ.get("WORLD_SIZE", 1))
         self.rank = int(os.environ.get("RANK", 0))
+        self.is_main_process = self.rank == 0
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         if self.device.type == "cuda":
             if self.world_size > 1:
@@ -59,11 +61,6 @@ class Devices:
         self.dtype = _autocast_dtype(precision, self.device)
         # float16 cannot represent less than 6e-8: gradients are scaled up, and back before use
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype is torch.float16)
-
-    @property
-    def is_main_process(self) -> bool:
-        """Whether this process is the one that prints and writes."""
-        return self.rank == 0
 
     def to_device(self, network: nn.Module) -> nn.Module:
         """Move the network to this device, channels last: the fastest layout for convolutions.

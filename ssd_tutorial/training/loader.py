@@ -46,8 +46,6 @@ class TrainingStream(Dataset):
         on_error: Literal["raise", "drop"] = "raise",
         repeats: Tensor | None = None,
     ):
-        if len(dataset) == 0:
-            raise ValueError("the dataset is empty: there is nothing to train on")
         self._repeats = torch.ones(len(dataset)).double() if repeats is None else repeats
         self._epoch_length = round(self._repeats.sum().item())
         self.dataset, self.transform, self.count, self.seed = dataset, transform, count, seed

@@ -30,10 +30,7 @@ def environment() -> dict:
     """
     return {
         "python": platform.python_version(),
-        "torch": torch.__version__,
-        "torchvision": torchvision.__version__,
-        "numpy": np.__version__,
-        "ssd_tutorial": ssd_tutorial.__version__,
+        **{one.__name__: one.__version__ for one in (torch, torchvision, np, ssd_tutorial)},
         "platform": platform.platform(),
         "processor": processor(),
         "threads": torch.get_num_threads(),

@@ -27,7 +27,7 @@ from pathlib import Path
 
 import torch
 
-from ssd_tutorial._files import atomic_write, reason, refuse_unwritable, remove_unfinished, reworded
+from ssd_tutorial import _files
 from ssd_tutorial.network import SSD
 from ssd_tutorial.training.lock import locked
 from ssd_tutorial.training.log import Events, Step, read_log, write_log
@@ -80,7 +80,7 @@ class RunFolder:
             self._checkpoints = self.folder / CHECKPOINT, self.folder / PREVIOUS
             self._events = Events(self.folder / EVENTS)
         if self.writes:
-            refuse_unwritable(self.folder)
+            _files.refuse_unwritable(self.folder)
 
     def step(self) -> int:
         """Return the step of the checkpoint that the run will resume from; 0 for a new run.
@@ -110,7 +110,7 @@ class RunFolder:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 stack.enter_context(locked(self.folder))
                 for name in (LOG, SETTINGS, ENVIRONMENT, CHECKPOINT, BEST):
-                    remove_unfinished(self.folder / name)
+                    _files.remove_unfinished(self.folder / name)
             first = self._resume(network, optimizer, scaler)
             self._stack = stack.pop_all()
         return first
@@ -157,7 +157,7 @@ class RunFolder:
             # ones; the events can be written again from the log at any time
             write_log(self.folder / LOG, self.history)
             newest, previous = self._checkpoints
-            with atomic_write(newest, durable=True) as complete:
+            with _files.atomic_write(newest, durable=True) as complete:
                 save_weights(complete, network, self.classes, metadata, optimizer)
                 if self._keeps_newest and newest.is_file():
                     os.replace(newest, previous)
@@ -167,8 +167,8 @@ class RunFolder:
             kept = f"the checkpoint of step {self._kept} is kept"
             kept = "nothing is saved yet" if self._kept is None else kept
             again = "fix that and rerun the same command to resume"
-            why = f"{self.folder} cannot be written ({reason(error)}); {kept}: {again}"
-            raise reworded(error, why) from error
+            why = f"{self.folder} cannot be written ({_files.reason(error)}); {kept}: {again}"
+            raise _files.reworded(error, why) from error
 
     def save_best(self, network: SSD, line: Step) -> bool:
         """Write the network, if its mAP is the highest of the run so far; return whether it is.
@@ -239,13 +239,9 @@ class RunFolder:
         """Write settings and environment, once per start."""
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         start = {"at": now, "from_step": self._kept or 0, **environment()}
-        for name, value in (
-            (SETTINGS, {**self.run, "classes": self.classes}),
-            (ENVIRONMENT, start),
-        ):
-            text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-            with atomic_write(self.folder / name, durable=True) as file:
-                file.write_text(text, encoding="utf-8")
+        settings = {**self.run, "classes": self.classes}
+        _files.write_file(self.folder / SETTINGS, _files.as_json(settings), durable=True)
+        _files.write_file(self.folder / ENVIRONMENT, _files.as_json(start), durable=True)
         self._described = True
 
     def _say(self, sentence: str) -> None:

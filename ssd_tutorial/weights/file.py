@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from ssd_tutorial._files import atomic_write
+from ssd_tutorial._files import write_file
 from ssd_tutorial.network import SSD
 from ssd_tutorial.presets import PRESETS, ModelPreset, get_model, get_preset
 
@@ -89,8 +89,7 @@ def save_weights(
     tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
     check_finite(tensors, f"not written to {path}: the network")
     content = save(tensors, header | {_SHA256: _sha256(tensors, header)})
-    with atomic_write(path, durable=True) as file:
-        file.write_bytes(content)
+    write_file(path, content, durable=True)
 
 
 def check_names(network: SSD, classes: tuple[str, ...]) -> None:

@@ -19,8 +19,8 @@ ELEVEN = (
     *("presets", "scales", "boxes", "priors", "targets", "matching"),
     *("mining", "loss", "network", "detect", "evaluate"),
 )
-BUDGETS = {"the eleven modules": 1_000, "ssd_tutorial": 8_740}
-"""Most code lines allowed. 8 200 is the package's goal; raising a number needs a reason."""
+BUDGETS = {"the eleven modules": 1_000, "ssd_tutorial": 8_200}
+"""Most code lines allowed; raising a number needs a reason."""
 
 _EMPTY = {
     *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT),

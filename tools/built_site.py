@@ -6,8 +6,10 @@ recorded, so that a page that needs the network is noticed.
 
 import contextlib
 import functools
+import gzip
 import http.server
 import os
+import re
 import shutil
 import threading
 from pathlib import Path
@@ -41,6 +43,23 @@ def built_pages(html: Path = HTML) -> list[str]:
     if not pages:
         raise FileNotFoundError(f"no built pages in {html}: run `make book` first")
     return [*pages, *(name for name in ("search.html",) if (html / name).is_file())]
+
+
+KINDS = {".html": "html", ".css": "css", ".js": "scripts", ".woff": "fonts", ".woff2": "fonts"}
+
+
+def weight_kb(loaded: list[str], html: Path = HTML) -> dict[str, float]:
+    """Return the gzipped size of the built files that a page has loaded, by kind, without pictures.
+
+    MathJax is a kind of its own. `loaded` has the addresses below that of the book.
+    """
+    weight = dict.fromkeys([*KINDS.values(), "mathjax"], 0.0)
+    for name in {address.partition("?")[0].partition("#")[0] for address in loaded}:
+        if (kind := KINDS.get(Path(name).suffix)) and (html / name).is_file():
+            kind = "mathjax" if "/mathjax/" in name else kind
+            text = re.sub(rb"data:image/[^\"')]+", b"", (html / name).read_bytes())
+            weight[kind] += len(gzip.compress(text)) / 1024
+    return weight
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):

@@ -205,6 +205,17 @@ def test_pages_load_nothing_from_another_origin(built):
     assert (mathjax / "output" / "chtml" / "fonts" / "woff-v2").is_dir()
 
 
+def test_icons_need_neither_a_script_nor_a_font(built):
+    page = built.page("08_matching")
+    assert "fontawesome" not in page
+    assert not re.search(r'<(i|span) class="[^"]*fa-', page)
+    assert page.count('<svg class="icon') >= 10
+    style = (built.html.parent / "_static" / "styles" / "pydata-sphinx-theme.css").read_text()
+    assert len(style) < 150_000
+    assert ".fa-rocket" not in style
+    assert ".bd-article" in style
+
+
 def test_names_for_screen_readers_agree_with_the_page(built):
     assert 'aria-label="Toggle hidden content"' not in built.page("08_matching")
     assert 'role="list" class="citation-list"' not in built.page("index")

@@ -85,25 +85,40 @@ def visit(page_name, width, base, browser, axe, visits):
 
 
 FACTS = (Path(__file__).parent / "facts.js").read_text(encoding="utf-8")
+SHIFTS = """
+  window.shift = 0;
+  new PerformanceObserver((list) => list.getEntries().forEach((e) => (window.shift += e.value)))
+    .observe({ type: "layout-shift", buffered: true });
+"""
 OF_SIZES = ["scrollable-region-focusable", "target-size"]  # axe-core's rules
 
 
 def look_at(browser, base, name, width, axe):
     """Load a page with other origins blocked, and record everything that the tests need."""
     page, elsewhere = built_site.new_page(browser, base, width)
-    console, failed = [], []
+    console, failed, loaded = [], [], []
+    page.on("request", lambda r: loaded.append(r.url.removeprefix(base)))
     page.on("console", lambda m: console.append(m.text) if m.type == "error" else None)
     page.on("pageerror", lambda e: console.append(f"uncaught: {e}"))
     page.on("response", lambda r: failed.append(f"{r.status} {r.url}") if r.status >= 400 else None)
     page.on("requestfailed", lambda r: failed.append(r.url) if r.url.startswith(base) else None)
+    page.add_init_script(SHIFTS)
     page.goto(base + name, wait_until="load")
     built_site.wait_until_drawn(page)
+    shift = page.evaluate("window.shift")
+    weight = built_site.weight_kb(loaded)
     page.evaluate(
         "document.querySelectorAll('img[loading=lazy]').forEach(i => i.loading = 'eager')"
     )
     page.wait_for_function("[...document.images].every(i => i.complete)")
     seen = page.evaluate(FACTS)
-    seen |= {"console": console, "failed": failed, "elsewhere": elsewhere}
+    seen |= {
+        "console": console,
+        "failed": failed,
+        "elsewhere": elsewhere,
+        "weight": weight,
+        "shift": shift,
+    }
     seen["faults"] = faults(page, axe)
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
     page.wait_for_timeout(250)  # colours fade

@@ -169,7 +169,7 @@ PHONE = {
     "a finger scrolls": (SCRIPT, swap('\\"touchstart\\"', '\\"x\\"'), "touch scrolls"),
     "too wide": (STYLE, add(".ssd-explorer { width: 700px }"), "320 px"),
 }
-SILENT = {"no words": (PAGE, swap("<img alt=", "<img data-alt="), "alternative text")}
+SILENT = {"no words": (PAGE, swap(' alt="', ' data-alt="'), "alternative text")}
 SPOILED = {"desktop": DESKTOP, "phone": PHONE, "without scripts": SILENT}
 
 

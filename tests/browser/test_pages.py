@@ -11,6 +11,9 @@ from fontTools.ttLib import TTFont
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
+MOST_KB = 300  # gzipped HTML, style sheets, scripts and fonts
+MATHJAX_KB = 350
+SHIFT = 0.05  # cumulative layout shift
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {"Book Text": "text", "Book Sans": "sans", "Book Code": "code"}
 LETTERS = {
@@ -99,6 +102,21 @@ def test_pictures_of_explorers_are_loaded_only_where_the_explorers_fail(browser,
     assert len(pictures) >= 10
     assert pictures & loaded["there"] == set()
     assert pictures & loaded["missing"]
+
+
+def test_a_page_weighs_at_most_300_kb_before_its_pictures_and_mathjax(visit):
+    weight = dict(visit["weight"])
+    assert weight.pop("mathjax") < MATHJAX_KB
+    assert 50 < sum(weight.values()) < MOST_KB, weight
+
+
+def test_only_pages_with_formulas_load_mathjax(html, page_name):
+    page = (html / page_name).read_text(encoding="utf-8")
+    assert ('src="../_static/mathjax/' in page) == ('class="math' in page)
+
+
+def test_a_page_hardly_moves_while_it_loads(visit):
+    assert visit["shift"] < SHIFT
 
 
 def test_no_page_scrolls_sideways(visit):

@@ -84,16 +84,20 @@ def font_of_pages(figure) -> Iterator[None]:
 def as_svg(figure) -> bytes | None:
     """Return a plot as SVG without a background, and None for a figure with pictures.
 
-    Formulas have signs of several fonts, so with one of them all letters are outlines.
+    With a formula, or a sign that the pages' font lacks, all letters are outlines: text would be
+    set in whatever fonts a reader has.
     """
     from matplotlib import rc_context
     from matplotlib.cbook import is_math_text
+    from matplotlib.font_manager import get_font
     from matplotlib.text import Text
 
     if any(axes.images for axes in figure.axes):
         return None
-    formulas = any(is_math_text(text.get_text()) for text in figure.findobj(Text))
-    with rc_context({"svg.fonttype": "path" if formulas else "none"}), io.BytesIO() as file:
+    words = [text.get_text() for text in figure.findobj(Text)]
+    letters = {*map(chr, get_font(str(FONTS / "sans-400.ttf")).get_charmap()), "\n"}
+    as_text = all(letters.issuperset(word) and not is_math_text(word) for word in words)
+    with rc_context({"svg.fonttype": "none" if as_text else "path"}), io.BytesIO() as file:
         options = {"bbox_inches": "tight", "transparent": True, "metadata": {"Date": None}}
         figure.savefig(file, format="svg", **options)
         return file.getvalue()

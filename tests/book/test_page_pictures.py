@@ -54,11 +54,11 @@ def with_picture(pixels, side=5.2, **shown):
 
 # --- what a kernel keeps --------------------------------------------------------------------------
 def test_a_plot_is_kept_as_svg_under_the_hash_of_its_png(tmp_path):
-    file, png = kept(plot(title="Area → loss"), tmp_path)
+    file, png = kept(plot(title="Area × loss"), tmp_path)
     assert file == tmp_path / f"{hashlib.sha256(png).hexdigest()}.svg"
     assert [file] == list(tmp_path.iterdir())
     text = file.read_text()
-    assert re.search(r"font-family: 'Inter'[^>]*>Area → loss</text>", text)
+    assert re.search(r"font-family: 'Inter'[^>]*>Area × loss</text>", text)
     assert ">0.0625</text>" in text
     assert "#ffffff" not in text  # no background
 
@@ -75,8 +75,9 @@ def test_a_figure_is_left_as_it_was(tmp_path):
     assert pylabtools.print_figure(figure) == before
 
 
-def test_the_letters_of_a_plot_with_a_formula_are_outlines(tmp_path):
-    text = kept(plot(title="$s_k$"), tmp_path)[0].read_text()
+@pytest.mark.parametrize("title", ["$s_k$", "IoU ≥ 0.5"])
+def test_letters_are_outlines_where_the_font_of_the_pages_lacks_one(tmp_path, title):
+    text = kept(plot(title=title), tmp_path)[0].read_text()
     assert "<text" not in text
     assert "<path" in text
 

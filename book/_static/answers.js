@@ -171,7 +171,7 @@
       const { status, says, evidence, hints, cause } = judge(table, given);
       if (status === "passed") {
         tries.clear();
-        return show("right", paragraph("✓ Right.", says));
+        return show("right", paragraph("Right.", says));
       }
       const told = Math.min(tries.get(cause) ?? 0, hints.length - 1);
       tries.set(cause, told + 1);

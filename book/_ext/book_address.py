@@ -83,7 +83,7 @@ def describe(app, pagename, templatename, context, doctree):
     facts = {
         "@context": "https://schema.org",
         "@type": "Book" if is_root else "LearningResource",
-        "name": title or book,
+        "name": book if is_root else title or book,
         "description": context["description"],
         "url": context["pageurl"],
         "isAccessibleForFree": True,

@@ -1,4 +1,4 @@
-"""Sphinx extension of this book: six small additions to jupyter-book.
+"""Sphinx extension of this book: seven small additions to jupyter-book.
 
 1. Nothing comes from another origin. MathJax is copied out of the PyPI package
    sphinx-mathjax-offline; the theme's fonts and icons are its own static files.
@@ -12,6 +12,7 @@
 5. Names that myst-nb and the theme give to screen readers agree with the visible text.
 6. Launch buttons open the plain notebooks of `notebooks/`. Pages without one have no such button,
    and until the repository's address is set no page has a button that would lead nowhere.
+7. The first page has a style sheet of its own.
 
 Files of `book/_static` are added here, one by one: jupyter-book itself would add every script below
 a folder `_static` to every page.
@@ -186,6 +187,13 @@ def lead_to_the_repository(app, pagename, templatename, context, doctree):
             button["url"] = button["url"].replace(f"{pagename}.ipynb", plain)
 
 
+# --- 7. the first page ----------------------------------------------------------------------------
+def style_the_first_page(app, pagename, templatename, context, doctree):
+    """Load the style sheet of the first page there, and nowhere else."""
+    if pagename == app.config.root_doc:
+        app.add_css_file("first_page.css")
+
+
 def copy_plain_notebooks(app, exception):
     """Put the notebooks where the pages' download button looks for them."""
     plain = Path(app.srcdir) / "notebooks"
@@ -210,6 +218,7 @@ def setup(app):
     app.connect("build-finished", fix_names)
     app.connect("build-finished", copy_plain_notebooks)
     app.connect("html-page-context", lead_to_the_repository, priority=900)
+    app.connect("html-page-context", style_the_first_page)
     app.add_css_file("fonts.css")
     app.add_css_file("book.css")
     app.add_js_file("scrolling.js", loading_method="defer")

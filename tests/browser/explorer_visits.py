@@ -24,6 +24,7 @@ SHIFT = 0.1  # of the whole page; one opened as a file cannot ask for its fonts 
 ALIVE_MS = 4000  # a second on a quiet machine (`report.py` prints it); tests run on busy ones too
 
 GALLERY = "book/explorers.html"
+FILM = "film"  # which moves by itself: see test_film.py
 
 
 @dataclass

@@ -81,6 +81,7 @@ def main() -> int:
     html = built_site.HTML
     try:
         pages = {name: ev.modules_on(html / name) for name in built_site.built_pages(html)}
+        pages = {name: on_page for name, on_page in pages.items() if ev.FILM not in on_page}
     except FileNotFoundError as error:
         return f"report: {error}"
 
@@ -106,7 +107,7 @@ def main() -> int:
     agreed = parity(arguments.cases) if arguments.cases else {}
     print("| explorer | pages | lines | KB gz | ms to alive | p95 ms | parity cases | checks |")
     print("|---|---|---|---|---|---|---|---|")
-    for module in modules.names():
+    for module in pages[ev.GALLERY]:
         places = [p.split("/")[-1].removesuffix(".html") for p in pages if module in pages[p]]
         sources = own_sources(module)
         lines = " + ".join(str(len(text.splitlines())) for text in sources.values())

@@ -17,6 +17,7 @@ else:
         submod_attrs={
             "aspect": ["AspectRatioExplorer"],
             "crop": ["CropExplorer"],
+            "film": ["FilmExplorer"],
             "iou": ["IoUExplorer"],
             "loss": ["LossExplorer"],
             "matching": ["MatchingExplorer"],

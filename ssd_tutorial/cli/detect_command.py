@@ -41,8 +41,8 @@ def detect_command(
         images: pictures, or folders of pictures. What cannot be read, and what lies in a folder
             and is not a picture, is named and passed over.
         weights: a file that `train` wrote (.safetensors) or `export` did (.onnx), the folder of a
-            run, or "coco" for torchvision's SSD300 with 80 classes, which is downloaded once
-            (136 MB).
+            run, "scenes" for the book's detector of drawn scenes, "bccd" for that of blood cells,
+            or "coco" for torchvision's SSD300 with 80 classes, which is downloaded once (136 MB).
         out: folder for the copies, as PNG. A file in it is replaced only if it is an earlier copy.
         json: file for the list of all pictures with name, score and box of each detection.
         csv: the same as a table: picture, name, score, xmin, ymin, xmax, ymax.

@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.v2 import functional as F
 
+from ssd_tutorial._files import data_path
 from ssd_tutorial._progress import progress_bar
 from ssd_tutorial.datasets import SkipUnreadable
 from ssd_tutorial.deploy.inputs import Picture, as_image, is_picture
@@ -30,7 +31,7 @@ from ssd_tutorial.detect import Detections, postprocess
 from ssd_tutorial.evaluate import GroundTruth
 from ssd_tutorial.network import SSD
 from ssd_tutorial.weights.file import Detector, load_weights
-from ssd_tutorial.weights.pretrained import load_coco
+from ssd_tutorial.weights.pretrained import SHIPPED, load_coco
 
 _log = logging.getLogger(__name__)
 
@@ -40,8 +41,9 @@ def load_detector(weights: str | Path, device: str | torch.device = "cpu") -> De
 
     Args:
         weights: a file that `train` wrote (``.safetensors``) or `export` did (``.onnx``); the
-            folder of a run (see `find_weights`); or "coco": torchvision's SSD300, which is
-            downloaded.
+            folder of a run (see `find_weights`); or a name: "scenes" or "bccd", which ship with
+            the package, or "coco", torchvision's SSD300, which is downloaded. A path that exists
+            goes before a name.
         device: such as ``"cuda"``; where `detect` computes.
 
     Returns:
@@ -52,6 +54,8 @@ def load_detector(weights: str | Path, device: str | torch.device = "cpu") -> De
         ValueError: the file is damaged, or another program wrote it.
         ImportError: onnxruntime is needed but not installed.
     """
+    if str(weights) in SHIPPED and not Path(weights).exists():
+        weights = data_path(SHIPPED[str(weights)])
     if str(weights) == "coco":
         detector = load_coco()
     elif Path(weights).suffix.lower() != ".onnx":

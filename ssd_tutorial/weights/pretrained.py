@@ -43,8 +43,9 @@ _IMAGENET = {
     "imagenet": VGG16_Weights.IMAGENET1K_V1,
     "imagenet-caffe": VGG16_Weights.IMAGENET1K_FEATURES,
 }
-_SHIPPED = {name: f"weights/{name}_slim300.safetensors" for name in ("scenes", "bccd")}
-STARTS = (*_IMAGENET, "coco", *_SHIPPED)
+SHIPPED = {name: f"weights/{name}_slim300.safetensors" for name in ("scenes", "bccd")}
+"""Our own weights by name, each a file of `data_path`."""
+STARTS = (*_IMAGENET, "coco", *SHIPPED)
 """The starts that are names; any other is a path."""
 
 _UNNAMED = "N/A"  # COCO's ids run to 90, and ten of them were never used
@@ -122,8 +123,8 @@ def _read(start: str) -> _Source:
     if start == "coco":
         state = from_torchvision_ssd300(_download(SSD300_VGG16_Weights.COCO_V1))
         return _Source(start, COCO_MODEL, _COCO_NAMES, state)
-    if start in _SHIPPED:
-        path = data_path(_SHIPPED[start])
+    if start in SHIPPED:
+        path = data_path(SHIPPED[start])
     elif not path.exists():
         raise FileNotFoundError(
             f"start must be one of {', '.join(STARTS)}, a file of weights or the folder of a run:"

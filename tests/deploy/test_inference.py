@@ -389,6 +389,15 @@ def test_coco_names_torchvisions_detector(monkeypatch):
     assert load_detector("coco") is made
 
 
+def test_our_own_weights_have_names_which_a_file_of_the_reader_goes_before(files, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "lighthouse" in load_detector("scenes").classes
+    assert load_detector("bccd").classes == ("Platelets", "RBC", "WBC")
+    assert CLASSES != load_detector("scenes").classes
+    shutil.copy(files / "w.safetensors", tmp_path / "scenes")  # a file of the reader's comes first
+    assert load_detector("scenes").classes == CLASSES
+
+
 def test_files_that_are_not_detectors_are_refused(files, tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no ONNX file at .*none.onnx"):
         load_detector(tmp_path / "none.onnx")

@@ -61,6 +61,20 @@ def test_the_numbers_that_chapter_13_promises_appear():
     assert after(group="all as one", iou_threshold=0.3)[1] == 5
 
 
+def test_the_tour_opens_the_kite_of_another_scene():
+    explorer = NMSExplorer(scene=54, group="kite")
+    (best, fallen), *rest = explorer.rounds()
+    kite, score, *box = explorer.detections[best]
+    assert explorer.classes[kite] == "kite"
+    assert round(score, 2) == 0.96
+    assert [round(300 * x) for x in box] == [100, 43, 188, 214]
+    assert len(fallen) == 38
+    assert sum(explorer.detections[best][1] >= 0.5 for best, _ in rest) == 0
+    assert explorer.alt.startswith("A scene with a kite, a balloon, a lighthouse and a boat. One")
+    assert explorer.picture != NMSExplorer().picture
+    assert NMSExplorer().alt.startswith("A scene with a kite, three cars and a lighthouse. One box")
+
+
 @pytest.mark.parametrize(("score", "overlap"), [(0.01, 0.45), (0.05, 0.3), (0.5, 0.7)])
 def test_the_boxes_kept_are_those_that_the_package_keeps(output, score, overlap):
     explorer = NMSExplorer(group="each class", score_threshold=score, iou_threshold=overlap)
@@ -115,6 +129,7 @@ def test_the_picture_follows_the_step():
 @pytest.mark.parametrize(
     ("state", "words"),
     [
+        ({"scene": 35}, "scene"),
         ({"group": "dog"}, "group must be one of airplane, .*all as one, not 'dog'"),
         ({"iou_threshold": float("nan")}, "iou_threshold must be finite"),
         ({"iou_threshold": 1.2}, "iou_threshold"),

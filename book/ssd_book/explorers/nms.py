@@ -13,7 +13,11 @@ from ssd_tutorial.datasets import open_dataset
 from ssd_tutorial.detect import postprocess
 from ssd_tutorial.figures import plots
 
-_SCENE = 36  # of the validation split: three cars close together, a kite, a lighthouse
+_SCENES = {
+    36: "A scene with a kite, three cars and a lighthouse.",
+    54: "A scene with a kite, a balloon, a lighthouse and a boat.",
+}
+"""Of the validation split, and what they show."""
 EACH, AS_ONE = "each class", "all as one"
 """Groups of several classes: one NMS per class, or one for all boxes."""
 
@@ -21,10 +25,8 @@ EACH, AS_ONE = "each class", "all as one"
 class NMSExplorer(Explorer, module="nms"):
     """All boxes with a score above 0.01, and which box suppresses which."""
 
-    alt = (
-        "A scene with a kite, three cars and a lighthouse. One box on a car is thick; it "
-        "suppresses many dashed boxes around it; others remain."
-    )
+    scene = traitlets.Enum(tuple(_SCENES), default_value=36)
+    """Which scene: set it when the explorer is made."""
     detections = traitlets.List(read_only=True).tag(sync=True)
     """Before NMS, best first: ``[class, score, xmin, ymin, xmax, ymax]``, class from 0."""
     classes = traitlets.List(read_only=True).tag(sync=True)
@@ -37,17 +39,26 @@ class NMSExplorer(Explorer, module="nms"):
     step = traitlets.Int(1, min=0).tag(sync=True)
     """Completed rounds: 0 is before the first; one more than the number of rounds is the end."""
 
+    @property
+    def alt(self) -> str:
+        """Say what the picture shows while the first rounds are played."""
+        best = "box" if self.group in (EACH, AS_ONE) else f"box on a {self.group}"
+        return (
+            f"{_SCENES[self.scene]} One {best} is thick; it suppresses many dashed boxes around it;"
+            " others remain."
+        )
+
     @traitlets.default("detections")
     def _detections(self) -> list[list[float]]:
-        return _raw()[1]
+        return _raw(self.scene)[1]
 
     @traitlets.default("classes")
     def _classes(self) -> list[str]:
-        return list(_raw()[0])
+        return list(_raw(self.scene)[0])
 
     @traitlets.default("picture")
     def _picture(self) -> str:
-        return picture_uri(_image())
+        return picture_uri(_image(self.scene))
 
     @traitlets.validate("group")
     def _known_group(self, proposal) -> str:
@@ -86,7 +97,7 @@ class NMSExplorer(Explorer, module="nms"):
         boxes = torch.tensor([box for _, _, *box in self.detections])
         played = self.rounds()
         step = min(self.step, len(played) + 1)
-        plots.show_image(axes, _image(), fade=0.45)
+        plots.show_image(axes, _image(self.scene), fade=0.45)
         waiting = boxes[[i for best, fallen in played[step:] for i in (best, *fallen)]]
         for x0, y0, x1, y1 in waiting.tolist():  # without the rims of draw_boxes: many, and thin
             axes.plot([x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0], color=plots.QUIET, linewidth=0.6)
@@ -102,17 +113,17 @@ class NMSExplorer(Explorer, module="nms"):
 
 
 @cache
-def _image():
-    return open_dataset("scenes", "val")[_SCENE][0]
+def _image(scene: int):
+    return open_dataset("scenes", "val")[scene][0]
 
 
 @cache
-def _raw() -> tuple[tuple[str, ...], list[list[float]]]:
+def _raw(scene: int) -> tuple[tuple[str, ...], list[list[float]]]:
     """Return the classes, and the scene's detections before NMS."""
     detector = scenes_detector()
     network = detector.network
     with torch.inference_mode():
-        output = network(_image()[None])
+        output = network(_image(scene)[None])
     (found,) = postprocess(  # no IoU is above 1: nothing is suppressed
         *output, network.priors, iou_threshold=1.0, detections_per_image=network.priors.numel()
     )

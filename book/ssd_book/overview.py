@@ -2,11 +2,11 @@
 
 import matplotlib.pyplot as plt
 import torch
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from ssd_book import plots
+from ssd_book.pipeline import draw_thin
 from ssd_tutorial.boxes import cxcywh_to_xyxy
 from ssd_tutorial.deploy.inference import detect
 from ssd_tutorial.matching import match
@@ -37,7 +37,7 @@ def draw_overview(detector: Detector, image: Tensor, target: dict, score: float 
     for ax, fade in zip(axes, (0.2, 0.3, 0.0), strict=True):
         plots.show_image(ax, image, fade=fade)
     for k, boxes in enumerate(cxcywh_to_xyxy(priors).split(priors_per_map(preset))):
-        _draw_thin(axes[0], boxes, plots.map_look(k).color)
+        draw_thin(axes[0], boxes, plots.map_look(k).color, 0.25, 0.14)
     axes[0].set_title(f"{len(priors)} priors")
     plots.draw_priors(axes[1], preset, positive, width=1.2)
     axes[1].set_title(f"{len(positive)} are matched to {len(truths)} objects")
@@ -45,10 +45,3 @@ def draw_overview(detector: Detector, image: Tensor, target: dict, score: float 
     plots.draw_detections(axes[2], found, detector.classes, score)
     axes[2].set_title(f"{len(found.scores)} detections")
     return fig
-
-
-def _draw_thin(ax: plt.Axes, boxes_xyxy: Tensor, color: str) -> None:
-    x0, y0, x1, y1 = boxes_xyxy.unbind(1)
-    corners = torch.stack([x0, y0, x1, y0, x1, y1, x0, y1, x0, y0], dim=1).view(-1, 5, 2)
-    lines = LineCollection(corners.numpy(), colors=color, linewidths=0.25, alpha=0.14)
-    ax.add_collection(lines)

@@ -12,7 +12,9 @@ import torch
 from ssd_book.checks import all_exercises, examine, find
 
 from ssd_tutorial.boxes import cxcywh_to_xyxy, iou
+from ssd_tutorial.datasets import open_dataset
 from ssd_tutorial.datasets.scenes import Scenes
+from ssd_tutorial.deploy.inference import detect, load_detector
 from ssd_tutorial.matching import match
 from ssd_tutorial.presets import get_preset
 from ssd_tutorial.priors import make_priors
@@ -26,6 +28,16 @@ class Later:
 
     def __init__(self, make):
         self.make = make
+
+
+# Chapter 1
+
+
+@cache
+def detected_in_the_tour():
+    image, _ = open_dataset("scenes", "val")[54]
+    (found,) = detect(load_detector("scenes"), image, score_threshold=0.01)
+    return found
 
 
 # Chapter 3
@@ -836,6 +848,41 @@ PLANTED = {
         (20, "You count the activations alone"),
         (32, "This is for bfloat16"),
         (3, "is in bytes"),
+    ],
+    "01.1": [
+        (8732 * 84, "score for the background"),
+        (8732 * 81, "how its prior should move"),
+        (8732 * 17, "COCO has more classes"),
+        (85, "How many rows are there"),
+    ],
+    "01.2": [
+        ([135, -75, 225, 15], "An offset counts tenths"),
+        ([109.5, 36, 199.5, 126], "in the box's new size"),
+        ([63, -12, 243, 168], "twice as wide"),
+        ([153, 78, 90, 90], "as centre and size"),
+        ([105, 45, 195, 135], "Move the centre first"),
+    ],
+    "01.3": [
+        ([0, 0, 1, 0, 1], "let a cat remove a dog"),
+        ([0, 1, 1, 0, 0], "no reason to fall in NMS"),
+        ([1, 1, 1, 1, 0], "asks about overlap"),
+        ([1, 0, 0, 1, 0], "the other way round"),
+        ([1, 1, 1, 1, 1], "Two things decide about a box"),
+    ],
+    "01.4": [
+        (0.96, "This detection is right"),
+        (Later(lambda: detected_in_the_tour().scores[-1].item()), "Start at the other end"),
+        (Later(lambda: detected_in_the_tour().scores[6].item()), "with a higher score stands"),
+        (0.5, "Detect with a threshold of 0.01"),
+    ],
+    "01.5": [
+        (lambda image: image, "returns the picture unchanged"),
+        (lambda image: image.flip(2), "were mirrored left to right"),
+        (lambda image: 255 - image, "Other colours hardly disturb it"),
+        (lambda image: image[[2, 1, 0]], "Other colours hardly disturb it"),
+        (lambda image: image / 255, "whole numbers from 0 to 255"),
+        (lambda image: torch.full_like(image, 90), "don't delete them"),
+        (lambda image: image // 64 * 64, "that it was trained on"),
     ],
     "13.1": [
         ([8732 * 81, 400 * 81, 200], "count the background"),

@@ -16,7 +16,8 @@ class L2Norm(nn.Module):
 
     conv4_3's activations are about ten times larger than those of the maps behind it; without this
     they would dominate (ParseNet, arXiv 1506.04579; ``normalize_layer.cpp`` in Caffe). Epsilon
-    is inside the root: outside it, a pixel of zeros has a gradient of 0 / 0.
+    is inside the root: outside it, a pixel of zeros has a gradient of 0 / 0, which only a ReLU
+    before it would hide.
     """
 
     def __init__(self, channels: int, length: float = 20.0, eps: float = 1e-10):

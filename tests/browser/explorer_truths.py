@@ -129,6 +129,18 @@ def _priors():
     ]
 
 
+@truth("receptive")
+def _receptive():
+    explorer = widgets.ReceptiveFieldExplorer()
+    x0, y0, x1, y1 = explorer.field
+    row, column = explorer.cell
+    return [
+        f"row {row}, column {column}",
+        f"{x1 - x0:.0f} × {y1 - y0:.0f} pixels",
+        f"{100 * (x1 - x0) * (y1 - y0) / 300**2:.0f} % of the picture",
+    ]
+
+
 @truth("mining")
 def _mining():
     explorer = widgets.MiningExplorer()

@@ -80,6 +80,24 @@ def draw_pair(rng: Random, number: int) -> Case:
     return Case({"a": a, "b": b}, hostile)
 
 
+def draw_view(rng: Random, number: int) -> Case:
+    """Return a map's view of the picture, and a place, some of them outside."""
+    stride = rng.choice([1, 2, 4, 8, 16, 32, 64, 128, 256])
+    view = {
+        "name": "map",
+        "cells": rng.choice([1, 2, 3, 5, 10, 19, 38, 64]),
+        "stride": stride,
+        "field": rng.randrange(1, 2000),
+        "centre": rng.choice([0.5, 4.0, 7.5, 8.0, 72.0, 136.0]),
+    }
+    outside = rng.random() < 0.2
+    place = [rng.uniform(-900, 1200) if outside else rng.uniform(0, 300) for _ in range(2)]
+    if on_edge := rng.random() < 0.2:  # as near to one cell as to the next
+        place[0] = view["centre"] + (rng.randrange(view["cells"]) + 0.5) * stride
+    hostile = ({"outside"} if outside else set()) | ({"between two cells"} if on_edge else set())
+    return Case({"view": view, "place": place, "head": rng.random() < 0.5}, hostile)
+
+
 def draw_impossible(rng: Random, number: int) -> Case:
     box = a_box(rng, grid=True)
     hostile = kinds([box])

@@ -42,6 +42,11 @@ const ANSWERS = {
     values: [g.iou(a, b), g.iou(b, a), g.area(a), ...g.toCxcywh(a), ...g.toXyxy(g.toCxcywh(a))],
   }),
 
+  "receptive field"(g, { view, place, head }) {
+    const { row, column } = g.nearestCell(view, place);
+    return { decisions: [row, column], values: g.fieldBox(view, row, column, head) };
+  },
+
   "impossible boxes": (g, { box }) => (g.checkBox(box), { decisions: ["accepted"] }),
 
   matching(g, { priors, table, boxes, threshold, rule }, tables) {

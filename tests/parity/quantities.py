@@ -12,6 +12,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 import torch
+from ssd_book.receptive import View, field_box, nearest_cell
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -47,6 +48,7 @@ from tests.parity.cases import (
     draw_pair,
     draw_preset,
     draw_priors,
+    draw_view,
     from_json,
 )
 
@@ -97,6 +99,12 @@ def answer_pair(question: dict[str, Any]) -> Answer:
     numbers = [iou(a, b), iou(b, a), area(a), other, cxcywh_to_xyxy(other)]
     values = torch.cat([x.flatten() for x in numbers])
     return Answer(centres_inside(a, b[0]).tolist(), values)
+
+
+def answer_view(question: dict[str, Any]) -> Answer:
+    view = View(**question["view"])
+    row, column = nearest_cell(view, question["place"])
+    return Answer([row, column], field_box(view, row, column, question["head"]))
 
 
 def answer_impossible(question: dict[str, Any]) -> Answer:
@@ -195,6 +203,7 @@ QUANTITIES = (
     Quantity("scales", draw_preset, answer_scales, "scales"),
     Quantity("priors", draw_priors, answer_priors, "priors", bound=3e-7),
     Quantity("IoU, area, formats, centre rule", draw_pair, answer_pair, "IoU"),
+    Quantity("receptive field", draw_view, answer_view, "receptive field"),
     Quantity("boxes refused", draw_impossible, answer_impossible, "impossible boxes"),
     Quantity("matching, bipartite", draw_matching("bipartite"), answer_matching, "matching"),
     Quantity("matching, argmax", draw_matching("argmax"), answer_matching, "matching"),

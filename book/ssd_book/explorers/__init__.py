@@ -25,6 +25,7 @@ else:
             "nms": ["NMSExplorer"],
             "precision_recall": ["PrecisionRecallExplorer"],
             "priors": ["PriorExplorer"],
+            "receptive": ["ReceptiveFieldExplorer"],
             "scales": ["ScalesExplorer"],
         },
     )

@@ -371,3 +371,20 @@ export function apArea(recall, precision) {
   const best = envelope(precision);
   return recall.reduce((sum, r, i) => sum + (r - (recall[i - 1] ?? 0)) * best[i], 0);
 }
+
+// --- receptive fields -------------------------------------------------------------------------------
+
+/** Row and column of the cell that looks at a place (x, y), in pixels. */
+export function nearestCell({ cells, stride, centre }, place) {
+  const [column, row] = place.map((at) =>
+    Math.min(cells - 1, Math.max(0, Math.floor((at - centre) / stride + 0.5))),
+  );
+  return { row, column };
+}
+
+/** A cell's receptive field, or that of a 3 x 3 head on it: xyxy in pixels, not cut. */
+export function fieldBox({ stride, field, centre }, row, column, head) {
+  const half = field / 2 + (head ? stride : 0);
+  const [x, y] = [column, row].map((at) => centre + at * stride);
+  return [x - half, y - half, x + half, y + half];
+}

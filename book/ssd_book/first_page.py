@@ -66,6 +66,16 @@ _FRAME = _rect((0, 0, 1, 1), FRAME)
 
 
 # --- one drawing per chapter ----------------------------------------------------------------------
+def _opened() -> str:
+    """Return what is found in the film's scene, and the prior behind the surest of it."""
+    found = film.FilmExplorer().candidates
+    best = [(score, prior, box) for i, (prior, _, score, *box, by) in enumerate(found) if i == by]
+    _, prior, _ = max(best)
+    start = cxcywh_to_xyxy(make_priors(_PRESET)[prior : prior + 1])[0].tolist()
+    drawn = "".join(_rect(box, HIT) for _, _, box in best)
+    return _FRAME + _rect(start, _of_map(locate(_PRESET, prior).map)) + drawn
+
+
 def _maps() -> str:
     """Return the feature maps, each as wide as it has cells."""
     drawn, left = [], 0.04
@@ -226,6 +236,7 @@ class Tile(NamedTuple):
 
 
 TILES = (
+    Tile("01_tour", "A tour in ten minutes", "Where does a detection come from?", _opened),
     Tile("03_network", "The network", "How does a picture become 8732 answers?", _maps),
     Tile("04_boxes_and_iou", "Boxes and IoU", "When do two boxes mean the same place?", _overlap),
     Tile("05_scales", "Scales", "How large should the boxes be?", _squares),
@@ -249,7 +260,7 @@ TILES = (
     Tile(
         "16_your_own_pictures", "Your own pictures", "What if no public set has your classes?", _own
     ),
-    Tile("explorers", "All explorers", "Ten figures to take hold of.", _handles),
+    Tile("explorers", "All explorers", "Eleven figures to take hold of.", _handles),
     Tile("glossary", "Glossary", "What is a prior? And an offset?", _names),
 )
 

@@ -144,6 +144,7 @@ class Reader:
         keyboard.press("/")  # with which a Sphinx page may open its search, or go to the next page
         if leaked := listed(self.page.evaluate("probe.leaked()")):
             found["page's keys"] = f"keys reach the page: {leaked}"
+            keyboard.press("Escape")  # the search that "/" has opened covers everything
         self.page.wait_for_timeout(200)  # pages scroll smoothly
         if self.place() != place:
             found["page stays"] = f"the page went from {place} to {self.place()}"

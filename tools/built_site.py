@@ -46,6 +46,7 @@ def built_pages(html: Path = HTML) -> list[str]:
 
 
 KINDS = {".html": "html", ".css": "css", ".js": "scripts", ".woff": "fonts", ".woff2": "fonts"}
+PICTURES = rb"data:image/[^\"')]+|<svg class=\"plot\".*?</svg>"  # inside a file of another kind
 
 
 def weight_kb(loaded: list[str], html: Path = HTML) -> dict[str, float]:
@@ -57,7 +58,7 @@ def weight_kb(loaded: list[str], html: Path = HTML) -> dict[str, float]:
     for name in {address.partition("?")[0].partition("#")[0] for address in loaded}:
         if (kind := KINDS.get(Path(name).suffix)) and (html / name).is_file():
             kind = "mathjax" if "/mathjax/" in name else kind
-            text = re.sub(rb"data:image/[^\"')]+", b"", (html / name).read_bytes())
+            text = re.sub(PICTURES, b"", (html / name).read_bytes(), flags=re.S)
             weight[kind] += len(gzip.compress(text)) / 1024
     return weight
 

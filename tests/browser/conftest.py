@@ -85,11 +85,6 @@ def visit(page_name, width, base, browser, axe, visits):
 
 
 FACTS = (Path(__file__).parent / "facts.js").read_text(encoding="utf-8")
-SHIFTS = """
-  window.shift = 0;
-  new PerformanceObserver((list) => list.getEntries().forEach((e) => (window.shift += e.value)))
-    .observe({ type: "layout-shift", buffered: true });
-"""
 OF_SIZES = ["scrollable-region-focusable", "target-size"]  # axe-core's rules
 
 
@@ -102,10 +97,8 @@ def look_at(browser, base, name, width, axe):
     page.on("pageerror", lambda e: console.append(f"uncaught: {e}"))
     page.on("response", lambda r: failed.append(f"{r.status} {r.url}") if r.status >= 400 else None)
     page.on("requestfailed", lambda r: failed.append(r.url) if r.url.startswith(base) else None)
-    page.add_init_script(SHIFTS)
     page.goto(base + name, wait_until="load")
     built_site.wait_until_drawn(page)
-    shift = page.evaluate("window.shift")
     weight = built_site.weight_kb(loaded)
     page.evaluate(
         "document.querySelectorAll('img[loading=lazy]').forEach(i => i.loading = 'eager')"
@@ -117,7 +110,6 @@ def look_at(browser, base, name, width, axe):
         "failed": failed,
         "elsewhere": elsewhere,
         "weight": weight,
-        "shift": shift,
     }
     seen["faults"] = faults(page, axe)
     page.evaluate("document.documentElement.dataset.theme = 'dark'")

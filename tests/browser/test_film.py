@@ -163,19 +163,22 @@ def test_a_swipe_over_the_picture_scrolls_and_one_along_the_slider_does_not(brow
 
 
 # --- motion ---------------------------------------------------------------------------------------
+def stands_still(page, position):
+    page.wait_for_timeout(400)
+    assert read(page)[0] == position
+
+
 def test_it_plays_once_by_itself_and_stops_at_the_first_touch_for_good(browser, base):
     page, _ = opened(browser, base, motion="no-preference")
     page.wait_for_function(f"document.querySelector('{SLIDER}').value > 12")
     page.mouse.click(20, 300)  # anywhere
     position, _, _ = read(page)
     assert 12 < position < 100
-    page.wait_for_timeout(400)
-    assert read(page)[0] == position
+    stands_still(page, position)
     page.evaluate("scrollTo(0, document.body.scrollHeight)")
     page.wait_for_timeout(300)
     page.evaluate("scrollTo(0, 0)")
-    page.wait_for_timeout(400)
-    assert read(page)[0] == position
+    stands_still(page, position)
     page.context.close()
 
 
@@ -187,9 +190,7 @@ def test_a_key_stops_it_and_the_button_plays_on(browser, base):
     page.get_by_role("button", name="Play", exact=True).click()
     page.wait_for_function(f"document.querySelector('{SLIDER}').value > {position + 4}")
     page.get_by_role("button", name="Pause").click()
-    position = read(page)[0]
-    page.wait_for_timeout(400)
-    assert read(page)[0] == position
+    stands_still(page, read(page)[0])
     page.context.close()
 
 
@@ -197,9 +198,7 @@ def test_the_pause_button_pauses_the_first_play(browser, base):
     page, _ = opened(browser, base, motion="no-preference")
     page.wait_for_function(f"document.querySelector('{SLIDER}').value > 3")
     page.get_by_role("button", name="Pause").click()
-    position = read(page)[0]
-    page.wait_for_timeout(400)
-    assert read(page)[0] == position
+    stands_still(page, read(page)[0])
     page.context.close()
 
 

@@ -10,16 +10,13 @@ import plain
 import pytest
 from fontTools.ttLib import TTFont
 
+from tests.browser import explorer_visits as ev
+
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 MOST_KB = 300  # gzipped HTML, style sheets, scripts and fonts
 MATHJAX_KB = 350
 SHIFT = 0.05  # cumulative layout shift
-SHIFTS = """
-  window.shift = 0;
-  new PerformanceObserver((list) => list.getEntries().forEach((e) => (window.shift += e.value)))
-    .observe({ type: "layout-shift", buffered: true });
-"""
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {"Book Text": "text", "Book Sans": "sans", "Book Code": "code"}
 LETTERS = {
@@ -123,10 +120,10 @@ def test_only_pages_with_formulas_load_mathjax(html, page_name):
 def shift_of(browser, base, name, width):
     """Return by how much a page moves while it loads."""
     page, _ = built_site.new_page(browser, base, width)
-    page.add_init_script(SHIFTS)
+    page.add_init_script(ev.PROBE)
     page.goto(base + name, wait_until="load")
     built_site.wait_until_drawn(page)
-    shift = page.evaluate("window.shift")
+    shift = page.evaluate("probe.shift()")
     page.context.close()
     return shift
 

@@ -21,10 +21,10 @@ from pathlib import Path
 
 from docutils import nodes
 from PIL import Image
+from ssd_book.page_pictures import QUALITY
 
 KEPT = "pictures"  # a folder in the execution cache
 DPI, SHARP = 130, 2  # of a PNG, and how much sharper a WebP is than it is shown
-QUALITY = {"quality": 84, "method": 4}
 
 
 def inline_svg(svg: str, name: str, alt: str) -> str:

@@ -416,6 +416,15 @@ def coco_verdicts(overlap, threshold, free=True, pick=max, takes=True):
     return hits
 
 
+def unbordered(boxes, width, height, share=0.5, clip=True):
+    """13.6 with a part of the border, or without the clip."""
+    side = max(width, height)
+    border = share * torch.tensor([side - width, side - height] * 2)
+    pixels = boxes * side - border
+    limit = torch.tensor([width, height] * 2, dtype=torch.float32)
+    return torch.minimum(pixels.clamp(min=0), limit) if clip else pixels
+
+
 PLANTED = {
     "03.1": [
         (420, "with the dilation of 6"),
@@ -916,6 +925,13 @@ PLANTED = {
         (lambda b, s, t: faded(b, s, t, lambda overlap: overlap), "does the opposite"),
         (lambda b, s, t: faded(b, s, 0.0, lambda o: 1 - o), "is taken out"),
         (lambda b, s, t: s[:1], "scores.clone()"),
+    ],
+    "13.6": [
+        (lambda b, w, h: b * torch.tensor([w, h, w, h]), "undoes stretching"),
+        (lambda b, w, h: unbordered(b, w, h, share=1.0), "You subtract the whole border"),
+        (lambda b, w, h: unbordered(b, w, h, clip=False), "reach into the grey"),
+        (lambda b, w, h: b * max(w, h), "How wide is the square"),
+        (lambda b, w, h: b[:, :2], "with all boxes at once"),
     ],
 }
 

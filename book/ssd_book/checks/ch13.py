@@ -209,4 +209,53 @@ EXERCISES = (
         ),
         function=True,
     ),
+    Exercise(
+        "13.6",
+        "With a border",
+        "a function of boxes [N, 4] in fractions of the square, and the photograph's width and"
+        " height, that returns [N, 4] in pixels of the photograph",
+        (
+            returns(
+                "It returns one box per box: shape [N, 4].",
+                truth.letterboxed,
+                lambda boxes, width, height: boxes.shape,
+                ("Compute with all boxes at once: [N, 4] times a number is [N, 4].",),
+            ),
+            agrees(
+                "The whole photograph is found as 0, 0, width, height, wide or high, and what"
+                " lies in the border is clipped.",
+                truth.undo_letterbox,
+                truth.letterboxed,
+                (
+                    "How wide is the square, in pixels of the photograph? Multiply by that first.",
+                    "The border is the same on both sides: half of what the shorter side lacks."
+                    " Subtract it from both corners.",
+                    "A box may reach into the grey. Clip it to the photograph at the end.",
+                ),
+                1e-3,
+            ),
+        ),
+        (
+            behaves_like(
+                truth.undo_stretch,
+                truth.letterboxed,
+                "This undoes stretching: x times the width, y times the height. Here both were"
+                " shrunk by one factor.",
+                1e-3,
+            ),
+            behaves_like(
+                lambda *case: truth.undo_letterbox(*case, both_sides=True),
+                truth.letterboxed,
+                "You subtract the whole border. Half of it lies on the other side.",
+                1e-3,
+            ),
+            behaves_like(
+                lambda *case: truth.undo_letterbox(*case, clipped=False),
+                truth.letterboxed,
+                "Some of your boxes reach into the grey, where there is no photograph.",
+                1e-3,
+            ),
+        ),
+        function=True,
+    ),
 )

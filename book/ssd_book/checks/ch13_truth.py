@@ -149,3 +149,31 @@ def lists() -> list[tuple[Tensor, Tensor, float]]:
         (boxes, torch.tensor([0.5, 0.8, 0.9, 0.6]), 0.3),
         (crowd, torch.rand(12, generator=random), 0.45),
     ]
+
+
+def letterboxed() -> list[tuple[Tensor, int, int]]:
+    """Return cases for exercise 13.6: the whole photograph, a part, one that touches the grey."""
+    cases = []
+    for width, height in ((640, 480), (300, 400), (300, 300), (1920, 1080)):
+        shown = torch.tensor([width, height]) / max(width, height)
+        low, high = 0.5 - shown / 2, 0.5 + shown / 2
+        whole = torch.cat([low, high])
+        part = torch.cat([low + 0.1 * shown, low + 0.6 * shown])
+        corner = torch.tensor([0.0, 0.0, 0.5, 0.5])
+        cases.append((torch.stack([whole, part, corner]), width, height))
+    return cases
+
+
+def undo_letterbox(
+    boxes: Tensor, width: int, height: int, both_sides: bool = False, clipped: bool = True
+) -> Tensor:
+    """Return what exercise 13.6 asks for: boxes in pixels; flags add or leave out a step."""
+    size = torch.tensor([width, height, width, height], dtype=torch.float32)
+    border = (size.max() - size) * (1.0 if both_sides else 0.5)
+    pixels = boxes * size.max() - border
+    return torch.minimum(pixels.clamp(min=0), size) if clipped else pixels
+
+
+def undo_stretch(boxes: Tensor, width: int, height: int) -> Tensor:
+    """Return a wrong answer to 13.6: the way back from a stretched picture."""
+    return boxes * torch.tensor([width, height, width, height])

@@ -1,7 +1,7 @@
 """Exercises of chapter 9: how much one prior costs, and how much a batch."""
 
 from ssd_book.checks import ch09_truth as truth
-from ssd_book.checks.engine import Exercise, Property
+from ssd_book.checks.engine import Exercise, Mistake, Property
 from ssd_book.checks.properties import (
     agrees,
     behaves_like,
@@ -59,58 +59,41 @@ EXERCISES = (
     ),
     Exercise(
         "09.2",
-        "Smooth L1",
-        "a function of a tensor of differences that returns the loss of each, with the same shape",
+        "One wrong annotation",
+        "a number: the offset at which the sum of the five smooth L1 losses is smallest",
         (
-            returns(
-                "It returns one number per difference.",
-                truth.difference_cases,
-                lambda differences: differences.shape,
-                ("Take no sum and no mean here: each difference keeps its place.",),
-            ),
-            Property(
-                "The parabola and the line meet at 1 and at -1.",
-                truth.jumps_at_the_bend,
+            is_number("The answer is a number between 0 and 10.", 0, 10),
+            equals(
+                "At this offset the sum of the five smooth L1 losses is smallest.",
+                truth.best_wish,
                 (
-                    "What does the parabola give at 1? The line must give the same.",
-                    "The line is the absolute difference, minus what makes the two meet.",
+                    "Compute the sum for each of the candidates, and see where it is smallest.",
+                    '`F.smooth_l1_loss` with `reduction="none"` on [1001, 5]: broadcast, then'
+                    " sum over the five.",
+                    "On paper: at the minimum the slopes add up to 0. The wrong annotation has a"
+                    " slope of 1, the four others have their differences.",
                 ),
-            ),
-            agrees(
-                "It is half of the square below 1, and the absolute value minus one half from 1"
-                " on.",
-                truth.smooth_l1,
-                truth.difference_cases,
-                (
-                    "Take `abs` first, and nothing depends on the sign.",
-                    "`torch.where` takes a condition and two tensors.",
-                ),
+                tolerance=0.02,
             ),
         ),
         (
-            behaves_like(
-                lambda d: d.abs(),
-                truth.difference_cases,
-                "This is L1: it has a corner at 0, where the smooth one is round.",
+            gives(
+                lambda: truth.best_wish("l2"),
+                "This is the mean, which minimises L2: the wrong annotation drags it far off.",
+                tolerance=0.02,
             ),
-            behaves_like(
-                lambda d: d**2 / 2,
-                truth.difference_cases,
-                "This is L2 everywhere: from 1 on it must continue as a line.",
+            gives(
+                lambda: truth.best_wish("l1"),
+                "This is the median, which minimises L1. The minimum of smooth L1 is close to it.",
+                tolerance=0.02,
             ),
-            behaves_like(
-                truth.squared_then_halved,
-                truth.difference_cases,
-                "You square first and compare afterwards. What counts is whether the difference"
-                " itself is below 1, and the line is a function of the difference, too.",
-            ),
-            behaves_like(
-                lambda d: d.where(d < 1, d - 0.5).where(d >= 1, d**2 / 2),
-                truth.difference_cases,
-                "A difference of -3 is as large as one of 3: compare its absolute value with 1.",
+            gives(
+                lambda: float(truth.WISHES[:-1].mean()),
+                "This is the mean of the four right ones. Smooth L1 does not know which one is"
+                " wrong: the fifth still pulls, with a slope of 1.",
+                tolerance=0.02,
             ),
         ),
-        function=True,
     ),
     Exercise(
         "09.3",
@@ -236,40 +219,62 @@ EXERCISES = (
     ),
     Exercise(
         "09.5",
-        "One wrong annotation",
-        "a number: the offset at which the sum of the five smooth L1 losses is least",
+        "A loss that lets go",
+        "a function of a tensor of differences that returns the loss of each, with the same shape",
         (
-            is_number("The answer is a number between 0 and 10.", 0, 10),
-            equals(
-                "At this offset the sum of the five smooth L1 losses is least.",
-                truth.best_wish,
+            returns(
+                "It returns one number per difference.",
+                truth.difference_cases,
+                lambda differences: differences.shape,
+                ("Take no sum and no mean here: each difference keeps its place.",),
+            ),
+            Property(
+                "It is 0 at 0, positive elsewhere, and the same for a difference and its negative.",
+                truth.no_distance,
                 (
-                    "Compute the sum for each of the candidates, and see where it is least.",
-                    '`F.smooth_l1_loss` with `reduction="none"` on [1001, 5]: broadcast, then'
-                    " sum over the five.",
-                    "On paper: at the minimum the slopes add up to 0. The wrong annotation has a"
-                    " slope of 1, the four others have their differences.",
+                    "A square or an absolute value, taken first, makes the sign not matter.",
+                    "Whatever you subtract, add or divide by afterwards: which value is left at 0?",
                 ),
-                tolerance=0.02,
+            ),
+            Property(
+                "Descent at a learning rate of 0.4 settles: from 0.5 it ends within 0.01 of 0.",
+                truth.never_settles,
+                (
+                    "Near 0 the slope should shrink with the difference, as that of L2 does.",
+                    "Half of the square, for small differences, has the difference as its slope.",
+                ),
+            ),
+            Property(
+                "From 3 it gets home within 200 steps.",
+                truth.stays_away,
+                (
+                    "What is the slope at 3? It may be small, but not 0.",
+                    "Choose a wider range in which your loss still climbs.",
+                ),
+            ),
+            Property(
+                "Over the five annotations it is smallest within 0.03 of the right ones' mean.",
+                truth.follows_the_outlier,
+                (
+                    "The wrong annotation is about 8 away. How hard does your loss pull there?",
+                    "Its slope must shrink again where the difference is large: a curve that levels"
+                    " off, such as a fraction whose numerator and denominator grow alike.",
+                ),
             ),
         ),
         (
-            gives(
-                lambda: truth.best_wish("l2"),
-                "This is the mean, which minimises L2: the wrong annotation drags it far off.",
-                tolerance=0.02,
+            behaves_like(
+                truth.smooth_l1,
+                truth.difference_cases,
+                "This is smooth L1, which pulls with 1 at 9 as it does at 3. Let the slope shrink"
+                " where the difference is large.",
             ),
-            gives(
-                lambda: truth.best_wish("l1"),
-                "This is the median, which minimises L1. The minimum of smooth L1 is close to it.",
-                tolerance=0.02,
-            ),
-            gives(
-                lambda: float(truth.WISHES[:-1].mean()),
-                "This is the mean of the four right ones. Smooth L1 does not know which one is"
-                " wrong: the fifth still pulls, with a slope of 1.",
-                tolerance=0.02,
+            Mistake(
+                truth.is_cut_off,
+                "Your loss is flat from some difference on. What starts there is never pulled back:"
+                " let it level off more slowly.",
             ),
         ),
+        function=True,
     ),
 )

@@ -17,7 +17,7 @@ from ssd_tutorial.targets import Targets, make_targets
 DIFFERENCES = torch.tensor([0.4, -3.0, 1.0, 0.0])
 PROBABILITY = torch.tensor(0.25)  # of the right class
 
-# Exercise 9.5: what five pictures ask of one offset; the last was annotated wrongly.
+# Exercises 9.2 and 9.5: what five pictures ask of one offset; the last was annotated wrongly.
 WISHES = torch.tensor([0.9, 1.0, 1.1, 1.2, 9.0])
 
 
@@ -29,14 +29,8 @@ def positive_by_hand(offsets=None, classes=None) -> float:
 
 
 def smooth_l1(differences: Tensor) -> Tensor:
-    """Return what exercise 9.2 asks for."""
+    """Return the smooth L1 loss of each difference."""
     return F.smooth_l1_loss(differences, torch.zeros_like(differences), reduction="none")
-
-
-def squared_then_halved(differences: Tensor) -> Tensor:
-    """Return a wrong answer to 9.2: the rule of lecture notes, applied to the square."""
-    squared = differences**2
-    return torch.where(squared < 1, squared**2 / 2, squared - 0.5)
 
 
 def difference_cases() -> list[tuple[Tensor]]:
@@ -46,13 +40,54 @@ def difference_cases() -> list[tuple[Tensor]]:
     return [(bend,), (3 * torch.randn(6, 4, generator=random),), (torch.tensor([[40.0, -0.1]]),)]
 
 
-def jumps_at_the_bend(function) -> str | None:
-    """Return evidence that the two pieces of a curve don't meet at 1 and -1."""
-    for bend in (1.0, -1.0):
-        below, above = (float(function(torch.tensor([bend * side]))[0]) for side in (0.999, 1.001))
-        if abs(above - below) > 0.01:
-            return f"at {0.999 * bend:g} it gives {below:.3f}, at {1.001 * bend:g} {above:.3f}"
+def no_distance(function) -> str | None:
+    """Return evidence against 9.5: not 0 at 0, not positive elsewhere, or not symmetric."""
+    right = torch.tensor([0.01, 0.3, 0.9, 1.0, 2.0, 5.0, 9.0])
+    at_zero = float(function(torch.zeros(1))[0])
+    if abs(at_zero) > 1e-6:
+        return f"at 0 it gives {at_zero:.4g}"
+    for x, above, below in zip(right, function(right), function(-right), strict=True):
+        if above <= 0 or abs(float(above - below)) > 1e-5:
+            return f"at {x:g} it gives {float(above):.4g}, at {-x:g} {float(below):.4g}"
     return None
+
+
+def slope(function, at: float) -> float:
+    """Return the slope of a loss at one difference, from two values of it."""
+    low, high = function(torch.tensor([at - 1e-3, at + 1e-3]).double()).tolist()
+    return (high - low) / 2e-3
+
+
+def descend(function, start: float) -> float:
+    """Return where 200 steps of descent at a learning rate of 0.4 end."""
+    for _ in range(200):
+        start -= 0.4 * slope(function, start)
+    return start
+
+
+def never_settles(function) -> str | None:
+    """Return evidence that descent from 0.5 does not end at 0."""
+    end = descend(function, 0.5)
+    return None if abs(end) <= 0.01 else f"after 200 steps from 0.5 it is at {end:.3g}"
+
+
+def stays_away(function) -> str | None:
+    """Return evidence that descent from 3 does not end at 0."""
+    end = descend(function, 3.0)
+    return None if abs(end) <= 0.01 else f"after 200 steps from 3 it is at {end:.3g}"
+
+
+def follows_the_outlier(function) -> str | None:
+    """Return evidence that the wrong one of `WISHES` moves the minimum."""
+    tries = torch.linspace(0, 10, 1001)
+    best = float(tries[function(tries[:, None] - WISHES).sum(dim=1).argmin()])
+    right = float(WISHES[:-1].mean())
+    return None if abs(best - right) <= 0.03 else f"over the five it is smallest at {best:.2f}"
+
+
+def is_cut_off(function) -> bool:
+    """Return whether a loss is flat from some difference below 9 on: a mistake in 9.5."""
+    return any(abs(slope(function, at)) < 1e-6 for at in (1.5, 2.5, 3.5, 5.0, 8.0))
 
 
 def cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ every exercise must be met by one of them.
 import math
 from functools import cache, partial
 
+import numpy as np
 import pytest
 import torch
 from ssd_book.checks import all_exercises, examine, find
@@ -425,6 +426,18 @@ def unbordered(boxes, width, height, share=0.5, clip=True):
     return torch.minimum(pixels.clamp(min=0), limit) if clip else pixels
 
 
+def compared(a, b, objects, draws, paired=True, other=False, mean=False, ends=(2.5, 97.5)):
+    """14.3 by hand, with one thing wrong."""
+    pairs = ((draws, a), (draws[::-1] if other else draws, b))
+    if mean:
+        sides = [(d * (found / objects)).sum(axis=1) / d.sum(axis=1) for d, found in pairs]
+    else:
+        sides = [(d * found).sum(axis=1) / (d * objects).sum(axis=1) for d, found in pairs]
+    if paired:
+        return np.percentile(sides[0] - sides[1], ends)
+    return np.percentile(sides[0], ends) - np.percentile(sides[1], ends)
+
+
 PLANTED = {
     "03.1": [
         (420, "with the dilation of 6"),
@@ -811,10 +824,11 @@ PLANTED = {
         (lambda r, p: sum(p) / len(p), "which entries have at least this recall"),
     ],
     "14.3": [
-        ([True] * 30, "both rules give 1"),
-        ([True] * 4, "point at recall 0 comes for free"),
-        ([True] * 31, "two hits, then a false box"),
-        ([True] * 28, "figure with the staircase"),
+        (lambda *case: compared(*case, paired=False), "the ends of two intervals"),
+        (lambda *case: compared(*case, other=True), "other samples than A"),
+        (lambda *case: compared(*case, mean=True), "a picture with one object counts"),
+        (lambda *case: compared(*case, ends=[5, 95]), "a 90 % interval"),
+        (lambda *case: [0.0, 0.0], "A sample's recall is a ratio"),
     ],
     "14.4": [
         (lambda o, t: coco_verdicts(o, t, free=False), "This is VOC's rule"),

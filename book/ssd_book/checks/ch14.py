@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ssd_book.checks import ch14_truth as truth
-from ssd_book.checks.engine import Exercise, Mistake, Property
+from ssd_book.checks.engine import Exercise
 from ssd_book.checks.properties import agrees, behaves_like, equals, gives, is_number
 
 EXERCISES = (
@@ -86,35 +86,47 @@ EXERCISES = (
     ),
     Exercise(
         "14.3",
-        "Two rules, one list",
-        f"a list of True and False, best score first, with at most {truth.THINGS} True",
+        "Is A better than B?",
+        "a function of found_a, found_b, objects [P] and draws [R, P] that returns two numbers",
         (
-            Property(
-                f"It is a list of True and False; at most {truth.THINGS} are True.",
-                truth.not_a_list_of_hits,
-                ("For example, [True, True, False] is two hits, then a false box.",),
-            ),
-            Property(
-                f"The eleven-point AP is at least {truth.LEAST_LOSS} below the area.",
-                truth.too_little_less,
+            agrees(
+                "It returns the 2.5th and the 97.5th percentile of the difference of the recalls,"
+                " over the same samples for both.",
+                truth.difference,
+                truth.comparisons,
                 (
-                    "Look at the right end of the figure with the staircase.",
-                    "The eleventh point is all or nothing. How much does the area lose if one"
-                    f" object of {truth.THINGS} is never found?",
+                    "A sample's recall is a ratio: the objects found in all of its pictures, by"
+                    " the objects in all of them. A picture that is drawn twice counts twice.",
+                    "`draws @ found_a` is what A finds in each sample. Subtract sample by sample,"
+                    " before you take percentiles.",
                 ),
             ),
         ),
         (
-            Mistake(
-                lambda hits: all(hits) and len(hits) == truth.THINGS,
-                "All objects found and no false box: both rules give 1.",
+            behaves_like(
+                truth.of_two_intervals,
+                truth.comparisons,
+                "You subtract the ends of two intervals. What makes a sample hard for both has to"
+                " cancel first: subtract within each sample.",
             ),
-            Mistake(
-                lambda hits: truth.eleven_points_minus_area(hits) > 1e-9,
-                "Here the eleven-point AP is higher: the point at recall 0 comes for free. It is"
-                " lower at the other end.",
+            behaves_like(
+                truth.of_other_samples,
+                truth.comparisons,
+                "B gets other samples than A. Compare them on the same pictures.",
+            ),
+            behaves_like(
+                truth.of_mean_recalls,
+                truth.comparisons,
+                "You average the recalls of the pictures, so a picture with one object counts as"
+                " much as one with ten. Recall is a ratio of sums.",
+            ),
+            behaves_like(
+                lambda *case: truth.difference(*case, ends=(5, 95)),
+                truth.comparisons,
+                "This is a 90 % interval. For 95 % leave out 2.5 % at each end.",
             ),
         ),
+        function=True,
     ),
     Exercise(
         "14.4",

@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssd_book.checks.reader import describe
 from ssd_tutorial.boxes import iou
 from ssd_tutorial.detect import Detections
 from ssd_tutorial.evaluate import (
@@ -28,7 +27,6 @@ FOUND = (
     (0.40, 1, [5, 3, 9, 6]),
 )
 STRICT = 0.8  # exercise 14.1
-THINGS, LEAST_LOSS = 30, 0.05  # exercise 14.3
 SHIFT, PASSES = 2, 0.75  # exercise 14.5
 
 
@@ -98,27 +96,43 @@ def curves() -> list[tuple[list[float], list[float]]]:
     return [(recall.tolist(), precision.tolist()) for recall, precision in pairs]
 
 
-def not_a_list_of_hits(hits) -> str | None:
-    """Return evidence that an answer is not a list of at most `THINGS` hits."""
-    if not isinstance(hits, list | tuple) or not all(isinstance(hit, bool) for hit in hits):
-        return f"you give {describe(hits)}"
-    if sum(hits) > THINGS:
-        return f"your list has {sum(hits)} hits, and there are {THINGS} objects"
-    return None if hits else "your list is empty"
+def comparisons() -> list[tuple[np.ndarray, ...]]:
+    """Return found by A, found by B, objects ``[P]`` and draws ``[R, P]``, at random."""
+    cases = []
+    for pictures, samples, seed in ((40, 200, 0), (12, 300, 1)):
+        random = np.random.default_rng(seed)
+        objects = random.integers(1, 9, pictures)
+        hard = random.random(pictures)  # for both
+        found_a, found_b = (random.binomial(objects, 1 - share * hard) for share in (0.5, 0.6))
+        equal = np.full(pictures, 1 / pictures)
+        draws = random.multinomial(pictures, equal, size=samples)
+        cases.append((found_a, found_b, objects, draws))
+    return cases
 
 
-def eleven_points_minus_area(hits) -> float:
-    """Return how much higher the AP of VOC 2007 is than the area."""
-    recall, precision = curve(hits, THINGS)
-    return _eleven_points(recall, precision) - _area_under(recall, precision)
+def difference(found_a, found_b, objects, draws, ends=(2.5, 97.5)) -> np.ndarray:
+    """Return what exercise 14.3 asks for: the ends of the interval of the paired difference."""
+    return np.percentile(draws @ (found_a - found_b) / (draws @ objects), ends)
 
 
-def too_little_less(hits) -> str | None:
-    """Return evidence that the rule of VOC 2007 gives nearly as much as the area, or more."""
-    gained = eleven_points_minus_area(hits)
-    if gained <= -LEAST_LOSS + 1e-9:
-        return None
-    return f"for your list, eleven points give {abs(gained):.3f} {'more' if gained > 0 else 'less'}"
+def of_two_intervals(found_a, found_b, objects, draws) -> np.ndarray:
+    """Make the mistake of subtracting the ends of two intervals."""
+    a, b = (np.percentile(draws @ found / (draws @ objects), [2.5, 97.5])
+            for found in (found_a, found_b))  # fmt: skip
+    return a - b
+
+
+def of_other_samples(found_a, found_b, objects, draws) -> np.ndarray:
+    """Make the mistake of drawing other pictures for B: here, A's samples in reverse."""
+    other = draws[::-1]
+    a, b = draws @ found_a / (draws @ objects), other @ found_b / (other @ objects)
+    return np.percentile(a - b, [2.5, 97.5])
+
+
+def of_mean_recalls(found_a, found_b, objects, draws) -> np.ndarray:
+    """Make the mistake of a mean over pictures, where recall is a ratio of sums."""
+    gained = draws @ ((found_a - found_b) / objects) / draws.sum(axis=1)
+    return np.percentile(gained, [2.5, 97.5])
 
 
 def coco_verdicts(overlap: Tensor, threshold: float) -> list[bool]:

@@ -17,6 +17,7 @@ from ssd_tutorial.datasets import open_dataset
 from ssd_tutorial.datasets.scenes import Scenes
 from ssd_tutorial.deploy.inference import detect, load_detector
 from ssd_tutorial.matching import match
+from ssd_tutorial.mining import hard_negatives
 from ssd_tutorial.presets import get_preset
 from ssd_tutorial.priors import make_priors
 from ssd_tutorial.targets import make_targets
@@ -356,6 +357,82 @@ def whole_loss(*case, kind="", alpha=None, least=1):
     return classes / n + alpha * (boxes if kind == "boxes" else boxes / n)
 
 
+def hardest_of_the_batch(loss, positive):
+    """Take the hardest of all pictures together, three per positive or 20."""
+    count = max(3 * int(positive.sum()), 20)
+    ranked = loss.masked_fill(positive, -math.inf).flatten()
+    chosen = torch.zeros_like(ranked, dtype=torch.bool)
+    chosen[ranked.topk(count).indices] = True
+    return chosen.view_as(positive)
+
+
+def with_empty(loss, positive, count=9, easiest=False):
+    """Give pictures without objects `count` negatives, and keep SSD's in the others."""
+    chosen = hard_negatives(loss, positive)
+    for image in range(len(loss)):
+        if not positive[image].any():
+            order = loss[image].argsort(descending=not easiest)
+            chosen[image, order[:count]] = True
+    return chosen
+
+
+def loss_from_nothing(
+    scores,
+    offsets,
+    boxes,
+    labels,
+    priors,
+    mined="picture",
+    divide="batch",
+    variances=(0.1, 0.2),
+    threshold=0.5,
+    step_one=True,
+    boxes_weigh=1,
+    constant=False,
+):
+    """Write SSD's loss without the package, with one mistake."""
+    corners = cxcywh_to_xyxy(priors)
+    parts, counts, pools = [], [], []
+    for score, offset, box, label in zip(scores, offsets, boxes, labels, strict=True):
+        owner = [-1] * len(priors)
+        if len(box):
+            overlap = iou(box, corners)
+            for p in range(len(priors)):
+                g = int(overlap[:, p].argmax())
+                owner[p] = g if overlap[g, p] >= threshold else -1
+            while step_one and overlap.max() > 0:
+                g, p = divmod(int(overlap.argmax()), len(priors))
+                owner[p] = g
+                overlap[g], overlap[:, p] = -1, -1
+        owner = torch.tensor(owner)
+        positive = owner >= 0
+        matched = owner[positive]
+        surprise = -score.log_softmax(1)
+        positives = surprise[positive, label[matched]].sum()
+        own = priors[positive]
+        centre = (box[matched, :2] + box[matched, 2:]) / 2
+        size = box[matched, 2:] - box[matched, :2]
+        shift = (centre - own[:, :2]) / own[:, 2:] / variances[0]
+        wanted = torch.cat([shift, (size / own[:, 2:]).log() / variances[1]], dim=1)
+        places = bent(offset[positive] - wanted).sum()
+        negatives = surprise[~positive, 0].sort(descending=True).values
+        pools.append(negatives)
+        kept = negatives if mined == "all" else negatives[: 3 * len(matched)]
+        kept = 0 if mined == "batch" else kept.sum()
+        parts.append(positives + kept + boxes_weigh * places)
+        counts.append(len(matched))
+    n = sum(counts)
+    if constant and not n:
+        return torch.tensor(0.0)
+    if divide == "images":
+        return sum(part / max(count, 1) for part, count in zip(parts, counts, strict=True)) / len(
+            scores
+        )
+    if mined == "batch":
+        parts.append(torch.cat(pools).sort(descending=True).values[: 3 * n].sum())
+    return sum(parts) / max(n, 1)
+
+
 # Chapter 13
 
 
@@ -674,12 +751,6 @@ PLANTED = {
         (lambda d: d**2 / 2, "How hard does your loss pull there"),
     ],
     "10.1": [
-        ([20 / 8732, 1 / 3], "divide by the negatives"),
-        ([100 * 20 / 8732, 25], "These are percentages"),
-        ([0.5, 0.5], "a share of the loss is a share of the priors"),
-        (0.25, "A list of 2 numbers"),
-    ],
-    "10.2": [
         (partial(mine, keep_out=False, cap=False), "take part in your ranking"),
         (partial(mine, cap=False), "what torchvision does"),
         (partial(mine, easiest=True), "the easiest ones"),
@@ -687,23 +758,38 @@ PLANTED = {
         (lambda loss, positive, ratio: positive, "Keep it out of the ranking"),
         (lambda loss, positive, ratio: ~positive, "Two numbers limit the count"),
     ],
-    "10.3": [
-        ([0, 2, 6], "fewer positives"),
-        ([0, 0, 2], "wanted with all priors"),
-        ([1, 1, 1], "how many negatives are wanted"),
-        (2, "A list of 3 numbers"),
-    ],
-    "10.4": [
+    "10.2": [
         (partial(focal, easy=True), "keeps the easy priors"),
         (partial(focal, label=0), "judged by its own class"),
         (lambda logits, labels, gamma: logits.sum(), "no mean and no sum"),
         (lambda logits, labels, gamma: 0.5 * focal(logits, labels, gamma), "power of 0"),
         (lambda logits, labels, gamma: focal(logits, labels, 2 * gamma), "p is exp"),
     ],
-    "10.5": [
+    "10.3": [
         (Later(on_the_first_car_with_its_label), "every label in place"),
         (5, "Match again"),
         (12, "A number such as"),
+    ],
+    "10.4": [
+        (hard_negatives, "three times no positive"),
+        (hardest_of_the_batch, "You rank the batch as a whole"),
+        (lambda loss, positive: loss, "Start from what"),
+        (lambda loss, positive: positive, "Start from what"),
+        (lambda loss, positive: ~positive, "Change only the rows"),
+        (partial(with_empty, count=60), "Choose a number of your own"),
+        (partial(with_empty, easiest=True), "`topk` on that picture"),
+    ],
+    "10.5": [
+        (partial(loss_from_nothing, mined="all"), "You count every negative"),
+        (partial(loss_from_nothing, mined="batch"), "You mine over the batch"),
+        (partial(loss_from_nothing, divide="images"), "N counts those of the whole batch"),
+        (partial(loss_from_nothing, variances=(1, 1)), "not divided by the variances"),
+        (partial(loss_from_nothing, threshold=2), "has no second step"),
+        (partial(loss_from_nothing, step_one=False), "The pair with the highest IoU"),
+        (partial(loss_from_nothing, threshold=0.7), "Print per picture"),
+        (partial(loss_from_nothing, boxes_weigh=0), "Nothing is mined here"),
+        (partial(loss_from_nothing, constant=True), "Divide by at least 1"),
+        (lambda scores, *rest: scores.sum(0), "`sum()` without `dim`"),
     ],
     "11.1": [
         (2 / 3, "a ratio of sides"),

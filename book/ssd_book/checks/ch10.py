@@ -1,52 +1,19 @@
 """Exercises of chapter 10: which negatives count."""
 
 from ssd_book.checks import ch10_truth as truth
-from ssd_book.checks.engine import Exercise, Property
+from ssd_book.checks.engine import Exercise, Mistake, Property
 from ssd_book.checks.properties import (
     agrees,
     behaves_like,
     equals,
     gives,
     is_number,
-    is_numbers,
     returns,
 )
 
 EXERCISES = (
     Exercise(
         "10.1",
-        "Whose loss is it?",
-        "two shares between 0 and 1: without mining, and with it",
-        (
-            is_numbers("There are two numbers, one per case.", "without mining", "with mining"),
-            equals(
-                "They are the positives' shares of the confidence loss if every prior that counts"
-                " costs the same.",
-                truth.shares,
-                (
-                    "If every prior costs the same, a share of the loss is a share of the priors.",
-                    "How many priors count without mining, and how many with it? Both include the"
-                    " positives.",
-                ),
-                tolerance=2e-4,
-            ),
-        ),
-        (
-            gives(
-                lambda: [truth.POSITIVES / truth.PRIORS, 1 / truth.RATIO],
-                "In the second case you divide by the negatives. A share is a part of the whole,"
-                " and that includes the positives.",
-                tolerance=2e-4,
-            ),
-            gives(
-                lambda: [100 * share for share in truth.shares()],
-                "These are percentages: give shares between 0 and 1.",
-                tolerance=0.1,
-            ),
-        ),
-    ),
-    Exercise(
-        "10.2",
         "Mine one picture",
         "a function of background_loss [P], positive [P] and ratio that returns [P] Booleans: True"
         " for a negative that counts",
@@ -105,35 +72,7 @@ EXERCISES = (
         function=True,
     ),
     Exercise(
-        "10.3",
-        "Counted twice",
-        "three counts, one per number of positives",
-        (
-            is_numbers("There are three numbers.", *(f"{n} positives" for n in truth.CASES)),
-            equals(
-                "Each is the number of positives that torchvision's loss counts a second time.",
-                truth.counted_twice,
-                (
-                    "For each case: how many negatives are wanted, and how many are there?",
-                    "The places that no negative can fill go to positives. A positive can fill one"
-                    " place only.",
-                ),
-            ),
-        ),
-        (
-            gives(
-                lambda: [max(0, truth.RATIO * p - (truth.FEW - p)) for p in truth.CASES],
-                "You count the places that remain. In the last case there are fewer positives"
-                " than that.",
-            ),
-            gives(
-                lambda: [max(0, truth.RATIO * p - truth.FEW) for p in truth.CASES],
-                "You compare what is wanted with all priors. There are fewer negatives than that.",
-            ),
-        ),
-    ),
-    Exercise(
-        "10.4",
+        "10.2",
         "The focal loss",
         "a function of logits [N, C], labels [N] and gamma that returns [N] losses",
         (
@@ -180,7 +119,7 @@ EXERCISES = (
         function=True,
     ),
     Exercise(
-        "10.5",
+        "10.3",
         "A label goes missing",
         "a whole number: how many of the ten hardest negatives lie on the object",
         (
@@ -203,5 +142,136 @@ EXERCISES = (
                 "This is the count with every label in place. Match without the first object.",
             ),
         ),
+    ),
+    Exercise(
+        "10.4",
+        "Pictures without objects",
+        "a function of background_loss [B, P] and positive [B, P] that returns [B, P] Booleans",
+        (
+            Property(
+                "It returns one Boolean per prior, and chooses no positive.",
+                truth.no_batch_mask,
+                ("Start from what `hard_negatives` returns: it has this shape, and no positive.",),
+            ),
+            Property(
+                "Pictures with objects keep exactly the negatives of `hard_negatives`.",
+                truth.others_change,
+                (
+                    "Change only the rows in which `positive` has no True.",
+                    "`positive.any(dim=1)` tells which pictures have objects.",
+                ),
+            ),
+            Property(
+                f"Each picture without objects gets between 1 and {truth.MOST} negatives.",
+                truth.empty_get_too_few_or_many,
+                (
+                    "Choose a number of your own: an empty picture has no positives to count.",
+                    "The number must also hold in a batch in which no picture has objects.",
+                ),
+            ),
+            Property(
+                "They are the picture's hardest.",
+                truth.not_the_hardest,
+                ("`topk` on that picture's row of `background_loss`.",),
+            ),
+        ),
+        (
+            Mistake(
+                truth.leaves_empty_out,
+                "This is SSD's rule as it is: three times no positive is no negative.",
+            ),
+            Mistake(
+                truth.ranks_the_batch,
+                "You rank the batch as a whole, so a picture's number of negatives depends on the"
+                " others.",
+            ),
+        ),
+        function=True,
+    ),
+    Exercise(
+        "10.5",
+        "The whole loss from nothing",
+        "a function of scores [B, P, C], offsets [B, P, 4], a list of boxes [G, 4], a list of"
+        " labels [G] and priors [P, 4] that returns one number",
+        (
+            returns(
+                "It returns one number, as a tensor without dimensions.",
+                truth.batches,
+                lambda *case: (),
+                ("Add up over priors and pictures: `sum()` without `dim`.",),
+            ),
+            Property(
+                "One prior and one object: smooth L1 of four offsets, plus the cross-entropy.",
+                truth.single_is_wrong,
+                (
+                    "Nothing is mined here, and N is 1. Compare with the balloon of chapter 9.",
+                    "The target of a shift is divided by the prior's side and by 0.1, that of a"
+                    " growth is a logarithm, divided by 0.2.",
+                ),
+            ),
+            Property(
+                "Two objects that want the same prior get two priors.",
+                truth.rivals_are_wrong,
+                (
+                    "The pair with the highest IoU of all comes first. Then neither its object nor"
+                    " its prior is available.",
+                    "Every object gets a prior, whatever the IoU; the threshold is for the priors"
+                    " that are left.",
+                ),
+            ),
+            agrees(
+                "On batches of scenes it is the loss of chapter 9, with mining.",
+                truth.whole,
+                truth.batches,
+                (
+                    "Print per picture: how many positives, how many negatives that count. There"
+                    " are three per positive, never more than there are.",
+                    "Negatives are ranked by -log p(background), each picture for itself.",
+                    "The sum over all pictures is divided once, by all positives of the batch.",
+                ),
+                tolerance=1e-3,
+            ),
+            Property(
+                "Without any object it is 0, with a gradient of zeros for scores and offsets.",
+                truth.empty_is_wrong,
+                (
+                    "Divide by at least 1, and return a sum that depends on the outputs: an empty"
+                    " sum does.",
+                ),
+            ),
+        ),
+        (
+            *(
+                behaves_like(
+                    lambda *case, kind=kind: truth.wrong_whole(case, kind),
+                    truth.batches,
+                    hint,
+                    tolerance=1e-3,
+                )
+                for kind, hint in (
+                    ("all", "You count every negative. Three per positive belong in the sum."),
+                    (
+                        "batch",
+                        "You mine over the batch. SSD takes the hardest of each picture.",
+                    ),
+                    (
+                        "means",
+                        "You divide each picture by its own positives. N counts those of the whole"
+                        " batch.",
+                    ),
+                    (
+                        "raw",
+                        "Your targets are not divided by the variances, 0.1 for shifts and 0.2 for"
+                        " sizes.",
+                    ),
+                    (
+                        "threshold",
+                        "Your matching has no second step: a prior with an IoU of 0.5 or more is"
+                        " positive, too.",
+                    ),
+                )
+            ),
+        ),
+        function=True,
     ),
 )

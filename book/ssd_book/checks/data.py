@@ -21,6 +21,11 @@ def scene_boxes(count: int) -> list[Tensor]:
     return [_scene(index)[0] for index in range(count)]
 
 
+def scene_labels(count: int) -> list[Tensor]:
+    """Return their classes, ``[N]`` each, from 1."""
+    return [_scene(index)[1] for index in range(count)]
+
+
 def scene_targets(count: int) -> Targets:
     """Return them with their classes, as `Targets` of one batch of `count` images."""
     boxes, labels = zip(*(_scene(index) for index in range(count)), strict=True)

@@ -18,7 +18,7 @@ from ssd_tutorial.matching import Matches, match
 from ssd_tutorial.mining import hard_negatives
 from ssd_tutorial.targets import Targets, make_targets
 
-SCENES = {"one cat": 5, "balloon and fish": 10}
+SCENES = {"one house": 23, "balloon and fish": 10}
 """Pictures of the scenes' split "val", by their buttons' labels."""
 EXACT, NONE = 0.005, 0.001  # smaller losses: rounded down, and 0; the slider ends above
 
@@ -34,13 +34,13 @@ class MiningExplorer(Explorer, module="mining"):
         "boxes in the colours of their feature maps. Below it, the loss of all 8732 priors in "
         "descending order: a steep curve, of which the left end counts."
     )
-    scene = traitlets.Enum(tuple(SCENES), "one cat").tag(sync=True)
+    scene = traitlets.Enum(tuple(SCENES), "one house").tag(sync=True)
     ratio = Number(3, min=0, max=10).tag(sync=True)
     """Negatives per positive."""
     choice = traitlets.Enum(("the hardest", "at random"), "the hardest").tag(sync=True)
     forget = traitlets.Bool(False).tag(sync=True)
     """Whether the label of the scene's first object is missing."""
-    shown = traitlets.Int(5, min=0, max=8731).tag(sync=True)
+    shown = traitlets.Int(12, min=0, max=8731).tag(sync=True)
     """Rank of the highlighted prior among all priors; 0 has the largest loss."""
     scenes = traitlets.Dict(read_only=True).tag(sync=True)
     losses = traitlets.Bytes(read_only=True).tag(sync=True)

@@ -81,7 +81,7 @@ def entries_of(env, doctree, docname: str) -> Iterator[dict]:
             yield {"kind": "figure", "title": title, "url": url, "text": text_of(caption)}
     for box in doctree.findall(is_exercise):
         title, *rest = box.children
-        url = f"{page}#{box['ids'][0]}"
+        url = page + (f"#{box['ids'][0]}" if box["ids"] else "")  # an open one has no number
         text = " ".join(map(text_of, rest))
         yield {"kind": "exercise", "title": text_of(title), "url": url, "text": text}
     for glossary in doctree.findall(addnodes.glossary):

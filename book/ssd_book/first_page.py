@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ssd_book.after_ssd import candidates, centreness, make_points
 from ssd_book.explorers import film
 from ssd_book.explorers.crop import draw_sample
 from ssd_book.explorers.precision_recall import PrecisionRecallExplorer
@@ -211,6 +212,24 @@ def _own() -> str:
     return "".join(bars) + _line([(0, 0), (1, 0)], QUIET)
 
 
+def _central() -> str:
+    """Return a box of the film's scene and the points in it, the larger the more central."""
+    objects, _ = _scene()
+    height, width = (objects[:, 3] - objects[:, 1]), (objects[:, 2] - objects[:, 0])
+    box = objects[(height * width).argmax()][None]
+    points = make_points(_PRESET)
+    inside = points.at[candidates(points, box)[:, 0] & (points.map == 1)]
+    zoom = 1.1 / float((box[:, 2:] - box[:, :2]).max())
+    places = (inside - (box[:, :2] + box[:, 2:]) / 2) * zoom + 0.5
+    dots = "".join(
+        f'<circle cx="{_number(_LEFT + _SIDE * x)}" cy="{_number(_TOP + _SIDE * y)}"'
+        f' r="{_number(1 + 3 * c)}"/>'
+        for (x, y), c in zip(places.tolist(), centreness(inside, box).tolist(), strict=True)
+    )
+    half = (box[0, 2:] - box[0, :2]) * zoom / 2
+    return dots + _rect([*(0.5 - half), *(0.5 + half)], INK)
+
+
 def _handles() -> str:
     box = (0.0, 0.2, 1.0, 0.85)
     corners = [(x, y) for x in box[::2] for y in box[1::2]]
@@ -260,6 +279,7 @@ TILES = (
     Tile(
         "16_your_own_pictures", "Your own pictures", "What if no public set has your classes?", _own
     ),
+    Tile("19_after_ssd", "After SSD", "Which later idea answers which limit?", _central),
     Tile("explorers", "All explorers", "Eleven figures to take hold of.", _handles),
     Tile("glossary", "Glossary", "What is a prior? And an offset?", _names),
 )

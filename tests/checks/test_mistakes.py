@@ -10,6 +10,7 @@ from functools import cache, partial
 import numpy as np
 import pytest
 import torch
+from ssd_book.after_ssd import match_set
 from ssd_book.checks import all_exercises, examine, find
 
 from ssd_tutorial.boxes import cxcywh_to_xyxy, iou
@@ -515,7 +516,76 @@ def compared(a, b, objects, draws, paired=True, other=False, mean=False, ends=(2
     return np.percentile(sides[0], ends) - np.percentile(sides[1], ends)
 
 
+# Chapter 19
+
+
+def greedy_pairs(cost, way):
+    """Return columns: each row's best, the best that is left row by row, or the best pair first."""
+    left, found = cost.clone(), [0] * len(cost)
+    for turn in range(len(cost)):
+        row = turn if way == "in turn" else int(left.amin(dim=1).argmin())
+        found[row] = int(left[row].argmin())
+        left[:, found[row]] = math.inf
+        left[row] = math.inf
+    return torch.tensor(found)
+
+
+def moved_clusters(shapes, clusters, nearest):
+    return torch.stack([shapes[nearest == i].mean(dim=0) for i in range(len(clusters))])
+
+
+def four_sides(points, boxes):
+    return points - boxes[:, :2], boxes[:, 2:] - points
+
+
+def central(points, boxes, power=0.5, join=lambda ratios: ratios.prod(dim=1)):
+    low, high = four_sides(points, boxes)
+    return join(torch.minimum(low, high) / torch.maximum(low, high)) ** power
+
+
+def crossed(points, boxes):
+    low, high = four_sides(points, boxes)
+    return ((low.amin(1) / low.amax(1)) * (high.amin(1) / high.amax(1))).sqrt()
+
+
 PLANTED = {
+    "19.1": [
+        ([68.968, 689.676], "You weigh the easy ones only"),
+        ([68.968, 3.448], "Your weight is 1 - p"),
+        ([68.968, 2.5], "the ratio of the two weights"),
+        ([68.968, 172419], "wanted in thousands"),
+        ([1, 1], "Divide the loss of the hard one"),
+        ([69.0], "2 numbers"),
+    ],
+    "19.2": [
+        (lambda p, b: central(p, b, power=1), "One step is missing"),
+        (lambda p, b: central(p, b, 1, lambda r: r.mean(dim=1)), "the mean of the two ratios"),
+        (crossed, "Opposite edges belong together"),
+        (lambda p, b: central(p, b, 2), "Begin with four distances"),
+        (lambda p, b: central(p, b)[:, None], "no table of all pairs"),
+    ],
+    "19.3": [
+        (lambda cost: cost.argmin(dim=1), "takes its own best"),
+        (lambda cost: greedy_pairs(cost, "in turn"), "take turns"),
+        (lambda cost: greedy_pairs(cost, "best first"), "the cheapest pair first"),
+        (lambda cost: torch.tensor(match_set(-cost)), "the largest sum"),
+        (lambda cost: torch.arange(len(cost)), "Add up the cost"),
+        (lambda cost: cost.amin(dim=1), "a tensor of G integers"),
+    ],
+    "19.4": [
+        (lambda s, c: moved_clusters(s, c, torch.cdist(s, c).argmin(1)), "distances in pixels"),
+        (lambda s, c: c, "have not moved"),
+        (lambda s, c: c + 1, "On one centre"),
+        (lambda s, c: s, "Stack one mean"),
+    ],
+    "19.5": [
+        ([0.1, 0.2, 0.4, 0.8, 1.0], "not fractions"),
+        ([64, 128, 256, 512, 1024], "for pictures of 800"),
+        ([40, 80, 60, 240, 280], "which are FCOS's"),
+        ([5, 10, 20, 40, 80], "close enough to hit"),
+        ([20, 50, 120, 200, 280], "The finest map has the most points"),
+        ([100, 200, 250, 280, 290], "Two boxes compete"),
+    ],
     "03.1": [
         (420, "with the dilation of 6"),
         (276, "You add three cells"),

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ssd_book.after_ssd import candidates, centreness, make_points
+from ssd_book.disagreements import shape_first
 from ssd_book.explorers import film
 from ssd_book.explorers.crop import draw_sample
 from ssd_book.explorers.precision_recall import PrecisionRecallExplorer
@@ -212,6 +213,18 @@ def _own() -> str:
     return "".join(bars) + _line([(0, 0), (1, 0)], QUIET)
 
 
+def _two_orders() -> str:
+    """Return the first priors of a coarse map in two orders: by cell, and by shape."""
+    boxes = cxcywh_to_xyxy(make_priors(_PRESET))
+    start = sum(m.boxes_per_cell * m.cells**2 for m in _PRESET.maps[:4])
+    theirs = shape_first(_PRESET)[start:]
+    drawn = []
+    for left, places in ((-0.3, range(start, start + 4)), (0.3, theirs[:4].tolist())):
+        shift = torch.tensor([left, 0, left, 0])
+        drawn += [_rect(0.5 * boxes[i] + 0.25 + shift, _of_map(4)) for i in places]
+    return "".join(drawn)
+
+
 def _central() -> str:
     """Return a box of the film's scene and the points in it, the larger the more central."""
     objects, _ = _scene()
@@ -278,6 +291,12 @@ TILES = (
     Tile("15_full_gpu_training", "Full GPU training", "What does the real thing cost?", _schedule),
     Tile(
         "16_your_own_pictures", "Your own pictures", "What if no public set has your classes?", _own
+    ),
+    Tile(
+        "18_where_explanations_disagree",
+        "Where explanations disagree",
+        "Which differences cost nothing, and which everything?",
+        _two_orders,
     ),
     Tile("19_after_ssd", "After SSD", "Which later idea answers which limit?", _central),
     Tile("explorers", "All explorers", "Eleven figures to take hold of.", _handles),

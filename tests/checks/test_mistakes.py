@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 from ssd_book.after_ssd import match_set
-from ssd_book.checks import all_exercises, examine, find
+from ssd_book.checks import all_exercises, ch18_truth, examine, find
+from ssd_book.disagreements import shape_first
 
 from ssd_tutorial.boxes import cxcywh_to_xyxy, iou
 from ssd_tutorial.datasets import open_dataset
@@ -514,6 +515,18 @@ def compared(a, b, objects, draws, paired=True, other=False, mean=False, ends=(2
     if paired:
         return np.percentile(sides[0] - sides[1], ends)
     return np.percentile(sides[0], ends) - np.percentile(sides[1], ends)
+
+
+# Chapter 18
+
+
+def unpapered(back=True, variances=(0.1, 0.1, 0.2, 0.2)):
+    def translate(logits, offsets):
+        rows = shape_first(get_preset("caffe300_voc"))
+        rows = rows.argsort() if back else rows
+        return logits[:, rows].roll(1, dims=2), offsets[:, rows] / torch.tensor(variances)
+
+    return translate
 
 
 # Chapter 19
@@ -1102,6 +1115,39 @@ PLANTED = {
         (lambda b, w, h: unbordered(b, w, h, clip=False), "reach into the grey"),
         (lambda b, w, h: b * max(w, h), "How wide is the square"),
         (lambda b, w, h: b[:, :2], "with all boxes at once"),
+    ],
+    "18.1": [
+        (20, "SSD300's number"),
+        (21, "A wide one has a high twin"),
+        (10, "You left out a map"),
+        (ch18_truth.across(), "reach out of the picture"),
+        (2, "Which sides"),
+        (-1, "A number such as"),
+    ],
+    "18.2": [
+        (lambda rows, cells, boxes: rows, "as they came"),
+        (ch18_truth.shapes_first, "This is the way back"),
+        (ch18_truth.columns_first, "run down the columns"),
+        (lambda rows, cells, boxes: rows.flip(0), "which index changes slowest"),
+        (lambda rows, cells, boxes: rows.view(boxes, -1), "reshape back"),
+    ],
+    "18.3": [
+        ({"A": 1, "B": 2, "C": 3}, "Copy the names"),
+        ("pictures", "Copy the names"),
+        (dict(zip("ABC", sorted(ch18_truth.DIVISORS.values()), strict=True)), "equal sums"),
+    ],
+    "18.4": [
+        (0.5, "leaves the picture as it is"),
+        (5 / 6, "half of them"),
+        (0.3, "How many orders"),
+        (2, "A number such as"),
+    ],
+    "18.5": [
+        (lambda logits, offsets: logits, "a tuple of two tensors"),
+        (lambda logits, offsets: (logits, offsets), "largest in most rows"),
+        (lambda logits, offsets: (logits.roll(1, dims=2), offsets), "shows a period"),
+        (unpapered(back=False), "it goes the wrong way"),
+        (unpapered(variances=(1, 1, 1, 1)), "the spread of the four columns"),
     ],
 }
 

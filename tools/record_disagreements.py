@@ -1,0 +1,153 @@
+"""Measure on real boxes what the rules of chapter 18 change, and record it in data/runs/.
+
+    python tools/record_disagreements.py FOLDER
+
+FOLDER holds ``voc2007_trainval.txt``: a line per picture of PASCAL VOC 2007, its name and then
+``xmin ymin xmax ymax class`` for each object that is not difficult, in pixels from 1. The sizes of
+the pictures are not in it: one whose boxes pass y = 380 and not x = 380 is taken as 375 x 500, any
+other as 500 x 375, enlarged to its largest corner. Boxes are divided by width and height, as SSD's
+squeezing to a square does. No picture is read.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+ROOT = Path(__file__).parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "book")]
+
+from ssd_book.disagreements import CROP_RULES, by_threshold_alone, port_crop  # noqa: E402
+
+from ssd_tutorial.augment.crop_policies import (  # noqa: E402
+    CROP_POLICIES,
+    centres_inside,
+    draw_crop,
+)
+from ssd_tutorial.boxes import area, cxcywh_to_xyxy, iou  # noqa: E402
+from ssd_tutorial.matching import match  # noqa: E402
+from ssd_tutorial.presets import get_preset  # noqa: E402
+from ssd_tutorial.priors import make_priors  # noqa: E402
+from ssd_tutorial.targets import make_targets  # noqa: E402
+
+PRESETS = ("naive_m6", "paper", "caffe300_voc", "caffe300_coco")
+ZOOM = 4  # the largest canvas of the expansion
+SIDE = 1000  # pixels of the square in which Caffe's rule is drawn
+RUN = "voc2007_disagreements"
+
+
+def read(file: Path) -> list[Tensor]:
+    """Return the boxes of each picture, ``[N, 4]`` xyxy in fractions of it."""
+    pictures = []
+    for line in file.read_text().splitlines():
+        numbers = torch.tensor([float(x) for x in line.split()[1:]]).view(-1, 5)[:, :4]
+        numbers[:, :2] -= 1  # the first pixel begins at 0
+        right, bottom = numbers[:, 2].max().item(), numbers[:, 3].max().item()
+        width, height = (375, 500) if bottom > 380 and right <= 380 else (500, 375)
+        width, height = max(width, right), max(height, bottom)
+        pictures.append(numbers / torch.tensor([width, height, width, height]))
+    return pictures
+
+
+def matched(pictures: list[Tensor], preset: str) -> dict[str, float]:
+    """Return, over all objects, what becomes of them under other rules of matching."""
+    priors = make_priors(get_preset(preset))
+    corners = cxcywh_to_xyxy(priors)
+    count = dict.fromkeys(("reached", "unmatched", "positives", "at_045", "from_03", "from_04"), 0)
+    for boxes in pictures:
+        best = iou(boxes, corners)
+        value = best.amax(dim=0)
+        targets = make_targets([boxes], [torch.ones(len(boxes), dtype=torch.int64)], 2)
+        negative = ~match(priors, targets).positive[0]
+        count["reached"] += int((best.amax(dim=1) >= 0.5).sum())
+        found = by_threshold_alone(priors, boxes)
+        count["unmatched"] += len(boxes) - len(found[found >= 0].unique())
+        count["positives"] += int((~negative).sum())
+        count["at_045"] += int(match(priors, targets, threshold=0.45).positive.sum())
+        count["from_03"] += int((negative & (value >= 0.3)).sum())
+        count["from_04"] += int((negative & (value >= 0.4)).sum())
+    return count
+
+
+def in_training() -> float:
+    """Draw the expansion's factor: none for half of the pictures, else uniform up to `ZOOM`."""
+    return 1 + (ZOOM - 1) * torch.rand(()).item() if torch.rand(()) < 0.5 else 1
+
+
+def lost_by_argmax(pictures: list[Tensor], zoom: Callable[[], float]) -> int:
+    """Return how many objects end without a prior where every object takes its favourite.
+
+    `zoom` gives the factor of the canvas on which a picture is put, at a random place.
+    """
+    priors, lost = make_priors(get_preset("caffe300_voc")), 0
+    torch.manual_seed(0)
+    for boxes in pictures:
+        factor = zoom()
+        boxes = boxes / factor + (torch.rand(2) * (1 - 1 / factor)).repeat(2)
+        targets = make_targets([boxes], [torch.ones(len(boxes), dtype=torch.int64)], 2)
+        kept = match(priors, targets, method="argmax").ground_truth[0]
+        lost += len(boxes) - len(kept[kept >= 0].unique())
+    return lost
+
+
+def cropped(pictures: list[Tensor], rule: str) -> dict[str, float]:
+    """Return what one draw per picture does: `rule` is one of ours or a port's."""
+    whole, areas, kept, objects = 0, 0.0, 0, 0
+    torch.manual_seed(0)
+    for boxes in pictures:
+        if rule in CROP_RULES:
+            crop = port_crop(CROP_RULES[rule], boxes)
+        else:
+            crop = draw_crop(CROP_POLICIES["caffe_literal"], boxes * SIDE, SIDE, SIDE)
+            crop = None if crop is None else torch.tensor(crop) / SIDE
+        if crop is None:
+            whole += 1
+            continue
+        areas += area(crop[None]).item()
+        kept += int(centres_inside(boxes, crop).sum())
+        objects += len(boxes)
+    crops = len(pictures) - whole
+    return {
+        "whole": round(whole / len(pictures), 4),
+        "area": round(areas / crops, 4),
+        "kept": round(kept / objects, 4),
+    }
+
+
+def main(arguments: list[str]) -> None:
+    """Measure, and write result.json."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--out", type=Path, default=ROOT / "data/runs")
+    options = parser.parse_args(arguments)
+    start = time.perf_counter()
+    pictures = read(options.folder / "voc2007_trainval.txt")
+    result = {
+        "data": "PASCAL VOC 2007, boxes that are not difficult, squeezed to a square",
+        "split": "trainval",
+        "command": "python tools/record_disagreements.py FOLDER",
+        "pictures": len(pictures),
+        "objects": sum(map(len, pictures)),
+        "matching": {name: matched(pictures, name) for name in PRESETS},
+        "lost_by_argmax": {
+            "as they are": lost_by_argmax(pictures, lambda: 1),
+            "expanded as in training": lost_by_argmax(pictures, in_training),
+            f"zoomed out by {ZOOM}": lost_by_argmax(pictures, lambda: ZOOM),
+        },
+        "crops": {name: cropped(pictures, name) for name in ("Caffe", *CROP_RULES)},
+    }
+    result["minutes"] = round((time.perf_counter() - start) / 60, 1)
+    folder = options.out / RUN
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "result.json").write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

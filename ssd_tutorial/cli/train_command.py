@@ -63,8 +63,9 @@ def train_command(
             or YOLO; or "voc0712", "coco" or "bccd", once "data get" has fetched it.
         split: which list of pictures to train on.
         recipe: the settings to start from: laptop (from random weights on a CPU, in minutes),
-            voc0712 (77.2 mAP on VOC), voc0712_first (the paper's first schedule, 74.3), coco. The
-            settings below show its values; train --recipe coco --help shows those of coco.
+            voc0712 (Caffe's final schedule, for which the paper reports 77.2 mAP on VOC),
+            voc0712_first (the paper's first schedule; it reports 74.3), coco. The settings below
+            show its values; train --recipe coco --help shows those of coco.
         settings: how to train.
         on_error: impossible boxes and unreadable files in the data: stop, or leave them out and say
             which.

@@ -118,7 +118,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class VOC0712(Recipe):
-    """PASCAL VOC 2007 + 2012 by Caffe's final schedule: 77.2 mAP on VOC 2007 (chapter 15)."""
+    """PASCAL VOC 2007 + 2012 by Caffe's final schedule, 77.2 mAP in the paper (chapter 15)."""
 
     model: str = "ssd300"
     """The paper's detector; ssd512 gains 2.6 mAP at less than half the speed (paper, 3.6, 3.7)."""

@@ -561,6 +561,16 @@ def crossed(points, boxes):
     return ((low.amin(1) / low.amax(1)) * (high.amin(1) / high.amax(1))).sqrt()
 
 
+def summed(weights, parts, own=False, divide=True, skip=0):
+    """15.2 without the first parts, or with another divisor."""
+    weights = weights.clone().requires_grad_()
+    together = max(1, sum(n for *_, n in parts))
+    for x, y, n in parts[skip:]:
+        by = (max(1, n) if own else together) if divide else 1
+        (((x @ weights - y) ** 2).sum() / by).backward()
+    return weights.grad
+
+
 PLANTED = {
     "19.1": [
         ([68.968, 689.676], "You weigh the easy ones only"),
@@ -1011,17 +1021,18 @@ PLANTED = {
         (2 / 0.25, "squares cover together"),
     ],
     "15.1": [
-        (120_000 / 16_551, "An iteration is a whole batch"),
-        (60_000 * 32 / 16_551, "the paper's first schedule"),
-        (16_551 / 3_840_000, "You divide the wrong way round"),
-        (1000, "How many pictures does one iteration take"),
+        ([250, 3_840_000 / 250 / 3600, 5], "It waits"),
+        ([180, 3_840_000 / 180 / 3600, 4], "still a little slower"),
+        ([104.65, 10.192, 5], "one after the other"),
+        ([180, 21333, 5], "Which of the two is slower"),
+        ([180, 5.9], "A list of 3 numbers"),
     ],
     "15.2": [
-        (2 * 19 * 19 * 1024 * 9 * 512, "is both at once"),
-        (19 * 19 * 1024 * 13 * 13 * 512, "looks at nine of them"),
-        (19 * 19 * 1024 * 512, "at more than one pixel"),
-        (19 * 19 * 1024 * 9, "at all channels of its input"),
-        (1_000_000, "How many numbers does the layer output"),
+        (lambda w, parts: summed(w, parts, own=True), "divides by its own positives"),
+        (lambda w, parts: summed(w, parts, own=True) / len(parts), "You average the gradients"),
+        (lambda w, parts: summed(w, parts, skip=len(parts) - 1), "the last part alone"),
+        (lambda w, parts: summed(w, parts, divide=False), "the gradient of the sum"),
+        (lambda w, parts: torch.zeros_like(w), "Which number does the loss"),
     ],
     "15.3": [
         (lambda *case: stairs(*case, late=True), "one iteration late"),

@@ -2,87 +2,97 @@
 
 from ssd_book.checks import ch15_truth as truth
 from ssd_book.checks.engine import Exercise, Property
-from ssd_book.checks.properties import agrees, behaves_like, equals, gives, is_number
+from ssd_book.checks.properties import (
+    agrees,
+    behaves_like,
+    equals,
+    gives,
+    is_number,
+    is_numbers,
+)
 
 EXERCISES = (
     Exercise(
         "15.1",
-        "How often each picture is seen",
-        "a number, or an expression",
+        "The bottleneck",
+        "three numbers: pictures per second, hours, loading processes",
         (
-            is_number("The answer is a positive number.", 0),
+            is_numbers("There are three numbers.", "per second", "hours", "processes"),
             equals(
-                "It is how often the run sees each picture, on average.",
-                truth.times_seen,
+                "They are the pace of three loading processes, its hours, and the processes at"
+                " which the GPU sets the pace.",
+                truth.bottleneck,
                 (
-                    "How many pictures does one iteration take?",
-                    "Multiply the iterations by the pictures per iteration, and divide by the"
-                    " pictures there are.",
+                    "The GPU computes while the next pictures are loaded. Which of the two is"
+                    " slower?",
+                    "Hours are the samples divided by that pace, divided by 3600. Then: how many"
+                    " times 60 is at least 250?",
                 ),
-                tolerance=0.5,
+                tolerance=0.05,
             ),
         ),
         (
             gives(
-                lambda: 120_000 / truth.PICTURES,
-                "An iteration is a whole batch, not one picture.",
-                tolerance=0.1,
+                lambda: truth.bottleneck(reached=truth.GPU),
+                "Three processes deliver fewer pictures than the GPU could train. It waits.",
+                tolerance=0.05,
             ),
             gives(
-                lambda: truth.times_seen() / 2,
-                "This is the paper's first schedule. The doubled one has 120 000 iterations.",
-                tolerance=0.5,
+                lambda: truth.bottleneck(needed=truth.GPU // truth.LOADER),
+                "With so many processes loading is still a little slower than the GPU.",
+                tolerance=0.05,
             ),
             gives(
-                lambda: 1 / truth.times_seen(),
-                "You divide the wrong way round: this is below 1, and no picture is seen less than"
-                " once.",
-                tolerance=1e-4,
+                lambda: truth.bottleneck(reached=truth.one_after_the_other()),
+                "You load and train one after the other. Loading processes work while the GPU"
+                " computes.",
+                tolerance=0.05,
             ),
         ),
     ),
     Exercise(
         "15.2",
-        "One layer on paper",
-        "a whole number of multiply-adds",
+        "Accumulate, and keep the loss",
+        "a function of weights [D] and parts, a list of (x, y, positives), that returns [D]",
         (
-            is_number("The answer is a whole number.", 1),
-            equals(
-                "It is how many multiply-adds conv6 takes for one picture.",
-                truth.conv6_multiply_adds,
+            agrees(
+                "It is the gradient of the whole batch's loss, even if a part has no positives, or"
+                " none has any.",
+                truth.accumulated,
+                truth.part_cases,
                 (
-                    "How many numbers does the layer output? Its map is 19 by 19, with 1024"
-                    " channels.",
-                    "For each of them it multiplies a window of 3 x 3, over all 512 channels of"
-                    " its input, by as many weights.",
+                    "Which number does the loss of the whole batch divide by? It is known before"
+                    " the first gradient.",
+                    "`backward` adds to `weights.grad`. Call it once per part, on that part's sum"
+                    " divided by the positives of all.",
                 ),
-                tolerance=0.5,
             ),
         ),
         (
-            gives(
-                lambda: 2 * truth.conv6_multiply_adds(),
-                "You count multiplications and additions separately. A multiply-add is both at"
-                " once.",
-                tolerance=0.5,
+            behaves_like(
+                lambda *case: truth.accumulated(*case, by="own"),
+                truth.part_cases,
+                "Each of your parts divides by its own positives. That is the loss of several"
+                " batches: a lone positive counts too much.",
             ),
-            gives(
-                lambda: truth.conv6_multiply_adds() // 9 * 169,
-                "Dilated by 6, the window reaches over 13 x 13 pixels. It still looks at nine of"
-                " them.",
-                tolerance=0.5,
+            behaves_like(
+                lambda *case: truth.accumulated(*case, by="mean"),
+                truth.part_cases,
+                "You average the gradients of the parts. Even of equal parts, that is the loss of"
+                " several batches.",
             ),
-            gives(
-                lambda: truth.conv6_multiply_adds() // 9,
-                "Each output looks at more than one pixel of its input.",
-                tolerance=0.5,
+            behaves_like(
+                lambda *case: truth.accumulated(*case, by="last"),
+                truth.part_cases,
+                "This is the gradient of the last part alone. Don't reset it in between.",
             ),
-            gives(
-                lambda: truth.conv6_multiply_adds() // 512,
-                "Each output looks at all channels of its input.",
-                tolerance=0.5,
+            behaves_like(
+                lambda *case: truth.accumulated(*case, by="one"),
+                truth.part_cases,
+                "This is the gradient of the sum. The loss is divided by the positives.",
             ),
         ),
+        function=True,
     ),
     Exercise(
         "15.3",

@@ -1,46 +1,62 @@
 """The right answers to chapter 15's exercises, and evidence against wrong ones."""
 
+import math
 from dataclasses import replace
 from functools import cache
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ssd_book.costs import count_flops, training_memory
+from ssd_book.costs import training_memory
 from ssd_tutorial.network import SSD
 from ssd_tutorial.presets import SSD512
 from ssd_tutorial.training import loop as train
 from ssd_tutorial.training.recipes import RECIPES
 
-PICTURES = 16_551  # VOC 2007 and 2012, trainval
+GPU, LOADER, WORKERS = 250, 60, 3  # exercise 15.1: pictures per second, and loading processes
 GIB, NUM_CLASSES = 8, 21  # exercise 15.5
 
 
-def times_seen() -> float:
-    """Return how often a run of the recipe voc0712 sees each picture."""
-    return RECIPES["voc0712"].samples / PICTURES
+def bottleneck(reached: float | None = None, needed: int | None = None) -> list[float]:
+    """Return the three numbers of exercise 15.1; arguments replace the right pace or count."""
+    pace = min(GPU, WORKERS * LOADER) if reached is None else reached
+    enough = math.ceil(GPU / LOADER) if needed is None else needed
+    return [pace, RECIPES["voc0712"].samples / pace / 3600, enough]
 
 
-class _Conv6(nn.Module):
-    """conv6 alone, on SSD300's map of 19 x 19."""
-
-    image_size = 19
-
-    def __init__(self, kernel: int = 3):
-        super().__init__()
-        self.widen = nn.Conv2d(3, 512, 1)
-        self.conv6 = nn.Conv2d(512, 1024, kernel, padding=6 * (kernel // 2), dilation=6)
-
-    def forward(self, images: Tensor) -> tuple[Tensor]:
-        return (self.conv6(self.widen(images)),)
+def one_after_the_other() -> float:
+    """Make the mistake of adding the seconds of loading and of training."""
+    return 1 / (1 / GPU + 1 / (WORKERS * LOADER))
 
 
-@cache
-def conv6_multiply_adds() -> int:
-    """Return the multiply-adds of conv6 for one picture, counted."""
-    with torch.device("meta"):
-        network = _Conv6()
-    return count_flops(network).multiply_adds - 19 * 19 * 512 * 3
+def part_cases() -> list[tuple[Tensor, list[tuple[Tensor, Tensor, int]]]]:
+    """Return weights and parts: uneven, one without positives, a single part, none positive."""
+    random = torch.Generator().manual_seed(15)
+    cases = []
+    for positives in ([1, 9], [3, 0, 12, 25], [7], [0, 0]):
+        weights = torch.randn(3, generator=random)
+        parts = []
+        for number in positives:
+            rows = 4 + number % 3
+            x, y = torch.randn(rows, 3, generator=random), torch.randn(rows, generator=random)
+            parts.append((x, y, number))
+        cases.append((weights, parts))
+    return cases
+
+
+def accumulated(
+    weights: Tensor, parts: list[tuple[Tensor, Tensor, int]], by: str = "all"
+) -> Tensor:
+    """Return what exercise 15.2 asks for; `by` names what a wrong answer divides by."""
+    together = max(1, sum(positives for *_, positives in parts))
+    gradient = torch.zeros_like(weights)
+    for x, y, positives in parts:
+        sums = 2 * x.T @ (x @ weights - y)
+        if by == "last":
+            gradient.zero_()
+        divisor = {"all": together, "last": together, "one": 1}.get(by, max(1, positives))
+        gradient += sums / divisor
+    return gradient / len(parts) if by == "mean" else gradient
 
 
 def rate_cases() -> list[tuple[int, float, list[int], int]]:

@@ -235,13 +235,14 @@ def on_the_first_car_with_its_label():
 # Chapter 11
 
 
-def sides(scale, aspect, root=math.sqrt, fit=lambda a, s: min(max(a, s * s), 1 / s / s)):
-    aspect = fit(aspect, scale)
-    return scale * root(aspect), scale / root(aspect)
-
-
-def sides_cut(scale, aspect):
-    return tuple(min(1.0, side) for side in sides(scale, aspect, fit=lambda a, s: a))
+def lights(expand=2, crop_prob=1, flip=False, upside_down=False, distort=False):
+    return {
+        "horizontal_flip": flip,
+        "vertical_flip": upside_down,
+        "distort": distort,
+        "expand": expand,
+        "crop_prob": crop_prob,
+    }
 
 
 def cropped(boxes, crop, keep=None, cut=True, moved=True):
@@ -885,11 +886,12 @@ PLANTED = {
         (lambda scores, *rest: scores.sum(0), "`sum()` without `dim`"),
     ],
     "11.1": [
-        (2 / 3, "a ratio of sides"),
-        (0.4, "the paper's smallest area"),
-        (0.04, "the IoU with the whole picture"),
-        (0.5, "Which crop is best?"),
-        (1.5, "A number such as"),
+        ([2 / 3, 2], "a ratio of sides"),
+        ([0.4, 3], "the paper's smallest area"),
+        ([0.04, 5], "that with the whole picture"),
+        ([0.5, 3], "Which crop is best?"),
+        ([4 / 9, 2], "Which crop is best?"),
+        (4 / 9, "A list of 2 numbers"),
     ],
     "11.2": [
         ([SHOWS_ALL, SHOWS_HALF], "in the other order"),
@@ -899,11 +901,16 @@ PLANTED = {
         ([SHOWS_HALF, SHOWS_HALF], "lies inside the crop"),
     ],
     "11.3": [
-        (lambda s, a: sides(s, a, root=lambda x: x), "a root is missing"),
-        (lambda s, a: sides(s, a, fit=lambda a, s: a), "larger than the picture"),
-        (sides_cut, "and the area shrinks with it"),
-        (lambda s, a: sides(math.sqrt(s), a), "use the scale as the area"),
-        (lambda s, a: (s, s), "Without the limit"),
+        (lights(4, 1, flip=True, distort=True), "SSD's own settings"),
+        (lights(flip=True), "speak of a direction"),
+        (lights(upside_down=True), "speak of a direction"),
+        (lights(distort=True), "speak of a direction"),
+        (lights(4, 1), "Expansion shrinks objects"),
+        (lights(0, 1), "enlarges too many"),
+        (lights(0, 0), "Only the crop"),
+        (lights(9), '"horizontal_flip": …'),
+        (lights(flip=1), '"horizontal_flip": …'),
+        ({"expand": 2}, '"horizontal_flip": …'),
     ],
     "11.4": [
         (lambda b, c: cropped(b, c, touching(b, c)), "no more than an ear"),

@@ -4,40 +4,50 @@ import math
 
 from ssd_book.checks import ch11_truth as truth
 from ssd_book.checks.engine import Exercise, Mistake, Property
-from ssd_book.checks.properties import agrees, behaves_like, equals, gives, is_number, returns
+from ssd_book.checks.properties import (
+    agrees,
+    behaves_like,
+    equals,
+    gives,
+    is_number,
+    is_numbers,
+    returns,
+)
 
 EXERCISES = (
     Exercise(
         "11.1",
         "Out of reach",
-        "the highest IoU, as a number or an expression",
+        "two numbers: the highest IoU, and how many of the six samplers can never succeed",
         (
-            is_number("The answer is a number between 0 and 1.", 0, 1),
+            is_numbers("There are two numbers.", "highest IoU", "samplers that never succeed"),
             equals(
-                "It is the highest IoU that a crop of Caffe's rule can have with a square object"
-                f" whose side is {truth.OBJECT_SIDE} of the picture's.",
-                truth.highest_iou,
+                "They are the highest IoU that a crop of Caffe's rule can have with a square object"
+                f" whose side is {truth.OBJECT_SIDE} of the picture's, and the number of samplers"
+                " that ask for more.",
+                truth.out_of_reach,
                 (
                     "Which crop is best? One that contains the whole object and little else.",
                     "A crop's area is the square of its scale. What is the smallest scale?",
                     "If one box is inside the other, the intersection is the smaller box and the"
                     " union the larger one.",
+                    "Which of the minima 0, 0.1, 0.3, 0.5, 0.7 and 0.9 lie above that IoU?",
                 ),
                 tolerance=2e-3,
             ),
         ),
         (
             gives(
-                lambda: truth.OBJECT_SIDE / truth.RULE.scales[0],
-                "This is a ratio of sides. IoU compares areas.",
+                lambda: truth.out_of_reach(truth.OBJECT_SIDE / truth.RULE.scales[0]),
+                "Your IoU is a ratio of sides. IoU compares areas.",
             ),
             gives(
-                lambda: truth.OBJECT_SIDE**2 / 0.1,
+                lambda: truth.out_of_reach(truth.OBJECT_SIDE**2 / 0.1),
                 "You took the paper's smallest area, 0.1. The code draws a scale for the sides.",
             ),
             gives(
-                lambda: truth.OBJECT_SIDE**2,
-                "This is the IoU with the whole picture. A smaller crop has a higher one.",
+                lambda: truth.out_of_reach(truth.OBJECT_SIDE**2),
+                "Your IoU is that with the whole picture. A smaller crop has a higher one.",
             ),
         ),
     ),
@@ -79,47 +89,49 @@ EXERCISES = (
     ),
     Exercise(
         "11.3",
-        "Sides of a crop",
-        "a function of scale and aspect that returns width and height",
+        "Your own augmentation",
+        "a dictionary of horizontal_flip, vertical_flip and distort (True or False), expand (0, or"
+        " 1 to 4) and crop_prob (0 to 1)",
         (
-            agrees(
-                "Width and height are fractions of the picture: their product is the square of the"
-                " scale, and their ratio is the aspect ratio, limited so that no side exceeds 1.",
-                truth.crop_sides,
-                truth.shape_cases,
+            Property(
+                "It has the five settings, within their ranges.",
+                truth.not_settings,
+                ('`{"horizontal_flip": …, "vertical_flip": …, "distort": …, "expand": …, …}`.',),
+            ),
+            Property(
+                "No operation changes what a label says.",
+                truth.changes_labels,
                 (
-                    "Without the limit, w * h = scale ** 2 and w / h = aspect. Multiply the two"
-                    " equations.",
-                    "A side is at most 1. Which aspect ratio makes w = 1, and which makes h = 1?",
-                    "Keep the aspect ratio between scale ** 2 and 1 / scale ** 2.",
+                    "Which of the labels speak of a direction, and which of a colour?",
+                    "An arrow to the left, seen in a mirror, points to the right.",
                 ),
             ),
+            Property(
+                f"At most {truth.TOO_SMALL:.0%} of the objects are smaller than 0.1.",
+                truth.too_many_too_small,
+                (
+                    "Expansion shrinks objects, and the crop enlarges them.",
+                    "Expand by less, or send more pictures to the crop.",
+                ),
+            ),
+            Property(
+                f"At least {truth.SMALL:.0%} are smaller than 0.15.",
+                truth.too_few_small,
+                ("The crop enlarges too many: use it less often, or expand as well.",),
+            ),
+            Property(
+                f"At least {truth.LARGE:.0%} are larger than 0.3.",
+                truth.too_few_large,
+                ("Only the crop makes objects larger.",),
+            ),
         ),
         (
-            behaves_like(
-                lambda *case: truth.wrong_sides(*case, root=lambda a: a),
-                truth.shape_cases,
-                "The ratio of your sides is the square of the aspect ratio: a root is missing.",
-            ),
-            behaves_like(
-                lambda *case: truth.wrong_sides(*case, bent=False),
-                truth.shape_cases,
-                "Some of your crops are larger than the picture.",
-            ),
-            behaves_like(
-                truth.clipped_sides,
-                truth.shape_cases,
-                "You shorten a side that is too long, and the area shrinks with it. Caffe limits"
-                " the aspect ratio and keeps the area.",
-            ),
-            behaves_like(
-                lambda *case: truth.wrong_sides(*case, squared=False),
-                truth.shape_cases,
-                "You use the scale as the area. That is how the paper words it, but not what the"
-                " code does.",
+            Mistake(
+                truth.is_all_of_ssds,
+                "These are SSD's own settings, for photographs of everyday life. Yours have arrows"
+                " and colours, and many small objects already.",
             ),
         ),
-        function=True,
     ),
     Exercise(
         "11.4",

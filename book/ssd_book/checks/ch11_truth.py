@@ -1,19 +1,20 @@
 """The right answers to chapter 11's exercises, and evidence against wrong ones."""
 
-import math
 from functools import cache
 
 import torch
 from torch import Tensor
+from torchvision import tv_tensors
 
 from ssd_book.checks.reader import as_tensor, describe
-from ssd_tutorial.augment import CROP_POLICIES, Expand, caffe_trials
+from ssd_tutorial.augment import CROP_POLICIES, Expand, IoUCrop, caffe_trials
 from ssd_tutorial.augment.crop_policies import centres_inside
 from ssd_tutorial.boxes import area, iou
 
 OBJECT_SIDE = 0.2  # exercise 11.1: of the picture's side
 OBJECT = (0.3, 0.4, 0.7, 0.6)  # exercise 11.2: xyxy, fractions
 HALF = 0.5
+TOO_SMALL, SMALL, LARGE = 0.28, 0.36, 0.25  # exercise 11.3: below 0.1, below 0.15, above 0.3
 RULE = CROP_POLICIES["caffe"]
 
 
@@ -25,6 +26,12 @@ def highest_iou() -> float:
     middle, half = 0.5, OBJECT_SIDE / 2
     box = torch.tensor([[middle - half, middle - half, middle + half, middle + half]])
     return float(caffe_trials(RULE, box * 1000, 1000, 1000, smallest).best_iou.max())
+
+
+def out_of_reach(reached: float | None = None) -> list[float]:
+    """Return what exercise 11.1 asks for, or the same with a wrong IoU."""
+    reached = highest_iou() if reached is None else reached
+    return [reached, sum(minimum > reached for minimum in RULE.min_ious if minimum is not None)]
 
 
 def overlap(crop: Tensor) -> tuple[float, float]:
@@ -69,30 +76,91 @@ def other_way_round(crops) -> bool:
     return first_is_no_success(flipped) is None and second_is_no_failure(flipped) is None
 
 
-def shape_cases() -> list[tuple[float, float]]:
-    """Scale and aspect ratio: free ones, and two that must be bent."""
-    return [(0.5, 1.0), (0.4, 2.0), (0.6, 0.5), (0.9, 2.0), (0.8, 0.5), (1.0, 1.7)]
+@cache
+def pictures() -> list[Tensor]:
+    """Return boxes ``[3, 4]`` of 100 pictures of 300 x 300: sides even in their logarithm."""
+    random = torch.Generator().manual_seed(113)
+    side = 0.06 * (0.5 / 0.06) ** torch.rand(100, 3, 1, generator=random)
+    corner = torch.rand(100, 3, 2, generator=random) * (1 - side)
+    return list(300 * torch.cat([corner, corner + side], dim=2))
 
 
-def crop_sides(scale: float, aspect: float) -> list[float]:
-    """Return what exercise 11.3 asks for, by the package."""
-    u = [(x - low) / (high - low) for x, (low, high) in
-         zip((scale, aspect), (RULE.scales, RULE.aspects), strict=True)]  # fmt: skip
-    crop = caffe_trials(RULE, torch.zeros(0, 4), 1, 1, torch.tensor([*u, 0.0, 0.0])).crops
-    return (crop[2:] - crop[:2]).tolist()
+@cache
+def sizes_seen(expand: float, crop_prob: float) -> tuple[float, float, float]:
+    """Return the shares of objects below 0.1, below 0.15 and above 0.3 of the picture's side."""
+    operations = [Expand(expand)] if expand else []
+    operations += [IoUCrop("caffe", crop_prob)] if crop_prob else []
+    blank, labels = torch.zeros(3, 300, 300, dtype=torch.uint8), torch.ones(3, dtype=torch.int64)
+    seen = []
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        for each in pictures():
+            boxes = tv_tensors.BoundingBoxes(each, format="XYXY", canvas_size=(300, 300))
+            item = (tv_tensors.Image(blank), {"boxes": boxes, "labels": labels})
+            for operation in operations:
+                item = operation(*item)
+            height, width = item[0].shape[-2:]
+            areas = area(item[1]["boxes"].as_subclass(Tensor))
+            seen.append((areas / (height * width)).sqrt())
+    sides = torch.cat(seen)
+    return tuple(float(part.double().mean()) for part in (sides < 0.1, sides < 0.15, sides > 0.3))
 
 
-def wrong_sides(scale, aspect, *, root=math.sqrt, bent=True, squared=True) -> list[float]:
-    """Return sides with one of three mistakes: no root, no limit, a scale taken for the area."""
-    side = scale if squared else math.sqrt(scale)
-    if bent:
-        aspect = min(max(aspect, side**2), 1 / side**2)
-    return [side * root(aspect), side / root(aspect)]
+def not_settings(answer) -> str | None:
+    """Return evidence that an answer to 11.3 is not five settings within their ranges."""
+    switches = ("horizontal_flip", "vertical_flip", "distort")
+    if not isinstance(answer, dict) or set(answer) != {*switches, "expand", "crop_prob"}:
+        return f"you give {describe(answer)}"
+    if not all(isinstance(answer[name], bool) for name in switches):
+        return f"{', '.join(switches)} must be True or False: you give {describe(answer)}"
+    expand, crop_prob = (float(answer[name]) for name in ("expand", "crop_prob"))
+    if not (expand == 0 or 1 <= expand <= 4) or not 0 <= crop_prob <= 1:
+        return f"you give expand {expand:g} and crop_prob {crop_prob:g}"
+    return None
 
 
-def clipped_sides(scale, aspect) -> list[float]:
-    """Return a wrong answer to 11.3: a side beyond the picture is cut, which changes the area."""
-    return [min(1.0, side) for side in wrong_sides(scale, aspect, bent=False)]
+def changes_labels(answer: dict) -> str | None:
+    """Return evidence that an operation makes a label of 11.3 wrong."""
+    wrong = {
+        "horizontal_flip": "an arrow to the left becomes one to the right",
+        "vertical_flip": "lights hang upside down, which no street shows",
+        "distort": "a hue turned by 36 degrees makes amber of red",
+    }
+    for name, why in wrong.items():
+        if answer[name]:
+            return f"with {name}, {why}"
+    return None
+
+
+def _share(answer: dict, which: int) -> float:
+    return sizes_seen(float(answer["expand"]), float(answer["crop_prob"]))[which]
+
+
+def too_many_too_small(answer: dict) -> str | None:
+    """Return evidence that too many objects are smaller than the smallest prior."""
+    share = _share(answer, 0)
+    return None if share <= TOO_SMALL else f"{share:.0%} of the objects are smaller than 0.1"
+
+
+def too_few_small(answer: dict) -> str | None:
+    """Return evidence that too few small objects are left."""
+    share = _share(answer, 1)
+    return None if share >= SMALL else f"{share:.0%} of the objects are smaller than 0.15"
+
+
+def too_few_large(answer: dict) -> str | None:
+    """Return evidence that too few objects are large."""
+    share = _share(answer, 2)
+    return None if share >= LARGE else f"{share:.0%} of the objects are larger than 0.3"
+
+
+def is_all_of_ssds(answer: dict) -> bool:
+    """Return whether an answer to 11.3 is SSD's augmentation as it is."""
+    return bool(
+        answer["horizontal_flip"]
+        and answer["distort"]
+        and (answer["expand"], answer["crop_prob"]) == (4, 1)
+    )
 
 
 def crop_cases() -> list[tuple[Tensor, Tensor]]:

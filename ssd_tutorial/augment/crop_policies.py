@@ -58,7 +58,7 @@ CROP_POLICIES: dict[str, CropPolicy] = {
     # torchvision.transforms.v2.RandomIoUCrop
     "torchvision": replace(_PORT, trials=40, iou_with="kept"),
     "sgrvinod": _PORT,
-    # amdegroot/ssd.pytorch, utils/augmentations.py, RandomSampleCrop; lufficc/SSD: without 0.5
+    # amdegroot/ssd.pytorch, utils/augmentations.py, RandomSampleCrop: without 0.5
     "amdegroot": replace(_PORT, min_ious=(None, 0.1, 0.3, 0.7, 0.9, 0.0), iou_with="none"),
 }
 """By name. ``"caffe"`` differs from ``"caffe_literal"`` in one respect: Caffe also accepts a

@@ -52,10 +52,6 @@ export function outlines(boxes) {
 
 /** Make `node` follow the pointer, mouse or finger. `start` and `move` get pixels of `paper`. */
 function draggable(node, paper, { start, move }) {
-  const at = (event) => {
-    const place = paper.svg.getBoundingClientRect();
-    return [event.clientX - place.left, event.clientY - place.top];
-  };
   let held = false;
   node.addEventListener("pointerdown", (event) => {
     if (event.button) return;
@@ -64,9 +60,9 @@ function draggable(node, paper, { start, move }) {
     node.closest("[tabindex]").focus({ preventScroll: true });
     node.setPointerCapture(event.pointerId);
     held = true;
-    start?.(...at(event));
+    start?.(...paper.at(event));
   });
-  node.addEventListener("pointermove", (event) => held && move(...at(event)));
+  node.addEventListener("pointermove", (event) => held && move(...paper.at(event)));
   for (const end of ["pointerup", "pointercancel"]) {
     node.addEventListener(end, () => (held = false));
   }
@@ -115,6 +111,17 @@ class Paper {
     assign(this.svg, { viewBox: `0 0 ${width} ${this.height}` });
     this.svg.style.aspectRatio = `${width} / ${this.height}`;
     return true;
+  }
+
+  /** Where an event of the pointer is, in pixels of this area. */
+  at(event) {
+    const place = this.svg.getBoundingClientRect();
+    return [event.clientX - place.left, event.clientY - place.top];
+  }
+
+  /** Call `to(x, y)` for a press on `node`, and for each move while it is pressed. */
+  follow(node, to) {
+    node.onpointerdown = node.onpointermove = (event) => event.buttons === 1 && to(...this.at(event));
   }
 
   begin() {

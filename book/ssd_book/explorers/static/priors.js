@@ -105,11 +105,6 @@ export default explorer({
       return outlines(boxes.map((box) => stage.px(box)));
     });
     const point = (x, y) => frame.set({ point: stage.fractions(x, y).map((v) => clamp(v, 0, 1)) });
-    const follow = (event) => {
-      if (event.buttons !== 1) return; // a press, or a move while pressed
-      const place = stage.svg.getBoundingClientRect();
-      point(event.clientX - place.left, event.clientY - place.top);
-    };
 
     return function draw() {
       const list = known(frame.get("preset"));
@@ -143,7 +138,7 @@ export default explorer({
       stage.rects("rim", drawn, { stroke: "#ffffff", "stroke-width": 4, opacity: 0.8 });
       stage.rects("boxes", drawn, { ...mapLook(k), "stroke-width": 2.2 });
       const ground = stage.rect("ground", [-MARGIN, -MARGIN, 1 + MARGIN, 1 + MARGIN], { fill: "transparent" });
-      ground.onpointerdown = ground.onpointermove = follow;
+      stage.follow(ground, point);
       stage.knob("knob", stage.x(cx), stage.y(cy), {
         label: `cell at row ${row}, column ${column} of ${map.name}; arrow keys go to the next cell`,
         to: point,

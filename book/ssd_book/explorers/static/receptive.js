@@ -29,11 +29,6 @@ export default explorer({
       header: ["map", "cells", "stride, px", "sees, px", "90 %, px"],
     });
     const point = (x, y) => frame.set({ point: stage.fractions(x, y).map((v) => clamp(v, 0, 1)) });
-    const follow = (event) => {
-      if (event.buttons !== 1) return; // a press, or a move while pressed
-      const place = stage.svg.getBoundingClientRect();
-      point(event.clientX - place.left, event.clientY - place.top);
-    };
 
     return function draw() {
       const maps = views[frame.get("network")];
@@ -65,7 +60,7 @@ export default explorer({
       const square = [cx - half, cy - half, cx + half, cy + half].map((at) => clamp(at, 0, 1));
       stage.rect("cell", square, { fill: LOOKS[k].colour, "fill-opacity": 0.35, stroke: INK, "stroke-width": 1.5 });
       const ground = stage.rect("ground", [0, 0, 1, 1], { fill: "transparent" });
-      ground.onpointerdown = ground.onpointermove = follow;
+      stage.follow(ground, point);
       stage.knob("knob", stage.x(cx), stage.y(cy), {
         label: `cell at row ${row}, column ${column} of ${view.name}; arrow keys go to the next cell`,
         to: point,

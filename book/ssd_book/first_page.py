@@ -20,6 +20,7 @@ from ssd_book.disagreements import shape_first
 from ssd_book.explorers import film
 from ssd_book.explorers.crop import draw_sample
 from ssd_book.explorers.precision_recall import PrecisionRecallExplorer
+from ssd_book.explorers.roi import SIZE_PX, RoiPoolingExplorer
 from ssd_book.plots import LOOKS
 from ssd_tutorial._files import data_path
 from ssd_tutorial.boxes import cxcywh_to_xyxy, iou
@@ -76,6 +77,17 @@ def _opened() -> str:
     start = cxcywh_to_xyxy(make_priors(_PRESET)[prior : prior + 1])[0].tolist()
     drawn = "".join(_rect(box, HIT) for _, _, box in best)
     return _FRAME + _rect(start, _of_map(locate(_PRESET, prior).map)) + drawn
+
+
+def _rounded() -> str:
+    """Return a region and the cells of a map that RoI pooling makes of it."""
+    explorer = RoiPoolingExplorer()
+    part = explorer.stride / SIZE_PX
+    left, top, right, bottom = explorer.cells
+    rows = [(left, i, right + 1, i + 1) for i in range(top, bottom + 1)]
+    columns = [(j, top, j + 1, bottom + 1) for j in range(left + 1, right, 2)]
+    cells = [[at * part for at in box] for box in rows + columns]
+    return _FRAME + "".join(_rect(cell, QUIET) for cell in cells) + _rect(explorer.region, HIT)
 
 
 def _maps() -> str:
@@ -269,6 +281,7 @@ class Tile(NamedTuple):
 
 TILES = (
     Tile("01_tour", "A tour in ten minutes", "Where does a detection come from?", _opened),
+    Tile("02_why_one_shot", "Why one shot", "Why look once if one can look twice?", _rounded),
     Tile("03_network", "The network", "How does a picture become 8732 answers?", _maps),
     Tile("04_boxes_and_iou", "Boxes and IoU", "When do two boxes mean the same place?", _overlap),
     Tile("05_scales", "Scales", "How large should the boxes be?", _squares),
@@ -299,7 +312,7 @@ TILES = (
         _two_orders,
     ),
     Tile("19_after_ssd", "After SSD", "Which later idea answers which limit?", _central),
-    Tile("explorers", "All explorers", "Eleven figures to take hold of.", _handles),
+    Tile("explorers", "All explorers", "Twelve figures to take hold of.", _handles),
     Tile("glossary", "Glossary", "What is a prior? And an offset?", _names),
 )
 

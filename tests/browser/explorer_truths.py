@@ -141,6 +141,22 @@ def _receptive():
     ]
 
 
+@truth("roi")
+def _roi():
+    explorer = widgets.RoiPoolingExplorer()
+    left, top, right, bottom = explorer.cells
+    stride, region = explorer.stride, explorer.region_px
+    covered = torch.tensor([[left, top, right + 1, bottom + 1]]).double() * stride
+    row, column = explorer.bin
+    return [
+        f"{round(region[2] - region[0])} × {round(region[3] - region[1])} pixels",
+        f"columns {left} to {right} and rows {top} to {bottom}",
+        f"{(right - left + 1) * stride} × {(bottom - top + 1) * stride} pixels",
+        f"IoU {best_iou(region, covered):.2f}",
+        f"{explorer.output[row, column]:.0f}",
+    ]
+
+
 @truth("mining")
 def _mining():
     explorer = widgets.MiningExplorer()

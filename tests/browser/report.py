@@ -29,6 +29,8 @@ COMPARED = {
     "scales": {"scales", "extraScale"},
     "priors": {"makePriors", "priorXyxy", "priorsPerMap", "numPriors", "locate", "cellCentres"},
     "IoU": {"iou", "area", "intersection", "toXyxy", "toCxcywh", "centreInside"},
+    "receptive field": {"nearestCell", "fieldBox"},
+    "region": {"regionCells", "binSpans", "roiPool", "roiAlign", "samplePoints"},
     "matching": {"match"},
     "mining": {"hardNegatives"},
     "encoding": {"encode"},

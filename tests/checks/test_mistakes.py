@@ -13,6 +13,7 @@ import torch
 from ssd_book.after_ssd import match_set
 from ssd_book.checks import all_exercises, ch18_truth, examine, find
 from ssd_book.disagreements import shape_first
+from ssd_book.roi import interpolate
 
 from ssd_tutorial.boxes import cxcywh_to_xyxy, iou
 from ssd_tutorial.datasets import open_dataset
@@ -42,6 +43,35 @@ def detected_in_the_tour():
     image, _ = open_dataset("scenes", "val")[54]
     (found,) = detect(load_detector("scenes"), image, score_threshold=0.01)
     return found
+
+
+# Chapter 2
+
+
+def aligned(grid, region, stride, bins, half=0.5, middle=0.5, whole=False):
+    left, top, right, bottom = (edge / stride for edge in region)
+    if whole:
+        left, top, right, bottom = map(round, (left, top, right, bottom))
+    out = torch.zeros(len(grid), bins, bins)
+    for i in range(bins):
+        for j in range(bins):
+            y = top + (i + middle) * (bottom - top) / bins - half
+            x = left + (j + middle) * (right - left) / bins - half
+            out[:, i, j] = interpolate(grid, y, x)
+    return out
+
+
+def owners(boxes, labels, cells, keep=True, centre=True, by=torch.floor):
+    out = torch.full((cells, cells), -1)
+    at = (boxes[:, :2] + boxes[:, 2:]) / 2 if centre else boxes[:, :2]
+    for (x, y), label in zip(by(at * cells).long().tolist(), labels, strict=True):
+        if not keep or out[min(y, cells - 1), min(x, cells - 1)] < 0:
+            out[min(y, cells - 1), min(x, cells - 1)] = label
+    return out
+
+
+def grid_design(cells, boxes, own_classes, numbers):
+    return {"cells": cells, "boxes": boxes, "own_classes": own_classes, "numbers": numbers}
 
 
 # Chapter 3
@@ -609,6 +639,46 @@ PLANTED = {
         ([5, 10, 20, 40, 80], "close enough to hit"),
         ([20, 50, 120, 200, 280], "The finest map has the most points"),
         ([100, 200, 250, 280, 290], "Two boxes compete"),
+    ],
+    "02.1": [
+        ([4, 2, 13, 9, 80], "You round down"),
+        ([4, 3, 13, 9, 54], "their number is not"),
+        ([3, 4, 9, 13, 70], "Columns come first"),
+        ([2, 1, 7, 5, 30], "a stride of 32"),
+        ([5, 3, 14, 10, 80], "Divide each edge"),
+        ([4, 3, 13, 9], "A list of 5 numbers"),
+    ],
+    "02.2": [
+        (lambda *case: aligned(*case, half=0), "half a cell too far"),
+        (lambda *case: aligned(*case, middle=0), "upper left corners"),
+        (lambda *case: aligned(*case, whole=True), "does not round anything"),
+        (lambda *case: aligned(*case).transpose(1, 2), "the row comes first"),
+        (lambda *case: aligned(*case, half=-0.5), "In cells the region is"),
+        (lambda *case: aligned(*case)[0], "one number per channel"),
+    ],
+    "02.3": [
+        (lambda *case: owners(*case, keep=False), "The cell keeps the first"),
+        (lambda *case: owners(*case).T, "x chooses the column"),
+        (lambda *case: owners(*case, centre=False), "The centre of a box chooses"),
+        (lambda *case: owners(*case, by=torch.round), "The column is the whole part"),
+        (lambda *case: owners(*case).float(), "torch.full"),
+    ],
+    "02.4": [
+        ([1000 / 46, 8000 / 59], "seven more pictures must come"),
+        ([1000 / 46, 8000 / 30 + 8000 / 59], "seven more come, not eight"),
+        ([1000 / 46, 7000 / 30 + 1000 / 59], "the share of one picture"),
+        ([46, 59], "46 pictures a second are"),
+        (21.7, "A list of 2 numbers"),
+    ],
+    "02.5": [
+        (grid_design(7, 2, False, 7 * 7 * 22), "YOLO's grid"),
+        (grid_design(14, 2, True, 14 * 14 * 22), "your boxes have their own"),
+        (grid_design(14, 2, False, 14 * 14 * 34), "your cells have them once"),
+        (grid_design(14, 2, False, 14 * 14 * 22), "Two ways help"),
+        (grid_design(14, 2, True, 14 * 14 * 32), "A box has x, y"),
+        (grid_design(28, 2, True, 28 * 28 * 34), "Doubling the cells"),
+        (grid_design(14, 2, 1, 6664), '"own_classes": …'),
+        (grid_design(14.0, 2, True, 6664), '"own_classes": …'),
     ],
     "03.1": [
         (420, "with the dilation of 6"),

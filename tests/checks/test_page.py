@@ -26,8 +26,10 @@ console.log(JSON.stringify({
   judged: judged.map(({ table, answers }) => answers.map((answer) => judge(table, answer))),
 }));
 """
-# Boxes, lists and names to invent.
-NEEDS_PYTHON = {"03.5", "07.4", "08.4", "11.2", "11.3", "13.4", "16.3", "18.3", "19.5"}
+# Boxes, lists, names and designs to invent.
+NEEDS_PYTHON = {
+    *("02.5", "03.5", "07.4", "08.4", "11.2", "11.3", "13.4", "16.3", "18.3", "19.5"),
+}
 VALUES = [e for e in all_exercises() if not e.function and e.id not in NEEDS_PYTHON]
 NUMBERS = [exercise.id for exercise in VALUES if not exercise.choices]
 CHOICES = [exercise.id for exercise in VALUES if exercise.choices]

@@ -98,6 +98,31 @@ def draw_view(rng: Random, number: int) -> Case:
     return Case({"view": view, "place": place, "head": rng.random() < 0.5}, hostile)
 
 
+def draw_region(rng: Random, number: int) -> Case:
+    """Return a map with one channel and a region of the picture, some with edges between cells."""
+    stride, bins = rng.choice([8, 16, 32]), rng.choice([1, 2, 3, 5, 7, 7, 7])
+    height, width = (rng.choice([1, 2, 7, 14, 19]) for _ in range(2))
+    hostile = set()
+
+    def edges(cells: int) -> list[float]:
+        if rng.random() < 0.2:
+            hostile.add("edge between two cells")
+            return sorted(rng.randrange(cells) * stride + stride / 2 for _ in range(2))
+        if rng.random() < 0.1:
+            hostile.add("thinner than a cell")
+            at = rng.uniform(0, cells * stride - 1)
+            return [at, at + rng.random()]
+        if rng.random() < 0.2:
+            hostile.add("to the border")
+            return [rng.uniform(0, cells * stride), float(cells * stride)]
+        return sorted(rng.uniform(0, cells * stride) for _ in range(2))
+
+    (x0, x1), (y0, y1) = edges(width), edges(height)
+    grid = [[rng.uniform(-1, 1) for _ in range(width)] for _ in range(height)]
+    question = {"grid": grid, "region": [x0, y0, x1, y1], "stride": stride, "bins": bins}
+    return Case(question, hostile)
+
+
 def draw_impossible(rng: Random, number: int) -> Case:
     box = a_box(rng, grid=True)
     hostile = kinds([box])

@@ -47,6 +47,13 @@ const ANSWERS = {
     return { decisions: [row, column], values: g.fieldBox(view, row, column, head) };
   },
 
+  region(g, { grid, region, stride, bins }) {
+    const [left, top, right, bottom] = g.regionCells(region, stride);
+    const spans = [g.binSpans(left, right, bins), g.binSpans(top, bottom, bins)];
+    const values = [g.roiPool(grid, region, stride, bins), g.roiAlign(grid, region, stride, bins)];
+    return { decisions: [[left, top, right, bottom], spans], values: values.flat(2) };
+  },
+
   "impossible boxes": (g, { box }) => (g.checkBox(box), { decisions: ["accepted"] }),
 
   matching(g, { priors, table, boxes, threshold, rule }, tables) {

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import torch
 from ssd_book.receptive import View, field_box, nearest_cell
+from ssd_book.roi import bin_spans, region_cells, roi_align, roi_pool
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -48,6 +49,7 @@ from tests.parity.cases import (
     draw_pair,
     draw_preset,
     draw_priors,
+    draw_region,
     draw_view,
     from_json,
 )
@@ -105,6 +107,15 @@ def answer_view(question: dict[str, Any]) -> Answer:
     view = View(**question["view"])
     row, column = nearest_cell(view, question["place"])
     return Answer([row, column], field_box(view, row, column, question["head"]))
+
+
+def answer_region(question: dict[str, Any]) -> Answer:
+    region, stride, bins = (question[name] for name in ("region", "stride", "bins"))
+    left, top, right, bottom = cells = region_cells(region, stride)
+    spans = [bin_spans(left, right, bins), bin_spans(top, bottom, bins)]
+    grid = double([question["grid"]])
+    cut = [one(grid, region, stride, bins).flatten() for one in (roi_pool, roi_align)]
+    return Answer([cells, [[list(span) for span in side] for side in spans]], torch.cat(cut))
 
 
 def answer_impossible(question: dict[str, Any]) -> Answer:
@@ -204,6 +215,7 @@ QUANTITIES = (
     Quantity("priors", draw_priors, answer_priors, "priors", bound=3e-7),
     Quantity("IoU, area, formats, centre rule", draw_pair, answer_pair, "IoU"),
     Quantity("receptive field", draw_view, answer_view, "receptive field"),
+    Quantity("RoI pooling, RoIAlign", draw_region, answer_region, "region"),
     Quantity("boxes refused", draw_impossible, answer_impossible, "impossible boxes"),
     Quantity("matching, bipartite", draw_matching("bipartite"), answer_matching, "matching"),
     Quantity("matching, argmax", draw_matching("argmax"), answer_matching, "matching"),

@@ -26,6 +26,7 @@ else:
             "precision_recall": ["PrecisionRecallExplorer"],
             "priors": ["PriorExplorer"],
             "receptive": ["ReceptiveFieldExplorer"],
+            "roi": ["RoiPoolingExplorer"],
             "scales": ["ScalesExplorer"],
         },
     )

@@ -388,3 +388,59 @@ export function fieldBox({ stride, field, centre }, row, column, head) {
   const [x, y] = [column, row].map((at) => centre + at * stride);
   return [x - half, y - half, x + half, y + half];
 }
+
+// --- regions of interest: ssd_book/roi.py, chapter 2 -------------------------------------------------
+
+/** First column and row, last column and row of a region, xyxy in pixels; the last are included. */
+export function regionCells(region, stride) {
+  const [left, top, right, bottom] = region.map((at) => Math.floor(at / stride + 0.5));
+  return [left, top, Math.max(left, right), Math.max(top, bottom)];
+}
+
+/** The cells of each bin, [start, end] with the end not included; bins may share cells. */
+export function binSpans(first, last, bins) {
+  const n = last - first + 1;
+  const span = (_, i) => [first + Math.floor((i * n) / bins), first + Math.ceil(((i + 1) * n) / bins)];
+  return Array.from({ length: bins }, span);
+}
+
+/** The largest value in each bin of a region, rows of bins; beyond the map it is 0.
+ *  `grid` is a map as rows of numbers. */
+export function roiPool(grid, region, stride, bins) {
+  const [left, top, right, bottom] = regionCells(region, stride);
+  return binSpans(top, bottom, bins).map(([y0, y1]) =>
+    binSpans(left, right, bins).map(([x0, x1]) => {
+      const part = grid.slice(y0, y1).flatMap((row) => row.slice(x0, x1));
+      return part.length ? Math.max(...part) : 0;
+    }),
+  );
+}
+
+/** The points that RoIAlign looks at along one side, in cells: two for each bin. */
+export function samplePoints(start, end, bins) {
+  const step = (end - start) / bins;
+  return Array.from({ length: bins }, (_, i) => [0.25, 0.75].map((at) => start + (i + at) * step));
+}
+
+/** The bilinear value at a place where cell (i, j) has its centre at y = i, x = j. */
+export function interpolate(grid, y, x) {
+  const [height, width] = [grid.length, grid[0].length];
+  if (!(y >= -1 && y <= height && x >= -1 && x <= width)) return 0;
+  const inside = (at, n) => Math.min(Math.max(at, 0), n - 1);
+  [y, x] = [inside(y, height), inside(x, width)];
+  const [top, left] = [Math.floor(y), Math.floor(x)];
+  const [below, right] = [Math.min(top + 1, height - 1), Math.min(left + 1, width - 1)];
+  const across = (row) => (1 - (x - left)) * grid[row][left] + (x - left) * grid[row][right];
+  return (1 - (y - top)) * across(top) + (y - top) * across(below);
+}
+
+/** The mean of four interpolated values in each bin of a region; nothing is rounded. */
+export function roiAlign(grid, region, stride, bins) {
+  const [left, top, right, bottom] = region.map((at) => at / stride - 0.5);
+  return samplePoints(top, bottom, bins).map((ys) =>
+    samplePoints(left, right, bins).map((xs) => {
+      const values = ys.flatMap((y) => xs.map((x) => interpolate(grid, y, x)));
+      return values.reduce((sum, value) => sum + value, 0) / values.length;
+    }),
+  );
+}

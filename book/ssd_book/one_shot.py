@@ -1,0 +1,103 @@
+"""How often objects share a cell of a grid, and what rounding takes from regions (chapter 2).
+
+`tools/voc_cells.py` counts the objects of VOC 2007 by these functions, from a list of boxes, and
+records what it finds in ``data/runs/voc2007_cells``, where the chapter reads it.
+"""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ssd_tutorial.boxes import iou
+
+LONG, SHORT = 500, 375  # pixels: the size of most pictures of VOC
+_SURE = 380  # a side that reaches beyond is a long one
+
+
+class Picture(NamedTuple):
+    """The objects of one picture of VOC."""
+
+    boxes_px: Tensor
+    """``[G, 4]`` xyxy, float64."""
+    labels: Tensor
+    """``[G]``, from 0."""
+
+
+def read_pictures(file: Path) -> list[Picture]:
+    """Read a list with a line per picture: its name, then xmin ymin xmax ymax class per object.
+
+    Corners count from 1 with the last pixel included, as in VOC.
+    """
+    found = []
+    for line in file.read_text(encoding="utf-8").splitlines():
+        numbers = torch.tensor([int(word) for word in line.split()[1:]]).view(-1, 5)
+        boxes = numbers[:, :4].double() - torch.tensor([1, 1, 0, 0])
+        found.append(Picture(boxes, numbers[:, 4]))
+    return found
+
+
+def size_of(picture: Picture, upright: bool = False) -> tuple[int, int]:
+    """Return width and height of a picture, as far as its boxes tell.
+
+    Most pictures have sides of 500 and 375 pixels, and a box beyond 380 shows which is long.
+    Where no box does, `upright` decides. A picture is never smaller than its boxes.
+    """
+    right, bottom = picture.boxes_px[:, 2:].amax(dim=0).tolist()
+    if right > _SURE or bottom > _SURE:
+        upright = bottom > _SURE and right <= _SURE
+    width, height = (SHORT, LONG) if upright else (LONG, SHORT)
+    return max(width, math.ceil(right)), max(height, math.ceil(bottom))
+
+
+def is_sure(picture: Picture) -> bool:
+    """Return whether some box shows which side is the long one."""
+    return bool((picture.boxes_px[:, 2:] > _SURE).any())
+
+
+def cell_of(boxes: Tensor, cells: int) -> Tensor:
+    """Return for each box, xyxy in fractions, the cell that its centre is in, row by row."""
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+    column, row = (centres * cells).long().clamp(0, cells - 1).unbind(dim=1)
+    return row * cells + column
+
+
+class Shared(NamedTuple):
+    """What happens to the objects of a picture, or of many, on a grid."""
+
+    objects: int
+    sharing: int
+    """Objects whose cell has the centre of another object."""
+    other_class: int
+    """Of these, those whose cell has an object of another class."""
+    left_out: int
+    """Objects that remain without a cell if each cell takes one."""
+
+
+def shared(boxes: Tensor, labels: Tensor, cells: int) -> Shared:
+    """Count on a grid of `cells` by `cells` the objects of one picture: ``[G, 4]``, ``[G]``."""
+    at = cell_of(boxes, cells)
+    same = at[:, None] == at
+    other = same & (labels[:, None] != labels)
+    return Shared(
+        len(at),
+        int((same.sum(dim=1) > 1).sum()),
+        int(other.any(dim=1).sum()),
+        len(at) - len(at.unique()),
+    )
+
+
+def total(counts: Sequence[Shared]) -> Shared:
+    """Add the counts of several pictures."""
+    return Shared(*map(sum, zip(*counts, strict=True)))
+
+
+def kept_by_rounding(regions_px: Tensor, stride: int) -> Tensor:
+    """Return `ssd_book.roi.share_kept` of many regions at once: ``[N, 4]`` to ``[N]``."""
+    first, last = (regions_px / stride + 0.5).floor().split(2, dim=1)
+    pooled = torch.cat([first, torch.maximum(first, last) + 1], dim=1) * stride
+    pairs = zip(regions_px.split(256), pooled.split(256), strict=True)
+    return torch.cat([iou(a, b).diagonal() for a, b in pairs])

@@ -1,0 +1,135 @@
+"""Chapter 2: objects that share a cell, what rounding keeps, and the record that it quotes."""
+
+import importlib.util
+import json
+import os
+from pathlib import Path
+
+import nbformat
+import pytest
+import torch
+from ssd_book.one_shot import (
+    Picture,
+    Shared,
+    cell_of,
+    is_sure,
+    kept_by_rounding,
+    read_pictures,
+    shared,
+    size_of,
+    total,
+)
+from ssd_book.roi import share_kept
+
+from ssd_tutorial._files import data_path
+
+ROOT = Path(__file__).resolve().parents[2]
+RECORD = json.loads(data_path("runs/voc2007_cells/result.json").read_text(encoding="utf-8"))
+FOLDER = os.environ.get("SSD_TUTORIAL_VOC_BOXES")
+
+
+def picture(*boxes):
+    return Picture(torch.tensor(boxes).double(), torch.arange(len(boxes)))
+
+
+def around(x, y):
+    """Return a small box, xyxy in fractions, around a centre."""
+    return [x - 0.03, y - 0.03, x + 0.03, y + 0.03]
+
+
+def test_a_list_of_boxes_is_read_from_one_with_the_last_pixel_included(tmp_path):
+    (tmp_path / "list.txt").write_text("a.jpg 1 1 10 20 3 5 6 7 8 0\nb.jpg 2 3 4 5 19\n")
+    first, second = read_pictures(tmp_path / "list.txt")
+    assert first.boxes_px.tolist() == [[0, 0, 10, 20], [4, 5, 7, 8]]
+    assert first.labels.tolist() == [3, 0]
+    assert second.boxes_px.tolist() == [[1, 2, 4, 5]]
+
+
+@pytest.mark.parametrize(
+    ("boxes", "sure", "landscape", "upright"),
+    [
+        ([[0, 0, 100, 100]], False, (500, 375), (375, 500)),
+        ([[0, 0, 381, 100]], True, (500, 375), (500, 375)),
+        ([[0, 0, 100, 381]], True, (375, 500), (375, 500)),
+        ([[0, 0, 450, 400]], True, (500, 400), (500, 400)),
+        ([[0, 0, 377, 100], [5, 5, 9, 9]], False, (500, 375), (377, 500)),
+    ],
+)
+def test_boxes_tell_the_size_of_their_picture_where_they_can(boxes, sure, landscape, upright):
+    one = picture(*boxes)
+    assert (is_sure(one), size_of(one), size_of(one, True)) == (sure, landscape, upright)
+
+
+def test_the_centre_chooses_the_cell():
+    boxes = torch.tensor([[0.0, 0.0, 1.0, 1.0], around(0.99, 0.02), around(0.51, 0.49)])
+    assert cell_of(boxes, 2).tolist() == [3, 1, 1]
+    assert cell_of(boxes, 7).tolist() == [24, 6, 24]
+    assert cell_of(torch.tensor([[1.0, 1.0, 1.0, 1.0]]), 7).tolist() == [48]
+
+
+def test_objects_that_share_a_cell_are_counted():
+    places = [(0.1, 0.1), (0.12, 0.1), (0.1, 0.12), (0.9, 0.9), (0.92, 0.9), (0.5, 0.5)]
+    boxes = torch.tensor([around(*place) for place in places])
+    labels = torch.tensor([1, 1, 2, 4, 4, 5])
+    assert shared(boxes, labels, 7) == Shared(6, sharing=5, other_class=3, left_out=3)
+    assert shared(boxes, labels, 100).sharing == 0
+    assert shared(boxes, labels, 1) == Shared(6, 6, 6, 5)
+    assert total([Shared(1, 2, 3, 4), Shared(10, 20, 30, 40)]) == Shared(11, 22, 33, 44)
+
+
+@pytest.mark.parametrize("stride", [16, 32])
+def test_many_regions_are_rounded_as_one(stride):
+    random = torch.Generator().manual_seed(1)
+    low, size = 300 * torch.rand(2, 300, 2, generator=random, dtype=torch.float64)
+    regions = torch.cat([low, low + size + 0.1], dim=1)
+    one_by_one = [share_kept(region, stride) for region in regions.tolist()]
+    assert kept_by_rounding(regions, stride).tolist() == pytest.approx(one_by_one)
+
+
+@pytest.mark.skipif(not FOLDER, reason="SSD_TUTORIAL_VOC_BOXES is not set")
+def test_the_record_is_what_the_boxes_of_voc_give():
+    spec = importlib.util.spec_from_file_location("voc_cells", ROOT / "tools" / "voc_cells.py")
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    assert json.loads(json.dumps(tool.record(Path(FOLDER)))) == RECORD
+
+
+def test_the_record_adds_up():
+    for shape in ("landscape", "upright"):
+        counts = RECORD[shape]
+        objects = RECORD["objects"]
+        assert {grid["objects"] for grid in counts["grids"].values()} == {objects}
+        assert sum(count for _, count in counts["classes"].values()) == objects
+        assert sum(n for n, _ in counts["classes"].values()) == counts["grids"]["7"]["sharing"]
+        assert sum(counts["rounding"]["objects"].values()) == objects
+        for grid in counts["grids"].values():
+            assert grid["other_class"] <= grid["sharing"] <= 2 * grid["left_out"]
+
+
+@pytest.fixture(scope="module")
+def words():
+    cells = nbformat.read(ROOT / "book" / "02_why_one_shot.ipynb", as_version=4).cells
+    return " ".join(cell.source for cell in cells if cell.cell_type == "markdown")
+
+
+def test_the_numbers_that_the_chapter_quotes_are_in_the_record(words):
+    objects, unsure = RECORD["objects"], RECORD["size_unsure"]["objects"]
+    assert f"{objects:,}".replace(",", " ") in words
+    assert f"For {unsure / objects:.0%}".replace("%", " %") in words
+    both = [RECORD[shape]["grids"] for shape in ("landscape", "upright")]
+    for cells in both[0]:
+        for name in ("sharing", "other_class", "left_out", "pictures"):
+            a, b = (grids[cells][name] for grids in both)
+            assert abs(a - b) < 0.005 * objects
+    seven = both[0]["7"]
+    assert f"{seven['sharing'] / objects:.0%}".replace("%", " %") + " of VOC's objects" in words
+    assert f"{seven['left_out'] / objects:.1%}".replace("%", " %") + " have no place" in words
+    assert (round(objects / seven["sharing"]), round(objects / seven["left_out"])) == (7, 13)
+    assert "One object in seven" in words
+    assert "one in thirteen" in words
+    assert 55 < objects / both[0]["19"]["sharing"] < 62
+    assert "one object in sixty" in words
+    small = RECORD["landscape"]["rounding"]["iou"]["16"]["below 50"]
+    assert f"by {small[1]:.2f} or less" in words
+    assert RECORD["landscape"]["matching"]["without_prior"] == 0
+    assert RECORD["upright"]["matching"]["without_prior"] == 0

@@ -28,7 +28,7 @@ from ssd_tutorial.datasets import open_dataset
 from ssd_tutorial.deploy.inference import detect
 from ssd_tutorial.matching import Matches, match
 from ssd_tutorial.mining import hard_negatives
-from ssd_tutorial.presets import get_preset
+from ssd_tutorial.presets import PRESETS, get_preset
 from ssd_tutorial.priors import cell_shapes, locate, make_priors
 from ssd_tutorial.scales import compute_scales
 from ssd_tutorial.targets import make_targets
@@ -262,6 +262,16 @@ def _handles() -> str:
     return _rect(box, HIT) + "".join(dots)
 
 
+def _all_presets() -> str:
+    """Return the small squares' sides of every preset, one preset per row, one path per map."""
+    marks = [""] * len(LOOKS)
+    for row, preset in enumerate(PRESETS.values()):
+        for k, side in enumerate(compute_scales(preset)[:-1]):
+            x, y = _number(8 + 144 * side), 10 + 13 * row
+            marks[k] += f"M{x} {y}L{x} {y + 9}"
+    return "".join(f'<path d="{mark}" {_of_map(k)}/>' for k, mark in enumerate(marks))
+
+
 def _names() -> str:
     """Return a prior, the box that its offsets lead to, and an arrow between their centres."""
     prior, _, _, *box, _ = film.FilmExplorer().candidates[14]
@@ -313,6 +323,7 @@ TILES = (
     ),
     Tile("19_after_ssd", "After SSD", "Which later idea answers which limit?", _central),
     Tile("explorers", "All explorers", "Twelve figures to take hold of.", _handles),
+    Tile("presets", "Presets", "Whose boxes are how large?", _all_presets),
     Tile("glossary", "Glossary", "What is a prior? And an offset?", _names),
 )
 

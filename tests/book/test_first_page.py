@@ -64,7 +64,7 @@ def test_drawings_stay_on_their_tiles(tiles):
 
 
 def test_the_tiles_are_light():
-    assert len(first_page.draw_tiles()) < 25_000
+    assert len(first_page.draw_tiles()) < 1_400 * len(first_page.TILES)
 
 
 def test_the_facts_are_those_of_the_records():

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ssd_book.after_ssd import candidates, centreness, make_points
+from ssd_book.clinic import read_faults
 from ssd_book.disagreements import shape_first
 from ssd_book.explorers import film
 from ssd_book.explorers.crop import draw_sample
@@ -225,6 +226,17 @@ def _own() -> str:
     return "".join(bars) + _line([(0, 0), (1, 0)], QUIET)
 
 
+def _faults() -> str:
+    """Return the losses of a sound run and of one with the boxes of the next picture."""
+    drawn = ""
+    for name, look in (("none", QUIET), ("boxes of the next picture", HIT)):
+        total = [report.total for report in read_faults()[name][1]]
+        means = [sum(total[i - 6 : i]) / 6 for i in range(6, len(total) + 1, 6)]
+        points = [(i / (len(means) - 1), min(y / 16, 1)) for i, y in enumerate(means)]
+        drawn += _line(points, look)
+    return drawn
+
+
 def _two_orders() -> str:
     """Return the first priors of a coarse map in two orders: by cell, and by shape."""
     boxes = cxcywh_to_xyxy(make_priors(_PRESET))
@@ -316,13 +328,19 @@ TILES = (
         "16_your_own_pictures", "Your own pictures", "What if no public set has your classes?", _own
     ),
     Tile(
+        "17_when_training_goes_wrong",
+        "When training goes wrong",
+        "Which fault is it, and how do you find out?",
+        _faults,
+    ),
+    Tile(
         "18_where_explanations_disagree",
         "Where explanations disagree",
         "Which differences cost nothing, and which everything?",
         _two_orders,
     ),
     Tile("19_after_ssd", "After SSD", "Which later idea answers which limit?", _central),
-    Tile("explorers", "All explorers", "Twelve figures to take hold of.", _handles),
+    Tile("explorers", "All explorers", "Thirteen figures to take hold of.", _handles),
     Tile("presets", "Presets", "Whose boxes are how large?", _all_presets),
     Tile("glossary", "Glossary", "What is a prior? And an offset?", _names),
 )

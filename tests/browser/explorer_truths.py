@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 import torch
 from ssd_book import explorers as widgets
+from ssd_book.clinic import read_faults
+from ssd_book.explorers.diagnosis import RUNS
 from torch.nn import functional as F
 
 from ssd_tutorial.boxes import cxcywh_to_xyxy, encode, iou
@@ -155,6 +157,21 @@ def _roi():
         f"IoU {best_iou(region, covered):.2f}",
         f"{explorer.output[row, column]:.0f}",
     ]
+
+
+@truth("diagnosis")
+def _diagnosis():
+    explorer = widgets.DiagnosisExplorer()
+    said = [f"After {explorer.at} samples"]
+    for name in (RUNS[explorer.run], "none"):
+        size = explorer.at // len(
+            [r for r in explorer.runs["sound"]["curve"] if r[0] <= explorer.at]
+        )
+        steps = [
+            r.total for r in read_faults()[name][1] if explorer.at - size < r.samples <= explorer.at
+        ]
+        said.append(f"{sum(steps) / len(steps):.2f}")
+    return said
 
 
 @truth("mining")

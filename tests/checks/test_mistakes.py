@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from ssd_book.after_ssd import match_set
-from ssd_book.checks import all_exercises, ch18_truth, examine, find
+from ssd_book.checks import all_exercises, ch17_truth, ch18_truth, examine, find
 from ssd_book.disagreements import shape_first
 from ssd_book.roi import interpolate
 
@@ -1065,6 +1065,42 @@ PLANTED = {
         (lambda scores, right, least: scores.min(), "What is its mean?"),
         (lambda scores, right, least: 90, "One of the scores will do"),
         (lambda *case: precise_ones(*case)[-2], "Try every score"),
+    ],
+    "17.1": [
+        (ch17_truth.first_loss(variances=(1.0,) * 4), "before they are divided"),
+        (ch17_truth.first_loss(squared=True), "smooth L1 is linear"),
+        (ch17_truth.first_loss() / 4, "The loss adds them"),
+        (500.0, "over the prior's size over 0.1"),
+    ],
+    "17.2": [
+        (ch17_truth.without("background"), "the background's"),
+        (ch17_truth.without("last"), "the last label is 12"),
+        (ch17_truth.without("size"), "A box without any width passes"),
+        (ch17_truth.without("height"), "What about ymin and ymax?"),
+        (ch17_truth.without("upper"), "Fractions end at 1"),
+        (ch17_truth.without("nan"), "Ask for what is right"),
+        (lambda boxes, labels, classes: labels > 0, "Four rules"),
+        (lambda boxes, labels, classes: True, "Compare columns"),
+    ],
+    "17.3": [
+        (lambda losses, n: losses.mean(), "the mean over the parts"),
+        (lambda losses, n: losses.sum(), "four times as fast"),
+        (lambda losses, n: (losses * n).sum() / n.sum(), "without any positive"),
+        (lambda losses, n: (losses * n).sum(), "How do you get the sum back?"),
+        (lambda losses, n: ch17_truth.whole_loss(losses, n).item(), "cut the gradient"),
+    ],
+    "17.4": [
+        ("boxes of the next picture", "Count: each picture has"),
+        ("x and y exchanged", "Compare the shapes"),
+        ("boxes in pixels", "no box would lie in a picture"),
+        ("learning rate too high", "moves weights, not boxes"),
+        ("the network", "Copy one of the five"),
+    ],
+    "17.5": [
+        (["inputs", "labels"], "a cross in each of the seven"),
+        (["inputs", "narrowest", "labels", "empty", "spread", "different", "corners"], "Leave out"),
+        (["loss"], "in the first column"),
+        ("inputs", "in the first column"),
     ],
     "14.1": [
         (0.55, "which the chapter computes"),

@@ -17,6 +17,7 @@ else:
         submod_attrs={
             "aspect": ["AspectRatioExplorer"],
             "crop": ["CropExplorer"],
+            "diagnosis": ["DiagnosisExplorer"],
             "film": ["FilmExplorer"],
             "iou": ["IoUExplorer"],
             "loss": ["LossExplorer"],

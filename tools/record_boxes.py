@@ -1,0 +1,188 @@
+"""Count the real objects of PASCAL VOC 2007 by size and shape: data/runs/voc2007_boxes.
+
+    python tools/record_boxes.py PATH/TO/VOC2007_boxes
+
+The file `voc2007_trainval.txt` in that folder has a line per picture: its name, then for every
+object that is not marked difficult its corners in pixels as VOC counts them (from 1, the last
+pixel included) and its class, 0 to 19. The book may quote counts of it, and does not hold the file.
+
+The pictures' sizes are not in the file. Nearly all have a long side of 500 pixels: a picture whose
+boxes pass y = 380 and not x = 380 is taken as 375 x 500, every other as 500 x 375, and is enlarged
+to its largest corner. For one object in six the file cannot tell.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from ssd_tutorial.boxes import cxcywh_to_xyxy, iou  # noqa: E402
+from ssd_tutorial.datasets.fetch import get_registered  # noqa: E402
+from ssd_tutorial.matching import match  # noqa: E402
+from ssd_tutorial.presets import PRESETS, get_preset  # noqa: E402
+from ssd_tutorial.priors import make_priors  # noqa: E402
+from ssd_tutorial.targets import make_targets  # noqa: E402
+
+FILE = "voc2007_trainval.txt"
+SIZES = (
+    0.0,
+    0.08,
+    0.12,
+    0.18,
+    0.27,
+    0.4,
+    1.0,
+)  # edges of the groups: 24, 36, 54, 81, 120 px of 300
+SIZE_BINS = (0.035, 1.0, 25)  # of the histogram of sizes, equal in the logarithm
+RATIO_BINS = (0.1, 10.0, 41)
+RATIO_SETS = {"1, 2, 1/2, 3, 1/3": (2, 3), "1, 2, 1/2": (2,), "1": ()}
+
+
+def read(path: Path) -> tuple[list[torch.Tensor], list[torch.Tensor], torch.Tensor]:
+    """Return each picture's boxes ``[n, 4]``, xyxy in fractions, its labels, and its size in px."""
+    boxes, labels, sizes = [], [], []
+    for line in path.read_text(encoding="ascii").splitlines():
+        numbers = torch.tensor([float(word) for word in line.split()[1:]]).view(-1, 5)
+        corners = numbers[:, :4] - torch.tensor([1.0, 1.0, 0.0, 0.0])
+        right, bottom = corners[:, 2:].amax(dim=0).tolist()
+        width, height = (375.0, 500.0) if bottom > 380 >= right else (500.0, 375.0)
+        size = torch.tensor([max(width, right), max(height, bottom)])
+        boxes.append(corners / size.repeat(2))
+        labels.append(numbers[:, 4].long() + 1)
+        sizes.append(size)
+    return boxes, labels, torch.stack(sizes)
+
+
+def best_overlap(objects: torch.Tensor, preset) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the best IoU of each object with any prior, and how many priors reach 0.5."""
+    corners = cxcywh_to_xyxy(make_priors(preset))
+    overlaps = (iou(part, corners) for part in objects.split(200))
+    pairs = [(x.amax(dim=1), (x >= 0.5).sum(dim=1)) for x in overlaps]
+    return torch.cat([best for best, _ in pairs]), torch.cat([count for _, count in pairs])
+
+
+def with_ratios(preset, kept):
+    """Return the preset with these ratios (and their inverses) where it has them."""
+    maps = [replace(fm, ratios=tuple(r for r in fm.ratios if r in kept)) for fm in preset.maps]
+    return preset.vary(name="other ratios", maps=tuple(maps))
+
+
+def positives(boxes, labels, method: str) -> torch.Tensor:
+    """Return how many priors of `caffe300_voc` every object gets when its picture is matched."""
+    priors = make_priors(get_preset("caffe300_voc"))
+    counts = []
+    for start in range(0, len(boxes), 32):
+        part = slice(start, start + 32)
+        found = match(priors, make_targets(boxes[part], labels[part], 21), method=method)
+        for of_picture, own in zip(found.ground_truth, boxes[part], strict=True):
+            counts.append(torch.bincount(of_picture[of_picture >= 0], minlength=len(own)))
+    return torch.cat(counts)
+
+
+def histogram(values: torch.Tensor, low: float, high: float, edges: int) -> dict:
+    """Return edges, equal in the logarithm, and how many values lie between neighbours.
+
+    The first and the last count hold what lies beyond, too.
+    """
+    at = torch.logspace(torch.tensor(low).log10(), torch.tensor(high).log10(), edges)
+    counts = torch.bincount(torch.bucketize(values, at[1:-1], right=True), minlength=edges - 1)
+    return {"edges": [round(x, 4) for x in at.tolist()], "objects": counts.tolist()}
+
+
+def share(which: torch.Tensor) -> float:
+    return round(float(which.float().mean()), 4)
+
+
+def measure(path: Path) -> dict:
+    """Return the record: counts, medians and shares of the objects in the file."""
+    boxes, labels, picture_sizes = read(path)
+    objects, kinds = torch.cat(boxes), torch.cat(labels)
+    number = torch.tensor([len(own) for own in boxes])
+    sides = objects[:, 2:] - objects[:, :2]
+    sides_px = sides * picture_sizes.repeat_interleave(number, dim=0)
+    size = sides.prod(dim=1).sqrt()
+    squeezed, in_picture = sides[:, 0] / sides[:, 1], sides_px[:, 0] / sides_px[:, 1]
+    groups = torch.bucketize(size, torch.tensor(SIZES[1:-1]), right=True)
+    slim = (squeezed > 2) | (squeezed < 1 / 2)
+
+    classes = {}
+    for label, name in enumerate(get_registered("voc0712").classes, start=1):
+        of_class = kinds == label
+        classes[name] = {
+            "objects": int(of_class.sum()),
+            "size": round(float(size[of_class].median()), 3),
+            "ratio": round(float(in_picture[of_class].median()), 2),
+            "squeezed": [
+                round(x, 2)
+                for x in squeezed[of_class]
+                .quantile(torch.tensor([0.05, 0.25, 0.5, 0.75, 0.95]))
+                .tolist()
+            ],
+        }
+    presets = {}
+    for name, preset in PRESETS.items():
+        best, count = best_overlap(objects, preset)
+        presets[name] = {
+            "reached": share(best >= 0.5),
+            "by_size": [share(best[groups == g] >= 0.5) for g in range(len(SIZES) - 1)],
+            "priors": round(float(count.float().mean()), 1),
+        }
+    ratios = {}
+    for name, kept in RATIO_SETS.items():
+        best, _ = best_overlap(objects, with_ratios(get_preset("caffe300_voc"), kept))
+        ratios[name] = {"reached": share(best >= 0.5), "slim": share(best[slim] >= 0.5)}
+    best, _ = best_overlap(objects, get_preset("caffe300_voc"))
+    bipartite, argmax = (positives(boxes, labels, method) for method in ("bipartite", "argmax"))
+    return {
+        "data": "VOC2007_boxes",
+        "split": "trainval",
+        "preset": "caffe300_voc",
+        "pictures": len(boxes),
+        "objects": len(objects),
+        "slim": share(slim),
+        "sizes": histogram(size, *SIZE_BINS),
+        "ratios": histogram(in_picture, *RATIO_BINS),
+        "squeezed_ratios": histogram(squeezed, *RATIO_BINS),
+        "below": {f"{edge}": share(size < edge) for edge in (0.1, 0.2)},
+        "classes": classes,
+        "presets": presets,
+        "ratio_sets": ratios,
+        "matching": {
+            "edges": list(SIZES),
+            "objects": torch.bincount(groups, minlength=len(SIZES) - 1).tolist(),
+            "step_one_only": [share(best[groups == g] < 0.5) for g in range(len(SIZES) - 1)],
+            "positives": [
+                round(float(bipartite[groups == g].float().mean()), 1)
+                for g in range(len(SIZES) - 1)
+            ],
+            "vanished_under_argmax": int((argmax == 0).sum()),
+        },
+        "command": f"python tools/record_boxes.py {path.parent.name}",
+    }
+
+
+def main(words: list[str] | None = None) -> None:
+    """Read the file, count, and write the record."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path, help=f"the folder that holds {FILE}")
+    parser.add_argument("--out", type=Path, default=ROOT / "data/runs/voc2007_boxes/result.json")
+    arguments = parser.parse_args(words)
+    path = arguments.folder.resolve() / FILE
+    if not path.is_file():
+        parser.error(f"no {FILE} in {arguments.folder}")
+    record = measure(path)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    print(f"record in {arguments.out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -3,7 +3,7 @@
 from ssd_book.checks import ch05_truth as truth
 from ssd_book.checks.engine import Exercise, Mistake, Property
 from ssd_book.checks.properties import agrees, behaves_like, equals, gives, is_number
-from ssd_tutorial.presets import PRESETS, get_preset
+from ssd_tutorial.presets import get_preset
 from ssd_tutorial.scales import compute_scales
 
 EXERCISES = (
@@ -93,38 +93,36 @@ EXERCISES = (
     ),
     Exercise(
         "05.3",
-        "Whose scales are these?",
-        "the name of a preset, as text in quotes",
+        "Scales for small objects",
+        "three whole percents: of the first map, and the two between which the others are spread",
         (
             Property(
-                "The answer is the name of a preset.",
-                truth.no_preset,
-                ("`list(PRESETS)` of `ssd_tutorial.presets` has the names.",),
+                "They are three whole percents, and each is larger than the one before.",
+                truth.no_percents,
+                ("Caffe's own, for VOC, are 10, 20 and 90.",),
             ),
             Property(
-                "The preset has these scales, map by map.",
-                truth.not_that_preset,
+                "Every square object of 20 to 200 pixels has a prior of IoU 0.5, wherever it is.",
+                truth.a_size_missed,
                 (
-                    "What is the step from one scale to the next, from the second on?",
-                    "The step is a whole percent where an exact one would not be. Who rounds?",
+                    "Is it at the small end, or between two maps?",
+                    "A square of 20 px may lie 4 px from the nearest centre, in x and in y. Its"
+                    " prior needs room for that, and at most twice its area.",
                 ),
             ),
         ),
         (
             Mistake(
-                lambda name: name == "paper",
-                "Close, but look at the third scale: the exact step would be 0.175.",
+                lambda percents: len(percents) == 3 and percents[0] >= 10,
+                "The smallest square is 30 px or more: more than twice the area of an object of"
+                " 20 px.",
             ),
             Mistake(
-                lambda name: name == "naive_m6",
-                "In that preset the formula covers all six maps, so the first scale would be 0.2.",
-            ),
-            Mistake(
-                lambda name: "coco" in name,
-                "COCO's objects are smaller, and so is the first scale of its presets.",
+                lambda percents: len(percents) == 3 and percents[0] <= 7,
+                "The smallest square is hardly larger than the smallest objects. One that lies 4"
+                " px from its centre, in x and in y, sticks out.",
             ),
         ),
-        choices={name: name for name in PRESETS},
     ),
     Exercise(
         "05.4",

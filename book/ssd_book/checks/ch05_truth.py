@@ -1,16 +1,19 @@
 """The right answers to chapter 5's exercises, and evidence against wrong ones."""
 
 from functools import cache
+from itertools import pairwise
 from math import floor
 
-from ssd_book.checks.properties import close
+import torch
+
 from ssd_book.checks.reader import describe
 from ssd_tutorial.boxes import cxcywh_to_xyxy, iou
-from ssd_tutorial.presets import PRESETS, ScaleRule, get_preset
-from ssd_tutorial.priors import make_priors
-from ssd_tutorial.scales import compute_scales
+from ssd_tutorial.presets import ScaleRule, get_preset
+from ssd_tutorial.priors import cell_centres, make_priors
+from ssd_tutorial.scales import compute_scales, extra_scale
 
-FOUND_SCALES = [0.10, 0.20, 0.37, 0.54, 0.71, 0.88]  # exercise 5.3: met in somebody's code
+SIDES_PX = (20, 200)  # exercise 5.3: of the square objects, on pictures of 300
+PLACES = 20  # along a side, where each of them is tried
 
 CAFFE = ("caffe300_voc", "caffe300_coco", "caffe512_voc", "caffe512_coco")
 
@@ -47,16 +50,41 @@ def no_list(function) -> str | None:
     return None
 
 
-def not_that_preset(name) -> str | None:
-    """Return evidence that a preset has other scales."""
-    its = compute_scales(get_preset(name))[:-1]
-    return None if close(its, FOUND_SCALES, 0.0005) else f"{name!r} has the scales {describe(its)}"
+def no_percents(percents) -> str | None:
+    """Return evidence that an answer is not three whole percents that rise."""
+    whole = all(isinstance(p, int) and not isinstance(p, bool) for p in percents)
+    rise = whole and len(percents) == 3 and 0 < percents[0] < percents[1] < percents[2] <= 100
+    return None if rise else f"you give {describe(tuple(percents))}"
 
 
-def no_preset(name) -> str | None:
-    """Return evidence that an answer is not the name of a preset."""
-    known = isinstance(name, str) and name in PRESETS
-    return None if known else f"you give {describe(name)}"
+@cache
+def worst_overlaps(first: int, low: int, high: int) -> dict[int, float]:
+    """Return, per side in pixels, the best IoU of a square object where it fares worst.
+
+    Of all priors of one shape, the nearest overlaps most; squares overlap squares most.
+    """
+    rule = ScaleRule(low / 100, high / 100, first=first / 100, whole_percent=True)
+    preset = get_preset("caffe300_voc").vary(name="a design", rule=rule)
+    sides_px = range(SIDES_PX[0], SIDES_PX[1] + 1, 5)
+    side = torch.tensor(sides_px)[:, None] / preset.image_size  # [sides, 1]
+    at = side / 2 + torch.linspace(0, 1, PLACES) * (1 - side)  # [sides, places]
+    best = torch.zeros(len(sides_px), PLACES, PLACES)
+    for k, (small, following) in enumerate(pairwise(compute_scales(preset))):
+        off = (at[..., None] - cell_centres(preset, k)).abs().amin(dim=-1)
+        for prior in (small, extra_scale(small, following)):
+            shared = ((side + prior) / 2 - off).clamp(min=0).minimum(side.clamp(max=prior))
+            both = shared[:, :, None] * shared[:, None]
+            best = torch.maximum(best, both / (side[..., None] ** 2 + prior**2 - both))
+    return dict(zip(sides_px, best.flatten(1).amin(dim=1).tolist(), strict=True))
+
+
+def a_size_missed(percents) -> str | None:
+    """Return evidence that a square object reaches no prior somewhere."""
+    worst = worst_overlaps(*percents)
+    side = min(worst, key=worst.get)
+    if worst[side] >= 0.5:
+        return None
+    return f"a square of {side} px has a best IoU of {worst[side]:.2f} in its worst place"
 
 
 @cache

@@ -1,7 +1,7 @@
 """Exercises of chapter 6: the shapes of the boxes in one cell."""
 
 from ssd_book.checks import ch06_truth as truth
-from ssd_book.checks.engine import Exercise, Property
+from ssd_book.checks.engine import Exercise, Mistake, Property
 from ssd_book.checks.properties import (
     agrees,
     behaves_like,
@@ -11,8 +11,6 @@ from ssd_book.checks.properties import (
     is_numbers,
     returns,
 )
-from ssd_tutorial.presets import get_preset
-from ssd_tutorial.priors import cell_shapes
 
 EXERCISES = (
     Exercise(
@@ -112,30 +110,36 @@ EXERCISES = (
     ),
     Exercise(
         "06.3",
-        "How many areas",
-        "a whole number",
+        "How few ratios",
+        "aspect ratios above 1, in a tuple or a list; each brings its inverse",
         (
-            is_number("The answer is a whole number.", 1, 6),
-            equals(
-                "It is the number of different areas among the six boxes of a cell of conv7.",
-                lambda: len(
-                    cell_shapes(get_preset("caffe300_voc"), 1).prod(1).mul(1e6).round().unique()
-                ),
+            Property(
+                "They are numbers above 1.",
+                truth.no_ratios,
+                ("Give a tuple such as (2, 3). One ratio alone: (2,).",),
+            ),
+            Property(
+                "Every proportion from 1 : 8 to 8 : 1 reaches an IoU of 0.5 with one of the boxes.",
+                truth.a_proportion_missed,
                 (
-                    "Which of the six boxes have the area of the small square?",
-                    "Compute `cell_shapes(...).prod(dim=1)` and look.",
+                    "A box reaches the proportions up to 2.25 times its own, in both directions.",
+                    "Where does the square's reach end? The next box has to begin there.",
                 ),
+            ),
+            Property(
+                "No smaller number of ratios would do.",
+                truth.too_many_ratios,
+                ("From r / 2.25 to 2.25 r is a factor of 5. How wide is the stretch to cover?",),
             ),
         ),
         (
-            gives(
-                lambda: 1,
-                "A ratio keeps the area. But not every box of the cell comes from the"
-                " small square.",
+            Mistake(
+                lambda ratios: tuple(ratios) == (2, 3),
+                "SSD's own pair reaches 3 times 2.25 = 6.75.",
             ),
-            gives(
-                lambda: 6,
-                "There are six shapes, but a box that is stretched by a ratio keeps its area.",
+            Mistake(
+                lambda ratios: len(ratios) == 1 and ratios[0] > 2.25**2,
+                "It reaches far enough, and leaves a gap between the square's reach and its own.",
             ),
         ),
     ),

@@ -12,6 +12,7 @@ from ssd_tutorial.presets import FeatureMap, ScaleRule, get_preset
 from ssd_tutorial.priors import cell_shapes
 from ssd_tutorial.scales import compute_scales
 
+SLIMMEST = 8.0  # exercise 6.3: width over height of the widest objects
 SCENES, TALL = 30, 1.5  # exercise 6.4: pictures, and from which h / w on an object is tall
 SHARES = (1.0, 1 / 2, 1 / 3)  # its aspect ratios
 
@@ -73,6 +74,30 @@ def ratio_unlike(function) -> str | None:
         if max(abs(a - b) for a, b in zip(sorted(is_ratio), wanted, strict=True)) > 1e-4:
             return f"for ratios {ratios} your w / h are {describe(is_ratio)}"
     return None
+
+
+def no_ratios(ratios) -> str | None:
+    """Return evidence that an answer is not a list of numbers above 1."""
+    listed = isinstance(ratios, (tuple, list)) and len(ratios) > 0
+    numbers = listed and all(isinstance(r, (int, float)) and r > 1 for r in ratios)
+    return None if numbers else f"you give {describe(ratios)}"
+
+
+def a_proportion_missed(ratios) -> str | None:
+    """Return evidence that an object of some proportion reaches no box of a cell."""
+    objects = SLIMMEST ** torch.linspace(0, 1, 301)  # wide ones; the tall ones mirror them
+    own = torch.tensor([1.0, *ratios])
+    factor = torch.maximum(objects[:, None] / own, own / objects[:, None])
+    overlap = (1 / (2 * factor.sqrt() - 1)).amax(dim=1)
+    worst = int(overlap.argmin())
+    if overlap[worst] >= 0.5 - 1e-4:
+        return None
+    return f"an object of {objects[worst]:.2f} : 1 has a best IoU of {overlap[worst]:.2f}"
+
+
+def too_many_ratios(ratios) -> str | None:
+    """Return evidence that fewer ratios are enough: one is."""
+    return f"you name {len(ratios)} of them" if len(ratios) > 1 else None
 
 
 @cache

@@ -2,9 +2,17 @@
 
 from ssd_book.checks import ch07_truth as truth
 from ssd_book.checks.engine import Exercise, Mistake, Property
-from ssd_book.checks.properties import agrees, behaves_like, equals, gives, is_number, returns
+from ssd_book.checks.properties import (
+    agrees,
+    behaves_like,
+    equals,
+    gives,
+    is_number,
+    is_numbers,
+    returns,
+)
 from ssd_tutorial.presets import get_preset
-from ssd_tutorial.priors import boxes_per_cell, make_priors, num_priors
+from ssd_tutorial.priors import boxes_per_cell, num_priors
 
 EXERCISES = (
     Exercise(
@@ -168,31 +176,33 @@ EXERCISES = (
     ),
     Exercise(
         "07.5",
-        "Priors that cross the border",
-        "a whole number",
+        "What the border costs",
+        "two shares between 0 and 1: of the matches that are lost, and of the objects that keep"
+        " none",
         (
-            is_number("The answer is a whole number.", 0),
+            is_numbers("There are two numbers.", "lost matches", "lost objects"),
             equals(
-                "It is the number of priors of caffe300_voc with a corner outside the picture.",
-                truth.crossing,
+                "They are the shares that are lost with the priors that cross the border: of the"
+                f" matches, and of the objects that had one, on {truth.SCENES} scenes.",
+                truth.border_costs,
                 (
                     "`make_priors` gives cxcywh; what crosses the border is easier seen in xyxy.",
-                    "A box crosses if any of its four numbers is below 0 or above 1: `any(dim=1)`.",
+                    "`matches` is a table [objects, priors] of true and false. Compare its sum with"
+                    " the sum over the columns of the priors that stay.",
                 ),
+                tolerance=2e-3,
             ),
         ),
         (
             gives(
-                lambda: int(truth.centre_outside(make_priors(get_preset("caffe300_voc"))).sum()),
-                "These are the boxes with their centre outside. Many more have a corner outside.",
+                lambda: [1 - share for share in truth.border_costs()],
+                "These are the shares that are left.",
+                tolerance=2e-3,
             ),
             gives(
-                lambda: num_priors(get_preset("caffe300_voc")) - truth.crossing(),
-                "This many stay inside. The question is about the others.",
-            ),
-            gives(
-                lambda: int((make_priors(get_preset("caffe300_voc")) > 1).any(1).sum()),
-                "You compare centres and sizes with 1. Compare the corners: `cxcywh_to_xyxy`.",
+                lambda: truth.border_costs(truth.all_objects),
+                "The second number counts objects that had no match before, either.",
+                tolerance=2e-3,
             ),
         ),
     ),

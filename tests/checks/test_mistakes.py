@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from ssd_book.after_ssd import match_set
-from ssd_book.checks import all_exercises, ch17_truth, ch18_truth, examine, find
+from ssd_book.checks import all_exercises, ch07_truth, ch17_truth, ch18_truth, examine, find
 from ssd_book.disagreements import shape_first
 from ssd_book.roi import interpolate
 
@@ -762,11 +762,11 @@ PLANTED = {
         (lambda *case: caffe_sizes(*case)[1:], "start at `low`"),
     ],
     "05.3": [
-        ("paper", "the exact step"),
-        ("naive_m6", "covers all six maps"),
-        ("caffe300_coco", "COCO's objects"),
-        ("caffe", "has the names"),
-        ("caffe512_voc", "What is the step"),
+        ((10, 20, 90), "30 px or more"),
+        ((7, 15, 90), "hardly larger"),
+        ((9, 60, 100), "between two maps"),
+        ((9, 20, 20), "Caffe's own"),
+        ((9, 20), "Caffe's own"),
     ],
     "05.4": [
         (0.9766, "ratio of two sides"),
@@ -789,9 +789,12 @@ PLANTED = {
         (lambda s, t, r: shapes(s, t, r).flip(0), "Every ratio keeps it"),
     ],
     "06.3": [
-        (1, "comes from the small square"),
-        (6, "There are six shapes"),
-        (3, "area of the small square"),
+        ((2, 3), "6.75"),
+        ((6,), "leaves a gap"),
+        ((3,), "in both directions"),
+        ((2, 4), "a factor of 5"),
+        ((0.5,), "One ratio alone"),
+        (4, "One ratio alone"),
     ],
     "06.4": [
         (2, "below 1"),
@@ -829,10 +832,9 @@ PLANTED = {
         ({8750: [4, 6, 6, 6, 4, 4]}, "Change a few entries"),
     ],
     "07.5": [
-        (114, "with their centre outside"),
-        (8732 - 2869, "This many stay inside"),
-        (Later(lambda: int((PRIORS > 1).any(1).sum())), "You compare centres and sizes"),
-        (4000, "easier seen in xyxy"),
+        ((0.8408, 0.9826), "These are the shares that are left"),
+        (Later(lambda: ch07_truth.border_costs(ch07_truth.all_objects)), "no match before, either"),
+        ((0.3285, 0.5), "easier seen in xyxy"),
     ],
     "08.1": [
         ([1, -1, 1, -1, -1], "Ground truth 0 has no prior at all"),

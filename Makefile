@@ -105,7 +105,7 @@ test-notebooks: $(STAMP) ## execute every chapter and compare it with its stored
 
 .PHONY: test-pages
 test-pages: test-tools $(AXE) book ## build the book and open its pages in Chromium
-	@$(RUN) pytest tests/browser
+	@$(RUN) pytest tests/browser -n $(JOBS) --dist loadgroup
 
 # Check it first: twenty minutes of tests should not end in "no browser".
 .PHONY: test-tools

@@ -6,6 +6,9 @@ Each font is cut to the characters of Western European languages and a few signs
 that the style sheets use. Matplotlib, which sets the plots in the interface's font, reads neither
 WOFF2 nor fonts with several weights, so that font is there once more, as one TTF per weight. The
 files and their licences are committed, so a build needs no npm.
+
+The glossary's Korean words have a font of their own, with the syllables that stand there and no
+others: run this tool when the glossary gets a new one. No other page loads it.
 """
 
 import io
@@ -13,13 +16,15 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from fontTools import subset
 from fontTools.ttLib import TTFont
 from fontTools.varLib.instancer import instantiateVariableFont
 
-FONTS = Path(__file__).resolve().parent.parent / "book" / "_static" / "fonts"
+BOOK = Path(__file__).resolve().parent.parent / "book"
+FONTS = BOOK / "_static" / "fonts"
 WEIGHTS = (400, 700)
 CHARACTERS = [
     *range(0x20, 0x7F),
@@ -35,6 +40,7 @@ SOURCES = {  # name of the file: npm's package, and its file of Latin letters
         "source-serif-4-latin-wght-italic",
     ),
     "sans": ("@fontsource-variable/inter@5.3.0", "inter-latin-wght-normal"),
+    "hangul": ("@fontsource/noto-sans-kr@5.3.0", "noto-sans-kr-korean-400-normal"),
     "code": ("@fontsource-variable/source-code-pro@5.3.1", "source-code-pro-latin-wght-normal"),
 }
 
@@ -46,17 +52,25 @@ def unpacked(package: str, folder: Path) -> tarfile.TarFile:
     return tarfile.open(folder / name)
 
 
-def cut(data: bytes) -> bytes:
-    """Return a font with our characters and weights alone, as WOFF2."""
-    limited = io.BytesIO()
-    instantiateVariableFont(TTFont(io.BytesIO(data)), {"wght": WEIGHTS}).save(limited)
-    limited.seek(0)
-    font = TTFont(limited)
+def hangul() -> list[int]:
+    """Return the Korean syllables of the glossary."""
+    text = (BOOK / "glossary.md").read_text(encoding="utf-8")
+    return sorted({ord(sign) for sign in text if "가" <= sign <= "힣"})
+
+
+def cut(data: bytes, characters: Sequence[int]) -> bytes:
+    """Return a font with these characters and our weights alone, as WOFF2."""
+    font = TTFont(io.BytesIO(data))
+    if "fvar" in font:
+        limited = io.BytesIO()
+        instantiateVariableFont(font, {"wght": WEIGHTS}).save(limited)
+        limited.seek(0)
+        font = TTFont(limited)
     options = subset.Options(
         flavor="woff2", layout_features=["kern", "liga", "tnum", "mark", "zero"]
     )
     subsetter = subset.Subsetter(options)
-    subsetter.populate(unicodes=CHARACTERS)
+    subsetter.populate(unicodes=characters)
     subsetter.subset(font)
     target = io.BytesIO()
     subset.save_font(font, target, options)
@@ -80,7 +94,7 @@ def main() -> int:
                 data = archive.extractfile(f"package/files/{file}.woff2").read()
                 licence = archive.extractfile("package/LICENSE").read()
             target = FONTS / f"{name}.woff2"
-            target.write_bytes(cut(data))
+            target.write_bytes(cut(data, hangul() if name == "hangul" else CHARACTERS))
             for weight in WEIGHTS if name == "sans" else ():
                 plain = FONTS / f"{name}-{weight}.ttf"
                 plain.write_bytes(fixed(target.read_bytes(), weight))

@@ -17,6 +17,7 @@ from sphinx import addnodes
 
 INDEX = "_static/search-index.js"
 ALSO = re.compile(r"\bAlso ([^.]*)\.")
+KOREAN = re.compile(r"\bIn Korean ([^.]*)\.")
 
 
 LEFT_OUT = (nodes.math, nodes.math_block)
@@ -89,13 +90,16 @@ def entries_of(env, doctree, docname: str) -> Iterator[dict]:
             term, definition = item.next_node(nodes.term), item.next_node(nodes.definition)
             text = text_of(definition)
             also = ALSO.search(text)
-            names = [text_of(word) for word in definition.findall(nodes.emphasis)]
+            words = [text_of(word) for word in definition.findall(nodes.emphasis)]
+            names = [word for word in words if also and word in also[1]]
+            if korean := KOREAN.search(text):
+                names += korean[1].split(", ")
             yield {
                 "kind": "glossary",
                 "title": text_of(term),
                 "url": f"{page}#{term['ids'][0]}",
                 "text": text,
-                "also": [name for name in names if also and name in also[1]],
+                "also": names,
             }
 
 

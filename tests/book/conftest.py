@@ -29,7 +29,8 @@ parts:
 """
 PAGES = {
     "index.md": "# A book\n\nBy {cite}`liu2016ssd`.\n\n```{bibliography}\n```\n",
-    "glossary.md": "# Glossary\n\n```{glossary}\nprior\n  A box. Also *anchor*. Not *cell*.\n```\n",
+    "glossary.md": "# Glossary\n\n```{glossary}\nprior\n"
+    "  A box. Also *anchor*. Not *cell*. In Korean 앵커 박스.\n```\n",
     "05_scales.md": "# Scales\n\n## First\n\nSee {numref}`fig-try` and {eq}`eq-try`.\n",
 }
 TEXT = """\

@@ -149,7 +149,7 @@ def test_the_search_index_leads_to_sections_figures_exercises_and_words(built):
     assert exercise["url"] == f"{chapter}#exercise-8-1"
     assert exercise["text"] == "Draw one."  # without the form
     assert 'id="exercise-8-1"' in built.page("08_matching")
-    assert found["glossary", "prior"]["also"] == ["anchor"]
+    assert found["glossary", "prior"]["also"] == ["anchor", "앵커 박스"]
     assert found["section", "5.1. First"]["text"] == "See Figure 8.1 and (8.1)."
     assert "EXECUTIONS" not in script  # code is left out
 

@@ -238,14 +238,15 @@ def _faults() -> str:
 
 
 def _two_orders() -> str:
-    """Return the first priors of a coarse map in two orders: by cell, and by shape."""
+    """Return neighbours in two orders of a map of 3 x 3 cells: a cell's shapes, a row's squares."""
     boxes = cxcywh_to_xyxy(make_priors(_PRESET))
     start = sum(m.boxes_per_cell * m.cells**2 for m in _PRESET.maps[:4])
-    theirs = shape_first(_PRESET)[start:]
+    middle = range(start + 16, start + 20)
+    row = shape_first(_PRESET)[start + 3 : start + 6].tolist()
     drawn = []
-    for left, places in ((-0.3, range(start, start + 4)), (0.3, theirs[:4].tolist())):
+    for left, places in ((-0.44, middle), (0.36, row)):
         shift = torch.tensor([left, 0, left, 0])
-        drawn += [_rect(0.5 * boxes[i] + 0.25 + shift, _of_map(4)) for i in places]
+        drawn += [_rect(0.6 * boxes[i] + 0.2 + shift, _of_map(4)) for i in places]
     return "".join(drawn)
 
 

@@ -34,7 +34,8 @@ LEAKS = {
     "a progress bar": re.compile(r"\d+%\|"),
 }
 MARKER = re.compile(r"^\s*#\s*(NBVAL_\w+|PYTEST_VALIDATE_\w+)", re.M | re.I)
-MARKER_TAGS = {"nbval-skip", "nbval-ignore-output", "nbval-raises-exception", "raises-exception"}
+MARKER_TAGS = {"nbval-skip", "nbval-raises-exception", "raises-exception"}
+IGNORED_TAG = "nbval-ignore-output"
 IGNORED_PER_CHAPTER = 2
 TRAINS_OR_TIMES = {12, 13, 14, 15, 16, 17}  # chapters that may ignore an output
 FILLER = re.compile(r"\b(simply|just|obviously|trivially|of course)\b", re.I)
@@ -160,12 +161,20 @@ def _texts(output) -> Iterator[str]:
 
 def markers(notebook, chapter: int | None = None):
     """Forbid hiding outputs from nbval, except for two in a chapter that trains or measures
-    time."""
+    time, by a line `# NBVAL_IGNORE_OUTPUT` or by the tag, which readers don't see."""
     ignored = 0
     cells = list(code_cells(notebook))
     for index, (number, cell) in enumerate(cells):
         for tag in MARKER_TAGS.intersection(tags(cell)):
             yield Fault(number, "nbval", f"tag {tag} hides the cell from nbval", "remove the tag")
+        if IGNORED_TAG in tags(cell):
+            ignored += 1
+            if chapter not in TRAINS_OR_TIMES:
+                what = f"tag {IGNORED_TAG} in a chapter that neither trains nor measures time"
+                yield Fault(number, "nbval", what, "print what is the same on every machine")
+            if index + 1 == len(cells) or not _prints_a_bound(cells[index + 1][1]):
+                what = "no cell tagged remove-cell after an ignored one prints a bound"
+                yield Fault(number, "nbval", what, "print whether it holds, without an assert")
         for marker in (m.upper() for m in MARKER.findall(cell.source)):
             if marker not in ("NBVAL_IGNORE_OUTPUT", "PYTEST_VALIDATE_IGNORE_OUTPUT"):
                 yield Fault(
@@ -186,6 +195,12 @@ def markers(notebook, chapter: int | None = None):
     if ignored > IGNORED_PER_CHAPTER:
         what = f"{ignored} ignored outputs; at most {IGNORED_PER_CHAPTER} are allowed"
         yield Fault(None, "nbval", what, "print what is the same on every machine")
+
+
+def _prints_a_bound(cell) -> bool:
+    """Return whether a cell is no part of the page, prints a comparison and raises nothing."""
+    asserts = re.search(r"^\s*assert\b", cell.source, re.M)
+    return "remove-cell" in tags(cell) and re.search(r"print\(.*[<>]", cell.source) and not asserts
 
 
 # --- what a reader meets --------------------------------------------------------------------------

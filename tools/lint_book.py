@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 
 import yaml
-from book_rules import MARKER, RULES, Fault, filler, markers, prose, shape
-from notebooks import ROOT, chapters, read
+from book_rules import IGNORED_TAG, MARKER, RULES, Fault, filler, markers, prose, shape
+from notebooks import ROOT, chapters, read, tags
 
 IGNORED_IN_THE_BOOK = 12
 
@@ -55,11 +55,11 @@ def lint_whole(root: Path) -> list[tuple[str, Fault]]:
                 ("_toc.yml", Fault(None, "toc", f"{name} is not a file", "remove the line"))
             )
     ignored = sum(
-        "IGNORE_OUTPUT" in marker.upper()
+        "IGNORE_OUTPUT" in marker.upper() or marker == IGNORED_TAG
         for path in there
         if path.suffix == ".ipynb"
         for cell in read(path).cells
-        for marker in MARKER.findall(cell.source)
+        for marker in (*MARKER.findall(cell.source), *tags(cell))
     )
     if ignored > IGNORED_IN_THE_BOOK:
         what = f"{ignored} ignored outputs; at most {IGNORED_IN_THE_BOOK} are allowed"

@@ -466,6 +466,16 @@ def loss_from_nothing(
     return sum(parts) / max(n, 1)
 
 
+# Chapter 12
+
+FIRST = math.log(13) * torch.tensor([16 * 8732 / 528, 1, 4 * 528 / 16])
+
+
+def plan(samples=45_000, augmented=True, **wrong):
+    right = {"samples": samples, "augmented": augmented, "steps": samples / 16}
+    return right | {"times_seen": samples / 300, "minutes": samples / 20 / 60} | wrong
+
+
 # Chapter 13
 
 
@@ -1000,17 +1010,21 @@ PLANTED = {
         (16, "A number such as"),
     ],
     "12.1": [
-        (math.log(13), "This is the cross-entropy of one prior"),
-        (3 * math.log(13), "The positive itself"),
-        (4 * math.log(12), "The background is a class"),
-        (4 * math.log2(13), "to base 2"),
-        (1.0, "what is the cross-entropy"),
+        (FIRST / math.log(2), "to base 2"),
+        (FIRST * math.log(12) / math.log(13), "The background is a class"),
+        (math.log(13) * torch.tensor([(16 * 8732 - 528) / 528, 1, 99]), "negatives alone"),
+        (math.log(13) * torch.tensor([3.0, 1, 1]), "what is the cross-entropy"),
+        (10.26, "A list of 3 numbers"),
     ],
     "12.2": [
-        ((20, 625), "in the other order"),
-        ((10_000, 20), "One step is one batch"),
-        ((625, 1.25), "You divide the steps"),
-        ((625, 0), "A sample is one picture"),
+        (plan(minutes=45_000 / 20), "These are seconds"),
+        (plan(times_seen=45_000 / 16 / 300), "You divide the steps"),
+        (plan(steps=45_000), "A sample is one picture"),
+        (plan(300_000), "Choose fewer samples"),
+        (plan(6_000), "Seen seldom"),
+        (plan(45_000, augmented=False), "Seen seldom"),
+        (plan(augmented=1), '"samples": …'),
+        ({"samples": 45_000}, '"samples": …'),
     ],
     "12.3": [
         (lambda *case: rate(*case, first=0), "moves nothing"),

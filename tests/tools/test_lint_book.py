@@ -224,6 +224,29 @@ def test_ignored_outputs_are_bounded(book, notebook, what):
     assert what in faults[0].what
 
 
+def ignored_by_tag(notebook, following, hidden=True):
+    append(notebook, "x = train()", tags=["nbval-ignore-output"])
+    append(notebook, following, printed("fell: True\n"), tags=["remove-cell"] if hidden else [])
+    return notebook
+
+
+@pytest.mark.parametrize(
+    ("following", "hidden", "chapter", "faults"),
+    [
+        ('print("fell:", x < 1)', True, "12_try", 0),
+        ('print("fell:", x < 1)', True, "08_try", 1),
+        ('print("fell:", x < 1)', False, "12_try", 1),
+        ('print("done")', True, "12_try", 1),
+        ('assert x < 1\nprint("fell:", x < 1)', True, "12_try", 1),
+    ],
+)
+def test_an_output_ignored_by_its_tag_needs_a_printed_bound(
+    book, following, hidden, chapter, faults
+):
+    found = book(ignored_by_tag(good_notebook(), following, hidden), chapter)
+    assert len([f for f in found if f.rule == "nbval"]) == faults
+
+
 def test_ignored_outputs_are_counted_over_the_book(book):
     for number in (12, 13, 14, 15, 16, 17):
         book(ignored(good_notebook(), 2), f"{number}_try")

@@ -5,32 +5,82 @@ from functools import cache
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from ssd_book.checks.data import scene_targets
 from ssd_book.checks.reader import describe
 from ssd_tutorial.datasets.scenes import SCENE_CLASSES
-from ssd_tutorial.loss import multibox_loss
 from ssd_tutorial.network import SSD
-from ssd_tutorial.presets import SLIM300, get_preset
-from ssd_tutorial.priors import make_priors, num_priors
+from ssd_tutorial.presets import SLIM300
 from ssd_tutorial.training import loop as train
 from ssd_tutorial.training.recipes import Recipe
 
 NUM_CLASSES = len(SCENE_CLASSES) + 1
-SAMPLES, BATCH, PICTURES = 10_000, 16, 500  # exercise 12.2
+# Exercise 12.1: the chapter's first batch.
+PICTURES_OF_A_BATCH, PRIORS, POSITIVES, RATIO = 16, 8732, 528, 3
+# Exercise 12.2: pictures, samples per step, samples per second, minutes.
+PHOTOGRAPHS, BATCH, PER_SECOND, EVENING = 300, 16, 20, 180
 
 
-@cache
-def first_confidence() -> float:
-    """Return the confidence loss of a network to which every class is equally likely."""
-    priors, targets = make_priors(get_preset("caffe300_voc")), scene_targets(2)
-    nothing = torch.zeros(2, num_priors(get_preset("caffe300_voc")), NUM_CLASSES)
-    return float(multibox_loss(nothing, torch.zeros(2, len(priors), 4), targets, priors).confidence)
+def faulty_first_losses(classes: int = NUM_CLASSES, positives_pay: bool = True) -> list[float]:
+    """Return what exercise 12.1 asks for: first losses with one of three faults each."""
+    each = float(F.cross_entropy(torch.zeros(1, classes), torch.tensor([0])))
+    positives = POSITIVES if positives_pay else 0
+    mined = positives + RATIO * POSITIVES
+    everything = PICTURES_OF_A_BATCH * PRIORS - (POSITIVES - positives)
+    return [everything * each / POSITIVES, each, mined * each / PICTURES_OF_A_BATCH]
 
 
-def budget() -> list[float]:
-    """Return the steps of exercise 12.2, and how often each picture is seen."""
-    return [math.ceil(SAMPLES / BATCH), SAMPLES / PICTURES]
+PLAN = ("samples", "augmented", "steps", "times_seen", "minutes")
+
+
+def no_plan(plan) -> str | None:
+    """Return evidence that an answer to 12.2 is not a plan."""
+    if not isinstance(plan, dict) or set(plan) != set(PLAN):
+        return f"you give {describe(plan)}"
+    if not isinstance(plan["augmented"], bool):
+        return f"augmented must be True or False, not {describe(plan['augmented'])}"
+    numbers = [float(plan[name]) for name in PLAN if name != "augmented"]
+    if not all(math.isfinite(x) and x > 0 for x in numbers):
+        return f"you give {describe(plan)}"
+    return None
+
+
+def wrong_sums(plan: dict) -> str | None:
+    """Return evidence that steps, times or minutes don't follow from the samples."""
+    samples = plan["samples"]
+    for name, right, tolerance in (
+        ("steps", samples / BATCH, 1),
+        ("times_seen", samples / PHOTOGRAPHS, 1),
+        ("minutes", samples / PER_SECOND / 60, 1),
+    ):
+        if abs(plan[name] - right) > tolerance:
+            return f"for {samples:g} samples you give {plan[name]:g} {name}"
+    return None
+
+
+def in_seconds(plan: dict) -> bool:
+    """Return whether the minutes of a plan are seconds."""
+    return abs(plan["minutes"] - plan["samples"] / PER_SECOND) <= 1
+
+
+def batch_seen_once(plan: dict) -> bool:
+    """Return whether a plan counts how often a picture is seen by steps."""
+    return abs(plan["times_seen"] - plan["samples"] / BATCH / PHOTOGRAPHS) <= 1
+
+
+def too_long(plan: dict) -> str | None:
+    """Return evidence that a plan takes more than three hours."""
+    minutes = plan["samples"] / PER_SECOND / 60
+    return None if minutes <= EVENING else f"your run takes {minutes:.0f} minutes"
+
+
+def seen_too_often_or_seldom(plan: dict) -> str | None:
+    """Return evidence that a plan shows pictures much more or less often than the records."""
+    low, high = (100, 250) if plan["augmented"] else (10, 40)
+    times, how = plan["samples"] / PHOTOGRAPHS, "with" if plan["augmented"] else "without"
+    if low <= times <= high:
+        return None
+    return f"your pictures are seen {times:.0f} times, {how} augmentation"
 
 
 def rate_cases() -> list[tuple[int, int, float, float]]:

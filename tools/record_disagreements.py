@@ -114,8 +114,8 @@ def cropped(pictures: list[Tensor], rule: str) -> dict[str, float]:
     crops = len(pictures) - whole
     return {
         "whole": round(whole / len(pictures), 4),
-        "area": round(areas / crops, 4),
-        "kept": round(kept / objects, 4),
+        "area": round(areas / max(crops, 1), 4),
+        "kept": round(kept / max(objects, 1), 4),
     }
 
 

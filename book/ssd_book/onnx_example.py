@@ -14,8 +14,8 @@ import onnxruntime
 from PIL import Image, ImageOps
 
 
-def detect(file: str, path: str, threshold: float = 0.5) -> list[tuple[str, float, list[float]]]:
-    """Return name, score and box (xyxy, pixels) of each object in a picture, best first."""
+def detect(file: str, path: str, threshold: float = 0.5) -> list[tuple]:
+    """Return name, score and box (xyxy, pixels) of each object, best first."""
     session = onnxruntime.InferenceSession(file)
     classes = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
     side = session.get_inputs()[0].shape[2]
@@ -24,8 +24,9 @@ def detect(file: str, path: str, threshold: float = 0.5) -> list[tuple[str, floa
     images = square.transpose(2, 0, 1)[None]  # [1, 3, S, S], uint8
     boxes, scores, labels, _ = session.run(None, {"images": images})
     pixels = boxes * [*picture.size, *picture.size]
-    found = zip(labels, scores, pixels, strict=True)
-    return [(classes[n - 1], float(s), box.tolist()) for n, s, box in found if s > threshold]
+    names = [classes[label - 1] for label in labels]
+    found = zip(names, scores.tolist(), pixels.tolist(), strict=True)
+    return [(name, s, box) for name, s, box in found if s > threshold]
 
 
 if __name__ == "__main__":

@@ -612,6 +612,22 @@ def summed(weights, parts, own=False, divide=True, skip=0):
     return weights.grad
 
 
+def spread(length, side, step):
+    """16.6 with another step."""
+    if length <= side:
+        return [0]
+    steps = -(-(length - side) // step)
+    return [k * (length - side) // steps for k in range(steps + 1)]
+
+
+def resampled(picture, mode="bilinear", antialias=None):
+    """16.7 by torch."""
+    image = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float()
+    smooth = {"antialias": antialias is not False} if mode == "bilinear" else {}
+    square = torch.nn.functional.interpolate(image, (300, 300), mode=mode, **smooth)
+    return square.round().to(torch.uint8).numpy()
+
+
 PLANTED = {
     "19.1": [
         ([68.968, 689.676], "You weigh the easy ones only"),
@@ -1117,6 +1133,24 @@ PLANTED = {
         (["inputs", "narrowest", "labels", "empty", "spread", "different", "corners"], "Leave out"),
         (["loss"], "in the first column"),
         ("inputs", "in the first column"),
+    ],
+    "16.6": [
+        (lambda length, side, lap: list(range(0, length, side - lap)), "Move it back"),
+        (
+            lambda length, side, lap: list(range(0, max(1, length - side + 1), side - lap)),
+            "A strip at the end",
+        ),
+        (lambda length, side, lap: [0, max(0, length - side)], "The first tile begins at 0"),
+        (lambda length, side, lap: spread(length, side, side), "at most side - overlap"),
+        (lambda length, side, lap: spread(length, side, 10), "each further tile"),
+    ],
+    "16.7": [
+        (lambda p: resampled(p, antialias=False), "most pixels of a large picture"),
+        (lambda p: resampled(p, mode="nearest-exact"), "one pixel for each"),
+        (lambda p: resampled(p).swapaxes(2, 3), "on its side"),
+        (lambda p: resampled(p)[:, ::-1], "how many of its pixels"),
+        (lambda p: resampled(p).transpose(0, 2, 3, 1), "Channels come first"),
+        (lambda p: resampled(p) / np.float32(255), "Channels come first"),
     ],
     "14.1": [
         (0.55, "which the chapter computes"),

@@ -218,4 +218,97 @@ EXERCISES = (
         ),
         function=True,
     ),
+    Exercise(
+        "16.6",
+        "Tiles that leave nothing out",
+        "a function of a length, a tile's side and the least overlap, that returns a list of"
+        " starts",
+        (
+            Property(
+                "The tiles cover the photograph from 0 to its end, and none reaches beyond.",
+                truth.does_not_cover,
+                (
+                    "The first tile begins at 0, and the last at the length minus the side.",
+                    "A photograph that is not larger than a tile has one tile, at 0.",
+                ),
+            ),
+            Property(
+                "Two neighbours overlap by at least the overlap.",
+                truth.overlaps_too_little,
+                ("From one start to the next there are at most side - overlap pixels.",),
+            ),
+            Property(
+                "There are as few tiles as possible.",
+                truth.too_many_tiles,
+                (
+                    "After the first tile, length - side pixels are left, and each further tile"
+                    " takes side - overlap of them at most. Round up.",
+                ),
+            ),
+        ),
+        (
+            behaves_like(
+                lambda length, side, overlap: list(range(0, length, side - overlap)),
+                truth.tile_cases,
+                "Your last tile reaches beyond the photograph. Move it back, so that it ends with"
+                " it.",
+            ),
+            behaves_like(
+                lambda length, side, overlap: list(
+                    range(0, max(1, length - side + 1), side - overlap)
+                ),
+                truth.tile_cases,
+                "A strip at the end is in no tile, unless the length happens to fit.",
+            ),
+        ),
+        function=True,
+    ),
+    Exercise(
+        "16.7",
+        "Preprocess without torch, and lose no AP",
+        "a function of a picture [H, W, 3], uint8, that returns [1, 3, 300, 300], uint8",
+        (
+            Property(
+                "It returns what the file takes: an array of bytes [1, 3, 300, 300].",
+                truth.not_an_input,
+                (
+                    "Channels come first, and in front of them the number of pictures, 1.",
+                    "Round, and convert to uint8 at the end. The normalisation is in the file.",
+                ),
+            ),
+            Property(
+                "It differs from the training's resize by at most 2 of 255 levels.",
+                truth.not_the_resize,
+                (
+                    "A picture that shrinks to a third: how many of its pixels take part in one"
+                    " pixel of yours?",
+                    "Pixel i of the result has its centre at (i + 0.5) * n / side in the picture,"
+                    " and pixel j of the picture at j + 0.5.",
+                    "The weights fall to 0 at a distance of n / side, or of 1 where that is less."
+                    " Divide them by their sum.",
+                ),
+            ),
+        ),
+        (
+            behaves_like(
+                lambda picture: truth.resized(picture, antialias=False),
+                truth.photographs,
+                "This is bilinear without antialias: most pixels of a large picture take no part.",
+                tolerance=2,
+            ),
+            behaves_like(
+                lambda picture: truth.resized(picture, nearest=True),
+                truth.photographs,
+                "You take one pixel for each. Take a weighted mean of all around its centre.",
+                tolerance=2,
+            ),
+            behaves_like(
+                lambda picture: truth.resized(picture).transpose(0, 1, 3, 2),
+                truth.photographs,
+                "Rows and columns are exchanged: the picture lies on its side.",
+                tolerance=2,
+            ),
+        ),
+        function=True,
+    ),
 )

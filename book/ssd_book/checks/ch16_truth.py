@@ -1,7 +1,11 @@
 """The right answers to chapter 16's exercises, and evidence against wrong ones."""
 
+from itertools import pairwise
+
+import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from ssd_book.checks.data import scene_targets
 from ssd_book.checks.reader import describe
@@ -176,4 +180,85 @@ def not_the_lowest(function) -> str | None:
         most = int((scores >= precise_threshold(scores, right, least)).sum())
         if keep < most:
             return f"you keep {keep} of {len(scores)} detections; more can be kept"
+    return None
+
+
+def tile_cases() -> list[tuple[int, int, int]]:
+    """Return length, side and overlap: with and without a remainder, small, barely too large."""
+    return [(900, 300, 100), (1920, 300, 60), (1080, 512, 128), (301, 300, 0), (300, 300, 50),
+            (200, 300, 50), (4000, 640, 0)]  # fmt: skip
+
+
+def _tiles(function, length: int, side: int, overlap: int) -> tuple[list[int], str]:
+    """Return a reader's starts as whole numbers, and the call in words."""
+    given = function(length, side, overlap)
+    where = f"for length {length}, side {side}, overlap {overlap} you give {describe(given)}"
+    return [int(start) for start in given], where
+
+
+def does_not_cover(function) -> str | None:
+    """Return evidence that tiles leave something out, or reach beyond the photograph."""
+    for length, side, overlap in tile_cases():
+        starts, where = _tiles(function, length, side, overlap)
+        ends = [start + side for start in starts]
+        gap = any(start > end for start, end in zip(starts[1:], ends, strict=False))
+        if not starts or starts[0] != 0 or gap or ends[-1] != max(length, side):
+            return where
+    return None
+
+
+def overlaps_too_little(function) -> str | None:
+    """Return evidence of neighbours that overlap by less than they must."""
+    for length, side, overlap in tile_cases():
+        starts, where = _tiles(function, length, side, overlap)
+        if any(b - a > side - overlap for a, b in pairwise(starts)):
+            return where
+    return None
+
+
+def too_many_tiles(function) -> str | None:
+    """Return evidence of more tiles than are needed."""
+    for length, side, overlap in tile_cases():
+        starts, where = _tiles(function, length, side, overlap)
+        if len(starts) > 1 + max(0, -(-(length - side) // (side - overlap))):
+            return where
+    return None
+
+
+def photographs() -> list[tuple[np.ndarray]]:
+    """Return pictures ``[H, W, 3]``: large, not square, a small one that is enlarged."""
+    random = np.random.default_rng(16)
+    sizes = ((480, 640), (900, 300), (120, 200))
+    return [(random.integers(0, 256, (*size, 3), dtype=np.uint8),) for size in sizes]
+
+
+def resized(
+    picture: np.ndarray, side: int = 300, antialias: bool = True, nearest: bool = False
+) -> np.ndarray:
+    """Return what exercise 16.7 asks for, by torch; arguments make a mistake of it."""
+    image = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float()
+    if nearest:
+        return interpolate(image, (side, side), mode="nearest-exact").to(torch.uint8).numpy()
+    square = interpolate(image, (side, side), mode="bilinear", antialias=antialias)
+    return square.round().to(torch.uint8).numpy()
+
+
+def not_an_input(function) -> str | None:
+    """Return evidence that the result is not what an exported file takes."""
+    for (picture,) in photographs():
+        given = function(picture)
+        if not isinstance(given, np.ndarray):
+            return f"you give {describe(given)}"
+        if given.shape != (1, 3, 300, 300) or given.dtype != np.uint8:
+            return f"you give an array {list(given.shape)} of {given.dtype}"
+    return None
+
+
+def not_the_resize(function) -> str | None:
+    """Return evidence that the result differs from the resize that `detect` and training use."""
+    for (picture,) in photographs():
+        far = np.abs(function(picture).astype(int) - resized(picture).astype(int)).max()
+        if far > 2:
+            height, width, _ = picture.shape
+            return f"for a picture of {width} x {height} yours is off by up to {far} levels"
     return None

@@ -1129,7 +1129,7 @@ PLANTED = {
         ("the network", "Copy one of the five"),
     ],
     "17.5": [
-        (["inputs", "labels"], "a cross in each of the seven"),
+        (["inputs", "labels"], "must stand behind one of yours"),
         (["inputs", "narrowest", "labels", "empty", "spread", "different", "corners"], "Leave out"),
         (["loss"], "in the first column"),
         ("inputs", "in the first column"),

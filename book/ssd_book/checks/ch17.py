@@ -124,7 +124,7 @@ EXERCISES = (
     Exercise(
         "17.4",
         "Diagnose a broken run",
-        f"one of {', '.join(map(repr, truth.CAUSES))}",
+        "one of the five causes in the cell, as text in quotes",
         (
             Property(
                 "The answer is one of the five causes.",
@@ -176,7 +176,7 @@ EXERCISES = (
                 "Each of the seven faults breaks the rule of one of them.",
                 truth.left_over,
                 (
-                    "Read the table by columns: a list must have a cross in each of the seven.",
+                    "Each fault in the last column of the table must stand behind one of yours.",
                     "Some faults are found by one measurement alone. Begin with those.",
                 ),
             ),

@@ -2,13 +2,9 @@
 
     python tools/record_boxes.py PATH/TO/VOC2007_boxes
 
-The file `voc2007_trainval.txt` in that folder has a line per picture: its name, then for every
-object that is not marked difficult its corners in pixels as VOC counts them (from 1, the last
-pixel included) and its class, 0 to 19. The book may quote counts of it, and does not hold the file.
-
-The pictures' sizes are not in the file. Nearly all have a long side of 500 pixels: a picture whose
-boxes pass y = 380 and not x = 380 is taken as 375 x 500, every other as 500 x 375, and is enlarged
-to its largest corner. For one object in six the file cannot tell.
+The folder holds the list of boxes that `voc_boxes` reads, which also says how the sizes of the
+pictures are guessed: for one object in six the list cannot tell. The book may quote counts of it,
+and does not hold the file.
 """
 
 import argparse
@@ -22,6 +18,8 @@ import torch
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from voc_boxes import FILE, fractions, read_pictures, size_of  # noqa: E402
+
 from ssd_tutorial.boxes import cxcywh_to_xyxy, iou  # noqa: E402
 from ssd_tutorial.datasets.fetch import get_registered  # noqa: E402
 from ssd_tutorial.matching import match  # noqa: E402
@@ -29,7 +27,6 @@ from ssd_tutorial.presets import PRESETS, get_preset  # noqa: E402
 from ssd_tutorial.priors import make_priors  # noqa: E402
 from ssd_tutorial.targets import make_targets  # noqa: E402
 
-FILE = "voc2007_trainval.txt"
 SIZES = (
     0.0,
     0.08,
@@ -46,17 +43,10 @@ RATIO_SETS = {"1, 2, 1/2, 3, 1/3": (2, 3), "1, 2, 1/2": (2,), "1": ()}
 
 def read(path: Path) -> tuple[list[torch.Tensor], list[torch.Tensor], torch.Tensor]:
     """Return each picture's boxes ``[n, 4]``, xyxy in fractions, its labels, and its size in px."""
-    boxes, labels, sizes = [], [], []
-    for line in path.read_text(encoding="ascii").splitlines():
-        numbers = torch.tensor([float(word) for word in line.split()[1:]]).view(-1, 5)
-        corners = numbers[:, :4] - torch.tensor([1.0, 1.0, 0.0, 0.0])
-        right, bottom = corners[:, 2:].amax(dim=0).tolist()
-        width, height = (375.0, 500.0) if bottom > 380 >= right else (500.0, 375.0)
-        size = torch.tensor([max(width, right), max(height, bottom)])
-        boxes.append(corners / size.repeat(2))
-        labels.append(numbers[:, 4].long() + 1)
-        sizes.append(size)
-    return boxes, labels, torch.stack(sizes)
+    pictures = read_pictures(path)
+    sizes = torch.tensor([size_of(picture) for picture in pictures], dtype=torch.float32)
+    boxes = [fractions(picture) for picture in pictures]
+    return boxes, [picture.labels + 1 for picture in pictures], sizes
 
 
 def best_overlap(objects: torch.Tensor, preset) -> tuple[torch.Tensor, torch.Tensor]:

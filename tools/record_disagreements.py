@@ -2,11 +2,9 @@
 
     python tools/record_disagreements.py FOLDER
 
-FOLDER holds ``voc2007_trainval.txt``: a line per picture of PASCAL VOC 2007, its name and then
-``xmin ymin xmax ymax class`` for each object that is not difficult, in pixels from 1. The sizes of
-the pictures are not in it: one whose boxes pass y = 380 and not x = 380 is taken as 375 x 500, any
-other as 500 x 375, enlarged to its largest corner. Boxes are divided by width and height, as SSD's
-squeezing to a square does. No picture is read.
+FOLDER holds the list of boxes that `voc_boxes` reads, which also says how the sizes of the pictures
+are guessed. Boxes are divided by width and height, as SSD's squeezing to a square does. No picture
+is read.
 """
 
 import argparse
@@ -23,6 +21,7 @@ ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "book")]
 
 from ssd_book.disagreements import CROP_RULES, by_threshold_alone, port_crop  # noqa: E402
+from voc_boxes import fractions, read_pictures  # noqa: E402
 
 from ssd_tutorial.augment.crop_policies import (  # noqa: E402
     CROP_POLICIES,
@@ -43,15 +42,7 @@ RUN = "voc2007_disagreements"
 
 def read(file: Path) -> list[Tensor]:
     """Return the boxes of each picture, ``[N, 4]`` xyxy in fractions of it."""
-    pictures = []
-    for line in file.read_text().splitlines():
-        numbers = torch.tensor([float(x) for x in line.split()[1:]]).view(-1, 5)[:, :4]
-        numbers[:, :2] -= 1  # the first pixel begins at 0
-        right, bottom = numbers[:, 2].max().item(), numbers[:, 3].max().item()
-        width, height = (375, 500) if bottom > 380 and right <= 380 else (500, 375)
-        width, height = max(width, right), max(height, bottom)
-        pictures.append(numbers / torch.tensor([width, height, width, height]))
-    return pictures
+    return [fractions(picture) for picture in read_pictures(file)]
 
 
 def matched(pictures: list[Tensor], preset: str) -> dict[str, float]:

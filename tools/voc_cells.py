@@ -2,9 +2,8 @@
 
     python tools/voc_cells.py FOLDER
 
-FOLDER has `voc2007_trainval.txt`: a line per picture, its name, then xmin ymin xmax ymax class per
-object, in VOC's pixels, without the objects marked difficult. The pictures' sizes are not in it,
-and for some pictures the boxes do not tell them (`ssd_book.one_shot.size_of`). So everything is
+FOLDER has the list of boxes that `voc_boxes` reads. The pictures' sizes are not in it, and for some
+pictures the boxes do not tell them. So everything is
 counted twice, with these pictures as landscapes and as upright ones. The record is
 data/runs/voc2007_cells/result.json; it takes a minute.
 """
@@ -19,42 +18,21 @@ import torch
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "book")]
 
-from ssd_book.one_shot import (  # noqa: E402
-    Picture,
-    cell_of,
-    is_sure,
-    kept_by_rounding,
-    read_pictures,
-    shared,
-    size_of,
-    total,
-)
+from ssd_book.one_shot import cell_of, kept_by_rounding, shared, total  # noqa: E402
+from voc_boxes import FILE, Picture, fractions, is_sure, read_pictures, size_of  # noqa: E402
 
+from ssd_tutorial.datasets.fetch import get_registered  # noqa: E402
 from ssd_tutorial.matching import match  # noqa: E402
 from ssd_tutorial.presets import get_preset  # noqa: E402
 from ssd_tutorial.priors import make_priors  # noqa: E402
 from ssd_tutorial.targets import make_targets  # noqa: E402
 
-FILE = "voc2007_trainval.txt"
-CLASSES = (
-    *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
-    *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa"),
-    *("train", "tvmonitor"),
-)
+CLASSES = get_registered("voc0712").classes
 GRIDS = (7, 13, 19, 38)
 SHORT_PX, LONG_PX = 600, 1000  # to which Fast and Faster R-CNN enlarge a picture, whichever is less
 SIZES_PX = {"below 50": (0, 50), "50 to 100": (50, 100), "100 to 200": (100, 200)}
 SIZES_PX |= {"200 and more": (200, 10_000)}
 PRESET = "caffe300_voc"
-
-
-def fractions(pictures: list[Picture], upright: bool) -> list[torch.Tensor]:
-    """Return the boxes of each picture in fractions of it."""
-    found = []
-    for picture in pictures:
-        width, height = size_of(picture, upright)
-        found.append(picture.boxes_px / torch.tensor([width, height, width, height]))
-    return found
 
 
 def count_cells(pictures: list[Picture], boxes: list[torch.Tensor]) -> dict:
@@ -93,8 +71,10 @@ def measure_rounding(pictures: list[Picture], upright: bool) -> dict:
     regions, sides = [], []
     for picture in pictures:
         w, h = size_of(picture, upright)
-        regions.append(picture.boxes_px * min(SHORT_PX / min(w, h), LONG_PX / max(w, h)))
-        sides.append((picture.boxes_px[:, 2:] - picture.boxes_px[:, :2]).prod(dim=1).sqrt())
+        regions.append(picture.boxes_px.double() * min(SHORT_PX / min(w, h), LONG_PX / max(w, h)))
+        sides.append(
+            (picture.boxes_px[:, 2:] - picture.boxes_px[:, :2]).prod(dim=1).double().sqrt()
+        )
     side, quartiles = torch.cat(sides), torch.tensor([0.25, 0.5, 0.75], dtype=torch.float64)
     found = {}
     for stride in (16, 32):
@@ -121,7 +101,7 @@ def record(folder: Path) -> dict:
         "command": "python tools/voc_cells.py FOLDER",
     }
     for name, upright in (("landscape", False), ("upright", True)):
-        boxes = fractions(pictures, upright)
+        boxes = [fractions(picture, upright, torch.float64) for picture in pictures]
         result[name] = {
             **count_cells(pictures, boxes),
             "matching": count_matches(pictures, boxes),

@@ -7,6 +7,7 @@ Checks of numbers are data: a `Bounds`, `Count` or `Near`. Python calls it; on a
 reads its `table`.
 """
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from numbers import Real
@@ -124,13 +125,13 @@ def returns(
         for case in cases():
             result, expected = function(*case), torch.Size(shape(*case))
             if not isinstance(result, Tensor):
-                return f"{_call(case)} gives {describe(result)}, which is not a tensor"
+                return f"{_call(function, case)} gives {describe(result)}, which is not a tensor"
             if result.shape != expected:
-                return f"{_call(case)} gives shape {list(result.shape)}"
+                return f"{_call(function, case)} gives shape {list(result.shape)}"
             if integers and (result.is_floating_point() or result.dtype == torch.bool):
-                return f"{_call(case)} gives {describe(result)}, of {result.dtype}"
+                return f"{_call(function, case)} gives {describe(result)}, of {result.dtype}"
             if result.isnan().any():
-                return f"{_call(case)} gives NaN in {int(result.isnan().sum())} places"
+                return f"{_call(function, case)} gives NaN in {int(result.isnan().sum())} places"
         return None
 
     return Property(says, fails, tuple(hints))
@@ -156,10 +157,11 @@ def agrees(
             if expected.ndim and given.ndim:
                 expected, given = expected[..., part], given[..., part]
             if given.shape != expected.shape:
-                return f"{_call(case)} gives {describe(result)}, of shape {list(given.shape)}"
+                about, shape = _call(function, case), list(given.shape)
+                return f"{about} gives {describe(result)}, of shape {shape}"
             wrong = ~((given - expected).abs() <= tolerance)  # ~ so that NaN counts as wrong
             if wrong.any():
-                return f"{_call(case)} gives {_first(result, given, wrong)}"
+                return f"{_call(function, case)} gives {_first(result, given, wrong)}"
         return None
 
     return Property(says, fails, tuple(hints))
@@ -176,8 +178,22 @@ def behaves_like(
     return Mistake(seen, hint)
 
 
-def _call(case: tuple) -> str:
-    return f"for {', '.join(describe(arg) for arg in case)} your function"
+def _call(function, case: tuple) -> str:
+    """Return the arguments in words: small ones whole, large tensors by name and shape."""
+    words = [describe(arg) for arg in case]
+    for k, name in enumerate(_names(function, len(case))):
+        if name and isinstance(case[k], Tensor) and case[k].numel() > 12:
+            words[k] = f"{name} {list(case[k].shape)}"
+    return f"for {', '.join(words)} your function"
+
+
+def _names(function, count: int) -> list[str]:
+    """Return what a reader's function calls its arguments; "" where that can't be known."""
+    try:
+        names = list(inspect.signature(getattr(function, "function", function)).parameters)
+    except (TypeError, ValueError):
+        names = []
+    return names if len(names) == count else [""] * count
 
 
 def _first(result, given: Tensor, wrong: Tensor) -> str:

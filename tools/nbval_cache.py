@@ -25,6 +25,8 @@ from jupyter_cache.base import CacheBundleIn
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionComplete
 
+# The chapters that take minutes, the longest first.
+LONGEST = ("12_training_on_a_laptop", "16_your_own_pictures", "15_full_gpu_training")
 CACHE = pytest.StashKey[Path]()
 EXECUTION = pytest.StashKey["Execution"]()
 
@@ -95,6 +97,12 @@ def pytest_configure(config):
         return kernel(name, cwd=tempfile.mkdtemp(dir=folders), **options)
 
     nbval.plugin.RunningKernel = in_an_empty_folder
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the chapters that take minutes, so that no process ends alone with one."""
+    rank = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -4,8 +4,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
+import nbval_cache
 import pytest
 from nbformat.v4 import new_output
 
@@ -70,3 +72,15 @@ def test_a_chapter_with_another_result_stays_out_of_the_cache(book):
     done = nbval(book)
     assert "1 failed" in done.stdout, done.stdout
     assert not list((book.root / "_build" / ".jupyter_cache").rglob("base.ipynb"))
+
+
+def test_the_longest_chapters_are_executed_first():
+    names = [path.stem for path in sorted((ROOT / "book").glob("*.ipynb"))]
+    assert set(nbval_cache.LONGEST) <= set(names)
+    items = [SimpleNamespace(path=Path(f"{name}.ipynb")) for name in names]
+    nbval_cache.pytest_collection_modifyitems(items)
+    ordered = [item.path.stem for item in items]
+    assert ordered[: len(nbval_cache.LONGEST)] == list(nbval_cache.LONGEST)
+    assert ordered[len(nbval_cache.LONGEST) :] == [
+        name for name in names if name not in nbval_cache.LONGEST
+    ]

@@ -16,7 +16,7 @@ FIRST = {  # what a reader types, and what the first result must be
     "exercise 8.2": "Exercise 8.2",
     "figure 9.1": "Figure 9.1",
     "nms": "NMS",
-    "onnx": "Out of PyTorch",
+    "onnx": "A detector in production",
     "own pictures": "Your own pictures",
 }
 

@@ -51,7 +51,8 @@ def move(name):
         if isinstance(before, bool):
             others = [not before]
         elif isinstance(before, int | float):
-            others = [before + 1, before - 1, before + 0.1, before - 0.1]
+            step = max(1, round(before / 10))  # one of 480 samples is not seen on a curve
+            others = [before + step, before - step, before + 0.1, before - 0.1]
         elif isinstance(kind, traitlets.Enum):
             others = [value for value in kind.values if value != before]
         elif isinstance(before, list) and before and isinstance(before[0], list):

@@ -7,35 +7,20 @@ pictures are guessed: for one object in six the list cannot tell. The book may q
 and does not hold the file.
 """
 
-import argparse
-import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import torch
+from voc_boxes import count_priors, fractions, read_pictures, size_of, write_record
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
+from ssd_tutorial.boxes import cxcywh_to_xyxy, iou
+from ssd_tutorial.datasets.fetch import get_registered
+from ssd_tutorial.presets import PRESETS, get_preset
+from ssd_tutorial.priors import make_priors
 
-from voc_boxes import FILE, fractions, read_pictures, size_of  # noqa: E402
-
-from ssd_tutorial.boxes import cxcywh_to_xyxy, iou  # noqa: E402
-from ssd_tutorial.datasets.fetch import get_registered  # noqa: E402
-from ssd_tutorial.matching import match  # noqa: E402
-from ssd_tutorial.presets import PRESETS, get_preset  # noqa: E402
-from ssd_tutorial.priors import make_priors  # noqa: E402
-from ssd_tutorial.targets import make_targets  # noqa: E402
-
-SIZES = (
-    0.0,
-    0.08,
-    0.12,
-    0.18,
-    0.27,
-    0.4,
-    1.0,
-)  # edges of the groups: 24, 36, 54, 81, 120 px of 300
+PRESET = "caffe300_voc"
+# Edges of the groups: 24, 36, 54, 81 and 120 px of 300.
+SIZES = (0.0, 0.08, 0.12, 0.18, 0.27, 0.4, 1.0)
 SIZE_BINS = (0.035, 1.0, 25)  # of the histogram of sizes, equal in the logarithm
 RATIO_BINS = (0.1, 10.0, 41)
 RATIO_SETS = {"1, 2, 1/2, 3, 1/3": (2, 3), "1, 2, 1/2": (2,), "1": ()}
@@ -61,18 +46,6 @@ def with_ratios(preset, kept):
     """Return the preset with these ratios (and their inverses) where it has them."""
     maps = [replace(fm, ratios=tuple(r for r in fm.ratios if r in kept)) for fm in preset.maps]
     return preset.vary(name="other ratios", maps=tuple(maps))
-
-
-def positives(boxes, labels, method: str) -> torch.Tensor:
-    """Return how many priors of `caffe300_voc` every object gets when its picture is matched."""
-    priors = make_priors(get_preset("caffe300_voc"))
-    counts = []
-    for start in range(0, len(boxes), 32):
-        part = slice(start, start + 32)
-        found = match(priors, make_targets(boxes[part], labels[part], 21), method=method)
-        for of_picture, own in zip(found.ground_truth, boxes[part], strict=True):
-            counts.append(torch.bincount(of_picture[of_picture >= 0], minlength=len(own)))
-    return torch.cat(counts)
 
 
 def histogram(values: torch.Tensor, low: float, high: float, edges: int) -> dict:
@@ -115,9 +88,9 @@ def measure(path: Path) -> dict:
                 .tolist()
             ],
         }
+    overlaps = {name: best_overlap(objects, preset) for name, preset in PRESETS.items()}
     presets = {}
-    for name, preset in PRESETS.items():
-        best, count = best_overlap(objects, preset)
+    for name, (best, count) in overlaps.items():
         presets[name] = {
             "reached": share(best >= 0.5),
             "by_size": [share(best[groups == g] >= 0.5) for g in range(len(SIZES) - 1)],
@@ -125,14 +98,14 @@ def measure(path: Path) -> dict:
         }
     ratios = {}
     for name, kept in RATIO_SETS.items():
-        best, _ = best_overlap(objects, with_ratios(get_preset("caffe300_voc"), kept))
+        best, _ = best_overlap(objects, with_ratios(get_preset(PRESET), kept))
         ratios[name] = {"reached": share(best >= 0.5), "slim": share(best[slim] >= 0.5)}
-    best, _ = best_overlap(objects, get_preset("caffe300_voc"))
-    bipartite, argmax = (positives(boxes, labels, method) for method in ("bipartite", "argmax"))
+    best, _ = overlaps[PRESET]
+    bipartite, argmax = (count_priors(boxes, labels, PRESET, x) for x in ("bipartite", "argmax"))
     return {
         "data": "VOC2007_boxes",
         "split": "trainval",
-        "preset": "caffe300_voc",
+        "preset": PRESET,
         "pictures": len(boxes),
         "objects": len(objects),
         "slim": share(slim),
@@ -158,20 +131,8 @@ def measure(path: Path) -> dict:
 
 
 def main(words: list[str] | None = None) -> None:
-    """Read the file, count, and write the record."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folder", type=Path, help=f"the folder that holds {FILE}")
-    parser.add_argument("--out", type=Path, default=ROOT / "data/runs/voc2007_boxes/result.json")
-    arguments = parser.parse_args(words)
-    path = arguments.folder.resolve() / FILE
-    if not path.is_file():
-        parser.error(f"no {FILE} in {arguments.folder}")
-    record = measure(path)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    print(f"record in {arguments.out}")
+    """Read the list, count, and write the record."""
+    write_record("voc2007_boxes", __doc__, measure, words)
 
 
 if __name__ == "__main__":

@@ -7,32 +7,25 @@ are guessed. Boxes are divided by width and height, as SSD's squeezing to a squa
 is read.
 """
 
-import argparse
-import json
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from ssd_book.disagreements import CROP_RULES, by_threshold_alone, port_crop
 from torch import Tensor
+from voc_boxes import fractions, read_pictures, write_record
 
-ROOT = Path(__file__).parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "book")]
-
-from ssd_book.disagreements import CROP_RULES, by_threshold_alone, port_crop  # noqa: E402
-from voc_boxes import fractions, read_pictures  # noqa: E402
-
-from ssd_tutorial.augment.crop_policies import (  # noqa: E402
+from ssd_tutorial.augment.crop_policies import (
     CROP_POLICIES,
     centres_inside,
     draw_crop,
 )
-from ssd_tutorial.boxes import area, cxcywh_to_xyxy, iou  # noqa: E402
-from ssd_tutorial.matching import match  # noqa: E402
-from ssd_tutorial.presets import get_preset  # noqa: E402
-from ssd_tutorial.priors import make_priors  # noqa: E402
-from ssd_tutorial.targets import make_targets  # noqa: E402
+from ssd_tutorial.boxes import area, cxcywh_to_xyxy, iou
+from ssd_tutorial.matching import match
+from ssd_tutorial.presets import get_preset
+from ssd_tutorial.priors import make_priors
+from ssd_tutorial.targets import make_targets
 
 PRESETS = ("naive_m6", "paper", "caffe300_voc", "caffe300_coco")
 ZOOM = 4  # the largest canvas of the expansion
@@ -110,16 +103,9 @@ def cropped(pictures: list[Tensor], rule: str) -> dict[str, float]:
     }
 
 
-def main(arguments: list[str]) -> None:
-    """Measure, and write result.json."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--out", type=Path, default=ROOT / "data/runs")
-    options = parser.parse_args(arguments)
-    start = time.perf_counter()
-    pictures = read(options.folder / "voc2007_trainval.txt")
+def measure(file: Path) -> dict:
+    """Return the record of a list."""
+    start, pictures = time.perf_counter(), read(file)
     result = {
         "data": "PASCAL VOC 2007, boxes that are not difficult, squeezed to a square",
         "split": "trainval",
@@ -134,11 +120,13 @@ def main(arguments: list[str]) -> None:
         },
         "crops": {name: cropped(pictures, name) for name in ("Caffe", *CROP_RULES)},
     }
-    result["minutes"] = round((time.perf_counter() - start) / 60, 1)
-    folder = options.out / RUN
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "result.json").write_text(json.dumps(result, indent=2) + "\n")
+    return result | {"minutes": round((time.perf_counter() - start) / 60, 1)}
+
+
+def main(words: list[str] | None = None) -> None:
+    """Measure, and write the record."""
+    write_record(RUN, __doc__, measure, words)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -5,13 +5,23 @@ for every object that is not marked difficult. The pictures' sizes are not in it
 sides of 500 and 375 pixels.
 """
 
+import argparse
+import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from ssd_tutorial._files import write_file
+from ssd_tutorial.matching import match
+from ssd_tutorial.presets import get_preset
+from ssd_tutorial.priors import make_priors
+from ssd_tutorial.targets import make_targets
+
+ROOT = Path(__file__).parent.parent
 FILE = "voc2007_trainval.txt"
 LONG, SHORT = 500, 375  # pixels
 _SURE = 380  # a side that reaches beyond is a long one
@@ -58,3 +68,51 @@ def fractions(picture: Picture, upright: bool = False, dtype=torch.float32) -> T
     """Return the boxes of a picture as fractions of its width and height (see `size_of`)."""
     width, height = size_of(picture, upright)
     return picture.boxes_px.to(dtype) / torch.tensor([width, height, width, height])
+
+
+def count_priors(
+    boxes: list[Tensor], labels: list[Tensor], preset: str, method: str = "bipartite"
+) -> Tensor:
+    """Return how many priors each object gets when its picture is matched, one after another.
+
+    Args:
+        boxes: ``[G, 4]`` of each picture, in fractions.
+        labels: ``[G]`` of each picture, from 1.
+        preset: the name of the priors.
+        method: as in `ssd_tutorial.matching.match`.
+    """
+    priors, counts = make_priors(get_preset(preset)), []
+    for start in range(0, len(boxes), 32):
+        part = slice(start, start + 32)
+        targets = make_targets([own.float() for own in boxes[part]], labels[part], 21)
+        found = match(priors, targets, method=method).ground_truth  # [B, P]
+        for row, own in zip(found, labels[part], strict=True):
+            counts.append(torch.bincount(row[row >= 0], minlength=len(own)))
+    return torch.cat(counts)
+
+
+def write_record(
+    name: str, about: str, measure: Callable[[Path], dict], words: list[str] | None = None
+) -> None:
+    """Run a tool: read its command line, measure a list of boxes, write data/runs/NAME.
+
+    Args:
+        name: of the record.
+        about: the tool's docstring, for ``--help``.
+        measure: returns the record of a list.
+        words: the command line; None takes the program's.
+    """
+    parser = argparse.ArgumentParser(
+        description=about, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path, help=f"the folder that holds {FILE}")
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "data/runs", help="where the record's folder is kept"
+    )
+    options = parser.parse_args(words)
+    file = options.folder.resolve() / FILE
+    if not file.is_file():
+        parser.error(f"no {FILE} in {options.folder}")
+    record, there = measure(file), options.out / name / "result.json"
+    write_file(there, f"{json.dumps(record, indent=2)}\n".encode())
+    print(f"record in {there.parent}")

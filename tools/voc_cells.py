@@ -3,29 +3,25 @@
     python tools/voc_cells.py FOLDER
 
 FOLDER has the list of boxes that `voc_boxes` reads. The pictures' sizes are not in it, and for some
-pictures the boxes do not tell them. So everything is
-counted twice, with these pictures as landscapes and as upright ones. The record is
-data/runs/voc2007_cells/result.json; it takes a minute.
+pictures the boxes do not tell them. So everything is counted twice, with these pictures as
+landscapes and as upright ones. It takes a minute; the record is data/runs/voc2007_cells.
 """
 
-import argparse
-import json
-import sys
 from pathlib import Path
 
 import torch
+from ssd_book.one_shot import cell_of, kept_by_rounding, shared, total
+from voc_boxes import (
+    Picture,
+    count_priors,
+    fractions,
+    is_sure,
+    read_pictures,
+    size_of,
+    write_record,
+)
 
-ROOT = Path(__file__).parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "book")]
-
-from ssd_book.one_shot import cell_of, kept_by_rounding, shared, total  # noqa: E402
-from voc_boxes import FILE, Picture, fractions, is_sure, read_pictures, size_of  # noqa: E402
-
-from ssd_tutorial.datasets.fetch import get_registered  # noqa: E402
-from ssd_tutorial.matching import match  # noqa: E402
-from ssd_tutorial.presets import get_preset  # noqa: E402
-from ssd_tutorial.priors import make_priors  # noqa: E402
-from ssd_tutorial.targets import make_targets  # noqa: E402
+from ssd_tutorial.datasets.fetch import get_registered
 
 CLASSES = get_registered("voc0712").classes
 GRIDS = (7, 13, 19, 38)
@@ -54,15 +50,7 @@ def count_cells(pictures: list[Picture], boxes: list[torch.Tensor]) -> dict:
 
 def count_matches(pictures: list[Picture], boxes: list[torch.Tensor]) -> dict:
     """Return how many objects get how many of SSD300's priors."""
-    priors, found = make_priors(get_preset(PRESET)), []
-    for start in range(0, len(pictures), 64):
-        part = slice(start, start + 64)
-        labels = [picture.labels + 1 for picture in pictures[part]]
-        targets = make_targets([b.float() for b in boxes[part]], labels, len(CLASSES) + 1)
-        truth = match(priors, targets).ground_truth  # [B, P]
-        for row, own in zip(truth, labels, strict=True):
-            found.append(torch.bincount(row[row >= 0], minlength=len(own)))
-    counts = torch.cat(found)
+    counts = count_priors(boxes, [picture.labels + 1 for picture in pictures], PRESET)
     return {"without_prior": int((counts == 0).sum()), "median_priors": int(counts.median())}
 
 
@@ -87,9 +75,9 @@ def measure_rounding(pictures: list[Picture], upright: bool) -> dict:
     return {"objects": sizes, "iou": found}
 
 
-def record(folder: Path) -> dict:
-    """Return the record of a folder."""
-    pictures = read_pictures(folder / FILE)
+def record(file: Path) -> dict:
+    """Return the record of a list."""
+    pictures = read_pictures(file)
     unsure = [picture for picture in pictures if not is_sure(picture)]
     result = {
         "data": "VOC 2007, objects not marked difficult",
@@ -110,15 +98,5 @@ def record(folder: Path) -> dict:
     return result
 
 
-def main() -> None:
-    """Write the record."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("folder", type=Path, help=f"with {FILE}")
-    out = ROOT / "data/runs/voc2007_cells/result.json"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(record(parser.parse_args().folder), indent=1)
-    out.write_text(text + "\n", encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    write_record("voc2007_cells", __doc__, record)

@@ -1,6 +1,5 @@
 """Chapter 2: objects that share a cell, what rounding keeps, and the record that it quotes."""
 
-import importlib.util
 import json
 import os
 from pathlib import Path
@@ -8,8 +7,10 @@ from pathlib import Path
 import nbformat
 import pytest
 import torch
+import voc_cells
 from ssd_book.one_shot import Shared, cell_of, kept_by_rounding, shared, total
 from ssd_book.roi import share_kept
+from voc_boxes import FILE
 
 from ssd_tutorial._files import data_path
 
@@ -51,10 +52,7 @@ def test_many_regions_are_rounded_as_one(stride):
 
 @pytest.mark.skipif(not FOLDER, reason="SSD_TUTORIAL_VOC_BOXES is not set")
 def test_the_record_is_what_the_boxes_of_voc_give():
-    spec = importlib.util.spec_from_file_location("voc_cells", ROOT / "tools" / "voc_cells.py")
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    assert json.loads(json.dumps(tool.record(Path(FOLDER)))) == RECORD
+    assert json.loads(json.dumps(voc_cells.record(Path(FOLDER) / FILE))) == RECORD
 
 
 def test_the_record_adds_up():

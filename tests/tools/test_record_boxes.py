@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import record_boxes
 import torch
+from voc_boxes import FILE
 
 from ssd_tutorial._files import data_path
 from ssd_tutorial.presets import get_preset
@@ -23,7 +24,7 @@ larger.jpg 101 101 600 200 1
 
 
 def test_corners_become_fractions_of_a_picture_whose_size_is_guessed(tmp_path):
-    file = tmp_path / record_boxes.FILE
+    file = tmp_path / FILE
     file.write_text(LINES)
     boxes, labels, sizes = record_boxes.read(file)
     assert sizes.tolist() == [[500, 375], [375, 500], [600, 375]]
@@ -37,7 +38,7 @@ def test_a_folder_without_the_file_is_refused(tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped:
         record_boxes.main([str(tmp_path)])
     assert stopped.value.code == 2
-    assert f"no {record_boxes.FILE} in {tmp_path}" in capsys.readouterr().err
+    assert f"no {FILE} in {tmp_path}" in capsys.readouterr().err
 
 
 def test_the_record_counts_every_object_once():
@@ -49,7 +50,7 @@ def test_the_record_counts_every_object_once():
 
 @needs_voc
 def test_the_record_is_what_the_file_gives():
-    boxes, _, _ = record_boxes.read(Path(voc) / record_boxes.FILE)
+    boxes, _, _ = record_boxes.read(Path(voc) / FILE)
     assert (len(boxes), sum(map(len, boxes))) == (RECORD["pictures"], RECORD["objects"])
     some = torch.cat(boxes)[::10]  # all of them take a minute
     for name in ("naive_m6", "caffe300_voc"):

@@ -1,16 +1,10 @@
 """What tools/record_disagreements.py reads, and that its counts add up."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
+import record_disagreements as record
 import torch
-
-ROOT = Path(__file__).resolve().parents[2]
-spec = importlib.util.spec_from_file_location("rd", ROOT / "tools/record_disagreements.py")
-record = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(record)
 
 LINES = """\
 wide.jpg 1 1 500 375 3 101 76 150 100 7

@@ -186,8 +186,9 @@ def unchecked_targets(
     for image, (its_boxes, its_labels) in enumerate(zip(boxes, labels, strict=True)):
         if not len(its_boxes):
             continue
-        best, owner = iou(its_boxes, corners).max(dim=0)  # [P]
-        favourite = iou(its_boxes, corners).argmax(dim=1)  # [N]; of zeros alone, prior 0
+        overlap = iou(its_boxes, corners)  # [N, P]
+        best, owner = overlap.max(dim=0)  # [P]
+        favourite = overlap.argmax(dim=1)  # [N]; of zeros alone, prior 0
         for one, prior in enumerate(favourite.tolist()):
             best[prior], owner[prior] = 2.0, one
         classes[image] = its_labels[owner] * (best >= 0.5)

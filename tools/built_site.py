@@ -52,14 +52,12 @@ PICTURES = rb"data:image/[^\"')]+|<svg class=\"plot\".*?</svg>"  # inside a file
 def weight_kb(loaded: list[str], html: Path = HTML) -> dict[str, float]:
     """Return the gzipped size of the built files that a page has loaded, by kind, without pictures.
 
-    MathJax is a kind of its own, and so is the index of the search, which its page loads at once.
-    `loaded` has the addresses below that of the book.
+    MathJax is a kind of its own. `loaded` has the addresses below that of the book.
     """
-    weight = dict.fromkeys([*KINDS.values(), "mathjax", "index"], 0.0)
+    weight = dict.fromkeys([*KINDS.values(), "mathjax"], 0.0)
     for name in {address.partition("?")[0].partition("#")[0] for address in loaded}:
         if (kind := KINDS.get(Path(name).suffix)) and (html / name).is_file():
             kind = "mathjax" if "/mathjax/" in name else kind
-            kind = "index" if name.endswith("/search-index.js") else kind
             text = re.sub(PICTURES, b"", (html / name).read_bytes(), flags=re.S)
             weight[kind] += len(gzip.compress(text)) / 1024
     return weight

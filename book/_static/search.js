@@ -1,6 +1,6 @@
 // The book's search: a dialog that lists sections, figures, exercises and glossary entries as one
 // types. `book_search.py` writes the index, a script that is loaded when the dialog opens; on
-// search.html, the same list is on the page.
+// search.html, the same list is on the page, and the script comes with the first letter.
 (() => {
   const KINDS = { page: "Chapter", section: "Section", figure: "Figure", exercise: "Exercise", glossary: "Glossary" };
   const PREFER = { page: 6, glossary: 5, section: 3, figure: 1, exercise: 0 };
@@ -219,7 +219,7 @@
       const { field, show } = search(onPage, "search-page");
       field.value = new URLSearchParams(location.search).get("q") ?? "";
       field.focus();
-      show();
+      if (field.value.trim()) show();
     }
   }
 

@@ -16,7 +16,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 MOST_KB = 300  # gzipped HTML, style sheets, scripts and fonts
 MATHJAX_KB = 350
-INDEX_KB = 250  # of every section, figure, exercise and word
 SHIFT = 0.05  # cumulative layout shift
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {  # "hangul" stands behind two of them, for the glossary
@@ -118,7 +117,6 @@ def test_pictures_of_explorers_are_loaded_only_where_the_explorers_fail(browser,
 def test_a_page_weighs_at_most_300_kb_before_its_pictures_and_mathjax(visit):
     weight = dict(visit["weight"])
     assert weight.pop("mathjax") < MATHJAX_KB
-    assert weight.pop("index") < INDEX_KB
     assert 50 < sum(weight.values()) < MOST_KB, weight
 
 

@@ -8,6 +8,7 @@ from torch import Tensor
 from torchvision import ops
 
 from ssd_book import one_shot, roi
+from ssd_book.checks.reader import describe
 
 # Exercise 2.1: a region in cells
 
@@ -184,7 +185,7 @@ def lost(cells: int, boxes: int, own_classes: bool) -> float:
 def not_a_design(answer) -> str | None:
     """Return evidence that the answer is not a dictionary with the four entries."""
     if not isinstance(answer, dict) or set(answer) != set(NAMES):
-        return f"you give {answer!r:.60}"
+        return f"you give {describe(answer)}"
     for name in ("cells", "boxes", "numbers"):
         if type(answer[name]) is not int or answer[name] < 1:
             return f"{name} is {answer[name]!r}"

@@ -221,9 +221,9 @@ def test_torchvisions_column_is_that_of_the_installed_version():
         if line.count("|") == 8
     }
     low, high = colours.brightness
-    assert row["brightness, p ½"] == f"× U({low}, {high})"
+    assert row["brightness, p 1/2"] == f"× U({low}, {high})"
     assert colours.contrast == colours.saturation == (0.5, 1.5)
-    assert row["hue, p ½"].startswith(f"± {360 * colours.hue[1]:.0f}°")
+    assert row["hue, p 1/2"].startswith(f"± {360 * colours.hue[1]:.0f}°")
     assert colours.p == canvas.p == 0.5
     assert row["trials"] == str(crop.trials)
     assert canvas.side_range == (1, 4)

@@ -9,10 +9,12 @@
 
 ``run`` trains one recipe with several seeds; what follows ``--`` is passed on to ``train``. The
 weights of the first seed go to data/weights/NAME.safetensors. ``ablation`` trains one recipe with
-each augmentation. ``mining`` trains one with other choices of negatives: "hard" is SSD's own, whose
-runs are those of data/runs/scenes_slim300, "random" takes as many negatives at random, "all" takes
-all of them; besides mAP it measures what the scores mean. ``hardest`` does not train: it lists, per
-picture, the negative that mining would take first.
+each augmentation. ``mining`` trains one with other losses: "hard" is SSD's own, whose runs are
+those of data/runs/scenes_slim300; "random" takes as many negatives at random, "all" takes all of
+them, "ratio-1" and "ratio-10" take so many of the hardest per positive, and "focal" weights every
+prior as RetinaNet does. Besides mAP it measures what the scores mean. Variants that are not asked
+for keep their entries. ``hardest`` does not train: it lists, per picture, the negative that mining
+would take first.
 
 Training and measuring use the same command line as readers do, except for mining's losses, which
 it does not offer. A complete training run is not repeated if its command was the same; an
@@ -25,6 +27,7 @@ import argparse
 import csv
 import functools
 import json
+import math
 import shlex
 import shutil
 import statistics
@@ -33,6 +36,7 @@ import sys
 from pathlib import Path
 
 import torch
+from torch.nn.functional import cross_entropy
 from torchvision.transforms.v2 import functional as F
 
 ROOT = Path(__file__).parent.parent
@@ -43,9 +47,10 @@ from ssd_tutorial.datasets import open_dataset  # noqa: E402
 from ssd_tutorial.deploy.inference import ground_truth  # noqa: E402
 from ssd_tutorial.detect import postprocess  # noqa: E402
 from ssd_tutorial.evaluate import voc_ap  # noqa: E402
-from ssd_tutorial.loss import multibox_loss  # noqa: E402
+from ssd_tutorial.loss import MultiBoxLoss, multibox_loss  # noqa: E402
 from ssd_tutorial.matching import match  # noqa: E402
 from ssd_tutorial.mining import all_negatives, random_negatives  # noqa: E402
+from ssd_tutorial.network import SSD  # noqa: E402
 from ssd_tutorial.targets import make_targets  # noqa: E402
 from ssd_tutorial.training.loop import train  # noqa: E402
 from ssd_tutorial.training.provenance import processor  # noqa: E402
@@ -66,8 +71,8 @@ AUGMENTATIONS = {
     "flips and expansion": "--vertical-flip --expand 4",
     "flips and distortion": "--vertical-flip --distort",
 }
-MINERS = {"random": random_negatives, "all": all_negatives}
 HARD = "scenes_slim300"
+FOREGROUND = 0.01  # p(object) of every prior before the first step, under the focal loss
 
 
 def main(words: list[str] | None = None) -> None:
@@ -110,6 +115,7 @@ def main(words: list[str] | None = None) -> None:
                 "--work", type=Path, default=ROOT / "runs", help="folder of the complete runs"
             )
         if kind == "mining":
+            one.add_argument("--variants", nargs="+", choices=LOSSES, default=list(LOSSES))
             one.add_argument(
                 "--no-training", action="store_true", help="only measure complete runs"
             )
@@ -337,10 +343,48 @@ def _write_ablation(arguments) -> None:
 # --- how much mining gains ------------------------------------------------------------------------
 
 
+def background_shift(num_classes: int) -> float:
+    """Return what the background's logit must exceed the others by for p(object) = FOREGROUND."""
+    return math.log((num_classes - 1) * (1 - FOREGROUND) / FOREGROUND)
+
+
+def focal_loss(logits, offsets, targets, priors_cxcywh, **options) -> MultiBoxLoss:
+    """`multibox_loss` with the focal loss of all priors as confidence (Lin et al., 2017).
+
+    The class scores stay SSD's softmax; gamma is 2, positives count 0.25 and negatives 0.75. Heads
+    begin with zero biases; the shift of the background's logit is their prior, and
+    `shift_background` writes it into the trained heads.
+    """
+    matches = match(priors_cxcywh, targets)
+    scores = logits.float().movedim(-1, 1)  # [B, C, P]
+    scores = torch.cat([scores[:, :1] + background_shift(scores.shape[1]), scores[:, 1:]], dim=1)
+    loss = cross_entropy(scores, matches.labels(targets), reduction="none")  # [B, P]
+    weight = 0.75 - 0.5 * matches.positive
+    whole = (weight * (1 - (-loss).exp()) ** 2 * loss).sum()
+    plain = multibox_loss(logits, offsets, targets, priors_cxcywh, matches=matches, **options)
+    confidence = whole / plain.num_positives.clamp(min=1)
+    return plain._replace(total=confidence + plain.localization, confidence=confidence)
+
+
+def shift_background(network: SSD) -> None:
+    """Add to the class heads' biases what `focal_loss` adds to the logits."""
+    for head in network.class_heads:
+        head.bias.data[:: network.num_classes] += background_shift(network.num_classes)
+
+
+LOSSES = {
+    "random": functools.partial(multibox_loss, mine=random_negatives),
+    "all": functools.partial(multibox_loss, mine=all_negatives),
+    "ratio-1": functools.partial(multibox_loss, negative_ratio=1),
+    "ratio-10": functools.partial(multibox_loss, negative_ratio=10),
+    "focal": focal_loss,
+}
+
+
 def record_mining(arguments) -> None:
     torch.set_num_threads(arguments.threads or torch.get_num_threads())
     for seed in arguments.seeds:  # all variants once, then all again
-        for variant in MINERS:
+        for variant in arguments.variants:
             folder = folder_of(arguments, variant, seed)
             if (folder / "weights.safetensors").is_file() or not arguments.no_training:
                 _train_with(arguments, variant, seed, folder)
@@ -354,11 +398,12 @@ def _train_with(arguments, variant: str, seed: int, folder: Path) -> None:
     if (folder / "weights.safetensors").is_file():
         return
     shutil.rmtree(folder, ignore_errors=True)
-    print(f"training with {variant} negatives, seed {seed} ...", flush=True)
+    print(f"training with {variant}, seed {seed} ...", flush=True)
     scenes = open_dataset("scenes", "train")
-    loss = functools.partial(multibox_loss, mine=MINERS[variant])
     recipe = Recipe(samples=arguments.samples, seed=seed)
-    network, _ = train(scenes, recipe, out=folder, loss_function=loss)
+    network, _ = train(scenes, recipe, out=folder, loss_function=LOSSES[variant])
+    if variant == "focal":
+        shift_background(network)
     save_weights(folder / "weights.safetensors", network, scenes.classes)
 
 
@@ -393,10 +438,12 @@ def _write_mining(arguments) -> None:
     scores = arguments.work.resolve() / f"{arguments.name}-hard-scores.json"
     if not scores.is_file():
         measure_scores(ROOT / "data" / "weights" / f"{HARD}.safetensors", scores)
-    variants = {"hard": {key: hard[key] for key in kept} | {"record": HARD}}
+    there = arguments.records / "runs" / arguments.name / "result.json"
+    variants = json.loads(there.read_text(encoding="utf-8"))["variants"] if there.is_file() else {}
+    variants["hard"] = {key: hard[key] for key in kept} | {"record": HARD}
     variants["hard"] |= {key: [x] for key, x in json.loads(scores.read_text()).items()}
     logs = {}
-    for variant in MINERS:
+    for variant in arguments.variants:
         folders = {seed: folder_of(arguments, variant, seed) for seed in arguments.seeds}
         folders = {s: folder for s, folder in folders.items() if (folder / "scores.json").is_file()}
         if not folders:
@@ -411,6 +458,7 @@ def _write_mining(arguments) -> None:
             "ap50": [rounded(result["ap50"]) for result in results],
             "minutes": [minutes_of(folder) for folder in folders.values()],
         } | {key: [one[key] for one in means] for key in means[0]}
+    variants = {name: variants[name] for name in ("hard", *LOSSES) if name in variants}
     seeds = list(map(str, arguments.seeds))
     record = {
         "data": "scenes",

@@ -14,7 +14,11 @@ import torch
 from ssd_tutorial.__main__ import main as command_line
 from ssd_tutorial._files import data_path
 from ssd_tutorial.datasets import Scenes, write_voc
-from ssd_tutorial.mining import all_negatives, random_negatives
+from ssd_tutorial.loss import multibox_loss
+from ssd_tutorial.matching import match
+from ssd_tutorial.network import SSD
+from ssd_tutorial.presets import SLIM300
+from ssd_tutorial.targets import make_targets
 from ssd_tutorial.training.recipes import Recipe
 from ssd_tutorial.weights.file import load_weights, save_weights
 
@@ -242,16 +246,16 @@ def test_every_variant_is_one_that_train_accepts():
 
 
 @pytest.fixture
-def miners(monkeypatch):
-    """The miners that were trained with; what training and measuring would write is written."""
+def losses(monkeypatch):
+    """The losses that were trained with; what training and measuring would write is written."""
     used = []
 
     def train(dataset, recipe, out, loss_function):
         assert recipe.samples == 1600
-        used.append(loss_function.keywords["mine"])
+        used.append(loss_function)
         out.mkdir(parents=True)
         (out / "run.csv").write_text(LOG)
-        return None, []
+        return SSD(SLIM300, 3), []
 
     def evaluate(command):
         result = {"map50": 0.91239, "map50_by_size": {"small": 0.5}, "ap50": {"cat": 0.123456}}
@@ -273,10 +277,10 @@ def mining(tmp_path, *words):
     return result_in(tmp_path)
 
 
-def test_each_miner_is_trained_measured_and_recorded_once(miners, tmp_path):
+def test_each_loss_is_trained_measured_and_recorded_once(losses, tmp_path):
     found = mining(tmp_path, "--seeds", "0", "1")
-    assert miners == [random_negatives, all_negatives] * 2
-    assert list(found["variants"]) == ["hard", "random", "all"]
+    assert losses == list(record.LOSSES.values()) * 2
+    assert list(found["variants"]) == ["hard", *record.LOSSES]
     random = found["variants"]["random"]
     assert (random["seeds"], random["map50"]) == ([0, 1], [0.9124] * 2)
     assert random["minutes"] == random["p_object_over_positives"] == [1.5, 1.5]
@@ -286,23 +290,56 @@ def test_each_miner_is_trained_measured_and_recorded_once(miners, tmp_path):
     assert (tmp_path / "records/runs/few/all-seed-1.csv").is_file()
 
     assert mining(tmp_path, "--seeds", "0", "1") == found
-    assert len(miners) == 4
+    assert len(losses) == 2 * len(record.LOSSES)
 
 
-def test_without_training_only_complete_runs_are_measured(miners, tmp_path):
-    mining(tmp_path)
+def test_without_training_only_complete_runs_are_measured(losses, tmp_path):
+    mining(tmp_path, "--variants", "random", "all")
     (tmp_path / "work/few-all-seed-0/weights.safetensors").unlink()
     (tmp_path / "work/few-all-seed-0/scores.json").unlink()
+    shutil.rmtree(tmp_path / "records")
     found = mining(tmp_path, "--no-training")
-    assert len(miners) == 2
+    assert len(losses) == 2
     assert list(found["variants"]) == ["hard", "random"]
+
+
+def test_variants_that_are_not_asked_for_keep_their_entries(losses, tmp_path):
+    before = mining(tmp_path, "--variants", "all", "--seeds", "3")["variants"]["all"]
+    found = mining(tmp_path, "--variants", "random")
+    assert losses == [record.LOSSES["all"], record.LOSSES["random"]]
+    assert list(found["variants"]) == ["hard", "random", "all"]
+    assert found["variants"]["all"] == before
+
+
+def test_the_focal_loss_is_its_formula_and_begins_with_few_objects():
+    torch.manual_seed(0)
+    network = SSD(SLIM300, 3).eval()
+    box = torch.tensor([[0.1, 0.1, 0.5, 0.5]])
+    targets = make_targets([box], [torch.tensor([2])], 3)
+    with torch.no_grad():
+        logits, offsets = network(torch.zeros(1, 3, 300, 300))
+        found = record.focal_loss(logits, offsets, targets, network.priors)
+        plain = multibox_loss(logits, offsets, targets, network.priors)
+        record.shift_background(network)
+        shifted = network(torch.zeros(1, 3, 300, 300))[0][0]
+    p = shifted.softmax(dim=-1)
+    assert 1 - p[:, 0].mean() == pytest.approx(record.FOREGROUND, rel=0.5)
+    matches = match(network.priors, targets)
+    right = p.gather(1, matches.labels(targets)[0, :, None])[:, 0]
+    weights = torch.where(matches.positive[0], 0.25, 0.75)
+    whole = (weights * (1 - right) ** 2 * -right.log()).sum() / matches.positive.sum()
+    assert found.confidence == pytest.approx(float(whole), rel=1e-4)
+    assert found.localization == plain.localization
+    assert found.total == found.confidence + found.localization
 
 
 def test_the_record_of_the_book_is_one_of_this_tool():
     file = record.ROOT / "data/runs/scenes_mining/result.json"
     found = json.loads(file.read_text(encoding="utf-8"))
-    assert list(found["variants"]) == ["hard", *record.MINERS]
-    for variant in record.MINERS:
+    assert list(found["variants"]) == [
+        x for x in ("hard", *record.LOSSES) if x in found["variants"]
+    ]
+    for variant in found["variants"].keys() - {"hard"}:
         for seed in found["variants"][variant]["seeds"]:
             assert file.with_name(f"{variant}-seed-{seed}.csv").is_file()
 

@@ -56,7 +56,7 @@ def read_names(
 
     The classifier (least squares, one output per class) learns from the cells inside the objects of
     three quarters of the scenes, and is asked at the middle cells of the rest; four times, so that
-    every object is asked for once, and never in a scene that was learnt.
+    every object is asked for once, and never in a scene that was learned.
 
     Args:
         features: ``[B, C, n, n]``.

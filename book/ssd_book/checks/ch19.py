@@ -20,7 +20,7 @@ EXERCISES = (
         (
             is_numbers("There are two numbers.", "cross-entropy", "focal loss, in thousands"),
             equals(
-                "So many priors at 0.99 lose together what one at 0.5 loses.",
+                "This many priors at 0.99 together lose what one at 0.5 loses.",
                 truth.easy_per_hard,
                 (
                     "Divide the loss of the hard one by that of an easy one.",

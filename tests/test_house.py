@@ -1,6 +1,7 @@
 """The project's own rules, held: what the top-level files promise is what the tree does."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -499,6 +500,20 @@ def test_citation_has_the_version_of_the_package():
     citation = yaml.safe_load(text_of("CITATION.cff"))
     assert citation["version"] == ssd_tutorial.__version__
     assert citation["authors"] == [{"name": PROJECT["authors"][0]["name"]}]
+
+
+def test_make_lets_python_keep_what_it_has_compiled():
+    """Containers forbid it, and then every process that imports PyTorch compiles it again."""
+    show = f"show:; @{sys.executable} -c 'import sys; print(sys.dont_write_bytecode)'"
+    told = subprocess.run(
+        ["make", "--silent", f"--eval={show}", "show"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout == "False\n"
 
 
 def test_ci_runs_what_the_readme_promises():

@@ -160,7 +160,7 @@ EXERCISES = (
     ),
     Exercise(
         "01.5",
-        "What it cannot stand",
+        "What defeats it",
         "a function of a picture, uint8 [3, 300, 300], that returns a changed copy of it",
         (
             Property(

@@ -96,7 +96,7 @@ def postprocess(
         priors_cxcywh: ``[P, 4]``, in fractions of the image, as are the boxes of the result.
 
     Raises:
-        ValueError: shapes that do not fit together, limits that cannot be, or logits or offsets
+        ValueError: shapes that do not fit together, impossible limits, or logits or offsets
             that are not finite, with the image and their number.
     """
     if logits.ndim != 3 or 0 in logits.shape or logits.shape[2] < 2:
@@ -144,7 +144,7 @@ def postprocess(
 
 
 def check_limits(**limits: float) -> None:
-    """Refuse a ``..._threshold`` outside [0, 1], and any other limit that is no number from 1.
+    """Refuse a ``..._threshold`` outside [0, 1], and other limits but 1, 2, 3 and so on.
 
     Raises:
         ValueError: names the limit and its value.

@@ -257,7 +257,7 @@ class _Lists(NamedTuple):
     starts: np.ndarray  # [images * classes]
 
     def padded(self, block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the indices ``[L, longest]`` of the members of lists, and which are no padding."""
+        """Return indices ``[L, longest]`` of the members of lists, and which are not padding."""
         slot = np.arange(self.counts[block].max())
         real = slot < self.counts[block, None]
         return np.where(real, self.starts[block, None] + slot, 0), real

@@ -65,7 +65,7 @@ def detect_command(
     if others:
         names = ", ".join(f"{p.name}/" if p.is_dir() else p.name for p in others[:8])
         more = f" and {len(others) - 8} more" if len(others) > 8 else ""
-        complain(f"passed over, because they are not pictures: {names}{more}")
+        complain(f"skipped, because they are not pictures: {names}{more}")
     limits = {} if iou is None else {"iou_threshold": iou}
     listed, unread = [], []
     try:

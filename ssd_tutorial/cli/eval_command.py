@@ -28,7 +28,7 @@ def eval_command(
     threads: int = 0,
     device: str = "",
 ) -> None:
-    """Measure a detector: AP per class and by size, the scores to ask for, the surest errors.
+    """Measure a detector: AP per class and by size, suggested thresholds, confident errors.
 
     Args:
         weights: a file that `train` wrote.
@@ -38,8 +38,8 @@ def eval_command(
         on_error: impossible boxes and unreadable files in the data: stop, or leave them out and
             say which.
         out: the JSON file to write; by default eval-SPLIT.json beside the weights.
-        page: also write an HTML file beside it, to be looked at: curves, confusion, the surest
-            errors as pictures.
+        page: also write an HTML report beside it: curves, confusion, and the most confident errors
+            as pictures.
         workers: processes that load pictures.
         threads: processor threads; 0 lets torch decide.
         device: "cpu" or "cuda"; empty takes a GPU if there is one.
@@ -73,7 +73,7 @@ def eval_command(
         kept = range(len(dataset)) if len(truths) == len(dataset) else _readable(dataset)
         html = evaluation_page(measures, dataset, kept, title)
         write_file(target.with_suffix(".html"), html.encode(errors="replace"))
-        print(f"to be looked at: {target.with_suffix('.html')}")
+        print(f"report to look at: {target.with_suffix('.html')}")
 
 
 def _open(data: str, split: str, classes: Sequence[str], on_error: OnError) -> Dataset:

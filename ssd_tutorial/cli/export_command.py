@@ -55,7 +55,7 @@ def export_command(
     weights = weights if str(weights) == "coco" else find_weights(weights)
     out = out or weights.with_suffix(".onnx")
     if out.suffix.lower() != ".onnx":
-        raise ValueError(f"--out must end in .onnx, to be recognised again: {out} does not")
+        raise ValueError(f"--out must end in .onnx, so that it is recognised; {out} does not")
     detector = load_detector(weights)
     names = ("score_threshold", "iou_threshold", "candidates_per_class", "detections_per_image")
     given = zip(names, (score, iou, candidates, detections), strict=True)

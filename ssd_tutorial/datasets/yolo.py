@@ -163,7 +163,7 @@ def _configuration(root: Path) -> tuple[dict[str, Any], Path]:
                 its = content.get(key, "")
                 its = its if isinstance(its, list) and key not in ("path", "nc") else [its]
                 if not all(isinstance(text, str) for text in its):
-                    raise ValueError(f"{path}: `{key}` must be text in one line, no list or map")
+                    raise ValueError(f"{path}: `{key}` must be one line of text, not a list or map")
             return content, path
         if known:
             raise ValueError(f"{path} has no settings, such as `names: [cat, dog]`")

@@ -112,7 +112,7 @@ def draw_missed(ax: Axes, report: Report) -> None:
 
 
 def _draw_bars(ax: Axes, values: Mapping[str, float], form: str, color: str) -> None:
-    """Draw a lying bar per entry, the first on top, with its value as text."""
+    """Draw a horizontal bar per entry, the first on top, with its value as text."""
     bars = ax.barh(range(len(values)), list(values.values()), color=color, height=0.7)
     ax.bar_label(bars, fmt=form, padding=3, fontsize=10)
     ax.set_yticks(range(len(values)), map(plots.literal, values))

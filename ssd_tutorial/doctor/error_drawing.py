@@ -1,4 +1,4 @@
-"""Draw what a detector gets wrong: its curves, what it confuses, its surest errors (chapter 16)."""
+"""Draw curves, confusions and the most confident errors of a detector (chapter 16)."""
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle

@@ -1,4 +1,4 @@
-"""Measure a detector: AP per class and size, and which score to ask for (chapters 14 and 16)."""
+"""Measure a detector: AP per class and size, and the suggested threshold (chapters 14 and 16)."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The report of an evaluation, to be looked at: one HTML file that needs nothing else."""
+"""The report of an evaluation that people look at: one HTML file that needs nothing else."""
 
 import base64
 from collections.abc import Callable, Sequence

@@ -63,7 +63,7 @@ def test_lists_hold_what_python_finds_in_pixels_of_the_originals(weights, photos
     words = [photos, "--weights", weights, "--json", lists[0], "--csv", lists[1], "--score", "0.3"]
     code, said, complaints = run(capsys, *words, "--out", tmp_path / "out")
     assert (code, len(said.splitlines())) == (0, 4)
-    assert complaints == ["passed over, because they are not pictures: below/, clip.mp4, notes.txt"]
+    assert complaints == ["skipped, because they are not pictures: below/, clip.mp4, notes.txt"]
     content = json.loads(lists[0].read_text(encoding="utf-8"))
     assert content["complete"]
     assert content["unread"] == []

@@ -51,7 +51,7 @@ def test_json_and_page_stand_beside_the_weights(data, weights, capsys):
     page = (weights.parent / "eval-val.html").read_text()
     assert "w.safetensors on drawn, split val" in page
     assert page.count("<figure>") == 3 + 12
-    assert f"to be looked at: {weights.parent / 'eval-val.html'}" in out
+    assert f"report to look at: {weights.parent / 'eval-val.html'}" in out
     assert measured(weights, data) == 0  # over its own
     assert measured(weights, data, "--no-page", "--out", weights.parent / "new.json") == 0
     assert not (weights.parent / "new.html").exists()

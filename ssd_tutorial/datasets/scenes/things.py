@@ -228,13 +228,13 @@ def mushroom(pen: Drawing, rng: np.random.Generator, c: Paints) -> None:
 
 
 def train(pen: Drawing, rng: np.random.Generator, c: Paints) -> None:
-    """Draw a steam engine heading right and one or two waggons; the longest of all objects."""
-    waggons, length = int(rng.integers(1, 3)), rng.uniform(0.62, 0.85)
+    """Draw a steam engine heading right and one or two wagons; the longest of all objects."""
+    wagons, length = int(rng.integers(1, 3)), rng.uniform(0.62, 0.85)
     top, r = rng.uniform(0.4, 0.5), 0.085
-    end = waggons * (length + 0.09)
+    end = wagons * (length + 0.09)
     pen.box(c.dark, 0.05, -0.05, end + 0.9, 0.0)
-    for waggon in range(waggons):
-        x = waggon * (length + 0.09)
+    for wagon in range(wagons):
+        x = wagon * (length + 0.09)
         pen.box(c.second, x, -top, x + length, 0, 0.04)
         pen.box(darker(c.second, 0.3), x - 0.02, -top - 0.04, x + length + 0.02, -top + 0.04, 0.03)
         panes = 3 if length > 0.7 else 2

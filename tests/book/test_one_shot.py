@@ -91,6 +91,6 @@ def test_the_numbers_that_the_chapter_quotes_are_in_the_record(words):
     assert 55 < objects / both[0]["19"]["sharing"] < 62
     assert "one object in sixty" in words
     small = RECORD["landscape"]["rounding"]["iou"]["16"]["below 50"]
-    assert f"by {small[1]:.2f} or less" in words
+    assert f"an IoU of {small[1]:.2f} or less" in words
     assert RECORD["landscape"]["matching"]["without_prior"] == 0
     assert RECORD["upright"]["matching"]["without_prior"] == 0

@@ -52,12 +52,11 @@ PICTURES = rb"data:image/[^\"')]+|<svg class=\"plot\".*?</svg>"  # inside a file
 def weight_kb(loaded: list[str], html: Path = HTML) -> dict[str, float]:
     """Return the gzipped size of the built files that a page has loaded, by kind, without pictures.
 
-    MathJax is a kind of its own. `loaded` has the addresses below that of the book.
+    `loaded` has the addresses below that of the book.
     """
-    weight = dict.fromkeys([*KINDS.values(), "mathjax"], 0.0)
+    weight = dict.fromkeys(KINDS.values(), 0.0)
     for name in {address.partition("?")[0].partition("#")[0] for address in loaded}:
         if (kind := KINDS.get(Path(name).suffix)) and (html / name).is_file():
-            kind = "mathjax" if "/mathjax/" in name else kind
             text = re.sub(PICTURES, b"", (html / name).read_bytes(), flags=re.S)
             weight[kind] += len(gzip.compress(text)) / 1024
     return weight
@@ -154,10 +153,8 @@ def new_page(browser, base: str, width: int, theme: str = "light", height: int =
 
 
 def wait_until_drawn(page):
-    """Wait until MathJax has typeset the page, web fonts are loaded and explorers have started."""
-    page.evaluate(
-        "async () => { await window.MathJax?.startup?.promise; await document.fonts.ready; }"
-    )
+    """Wait until web fonts are loaded and explorers have started."""
+    page.evaluate("async () => { await document.fonts.ready; }")
     page.wait_for_function(
         "!document.querySelector('script[src*=\"explorers.js\"]')"
         " || document.documentElement.dataset.explorers"

@@ -1,18 +1,16 @@
-"""Sphinx extension of this book: seven small additions to jupyter-book.
+"""Sphinx extension of this book: six small additions to jupyter-book.
 
-1. Nothing comes from another origin. MathJax is copied out of the PyPI package
-   sphinx-mathjax-offline; the theme's fonts and icons are its own static files.
-2. The execution cache depends on the package. jupyter-cache compares only the cells of a notebook,
+1. The execution cache depends on the package. jupyter-cache compares only the cells of a notebook,
    so an edit in `ssd_tutorial/`, `book/ssd_book/` or `data/` would leave old figures on the pages.
    The cache's path holds a hash of all three, and of the versions of the libraries that chapters
    compute with. Beside the notebooks it keeps the pictures of `book_pictures.py`.
-3. A chapter takes its number from its file: `book/08_matching` is chapter 8, with Figure 8.1 and
+2. A chapter takes its number from its file: `book/08_matching` is chapter 8, with Figure 8.1 and
    equation (8.1), however many chapters come before it.
-4. A figure without alternative text or caption causes a warning, which `-W` makes an error.
-5. Names that myst-nb and the theme give to screen readers agree with the visible text.
-6. Launch buttons open the plain notebooks of `notebooks/`. Pages without one have no such button,
+3. A figure without alternative text or caption causes a warning, which `-W` makes an error.
+4. Names that myst-nb and the theme give to screen readers agree with the visible text.
+5. Launch buttons open the plain notebooks of `notebooks/`. Pages without one have no such button,
    and until the repository's address is set no page has a button that would lead nowhere.
-7. The first page has a style sheet of its own.
+6. The first page has a style sheet of its own.
 
 Files of `book/_static` are added here, one by one: jupyter-book itself would add every script below
 a folder `_static` to every page.
@@ -20,7 +18,6 @@ a folder `_static` to every page.
 
 import hashlib
 import importlib.metadata
-import importlib.util
 import os
 import re
 import shutil
@@ -29,7 +26,6 @@ from pathlib import Path
 
 from docutils import nodes
 from sphinx.util import logging
-from sphinx.util.fileutil import copy_asset
 from sphinx_external_toc.collectors import TocTreeCollectorWithStyles as TocCollector
 
 logger = logging.getLogger(__name__)
@@ -44,19 +40,7 @@ c.PagePictures.folder = {pictures!r}
 CHAPTER = re.compile(r"(?:^|/)(\d\d)_\w+$")
 
 
-# --- 1. mathematics -------------------------------------------------------------------------------
-def copy_mathjax(app):
-    """Copy the parts of MathJax that our pages may request, about 2 MB of its 10."""
-    if app.builder.format != "html":
-        return
-    package = Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent
-    source, target = package / "static" / "mathjax", Path(app.outdir) / "_static" / "mathjax"
-    copy_asset(str(source / "tex-chtml.js"), str(target))
-    for part in ("output/chtml/fonts", "input/tex/extensions", "a11y"):
-        copy_asset(str(source / part), str(target / part))
-
-
-# --- 2. execution cache ---------------------------------------------------------------------------
+# --- 1. execution cache ---------------------------------------------------------------------------
 def digest_of_sources(root: Path) -> str:
     """Hash everything outside the notebooks that affects what a chapter computes."""
     digest = hashlib.sha256()
@@ -99,7 +83,7 @@ def drop_old_caches(app, exception):
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-# --- 3. chapter numbers ---------------------------------------------------------------------------
+# --- 2. chapter numbers ---------------------------------------------------------------------------
 def number_chapters_by_file(assign):
     """Wrap Sphinx's `assign_section_numbers` so that the first number is that of the file."""
 
@@ -120,7 +104,7 @@ def number_chapters_by_file(assign):
     return assign_section_numbers
 
 
-# --- 4. figures -----------------------------------------------------------------------------------
+# --- 3. figures -----------------------------------------------------------------------------------
 def check_figures(app, doctree):
     """Warn about pictures without alternative text, number or caption."""
     for image in doctree.findall(nodes.image):
@@ -141,7 +125,7 @@ def check_figures(app, doctree):
             )
 
 
-# --- 5. screen readers ----------------------------------------------------------------------------
+# --- 4. screen readers ----------------------------------------------------------------------------
 WRONG_NAMES = {
     re.compile(r' aria-label="Toggle hidden content"'): "",  # whose text is "Show the solution"
     re.compile(
@@ -167,7 +151,7 @@ def fix_names(app, exception):
             file.write_text(fixed, encoding="utf-8")
 
 
-# --- 6. buttons that lead to the repository -------------------------------------------------------
+# --- 5. buttons that lead to the repository -------------------------------------------------------
 NO_ADDRESS = "OWNER/REPOSITORY"
 
 
@@ -187,7 +171,7 @@ def lead_to_the_repository(app, pagename, templatename, context, doctree):
             button["url"] = button["url"].replace(f"{pagename}.ipynb", plain)
 
 
-# --- 7. the first page ----------------------------------------------------------------------------
+# --- 6. the first page ----------------------------------------------------------------------------
 def style_the_first_page(app, pagename, templatename, context, doctree):
     """Load the style sheet of the first page there, and nowhere else."""
     if pagename == app.config.root_doc:
@@ -202,7 +186,6 @@ def copy_plain_notebooks(app, exception):
 
 
 def setup(app):
-    app.config.mathjax_path = "mathjax/tex-chtml.js"
     TocCollector.assign_section_numbers = number_chapters_by_file(
         TocCollector.assign_section_numbers
     )
@@ -211,7 +194,6 @@ def setup(app):
         "builder-inited",
         lambda app: quiet_kernel(Path(app.outdir).parent, Path(app.config.nb_execution_cache_path)),
     )
-    app.connect("builder-inited", copy_mathjax)
     app.connect("doctree-read", check_figures)
     app.connect("build-finished", drop_old_caches)
     app.connect("builder-inited", lambda app: app.config.html_static_path.append(str(STATIC)))

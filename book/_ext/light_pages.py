@@ -5,9 +5,8 @@
    the theme's style sheets add to boxes are masks in `_static/icons.css`.
 2. Style sheets of the theme and of other extensions lose the rules whose classes and ids are on no
    page and in no script.
-3. MathJax is loaded by pages with formulas alone.
 
-`tests/browser/test_weight.py` measures what a page loads.
+`tests/browser/test_pages.py` measures what a page loads.
 """
 
 import importlib.util
@@ -173,20 +172,8 @@ def lighten(app, exception):
             file.write_text(text, encoding="utf-8")
 
 
-# --- 3. mathematics -------------------------------------------------------------------------------
-def drop_mathjax(app, pagename, templatename, context, doctree):
-    """Load MathJax on pages with formulas; widgets ask for it everywhere."""
-    if 'class="math' not in context.get("body", ""):
-        context["script_files"] = [
-            script
-            for script in context["script_files"]
-            if "mathjax" not in (getattr(script, "filename", None) or "")
-        ]
-
-
 def setup(app):
     app.add_css_file("icons.css")
-    app.connect("html-page-context", drop_mathjax, priority=990)  # after whoever adds scripts
     app.connect("build-finished", lighten, priority=800)  # before the first page is copied
     return {
         "version": "1",

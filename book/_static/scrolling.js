@@ -1,11 +1,11 @@
 // An element that scrolls sideways has a name and a place in the focus order while it does, and
 // neither otherwise. The theme sets tab stops, too, but gives no names and does not check again when
-// folded code opens. Explorers have their own `scrollable`, in ui.js; MathJax makes every formula a
-// tab stop.
+// folded code opens. Explorers have their own `scrollable`, in ui.js.
 addEventListener("DOMContentLoaded", () => {
   const KINDS = {
     Output: "div.cell_output pre",
     Code: "pre:not(div.cell_output pre)",
+    Formula: "div.math > div",
     Table: "div.cell_output div.text_html, .pst-scrollable-table-container",
   };
   const names = new Map(); // of each box that can scroll, such as "Code 3"

@@ -47,8 +47,10 @@ What you will learn
 
 ```{math}
 :label: eq-try
-a = b
+a = \\sqrt{b}
 ```
+
+The side ($x_1$), or so.
 
 :::{admonition} Exercise 8.1: a box
 :class: exercise
@@ -92,10 +94,10 @@ class SmallBook:
             (root / "book" / name).write_text(text)
         self.chapter()
 
-    def chapter(self, code=DRAW, mystnb=FIGURE, more=(), name="08_matching"):
-        """Write a chapter: a cell, and further ones given as (code, mystnb)."""
-        text = TEXT if name == "08_matching" else TEXT.replace("eq-try", f"eq-{name}")
-        cells = [new_markdown_cell(text)]
+    def chapter(self, code=DRAW, mystnb=FIGURE, more=(), name="08_matching", text=""):
+        """Write a chapter: text, a cell, and further ones given as (code, mystnb)."""
+        first = TEXT if name == "08_matching" else TEXT.replace("eq-try", f"eq-{name}")
+        cells = [new_markdown_cell(first + text)]
         for source, settings in ((code, mystnb), *more):
             cells.append(new_code_cell(source, metadata={"mystnb": settings}))
         for number, cell in enumerate(cells):

@@ -11,8 +11,7 @@
     return box.width > 0 && box.right > innerWidth + 1 && !scrolls(e.parentElement);
   });
   // What scrolls sideways needs a place in the focus order, its own or that of something inside,
-  // and where it is its own, a name; what does not scroll needs neither. A formula names itself, and
-  // its letters lean out of it by a few pixels.
+  // and where it is its own, a name; what does not scroll needs neither.
   const FOCUSABLE = "a[href], button, input, select, summary, textarea, [tabindex='0']";
   const boxes = [...article.querySelectorAll("*")].filter(
     (e) => !(e instanceof SVGElement) && e.checkVisibility(),
@@ -20,12 +19,10 @@
   const scrolling = boxes.filter(
     (e) =>
       /(auto|scroll)/.test(getComputedStyle(e).overflowX) &&
-      e.scrollWidth > e.clientWidth + (e.closest(".math") ? 12 : 1),
+      e.scrollWidth > e.clientWidth + 1,
   );
   const reached = (e) =>
-    e.tabIndex === 0
-      ? e.ariaLabel || e.tagName === "MJX-CONTAINER"
-      : e.querySelector(FOCUSABLE);
+    e.tabIndex === 0 ? e.ariaLabel : e.querySelector(FOCUSABLE);
   const regions = boxes.filter((e) => e.role === "region" && e.tabIndex === 0);
   const name = (e) => e.tagName.toLowerCase() + (e.className ? "." + e.className : "");
   const texts = document.createTreeWalker(article, NodeFilter.SHOW_TEXT);
@@ -36,7 +33,7 @@
     const family = style.fontFamily.split(",")[0].replaceAll('"', "");
     if (family.startsWith("Book") && texts.currentNode.parentElement.checkVisibility())
       letters[family] = [...new Set((letters[family] ?? "") + texts.currentNode.data.replaceAll(/\s/g, ""))].join("");
-    const inCode = texts.currentNode.parentElement.closest("code, pre, script, mjx-container");
+    const inCode = texts.currentNode.parentElement.closest("code, pre, script");
     if (!inCode && /\\\(|\\\[|\$\$/.test(texts.currentNode.data)) raw.push(texts.currentNode.data);
   }
   return {
@@ -48,10 +45,10 @@
     letters,
     rawMath: raw,
     undrawn: [...document.querySelectorAll(".math")]
-      .filter((m) => !m.querySelector("mjx-container"))
+      .filter((m) => !m.querySelector("math")?.getBoundingClientRect().width)
+      .filter((m) => m.checkVisibility())
       .map((m) => m.textContent),
-    mathErrors: [...document.querySelectorAll("mjx-merror, [data-mjx-error]")]
-      .map((m) => m.textContent),
+    mathWithoutFont: document.querySelector("math") ? !document.fonts.check("16px 'Book Math'") : false,
     images: [...document.images].map((i) => ({
       src: i.getAttribute("src"),
       alt: i.alt.trim(),

@@ -103,7 +103,8 @@ def find_explorers(app, doctree):
             continue
         if model_id not in order:
             order.append(model_id)
-        place = nodes.container(classes=[PLACE], ids=[f"explorer-{len(views)}"])
+        module = models[model_id]["state"]["module"]
+        place = nodes.container(classes=[PLACE, f"of-{module}"], ids=[f"explorer-{len(views)}"])
         views.append(order.index(model_id))
         picture = kinds["image/png"]
         place += picture.children

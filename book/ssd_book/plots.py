@@ -41,7 +41,11 @@ from ssd_tutorial.priors import (
 )
 from ssd_tutorial.scales import compute_scales
 
+ACCENT = "#c8321e"
+"""What the reader holds, and what the detector has found: the one colour besides the maps'."""
+
 __all__ = [
+    "ACCENT",
     "INK",
     "LOOKS",
     "MAP_COLORS",

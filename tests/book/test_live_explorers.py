@@ -86,7 +86,7 @@ def test_a_picture_is_in_its_figure_until_the_explorer_has_started(built):
     for number, name in enumerate(("try", "second", "again")):
         figure = re.search(rf'<figure [^>]*id="fig-{name}".*?</figure>', page, re.S)[0]
         place, caption = figure.split("<figcaption>")
-        assert f'class="explorer-place docutils container" id="explorer-{number}"' in place
+        assert f'class="explorer-place of-iou docutils container" id="explorer-{number}"' in place
         assert f'alt="What {name} shows."' in place
         assert place.count("<img") == 1
         picture = re.search(r"<img [^>]*>", place)[0]

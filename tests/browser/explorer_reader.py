@@ -123,8 +123,10 @@ class Reader:
             session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": at})
 
         send("touchStart", (grip["x"], grip["y"]))
+        # on the body of a box the first move decides: up and down it is the page that moves
+        across, down = (5, 3) if grip["on"] == "ssd-body" else (3, 5)
         for step in range(1, 13):
-            x, y = grip["x"] + 3 * step * grip["dx"], grip["y"] + 5 * step * grip["dy"]
+            x, y = grip["x"] + across * step * grip["dx"], grip["y"] + down * step * grip["dy"]
             send("touchMove", (x, y))
         send("touchEnd")
         return self.look() != before

@@ -51,6 +51,16 @@ def _iou():
     return [f"{best_iou(a, b):.2f}"]
 
 
+@truth("opening")
+def _opening():
+    explorer = widgets.Opening()  # of chapter 4
+    (thing,) = explorer.objects
+    a, b = torch.tensor([explorer.box, thing["box"]], dtype=torch.float64)
+    shared = (torch.minimum(a[2:], b[2:]) - torch.maximum(a[:2], b[:2])).prod().item()
+    together = shared / best_iou(a, b)
+    return [f"{100 * shared:.0f}\u00a0%", f"{100 * together:.0f}\u00a0%"]
+
+
 @truth("scales")
 def _scales():
     explorer = widgets.ScalesExplorer()

@@ -25,6 +25,7 @@ ALIVE_MS = 4000  # a second on a quiet machine (`report.py` prints it); tests ru
 
 GALLERY = "book/explorers.html"
 FILM = "film"  # which moves by itself: see test_film.py
+OPENING = "opening"  # of chapters, on topics that the explorers of the gallery show, too
 
 
 @dataclass

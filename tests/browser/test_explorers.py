@@ -57,7 +57,7 @@ def see(html, base, browser, axe):
 
 
 def test_every_explorer_is_in_the_gallery_once(html):
-    assert sorted([*PAGES.get(ev.GALLERY, []), ev.FILM]) == modules.names()
+    assert sorted([*PAGES.get(ev.GALLERY, []), ev.FILM, ev.OPENING]) == modules.names()
 
 
 def test_every_explorer_is_in_a_chapter(html):
@@ -65,8 +65,8 @@ def test_every_explorer_is_in_a_chapter(html):
     assert elsewhere == set(modules.names()) - {ev.FILM}
 
 
-def test_the_first_page_has_the_film_alone(html):
-    assert ev.modules_on(html / "book/index.html") == [ev.FILM]
+def test_the_first_page_has_the_film_and_three_openings(html):
+    assert ev.modules_on(html / "book/index.html") == [ev.FILM, *[ev.OPENING] * 3]
 
 
 @pytest.mark.parametrize(("page", "how"), HOWS, ids=[named(*each) for each in HOWS])

@@ -217,7 +217,7 @@ def test_without_motion_it_waits_and_play_goes_from_scene_to_scene(still):
 def test_without_scripts_there_are_a_picture_and_words(browser, base):
     page, _ = built_site.new_page(browser, base, 360, java_script_enabled=False)
     page.goto(base + PAGE, wait_until="load")
-    picture = page.locator(".explorer-place img")
+    picture = page.locator(".of-film img")
     box = picture.bounding_box()
     assert picture.is_visible()
     assert box["width"] == pytest.approx(360, abs=1)  # from edge to edge

@@ -10,6 +10,7 @@ import pytest
 from ssd_book import explorers as widgets
 from ssd_book.explorers import modules
 from ssd_book.explorers.explorer import Explorer
+from ssd_book.plots import ACCENT
 
 from ssd_tutorial.figures.plots import INK, LOOKS, QUIET
 
@@ -63,17 +64,29 @@ def test_an_import_that_cannot_be_joined_is_refused(tmp_path, monkeypatch):
 def test_maps_look_the_same_in_figures_and_explorers():
     script = (
         "const url = 'data:text/javascript;base64,' + process.argv[1];"
-        "import(url).then((m) => console.log(JSON.stringify([m.LOOKS, m.INK, m.QUIET])));"
+        "import(url).then((m) => console.log(JSON.stringify([m.LOOKS, m.INK, m.QUIET, m.ACCENT])));"
     )
     source = (modules.STATIC / "paper.js").read_bytes()
-    looks, ink, quiet = json.loads(node("-e", script, base64.b64encode(source).decode()))
-    assert (ink, quiet) == (INK, QUIET)
+    looks, *others = json.loads(node("-e", script, base64.b64encode(source).decode()))
+    assert others == [INK, QUIET, ACCENT]
     assert [(x["name"], x["colour"], x["marker"]) for x in looks] == [
         (x.name, x.color, x.marker) for x in LOOKS
     ]
     solid = [look["dash"] == "" for look in looks]
     assert solid == [look.line == "-" for look in LOOKS]
     assert len({look["dash"] for look in looks}) == len(LOOKS)
+
+
+def test_the_accent_is_the_same_in_style_sheets():
+    """`--ssd-hit` of explorers and `--first-hit` of the first page: light, then dark."""
+    static = modules.STATIC.parents[2] / "_static"
+    sheets = {"ssd": modules.STYLE_SHEET, "first": static / "first_page.css"}
+    texts = {name: sheet.read_text(encoding="utf-8") for name, sheet in sheets.items()}
+    values = {name: re.findall(rf"--{name}-hit: (#\w+);", text) for name, text in texts.items()}
+    assert values["ssd"] == values["first"]
+    assert values["ssd"][0] == ACCENT
+    reds = re.findall(r"#[cd][\da-f]3[\da-f]1[\da-f]", "".join(texts.values()))
+    assert set(reds) == {ACCENT}
 
 
 @pytest.mark.parametrize("name", modules.names())

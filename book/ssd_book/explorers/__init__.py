@@ -24,6 +24,7 @@ else:
             "matching": ["MatchingExplorer"],
             "mining": ["MiningExplorer"],
             "nms": ["NMSExplorer"],
+            "opening": ["Opening"],
             "precision_recall": ["PrecisionRecallExplorer"],
             "priors": ["PriorExplorer"],
             "receptive": ["ReceptiveFieldExplorer"],

@@ -91,7 +91,7 @@ class FilmExplorer(Explorer, module="film"):
         for prior, label, score, *box, by in self.candidates:
             if self.candidates[by][0] == prior:
                 words = f"{self.classes[label]} {score:.2f}"
-                plots.draw_boxes(axes, torch.tensor([box]), labels=[words], color="#c8321e")
+                plots.draw_boxes(axes, torch.tensor([box]), labels=[words], color=plots.ACCENT)
 
 
 class Predicted(NamedTuple):

@@ -2,7 +2,7 @@
 // decoded boxes, to the detections that NMS leaves. It plays once, until the reader touches something.
 
 import { makePriors, priorXyxy, priorsPerMap } from "./geometry.js";
-import { LOOKS, assign, clamp } from "./paper.js";
+import { ACCENT, LOOKS, assign, clamp } from "./paper.js";
 import { explorer, html, listed } from "./ui.js";
 
 const LABEL = "From all boxes to the detections";
@@ -12,7 +12,6 @@ const STEP = 2; // of an arrow key, in hundredths of the film; Page Up and Page 
 const SCENES = { score: [7, 44], decode: [50, 68], suppress: [73, 92] };
 const STOPS = [0, 44, 68, 92, 100];
 const KINDS = ["pointerdown", "keydown"]; // of events that stop the film
-const HIT = "#d9381e"; // the one accent: what the detector has found
 
 const part = (position, [from, to]) => clamp((position - from) / (to - from), 0, 1);
 const smooth = (t) => t * t * (3 - 2 * t);
@@ -101,14 +100,14 @@ function drawCandidates(stage, { candidates, step, last, moved, rounds, rank }) 
     if (out === 1) return;
     const width = hit ? 3.5 : 1 + seen;
     const opacity = hit ? 1 : (0.4 + 0.6 * seen) * (1 - out);
-    const [stroke, halo] = [hit ? HIT : LOOKS[prior.map].colour, hit ? 1 : 0.5 * seen * opacity];
+    const [stroke, halo] = [hit ? ACCENT : LOOKS[prior.map].colour, hit ? 1 : 0.5 * seen * opacity];
     stage.rect(`halo ${i}`, box, { stroke: "#fff", opacity: halo, "stroke-width": width + 2.5 });
     stage.rect(`box ${i}`, box, { stroke, opacity, "stroke-width": width });
     if (hit) labelled.push({ i, box, words: `${name} ${score.toFixed(2)}` });
   });
   const letters = stage.width < 420 ? 12 : 14;
   for (const { i, box, words } of labelled) {
-    const plate = stage.put(`plate ${i}`, "rect", { fill: HIT });
+    const plate = stage.put(`plate ${i}`, "rect", { fill: ACCENT });
     const look = { class: "ssd-film-label", "font-size": letters };
     const label = stage.put(`label ${i}`, "text", look, words);
     const [x, y] = stage.px(box);

@@ -1,6 +1,7 @@
 // Explorer: two boxes and their IoU.
 
 import { area, intersection, iou, toCxcywh } from "./geometry.js";
+import { sharedBox } from "./objects.js";
 import { INK, LOOKS } from "./paper.js";
 import { explorer } from "./ui.js";
 
@@ -30,7 +31,7 @@ export default explorer({
 
       stage.picture(frame.get("picture"));
       if (shared > 0) {
-        const overlap = [Math.max(a[0], b[0]), Math.max(a[1], b[1]), Math.min(a[2], b[2]), Math.min(a[3], b[3])];
+        const overlap = sharedBox(a, b);
         stage.rect("overlap", overlap, { fill: INK, "fill-opacity": 0.3, stroke: "none" });
         const [x, y, right, bottom] = stage.px(overlap);
         const middle = { "text-anchor": "middle", "font-size": 18, "font-weight": 600 };

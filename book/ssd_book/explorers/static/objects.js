@@ -16,6 +16,11 @@ export function nearestObject(objects, place) {
   return objects.reduce(nearer);
 }
 
+/** The part that two boxes share, xyxy; inverted if they share nothing. */
+export function sharedBox(a, b) {
+  return [0, 1, 2, 3].map((i) => (i < 2 ? Math.max(a[i], b[i]) : Math.min(a[i], b[i])));
+}
+
 /** Draw the objects' boxes, the chosen one's thicker. */
 export function drawObjects(stage, objects, chosen) {
   for (const [i, object] of objects.entries()) {

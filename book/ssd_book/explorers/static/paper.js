@@ -19,6 +19,7 @@ export const LOOKS = [
   { name: "conv11_2", colour: "#432a8f", dash: "12 4", marker: "P" },
   { name: "conv12_2", colour: "#4a4a4a", dash: "3 2", marker: "X" },
 ];
+export const ACCENT = "#c8321e"; // what the reader holds, and what the detector has found
 export const INK = "#1f262e";
 export const QUIET = "#8a939d";
 
@@ -62,10 +63,33 @@ function draggable(node, paper, { start, move }) {
     held = true;
     start?.(...paper.at(event));
   });
-  node.addEventListener("pointermove", (event) => held && move(...paper.at(event)));
+  node.addEventListener("pointermove", (event) => {
+    if (held && paper.svg.dataset.swipe !== "undecided") move(...paper.at(event));
+  });
   for (const end of ["pointerup", "pointercancel"]) {
     node.addEventListener(end, () => (held = false));
   }
+}
+
+/** Let a finger drag what is draggable in `svg`, and scroll the page elsewhere. On the body of a box
+ *  the first move decides: sideways it drags, upwards or downwards it scrolls, since a large box would
+ *  be a trap. The listeners are on the whole area: browsers ignore them, and touch-action, on parts. */
+function swipes(svg) {
+  let from;
+  const listen = (kind, action) => svg.addEventListener(kind, action, { passive: false });
+  listen("touchstart", (event) => {
+    svg.dataset.swipe = event.target.closest(".ssd-body") ? "undecided" : "free";
+    from = event.touches[0];
+    if (event.target.closest(".ssd-corner, .ssd-knob")) event.preventDefault();
+  });
+  listen("touchmove", (event) => {
+    const { clientX, clientY } = event.touches[0];
+    const sideways = Math.abs(clientX - from.clientX) >= Math.abs(clientY - from.clientY);
+    if (svg.dataset.swipe === "undecided" && sideways) svg.dataset.swipe = "drags";
+    if (svg.dataset.swipe === "drags") event.preventDefault();
+  });
+  listen("touchend", () => delete svg.dataset.swipe);
+  listen("touchcancel", () => delete svg.dataset.swipe);
 }
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -91,11 +115,7 @@ class Paper {
     this.nodes = new Map();
     this.svg = document.createElementNS(SVG, "svg");
     assign(this.svg, { class: `ssd-paper ssd-${name}`, role: "group", "aria-label": label });
-    // A finger on something draggable drags it; elsewhere it scrolls the page. The listener is on the
-    // whole area: browsers ignore touch-action, and such listeners, on parts of an SVG.
-    const held = ".ssd-body, .ssd-corner, .ssd-knob";
-    const drags = (event) => event.target.closest(held) && event.preventDefault();
-    this.svg.addEventListener("touchstart", drags, { passive: false });
+    swipes(this.svg);
     parent.append(this.svg);
   }
 
@@ -244,13 +264,14 @@ export class Stage extends Paper {
   }
 
   /** A box to move and to resize. `set(box)` gets the new box: never inverted, never outside
-   *  `bounds`. `label` says what it is, `attributes` how it looks; `remove` is called on Delete. */
-  handleBox(key, box, { label, set, remove, tag, attributes = {}, bounds = [0, 0, 1, 1] }) {
+   *  `bounds`. `label` says what it is, `attributes` how it looks; `remove` is called on Delete.
+   *  A box of `fixed` size has no corners. */
+  handleBox(key, box, { label, set, remove, tag, attributes = {}, bounds = [0, 0, 1, 1], fixed }) {
     const fresh = !this.nodes.has(key);
     const look = { class: "ssd-box", tabindex: 0, role: "application" };
-    const help = "arrow keys move it, with shift they resize it";
+    const help = fixed ? "arrow keys move it, with shift faster" : "arrow keys move it, with shift they resize it";
     const node = this.put(key, "g", { ...look, "aria-label": `${label}; ${help}` });
-    if (fresh) this.#makeBox(node);
+    if (fresh) this.#makeBox(node, fixed);
     Object.assign(node, { box, set, drop: remove, bounds });
     const [x, y, right, bottom] = this.px(box);
     const [body, words, ...corners] = node.children;
@@ -265,7 +286,7 @@ export class Stage extends Paper {
     return node;
   }
 
-  #makeBox(node) {
+  #makeBox(node, fixed) {
     const add = (parent, tag, attributes) => {
       const child = assign(document.createElementNS(SVG, tag), attributes);
       parent.append(child);
@@ -281,7 +302,7 @@ export class Stage extends Paper {
         node.set(moved(from.box, fx - from.at[0], fy - from.at[1], node.bounds));
       },
     });
-    for (let i = 0; i < 4; i++) {
+    for (let i = 0; i < (fixed ? 0 : 4); i++) {
       const corner = add(node, "g", { class: `ssd-corner ssd-corner-${i === 0 || i === 3}` });
       add(corner, "rect", { class: "ssd-hit", x: -14, y: -14, width: 28, height: 28 });
       add(corner, "rect", { class: "ssd-dot", x: -4, y: -4, width: 8, height: 8 });
@@ -293,9 +314,11 @@ export class Stage extends Paper {
     keyed(node, {
       arrow: (dx, dy, shift) => {
         const [, , right, bottom] = node.box;
-        const changed = shift
-          ? resized(node.box, 3, right + dx * step, bottom + dy * step, node.bounds)
-          : moved(node.box, dx * step, dy * step, node.bounds);
+        const far = fixed && shift ? 5 * step : step;
+        const changed =
+          shift && !fixed
+            ? resized(node.box, 3, right + dx * step, bottom + dy * step, node.bounds)
+            : moved(node.box, dx * far, dy * far, node.bounds);
         node.set(changed);
       },
       remove: () => node.drop?.(),

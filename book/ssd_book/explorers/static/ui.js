@@ -124,12 +124,15 @@ class Frame {
     globalThis.explorerTimes?.push([this.get("module"), performance.now() - from]);
   }
 
-  /** What the explorer shows, in a sentence or two. Screen readers hear it once it stops changing. */
-  say(words) {
-    if (this.words.textContent === words) return;
+  /** What the explorer shows, in a sentence or two. Screen readers hear it once it stops changing,
+   *  after the `number` that stands elsewhere. */
+  say(words, number = "") {
+    const said = `${number} ${words}`.trim();
+    if (this.said === said) return;
+    this.said = said;
     this.words.textContent = words;
     clearTimeout(this.#saying);
-    this.#saying = setTimeout(() => (this.live.textContent = words), 400);
+    this.#saying = setTimeout(() => (this.live.textContent = said), 400);
   }
 
   // --- where to draw ---

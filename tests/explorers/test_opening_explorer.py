@@ -1,0 +1,133 @@
+"""The figures of one knob: what they begin with, what captions promise, and what they refuse."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+import traitlets
+from ssd_book.explorers import Opening
+from ssd_book.explorers.opening import RATIO_MAP, TOPICS
+
+from ssd_tutorial.boxes import iou
+from ssd_tutorial.presets import get_preset
+from ssd_tutorial.priors import cell_shapes, num_priors, priors_per_map
+
+BOOK = Path(__file__).resolve().parents[2] / "book"
+PRESET = get_preset("caffe300_voc")
+CHAPTERS = {
+    "04_boxes_and_iou": "overlap",
+    "05_scales": "scale",
+    "06_aspect_ratios": "ratio",
+    "07_priors": "priors",
+    "08_matching": "threshold",
+}
+
+
+def truths(explorer):
+    return torch.tensor([thing["box"] for thing in explorer.objects])
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_chapter_opens_with_its_figure_and_its_number(chapter):
+    """It is the first figure, before the first section, and its caption states its number."""
+    cells = json.loads((BOOK / f"{chapter}.ipynb").read_text(encoding="utf-8"))["cells"]
+    sources = ["".join(cell["source"]) for cell in cells]
+    (at,) = [n for n, source in enumerate(sources) if "Opening(" in source]
+    assert sources[at].endswith(f'Opening("{CHAPTERS[chapter]}")')
+    figures = [n for n, cell in enumerate(cells) if "figure" in cell["metadata"].get("mystnb", {})]
+    sections = [n for n, source in enumerate(sources) if source.startswith("## ")]
+    assert at == figures[0] < sections[0]
+    caption = cells[at]["metadata"]["mystnb"]["figure"]["caption"]
+    number = Opening(CHAPTERS[chapter]).number()
+    assert f"**{number.removesuffix('.00')}**" in caption
+
+
+def test_shifted_by_a_third_of_its_width_the_box_has_an_iou_of_a_half():
+    explorer = Opening("overlap")
+    x0, y0, x1, y1 = explorer.objects[0]["box"]
+    shift = (x1 - x0) / 3
+    explorer.box = [x0 + shift, y0, x1 + shift, y1]
+    assert explorer.number() == "0.50"
+    explorer.box = [x0, y0, x1, y1]
+    assert explorer.number() == "1.00"
+
+
+def test_the_red_box_can_cover_the_balloon_exactly():
+    explorer = Opening("overlap")
+    (x0, y0, x1, y1), (tx0, ty0, tx1, ty1) = explorer.box, explorer.objects[0]["box"]
+    assert [x1 - x0, y1 - y0] == pytest.approx([tx1 - tx0, ty1 - ty0], abs=0.001)
+
+
+def test_a_square_fits_the_boat_and_none_fits_the_large_cat():
+    explorer, fits = Opening("scale"), []
+    for k in range(len(PRESET.maps)):
+        explorer.at = k
+        fits.append(iou(explorer.boxes(), truths(explorer)).diagonal())
+    names = [thing["name"] for thing in explorer.objects]
+    fits = torch.stack(fits)  # [K, G]
+    boat, cat = fits[:, names.index("boat")], fits[:, names.index("cat")]
+    assert (int(boat.argmax()), f"{boat.max():.2f}") == (0, "0.84")
+    assert [f"{value:.1f}" for value in cat[3:]] == ["0.6", "0.6", "0.5"]
+    assert cat.max() < 0.6
+    assert [names[g] for g in fits.argmax(dim=1)] == ["boat", "cat", "fish", "cat", "cat", "cat"]
+
+
+def test_the_area_stays_and_a_third_fits_the_lighthouse():
+    explorer = Opening("ratio")
+    found = {}
+    for at in (1, 0, -1):
+        explorer.at = at
+        (box,) = explorer.boxes()
+        width, height = (box[2:] - box[:2]).tolist()
+        assert width * height == pytest.approx(cell_shapes(PRESET, RATIO_MAP)[0].prod().item())
+        assert width / height == pytest.approx(3.0**at)
+        found[at] = f"{iou(box[None], truths(explorer)).item():.2f}"
+    assert (found[0], found[-1]) == ("0.40", "0.97")
+    assert found[1] < found[0]
+
+
+def test_the_sum_ends_at_all_priors():
+    explorer, sums = Opening("priors"), []
+    for k in range(len(PRESET.maps)):
+        explorer.at = k
+        sums.append(int(explorer.number()))
+    assert sums[-1] == num_priors(PRESET) == 8732
+    assert [b - a for a, b in zip([0, *sums], sums, strict=False)] == list(priors_per_map(PRESET))
+
+
+def test_no_threshold_leaves_the_object_without_a_prior():
+    explorer, counts = Opening("threshold"), []
+    for step in range(2, 20):
+        explorer.at = step / 20
+        counts.append(int(explorer.number()))
+    assert counts == sorted(counts, reverse=True)
+    assert counts[-1] == 1
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_every_topic_is_drawn_and_says_what_it_shows(topic):
+    explorer = Opening(topic)
+    assert 40 < len(explorer.alt) < 400
+    assert explorer.png().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("topic", "at", "words"),
+    [
+        ("scale", 6, "at is 6; scale takes 0 to 5"),
+        ("priors", 1.5, "priors takes whole numbers"),
+        ("threshold", 0, "threshold takes 0.1 to 0.95"),
+        ("ratio", float("nan"), "at must be finite"),
+    ],
+)
+def test_places_off_the_slider_are_refused(topic, at, words):
+    explorer = Opening(topic)
+    with pytest.raises(traitlets.TraitError, match=words):
+        explorer.at = at
+    assert explorer.at == TOPICS[topic].at
+
+
+def test_an_unknown_topic_is_refused():
+    with pytest.raises(traitlets.TraitError, match="topic"):
+        Opening("loss")

@@ -4,8 +4,8 @@
     python tools/pdf.py --out ssd.pdf            # another file
 
 The pages become one document, which Chromium prints in the light palette with page numbers and
-bookmarks. A link to another page leads to its place in the document; solutions are an appendix;
-forms and code that only draws are left out.
+bookmarks. A link to another page leads to its place in the document; the sources of functions and
+the solutions are appendices; forms and code that only draws are left out.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from built_site import HTML, launch, new_page, serve, wait_until_drawn
 from notebooks import ROOT
 from readme import pages
 
-NEEDED = re.compile(r"mathjax|fontawesome|print\.js")  # of the pages' scripts
+NEEDED = re.compile(r"print\.js")  # of the pages' scripts
 LEFT_OUT = "form, script, .exercise-run, .headerlink, .copybtn"
 STYLE = """
 .bd-article { max-width: none; overflow: visible; padding: 0; }
@@ -85,25 +85,46 @@ def moved(article: Tag, name: str, names: list[str]) -> Tag:
     return section
 
 
+def set_aside(part: Tag, anchor: str, title: str, words: str, document: BeautifulSoup) -> list[Tag]:
+    """Leave a link in place of a part of a page, and return it below a heading."""
+    heading = document.new_tag("h2", attrs={"id": anchor})
+    heading.string = title
+    link = document.new_tag("a", href=f"#{anchor}")
+    link.string = words
+    paragraph = document.new_tag("p")
+    paragraph.append(link)
+    part.replace_with(paragraph)
+    return [heading, part]
+
+
 def take_solutions(section: Tag, document: BeautifulSoup) -> list[Tag]:
     """Move the solutions of a page out of it, and leave links to them."""
     found = []
     for cell in section.select(".cell.tag_solution"):
         exercise = cell.find_previous(class_="exercise")
         title = exercise.select_one(".admonition-title").get_text(" ", strip=True)
-        heading = document.new_tag("h2", attrs={"id": f"solution-{exercise['id']}"})
-        heading.string = title
-        link = document.new_tag("a", href=f"#{heading['id']}")
-        link.string = "The solution is in the appendix."
-        paragraph = document.new_tag("p")
-        paragraph.append(link)
-        cell.replace_with(paragraph)
-        found += [heading, cell]
+        words = "The solution is in the appendix."
+        found += set_aside(cell, f"solution-{exercise['id']}", title, words, document)
+    return found
+
+
+def take_sources(section: Tag, document: BeautifulSoup) -> list[Tag]:
+    """Move the sources of functions that a page has folded out of it, and leave links to them."""
+    found = []
+    for cell in section.select(".cell.tag_hide-output"):
+        if "getsource" not in cell.select_one(".cell_input").get_text():
+            continue
+        for number, fold in enumerate(cell.select("details"), len(found) // 2 + 1):
+            text = "\n".join(output.get_text() for output in fold.select("pre"))
+            names = re.findall(r"^ *(?:def|class) (\w+)", text, re.MULTILINE)
+            title = f"{section.h1.get_text().strip()}: {', '.join(names)}"
+            words = "The source is in the appendix."
+            found += set_aside(fold, f"source-{section['id']}-{number}", title, words, document)
     return found
 
 
 def assemble(html: Path, toc: dict) -> str:
-    """Return the document: every page of the book, then the solutions."""
+    """Return the document: every page of the book, then sources of functions, then solutions."""
     names = order(toc)
     built = {name: read_page(html, name) for name in names}
     document = BeautifulSoup(f"<!doctype html>{HEAD}", "html.parser")
@@ -124,17 +145,20 @@ def assemble(html: Path, toc: dict) -> str:
         "</article></div></main></body>",
         "html.parser",
     )
-    article, solutions = body.article, []
+    article, appendices = body.article, {"Sources": [], "Solutions": []}
     for name in names:
         section = moved(built[name].select_one("article.bd-article"), name, names)
-        solutions += take_solutions(section, document)
+        appendices["Sources"] += take_sources(section, document)
+        appendices["Solutions"] += take_solutions(section, document)
         article.append(section)
-    if solutions:
-        appendix = document.new_tag("section", attrs={"class": "book-page", "id": "solutions"})
-        title = document.new_tag("h1")
-        title.string = "Solutions"
-        appendix.extend([title, *solutions])
-        article.append(appendix)
+    for name, parts in appendices.items():
+        if parts:
+            attributes = {"class": "book-page", "id": name.lower()}
+            appendix = document.new_tag("section", attrs=attributes)
+            title = document.new_tag("h1")
+            title.string = name
+            appendix.extend([title, *parts])
+            article.append(appendix)
     article.contents[0].insert_after(contents(article, document))
     document.html.append(body.body)
     return str(document)

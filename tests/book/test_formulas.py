@@ -73,3 +73,13 @@ def test_a_line_breaks_at_the_spaces_around_a_formula(formulas, before, after, b
     assert line.astext() == f"{before}x{after}"
     assert [box.astext() for box in line.findall(nodes.inline)] == boxes
     assert all(box["classes"] == ["unbroken"] for box in line.findall(nodes.inline))
+
+
+def test_a_formula_that_is_refused_is_shown_as_tex_with_a_warning_at_its_line(formulas, caplog):
+    line = nodes.paragraph("", "", nodes.math("", r"\foo<b"))
+    line.source, line.line = "book/09_loss.ipynb", 40_002
+    assert formulas.typeset_node(line[0], display=False) == r"<code>\foo&lt;b</code>"
+    (warning,) = caplog.records
+    assert warning.levelname == "WARNING"
+    assert "Unknown command" in warning.getMessage()
+    assert warning.location is line

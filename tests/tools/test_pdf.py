@@ -28,7 +28,17 @@ BODIES = {
         by hand</p><p>Do it.</p><form class="exercise-answer">Your answer</form></div>
         <div class="cell tag_solution"><details><summary>Show</summary><pre>1 / 7</pre></details>
         </div>
-        <p>After it.</p>""",
+        <p>After it.</p>
+        <div class="cell tag_hide-output">
+        <div class="cell_input"><pre>print(getsource(iou))</pre></div>
+        <details><summary>Show</summary><pre>def iou(a, b):
+    return a &amp; b
+
+class Other:
+    pass
+</pre></details></div>
+        <div class="cell tag_hide-output"><div class="cell_input"><pre>table()</pre></div>
+        <details><summary>Show</summary><pre>a long table</pre></details></div>""",
         SCRIPT,
     ),
     "glossary": ("Glossary", "<p>Words.</p>", SCRIPT),
@@ -56,9 +66,11 @@ def document(html):
 
 def test_pages_come_in_order_after_a_list_of_them(document):
     titles = [heading.get_text() for heading in document.select("h1")]
-    assert titles == ["A book", "Contents", "4. Boxes", "Glossary", "Solutions"]
+    assert titles == ["A book", "Contents", "4. Boxes", "Glossary", "Sources", "Solutions"]
     listed = {link.get_text(): link["href"] for link in document.select(".contents a")}
-    assert listed == {"4. Boxes": "#04_boxes", "Glossary": "#glossary", "Solutions": "#solutions"}
+    assert list(listed) == titles[2:]
+    assert listed["4. Boxes"] == "#04_boxes"
+    assert listed["Sources"] == "#sources"
     assert "Menu" not in document.get_text()
 
 
@@ -84,6 +96,16 @@ def test_solutions_are_an_appendix_and_forms_are_left_out(document):
     assert "Your answer" not in document.get_text()
 
 
+def test_sources_of_functions_are_an_appendix_and_other_folds_stay(document):
+    chapter, appendix = document.find(id="04_boxes"), document.find(id="sources")
+    assert "return a & b" in appendix.get_text()
+    assert "return a & b" not in chapter.get_text()
+    assert "print(getsource(iou))" in chapter.get_text()
+    assert "a long table" in chapter.get_text()
+    link = chapter.find("a", string="The source is in the appendix.")
+    assert appendix.find(id=link["href"][1:]).get_text() == "4. Boxes: iou, Other"
+
+
 def test_it_loads_what_printing_needs_once(document):
     assert [link["href"] for link in document.select("link")] == ["../book.css"]
     assert [script["src"] for script in document.select("script")] == ["../_static/print.js"]
@@ -107,7 +129,14 @@ def test_the_pdf_has_a_bookmark_per_heading_and_a_page_per_chapter(html, tmp_pat
     assert pdf.main(["--html", str(html), "--toc", str(toc), "--out", str(out)]) == 0
     content = out.read_bytes()
     assert content.startswith(b"%PDF-")
-    assert len(re.findall(rb"/Type /Page\b", content)) == 5
-    for title in (b"Contents", b"4. Boxes", b"Glossary", b"Solutions", b"Exercise 4.1: by hand"):
+    assert len(re.findall(rb"/Type /Page\b", content)) == 6
+    for title in (
+        b"Contents",
+        b"4. Boxes",
+        b"Glossary",
+        b"Sources",
+        b"Solutions",
+        b"Exercise 4.1: by hand",
+    ):
         assert b"/Title (%s)\n/Dest" % title in content
     assert [file.name for file in out.parent.iterdir()] == ["book.pdf"]

@@ -5,6 +5,7 @@ import contextlib
 import importlib.util
 import io
 import re
+from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -209,6 +210,12 @@ def _run(source: str) -> tuple[str, dict]:
     return out.getvalue(), namespace
 
 
+@cache
+def _solved(id: str) -> tuple[str, dict]:
+    """Return what a solution prints, and its names; it runs once for all tests."""
+    return _run(_cells(id)[1])
+
+
 def _handed_in(source: str, namespace: dict):
     """Return the value of the second argument of the cell's call of `check`."""
     call = next(
@@ -248,7 +255,7 @@ def test_an_unsolved_cell_prints_a_helpful_message_and_raises_nothing(id):
 @pytest.mark.parametrize("id", REGISTERED)
 def test_every_solution_passes_its_check(id):
     _, solution = _cells(id)
-    told, namespace = _run(solution)
+    told, namespace = _solved(id)
     assert f"✓ {id}" in told
     require(id, _handed_in(solution, namespace))
 
@@ -263,7 +270,7 @@ def test_no_hint_gives_the_solution_away(id):
     hidden = {line.split("#")[0].strip() for line in solution.splitlines()}
     hidden -= {line.split("#")[0].strip() for line in exercise.splitlines()}
     assert [line for line in hidden if len(line) > 8 and line in text] == []
-    answer = _handed_in(solution, _run(solution)[1])
+    answer = _handed_in(solution, _solved(id)[1])
     if isinstance(answer, str):
         assert answer not in text
     elif not checked.function and not isinstance(answer, (dict, list, tuple)):

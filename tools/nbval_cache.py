@@ -25,8 +25,8 @@ from jupyter_cache.base import CacheBundleIn
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionComplete
 
-# The chapters that take minutes, the longest first.
-LONGEST = ("12_training_on_a_laptop", "16_your_own_pictures", "15_full_gpu_training")
+# The chapters that train, the longest first.
+LONGEST = ("16_your_own_pictures", "12_training_on_a_laptop", "15_full_gpu_training")
 CACHE = pytest.StashKey[Path]()
 EXECUTION = pytest.StashKey["Execution"]()
 

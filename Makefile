@@ -164,6 +164,10 @@ lint: $(STAMP) ## ruff (code and notebooks), and the lint of the book
 bench: $(STAMP) ## time the package against torchvision
 	@$(RUN) benchmarks
 
+.PHONY: vitals
+vitals: $(STAMP) ## measure LCP, CLS and the first answer of an explorer on a slow phone, on built pages
+	@$(BIN)/python tools/vitals.py
+
 .PHONY: growth
 growth: $(STAMP) ## time and memory over objects, batch and pictures, into data/runs/growth_cpu
 	@$(RUN) benchmarks.growth --record growth_cpu

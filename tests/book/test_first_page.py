@@ -98,8 +98,8 @@ def test_the_first_button_leads_to_the_first_chapter():
 def test_the_numbers_in_the_text_count_what_is_there():
     chapters = [tile for tile in first_page.TILES if tile.file[:2].isdigit()]
     assert f"{len(chapters)} chapters, half an hour each" in TEXT
-    assert len(modules.names()) - 2 == 13  # without the film and the openings
-    assert "thirteen live figures" in TEXT
+    assert len(modules.names()) - 2 == 14  # without the film and the openings
+    assert "fourteen live figures" in TEXT
 
 
 def test_the_commands_exist():

@@ -184,6 +184,15 @@ def _diagnosis():
     return said
 
 
+@truth("training")
+def _training():
+    explorer = widgets.TrainingExplorer()
+    errors = explorer.errors()
+    wrong = len(errors.kinds) - errors.kinds.count("true positive")
+    _, seen, unseen, _ = explorer.frames[explorer.moment]
+    return [f"{wrong} wrong", f"{len(errors.missed)} objects", f"{seen:.2f}", f"{unseen:.2f}"]
+
+
 @truth("mining")
 def _mining():
     explorer = widgets.MiningExplorer()

@@ -30,5 +30,6 @@ else:
             "receptive": ["ReceptiveFieldExplorer"],
             "roi": ["RoiPoolingExplorer"],
             "scales": ["ScalesExplorer"],
+            "training": ["TrainingExplorer"],
         },
     )

@@ -111,7 +111,7 @@ test-notebooks: $(STAMP) ## execute every chapter and compare it with its stored
 test-pages: test-tools $(AXE) book ## build the book and open its pages in Chromium
 	@$(RUN) pytest tests/browser -n $(JOBS) --dist loadgroup
 
-# Check it first: twenty minutes of tests should not end in "no browser".
+# Check it first: minutes of tests should not end in "no browser".
 .PHONY: test-tools
 test-tools: $(STAMP)
 	@said=$$(PYTHONPATH=tools $(BIN)/python -c 'import built_site; built_site.find_chromium()' 2>&1) \
@@ -122,6 +122,10 @@ test-tools: $(STAMP)
 $(AXE): tests/browser/package-lock.json
 	@npm ci --prefix tests/browser --ignore-scripts --no-audit --no-fund
 	@touch $@
+
+.PHONY: screenshots
+screenshots: test-tools book ## take screenshots of all pages, light and dark, wide and narrow, into _build/screenshots
+	@$(BIN)/python tools/screenshots.py --out _build/screenshots
 
 .PHONY: kills
 kills: $(STAMP) ## kill a training run 20 times and compare it with an undisturbed one (`make test`: 4)

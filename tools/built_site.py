@@ -1,7 +1,7 @@
 """Serve the built pages locally, and open them in a browser.
 
-Shared by `tools/screenshots.py` and `tests/browser/`. Requests to other origins are refused and
-recorded, so that a page that needs the network is noticed.
+Shared by `tools/screenshots.py` and `tests/browser/`. Requests to other origins are refused by
+the browser itself, and recorded, so that a page that needs the network is noticed.
 """
 
 import contextlib
@@ -26,6 +26,9 @@ CHROMIUM_ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # Every origin but this machine's is behind a proxy that nobody runs. To refuse requests one by
+    # one from here would send each of a page's files through this process first.
+    "--proxy-server=127.0.0.1:9",
 ]
 
 
@@ -49,6 +52,13 @@ KINDS = {".html": "html", ".css": "css", ".js": "scripts", ".woff": "fonts", ".w
 PICTURES = rb"data:image/[^\"')]+|<svg class=\"plot\".*?</svg>"  # inside a file of another kind
 
 
+@functools.cache
+def gzipped_kb(file: Path) -> float:
+    """Return the gzipped size of a built file, without pictures."""
+    text = re.sub(PICTURES, b"", file.read_bytes(), flags=re.S)
+    return len(gzip.compress(text)) / 1024
+
+
 def weight_kb(loaded: list[str], html: Path = HTML) -> dict[str, float]:
     """Return the gzipped size of the built files that a page has loaded, by kind, without pictures.
 
@@ -57,12 +67,14 @@ def weight_kb(loaded: list[str], html: Path = HTML) -> dict[str, float]:
     weight = dict.fromkeys(KINDS.values(), 0.0)
     for name in {address.partition("?")[0].partition("#")[0] for address in loaded}:
         if (kind := KINDS.get(Path(name).suffix)) and (html / name).is_file():
-            text = re.sub(PICTURES, b"", (html / name).read_bytes(), flags=re.S)
-            weight[kind] += len(gzip.compress(text)) / 1024
+            weight[kind] += gzipped_kb(html / name)
     return weight
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"  # one connection serves many files
+    disable_nagle_algorithm = True  # else each file on it waits for the browser's acknowledgement
+
     def do_GET(self):
         if self.path.startswith(PREFIX):
             super().do_GET()
@@ -140,15 +152,11 @@ def new_page(browser, base: str, width: int, theme: str = "light", height: int =
     context.add_init_script(f"localStorage.setItem('mode', '{theme}')")
     elsewhere: list[str] = []
 
-    def route(route):
-        url = route.request.url
-        if url.startswith((base, "data:", "blob:")):
-            route.continue_()
-        else:
-            elsewhere.append(url)
-            route.abort()
+    def note(request):
+        if not request.url.startswith((base, "data:", "blob:")):
+            elsewhere.append(request.url)
 
-    context.route("**/*", route)
+    context.on("request", note)
     return context.new_page(), elsewhere
 
 
@@ -158,4 +166,26 @@ def wait_until_drawn(page):
     page.wait_for_function(
         "!document.querySelector('script[src*=\"explorers.js\"]')"
         " || document.documentElement.dataset.explorers"
+    )
+
+
+def load_pictures(page):
+    """Load the pictures that wait until a reader comes near them."""
+    page.evaluate(
+        "document.querySelectorAll('img[loading=lazy]').forEach(i => i.loading = 'eager')"
+    )
+    page.wait_for_function("[...document.images].every(i => i.complete)")
+
+
+def wait_until_settled(page):
+    """Wait until colours have faded, and what observes sizes or the theme has followed."""
+    page.evaluate(
+        """async () => {
+          const frame = () => new Promise(requestAnimationFrame);
+          await frame();
+          await frame();
+          const fading = document.getAnimations().filter((a) => a instanceof CSSTransition);
+          await Promise.allSettled(fading.map((a) => a.finished));
+          await frame();
+        }"""
     )

@@ -11,24 +11,39 @@ import argparse
 import sys
 from pathlib import Path
 
-from built_site import HTML, built_pages, launch, new_page, serve, wait_until_drawn
+from built_site import (
+    HTML,
+    built_pages,
+    launch,
+    load_pictures,
+    new_page,
+    serve,
+    wait_until_drawn,
+    wait_until_settled,
+)
 
 
-def photograph(browser, base: str, name: str, width: int, theme: str, out: Path, slice_px: int):
-    """Write the PNGs of one page, and return their paths."""
-    page, _ = new_page(browser, base, width, theme)
+def photograph(
+    browser, base: str, name: str, width: int, themes: list[str], out: Path, slice_px: int
+) -> list[Path]:
+    """Load a page once, write its PNGs in each theme, and return their paths."""
+    page, _ = new_page(browser, base, width, themes[0])
     page.goto(base + name, wait_until="load")
     wait_until_drawn(page)
-    total = page.evaluate("document.documentElement.scrollHeight")
+    load_pictures(page)
     stem = name.removesuffix(".html").replace("/", "-")
     paths = []
-    for number, top in enumerate(range(0, total, slice_px), start=1):
-        suffix = f".{number}" if total > slice_px else ""
-        path = out / f"{stem}.{width}.{theme}{suffix}.png"
-        height = min(slice_px, total - top)
-        clip = {"x": 0, "y": top, "width": width, "height": height}
-        page.screenshot(path=path, full_page=True, clip=clip)
-        paths.append(path)
+    for theme in themes:
+        page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+        wait_until_settled(page)
+        total = page.evaluate("document.documentElement.scrollHeight")
+        for number, top in enumerate(range(0, total, slice_px), start=1):
+            suffix = f".{number}" if total > slice_px else ""
+            path = out / f"{stem}.{width}.{theme}{suffix}.png"
+            height = min(slice_px, total - top)
+            clip = {"x": 0, "y": top, "width": width, "height": height}
+            page.screenshot(path=path, full_page=True, clip=clip)
+            paths.append(path)
     page.context.close()
     return paths
 
@@ -58,11 +73,10 @@ def main() -> int:
     with serve(options.html) as base, launch() as browser:
         for name in wanted:
             for width in options.widths:
-                for theme in options.themes:
-                    for path in photograph(
-                        browser, base, name, width, theme, options.out, options.slice
-                    ):
-                        print(path)
+                for path in photograph(
+                    browser, base, name, width, options.themes, options.out, options.slice
+                ):
+                    print(path)
     return 0
 
 

@@ -5,9 +5,13 @@ from pathlib import Path
 import built_site
 import pytest
 
-AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
+from tests.browser.explorer_reader import PROBE
+
+HERE = Path(__file__).parent
+AXE = HERE / "node_modules" / "axe-core" / "axe.min.js"
 WIDTHS = (1280, 360)
 NOT_BUILT = "not-built"
+LIMIT_S = 900  # on a busy machine, too; what takes longer hangs
 
 
 def pages():
@@ -28,6 +32,8 @@ def pytest_generate_tests(metafunc):
 def pytest_collection_modifyitems(items):
     """Keep what one visit answers in one process, for `pytest -n 2 --dist loadgroup`."""
     for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.timeout(LIMIT_S))
         asked = item.callspec.params if hasattr(item, "callspec") else {}
         if page := asked.get("page_name") or asked.get("page"):
             how = asked.get("width") or asked.get("how", "desktop")
@@ -84,7 +90,7 @@ def visit(page_name, width, base, browser, axe, visits):
     return visits[page_name, width]
 
 
-FACTS = (Path(__file__).parent / "facts.js").read_text(encoding="utf-8")
+FACTS = (HERE / "facts.js").read_text(encoding="utf-8")
 OF_SIZES = ["scrollable-region-focusable", "target-size"]  # axe-core's rules
 
 
@@ -97,36 +103,39 @@ def look_at(browser, base, name, width, axe):
     page.on("pageerror", lambda e: console.append(f"uncaught: {e}"))
     page.on("response", lambda r: failed.append(f"{r.status} {r.url}") if r.status >= 400 else None)
     page.on("requestfailed", lambda r: failed.append(r.url) if r.url.startswith(base) else None)
+    page.add_init_script(PROBE)
     page.goto(base + name, wait_until="load")
     built_site.wait_until_drawn(page)
+    shift = page.evaluate("probe.shift()")
     weight = built_site.weight_kb(loaded)
-    page.evaluate(
-        "document.querySelectorAll('img[loading=lazy]').forEach(i => i.loading = 'eager')"
-    )
-    page.wait_for_function("[...document.images].every(i => i.complete)")
+    built_site.load_pictures(page)
     seen = page.evaluate(FACTS)
     seen |= {
         "console": console,
         "failed": failed,
         "elsewhere": elsewhere,
         "weight": weight,
+        "shift": shift,
     }
-    seen["faults"] = faults(page, axe)
+    page.evaluate(axe)
+    seen["faults"] = faults(page)
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
-    page.wait_for_timeout(250)  # colours fade
-    seen["dark_faults"] = faults(page, axe)
+    built_site.wait_until_settled(page)
+    seen["dark_faults"] = faults(page)
     seen["dark"] = page.evaluate(FACTS)
     page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
-    page.wait_for_timeout(100)  # observers of sizes follow
+    built_site.wait_until_settled(page)
     seen["opened"] = page.evaluate(FACTS)
-    seen["opened_faults"] = faults(page, axe, OF_SIZES)
+    seen["opened_faults"] = faults(page, OF_SIZES)
     page.context.close()
     return seen
 
 
-def faults(page, axe, rules=None):
-    """Return the serious and critical faults that axe-core finds, by all or some of its rules."""
-    page.evaluate(axe)
+def faults(page, rules=None):
+    """Return the serious and critical faults that axe-core finds, by all or some of its rules.
+
+    axe-core must already be in the page.
+    """
     options = {"resultTypes": ["violations"]} | ({"runOnly": rules} if rules else {})
     found = page.evaluate("options => axe.run(document, options)", options)
     return [

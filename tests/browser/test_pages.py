@@ -10,9 +10,10 @@ import plain
 import pytest
 from fontTools.ttLib import TTFont
 
-from tests.browser import explorer_visits as ev
+from tests.browser.explorer_reader import PROBE
+from tests.browser.patience import least
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.browser
 
 MOST_KB = 300  # gzipped HTML, style sheets, scripts and fonts
 SHIFT = 0.05  # cumulative layout shift
@@ -121,7 +122,7 @@ def test_a_page_weighs_at_most_300_kb_before_its_pictures(visit):
 def shift_of(browser, base, name, width):
     """Return by how much a page moves while it loads."""
     page, _ = built_site.new_page(browser, base, width)
-    page.add_init_script(ev.PROBE)
+    page.add_init_script(PROBE)
     page.goto(base + name, wait_until="load")
     built_site.wait_until_drawn(page)
     shift = page.evaluate("probe.shift()")
@@ -129,10 +130,12 @@ def shift_of(browser, base, name, width):
     return shift
 
 
-def test_a_page_hardly_moves_while_it_loads(browser, base, page_name, width):
+def test_a_page_hardly_moves_while_it_loads(visit, browser, base, page_name, width):
     """The calmest of three visits counts: on a busy machine a font can miss the first frame."""
-    shifts = (shift_of(browser, base, page_name, width) for _ in range(3))
-    assert any(shift < SHIFT for shift in shifts)
+    shift = visit["shift"]
+    if shift > SHIFT:
+        shift = least(lambda: shift_of(browser, base, page_name, width), SHIFT, most=2)
+    assert shift <= SHIFT
 
 
 def test_no_page_scrolls_sideways(visit):

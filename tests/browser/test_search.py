@@ -1,5 +1,6 @@
 """The search leads to the right place: in the dialog as one types, on its page, and from a file."""
 
+import contextlib
 import re
 
 import built_site
@@ -21,14 +22,29 @@ FIRST = {  # what a reader types, and what the first result must be
 }
 
 
-@pytest.fixture
-def chapter(browser, base, html):
-    """A chapter that has just been opened; no other origin may be asked for anything."""
+@contextlib.contextmanager
+def opened(browser, base):
+    """Open a chapter; no other origin may be asked for anything."""
     page, elsewhere = built_site.new_page(browser, base, 1280)
     page.goto(f"{base}book/08_matching.html", wait_until="domcontentloaded")
     yield page
     page.context.close()
     assert elsewhere == []
+
+
+@pytest.fixture
+def chapter(browser, base, html):
+    """A chapter that has just been opened."""
+    with opened(browser, base) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def dialog(browser, base, html):
+    """A chapter with the dialog open, into which one query after another is typed."""
+    with opened(browser, base) as page:
+        page.keyboard.press("Control+k")
+        yield page
 
 
 def results(page, query):
@@ -43,9 +59,8 @@ def results(page, query):
 
 
 @pytest.mark.parametrize("query", FIRST)
-def test_the_first_result_is_the_right_one(chapter, query):
-    chapter.keyboard.press("Control+k")
-    assert re.search(rf"^([\d.]+ )?{re.escape(FIRST[query])}", results(chapter, query)[0])
+def test_the_first_result_is_the_right_one(dialog, query):
+    assert re.search(rf"^([\d.]+ )?{re.escape(FIRST[query])}", results(dialog, query)[0])
 
 
 def test_the_index_is_loaded_when_the_search_opens_and_not_before(chapter):

@@ -80,7 +80,8 @@
       return mover?.matches("input") ? "slider" : mover ? "handle" : null;
     },
     leaked: () => leaked.splice(0),
-    inside: (n) => root(n).contains(document.activeElement),
+    /** Where the focus is: "inside" an explorer, at a fence, or elsewhere. */
+    focus: (n) => (root(n).contains(document.activeElement) ? "inside" : document.activeElement.id),
 
     /** Things to focus right before and right after an explorer. */
     fence(n) {
@@ -95,6 +96,8 @@
     unfence() {
       for (const name of ["fence-before", "fence-after"]) document.getElementById(name)?.remove();
     },
+
+    plays: (n) => [...root(n).querySelectorAll("button")].some((b) => b.textContent === "Pause"),
 
     colours(n) {
       const colour = (e, name) => e && getComputedStyle(e)[name];
@@ -112,9 +115,19 @@
         .map((e) => `${e.tagName.toLowerCase()}.${e.className}`);
     },
 
-    async faults(n) {
-      const { violations } = await axe.run(root(n), { resultTypes: ["violations"] });
-      return violations.flatMap((v) => v.nodes.map((node) => `${v.impact} ${v.id}: ${node.html.slice(0, 120)}`));
+    /** What axe-core finds, by the number of the explorer; one run reads the page once for all. */
+    async faults() {
+      const include = [...document.querySelectorAll(".ssd-explorer")];
+      if (!include.length) return {};
+      const options = { resultTypes: ["violations"], elementRef: true };
+      const { violations } = await axe.run({ include }, options);
+      const found = {};
+      for (const { impact, id, nodes } of violations)
+        for (const { element, html } of nodes) {
+          const number = element.closest(".ssd-explorer").closest("[id^=explorer-]").id.split("-")[1];
+          (found[number] ??= []).push(`${impact} ${id}: ${html.slice(0, 120)}`);
+        }
+      return found;
     },
   };
 })();

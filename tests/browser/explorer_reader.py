@@ -7,11 +7,18 @@ from pathlib import Path
 
 from playwright.sync_api import TimeoutError
 
+from tests.browser.patience import SECONDS, eventually, least
+
 PROBE = Path(__file__).with_name("explorer_probe.js").read_text(encoding="utf-8")
 FRAME_MS = 20
 MOST_GRIPS = (
     6  # things to take hold of, tried until one moves: a box as large as the picture cannot
 )
+# Since Play was pressed; that its label says Pause does not count
+MOVED = """([n, before, pressed]) => {
+  const look = probe.look(n);
+  return look !== before && (look !== pressed || !probe.plays(n));
+}"""
 
 Findings = dict[str, "str | None"]
 
@@ -36,8 +43,7 @@ class Reader:
         return self.page.evaluate(f"probe.{call}({self.number})")
 
     def look(self) -> int:
-        self.page.evaluate("probe.drawn()")
-        return self.ask("look")
+        return self.page.evaluate(f"probe.drawn().then(() => probe.look({self.number}))")
 
     def words(self) -> str:
         return self.ask("words")
@@ -48,8 +54,9 @@ class Reader:
     def heard(self, other_than: str) -> str | None:
         """Return what a screen reader says once it has changed."""
         changed = "([n, old]) => ![old, ''].includes(probe.live(n))"
+        arg, limit = [self.number, other_than], 1000 * SECONDS
         try:
-            self.page.wait_for_function(changed, arg=[self.number, other_than], timeout=5000)
+            self.page.wait_for_function(changed, arg=arg, timeout=limit)
         except TimeoutError:
             return None
         return self.ask("live")
@@ -60,20 +67,19 @@ class Reader:
         moves = (i for i in range(MOST_GRIPS) if self.drag_by_mouse(i))
         if (works := next(moves, None)) is None:
             return {"drag": "no drag changes its text"}
-        then = self.heard(said or "")
-        self.frame_ms = float("inf")
-        for _ in range(3):  # on a busy machine one measurement means little
-            self.drag_by_mouse(works)
-            frames = sorted(ms for _, ms in self.page.evaluate("explorerTimes"))
-            if frames:
-                self.frame_ms = min(self.frame_ms, frames[int(0.95 * (len(frames) - 1))])
-            if self.frame_ms <= FRAME_MS:
-                break
+        then = said and self.heard(said)
+        self.frame_ms = least(lambda: self.ms_per_frame(works), FRAME_MS)
         return {
             "drag": None,
             "frame": too_much(self.frame_ms, FRAME_MS, "ms per frame, p95,"),
             "live region": None if said and then else f"said {said!r}, after a drag {then!r}",
         }
+
+    def ms_per_frame(self, number: int) -> float:
+        """Drag grip `number`; return the script of a frame, 95th percentile."""
+        self.drag_by_mouse(number)
+        frames = sorted(ms for _, ms in self.page.evaluate("explorerTimes"))
+        return frames[int(0.95 * (len(frames) - 1))] if frames else float("inf")
 
     def drag_by_mouse(self, number: int) -> bool:
         """Return whether grip `number` moved with the mouse, and the text with it."""
@@ -85,8 +91,7 @@ class Reader:
         self.page.evaluate("explorerTimes.length = 0")
         mouse.move(grip["x"], grip["y"])
         mouse.down()
-        for step in range(1, 31):
-            mouse.move(grip["x"] + 2 * step * grip["dx"], grip["y"] + step * grip["dy"])
+        mouse.move(grip["x"] + 60 * grip["dx"], grip["y"] + 30 * grip["dy"], steps=30)
         mouse.up()
         return self.look() != look and self.words() != words
 
@@ -154,9 +159,9 @@ class Reader:
         stops = 0
         for _ in range(150):
             keyboard.press("Tab")
-            stops += self.ask("inside")
-            if self.page.evaluate("document.activeElement.id") == "fence-after":
+            if (focus := self.ask("focus")) == "fence-after":
                 break
+            stops += focus == "inside"
         else:
             found["trap"] = "Tab does not leave it"
         if not stops:
@@ -172,9 +177,10 @@ class Reader:
         for play in self.player():
             before = self.look()
             play.click()
-            words = play.inner_text()
-            self.page.wait_for_timeout(1800)
-            found["plays"] = None if self.look() != before else f"Play ({words}) moves nothing"
+            words, pressed = play.inner_text(), self.look()
+            looks = [self.number, before, pressed]
+            moved = eventually(self.page, lambda asked=looks: self.page.evaluate(MOVED, asked))
+            found["plays"] = None if moved else f"Play ({words}) moves nothing"
             if play.inner_text() == "Pause":
                 play.click()
         return found

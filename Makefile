@@ -124,7 +124,7 @@ $(AXE): tests/browser/package-lock.json
 	@touch $@
 
 .PHONY: screenshots
-screenshots: test-tools book ## take screenshots of all pages, light and dark, wide and narrow, into _build/screenshots
+screenshots: book ## take screenshots of all pages, light and dark, wide and narrow, into _build/screenshots
 	@$(BIN)/python tools/screenshots.py --out _build/screenshots
 
 .PHONY: kills

@@ -22,3 +22,11 @@ def eventually(page, ask: Callable, seconds: float = SECONDS):
     while not (answer := ask()) and time.monotonic() < until:
         page.wait_for_timeout(100)
     return answer
+
+
+def slowness() -> float:
+    """Return how many times its own time a computation takes now, because others run, too."""
+    began, own = time.perf_counter(), time.thread_time()
+    while (used := time.thread_time() - own) < 0.2:
+        pass
+    return (time.perf_counter() - began) / used

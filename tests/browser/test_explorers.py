@@ -11,7 +11,7 @@ import pytest
 from ssd_book.explorers import modules
 
 from tests.browser import explorer_visits as ev
-from tests.browser.patience import least
+from tests.browser.patience import least, slowness
 
 pytestmark = pytest.mark.browser
 
@@ -82,10 +82,14 @@ def test_every_explorer_works_for_mouse_finger_and_keyboard(see, page, how, numb
 
 @pytest.mark.parametrize("page", PAGES)
 def test_all_start_quickly(see, browser, html, base, page):
-    """The quickest of three visits counts."""
+    """The quickest of three visits counts; later ones, less the time that others took."""
     took = max(see(page, "desktop").alive_ms)
     if took > ev.ALIVE_MS:
-        took = least(lambda: max(ev.times_to_life(browser, base, page)), ev.ALIVE_MS, most=2)
+
+        def own_ms():
+            return max(ev.times_to_life(browser, base, page)) / slowness()
+
+        took = least(own_ms, ev.ALIVE_MS, most=2)
     assert took <= ev.ALIVE_MS
 
 

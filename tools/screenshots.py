@@ -27,7 +27,7 @@ def photograph(
     browser, base: str, name: str, width: int, themes: list[str], out: Path, slice_px: int
 ) -> list[Path]:
     """Load a page once, write its PNGs in each theme, and return their paths."""
-    page, _ = new_page(browser, base, width, themes[0])
+    page, _ = new_page(browser, base, width, themes[0], reduced_motion="reduce")  # the film stands
     page.goto(base + name, wait_until="load")
     wait_until_drawn(page)
     load_pictures(page)

@@ -29,6 +29,9 @@ STYLE = """
 .explorer-place { min-height: 0 !important; }
 article > .book-page { break-before: page; }
 article > .book-page:first-child { break-before: auto; }
+#sources details {
+  border: 0; box-shadow: none; margin: 0; max-width: 100%; padding: 0; width: auto;
+}
 .contents ol { list-style: none; padding-left: 1.5em; }
 """
 HEAD = '<html lang="en" data-theme="light"><head><meta charset="utf-8"></head></html>'

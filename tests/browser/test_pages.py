@@ -328,6 +328,7 @@ def test_a_page_printed_in_the_dark_is_light_unfolded_and_wrapped(browser, base,
     solutions = page.locator("div.cell.tag_solution details")
     assert solutions.count() > 2
     assert solutions.evaluate_all("folds => folds.every((fold) => fold.open)")
+    assert page.evaluate("document.getAnimations().length") == 0  # all of it is there at once
     cut = page.locator("article pre").evaluate_all(
         "boxes => boxes.filter((b) => b.offsetParent && b.scrollWidth > b.clientWidth + 1).length"
     )

@@ -45,6 +45,8 @@ READS = {
     *("VOCFolder", "COCOFolder", "YOLOFolder", "open_folder"),
 }
 NOT_FILES = {"torch.hub.load"}
+COLUMNS = 78  # of an open cell; a page of 1280 pixels shows 82
+FOLDED = {"hide-cell", "hide-input", "remove-cell", "remove-input"}
 
 
 def code_cells(notebook) -> Iterator[tuple[int, object]]:
@@ -269,6 +271,16 @@ def shape(notebook):
         )
 
 
+def width(notebook):
+    """Require code that readers see to fit the column of the page."""
+    for number, cell in code_cells(notebook):
+        if FOLDED.isdisjoint(tags(cell)) and cell.source != bootstrap_source():
+            for row, line in enumerate(cell.source.splitlines(), start=1):
+                if len(line) > COLUMNS:
+                    what = f"line {row} of an open cell has {len(line)} columns"
+                    yield Fault(number, "width", what, f"break it before column {COLUMNS + 1}")
+
+
 def words(notebook):
     """Forbid words that make readers feel slow."""
     for number, cell in enumerate(notebook.cells, start=1):
@@ -321,6 +333,7 @@ RULES = (
     outputs_clean,
     figures,
     shape,
+    width,
     words,
     bootstrap,
     self_contained,

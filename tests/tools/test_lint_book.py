@@ -165,6 +165,11 @@ PLANTED = {
     "no summary": ("shape", lambda n: n.cells[-1].update(source="## Sources")),
     "no sources": ("shape", lambda n: n.cells[-1].update(source=TAIL.replace("## S", "## A s"))),
     "two exercises": ("shape", lambda n: n.cells[4].metadata.update(tags=[])),
+    "a wide cell": ("width", lambda n: append(n, f"{'a' * 79} = 1")),
+    "a wide line of an exercise": (
+        "width",
+        lambda n: n.cells[4].update(source=f"answer = ...  # {'a' * 63}"),
+    ),
     "filler": ("words", lambda n: say(n, "This is simply a box.")),
     "filler in a link": ("words", lambda n: say(n, "[just this](99_try.ipynb)")),
     "filler in a caption": (
@@ -203,6 +208,16 @@ def ignored(notebook, count, following="assert x > 1", marker="# NBVAL_IGNORE_OU
         append(notebook, f"{marker}\nx = train()")
         append(notebook, following)
     return notebook
+
+
+@pytest.mark.parametrize(
+    ("source", "tags"),
+    [("a" * 78, []), *(("a" * 99, [tag]) for tag in ("hide-input", "hide-cell", "remove-cell"))],
+)
+def test_open_code_may_fill_the_column_and_folded_code_exceed_it(book, source, tags):
+    notebook = good_notebook()
+    append(notebook, source, tags=tags)
+    assert not book(notebook)
 
 
 def test_a_training_chapter_may_ignore_two_outputs(book):

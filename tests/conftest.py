@@ -12,6 +12,8 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 import hypothesis
 import pytest
 
+import tests.no_grammars  # noqa: F401 before anything imports nbformat
+
 SECONDS = 120
 """A unit test that takes longer hangs, or needs @pytest.mark.timeout(...)."""
 
@@ -31,6 +33,9 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
+    # Files whose tests may take longest come first, or one core would wait for the last of them.
+    long = {item.path for item in items if item.get_closest_marker("timeout")}
+    items.sort(key=lambda item: item.path not in long)
     for item in items:
         if item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(SECONDS))

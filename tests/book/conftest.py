@@ -2,16 +2,15 @@
 
 import functools
 import importlib.util
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from tests import forked
 
 ROOT = Path(__file__).resolve().parents[2]
 TOC = """\
@@ -74,6 +73,12 @@ with open(os.environ["EXECUTIONS"], "a") as log:
     log.write("x")
 plt.plot([0, 1])
 plt.show()"""
+JUPYTER_BOOK = """
+import os, sys
+os.environ.update(more)
+from jupyter_book.cli.main import main
+sys.exit(main(words, prog_name="jupyter-book"))
+"""
 FIGURE = {"figure": {"name": "fig-try", "caption": "A line."}, "image": {"alt": "A rising line."}}
 
 
@@ -111,13 +116,13 @@ class SmallBook:
             toc.write_text(toc.read_text().replace(listed, f"{listed}      - file: book/{name}\n"))
 
     def build(self):
-        command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(self.root)]
-        return subprocess.run(
-            [*command, "-n", "-W", "--keep-going"],
-            capture_output=True,
-            text=True,
-            env={**os.environ, "EXECUTIONS": str(self.root / "executions")},
-        )
+        words = ["build", str(self.root), "-n", "-W", "--keep-going"]
+        return self.run(JUPYTER_BOOK, words)
+
+    def run(self, program, words, **environment):
+        """Run a program whose kernels note in a file that they execute a cell."""
+        more = {"EXECUTIONS": str(self.root / "executions"), **environment}
+        return forked.run(program, imported=forked.BOOKS, words=words, more=more)
 
     @staticmethod
     def said(done):

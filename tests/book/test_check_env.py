@@ -12,6 +12,7 @@ from packaging.requirements import Requirement
 from ssd_book import check_env
 
 from ssd_tutorial import _files, datasets
+from tests import forked
 
 
 def run(**environment):
@@ -44,12 +45,24 @@ def test_a_complete_environment_passes_and_names_every_requirement():
     assert "!" not in text
 
 
+WITHOUT_TYRO = """
+import os, runpy, sys
+os.environ.update(more)
+sys.path.insert(0, planted)
+sys.modules.pop("tyro", None)
+runpy.run_module("ssd_book.check_env", run_name="__main__")
+"""
+
+
 def test_a_missing_module_is_reported_with_the_command_that_installs_it(tmp_path):
     home = tmp_path / "zelda"
     home.mkdir()
     source = f"raise ImportError({str(home / 'lib' / 'broken.so')!r} + ' (built by zelda)')"
-    code, text = run(PYTHONPATH=plant(tmp_path, "tyro", source), HOME=str(home), LOGNAME="zelda")
-    assert code == 1
+    plant(tmp_path, "tyro", source)
+    more = {"HOME": str(home), "LOGNAME": "zelda"}
+    done = forked.run(WITHOUT_TYRO, more=more, planted=str(tmp_path))
+    text = done.stdout
+    assert (done.returncode, done.stderr) == (1, "")
     assert "! tyro" in text
     assert "~/lib/broken.so (built by USER)" in text
     assert 'tyro: pip install --upgrade "tyro>=' in text

@@ -1,8 +1,6 @@
 """One execution serves both: nbval compares a chapter, and the build takes its page from that."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -29,22 +27,20 @@ MIMES = {
 }
 
 
+PYTEST = """
+import os, sys
+os.environ.update(more)
+import pytest
+sys.exit(pytest.main(words))
+"""
+
+
 def nbval(book):
     """Run nbval with the plugin, as `make test-notebooks` does, on a small book."""
+    words = ["-p", "nbval_cache", "-p", "no:cacheprovider", "-c", os.devnull]
+    words += ["--rootdir", str(book.root), "--nbval", str(book.root / "book")]
     paths = [ROOT / "tools", ROOT, ROOT / "book"]
-    return subprocess.run(
-        [
-            *(sys.executable, "-m", "pytest", "-p", "nbval_cache", "-p", "no:cacheprovider"),
-            *("-c", os.devnull, "--rootdir", str(book.root), "--nbval", str(book.root / "book")),
-        ],
-        capture_output=True,
-        text=True,
-        env={
-            **os.environ,
-            "EXECUTIONS": str(book.root / "executions"),
-            "PYTHONPATH": os.pathsep.join(map(str, paths)),
-        },
-    )
+    return book.run(PYTEST, words, PYTHONPATH=os.pathsep.join(map(str, paths)))
 
 
 def test_the_build_takes_the_pages_from_what_nbval_executed(make_book):

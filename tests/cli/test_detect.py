@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import subprocess
 import sys
 
 import pytest
@@ -19,6 +18,7 @@ from ssd_tutorial.deploy.listing import MADE_BY
 from ssd_tutorial.network import SSD
 from ssd_tutorial.presets import SLIM300
 from ssd_tutorial.weights.file import save_weights
+from tests import forked
 
 
 @pytest.fixture(scope="module")
@@ -236,14 +236,18 @@ def test_a_run_folder_is_taken_for_its_weights(weights, photos, tmp_path, capsys
     assert run(capsys, photos / "a.png", "--weights", folder, "--no-draw")[0] == 0
 
 
+WITHOUT_ROOM = """
+import resource, sys
+from ssd_tutorial.__main__ import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300))
+sys.exit(main(words))
+"""
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no such limit there")
 def test_a_full_disk_is_reported_with_the_copy_it_was_meant_for(weights, photos, tmp_path):
-    program = (
-        "import resource, sys; from ssd_tutorial.__main__ import main\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300)); sys.exit(main())"
-    )
     words = ["detect", str(photos / "a.png"), "--weights", str(weights), "--out", str(tmp_path)]
-    done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True)
+    done = forked.run(WITHOUT_ROOM, words=words)
     copy = tmp_path / "a.png"
     assert done.returncode == 1
     assert done.stderr == f"ssd_tutorial: {copy} cannot be written (File too large)\n"

@@ -6,8 +6,6 @@ as they were: a change that makes objects larger, clearer, or further apart fail
 
 import hashlib
 import random
-import subprocess
-import sys
 import time
 from dataclasses import dataclass
 
@@ -26,6 +24,7 @@ from ssd_tutorial.datasets.scenes.compose import (
     MIN_VISIBLE,
     compose,
 )
+from tests import forked
 
 COUNT, SIZE = 320, 300
 scene_numbers = st.tuples(st.integers(0, 2**40), st.integers(0, 2**40))
@@ -286,14 +285,10 @@ def _digest(seed, indices):
 
 
 def test_another_process_draws_the_same():
-    code = (
-        "import sys; sys.path[:0] = sys.argv[1:]\n"
-        "from test_scenes import _digest; print(_digest(3, [5, 6, 700]))"
-    )
-    here = __file__.rsplit("test_scenes", 1)[0]
-    done = subprocess.run(
-        [sys.executable, "-c", code, here], capture_output=True, text=True, check=True
-    )
+    code = "import sys; sys.path.insert(0, here)\n"
+    code += "from test_scenes import _digest; print(_digest(3, [5, 6, 700]))"
+    done = forked.run(code, here=__file__.rsplit("test_scenes", 1)[0])
+    assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == _digest(3, [5, 6, 700])
 
 

@@ -12,7 +12,6 @@ import argparse
 import collections
 import csv
 import json
-import multiprocessing
 import os
 import random
 import re
@@ -35,6 +34,7 @@ from ssd_tutorial.__main__ import main
 from ssd_tutorial.datasets import Scenes, write_voc
 from ssd_tutorial.network import SSD
 from ssd_tutorial.weights.file import load_weights, read_header
+from tests import forked
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL, no limits there"),
@@ -87,10 +87,7 @@ def refused(capsys, words):
 
 
 IN_A_FORK = """
-import multiprocessing, os, sys
-multiprocessing.set_start_method(None, force=True)  # for what loads pictures: the system's own
-number = os.open(said, os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
-os.dup2(number, 1), os.dup2(number, 2)
+import os, sys
 if nobody and os.getuid() == 0:
     # while root's own Python may still be read
     import encodings.utf_8_sig, ssd_tutorial.cli.train_command, torchvision.models
@@ -110,11 +107,7 @@ class Started:
             with self.said.open("w") as file:
                 self._process = subprocess.Popen(command, stdout=file, stderr=file)
         else:
-            context = multiprocessing.get_context("forkserver")
-            context.set_forkserver_preload(["ssd_tutorial.__main__", "ssd_tutorial.figures.plots"])
-            arguments = {"words": words, "said": str(said), "nobody": nobody}
-            self._process = context.Process(target=exec, args=(IN_A_FORK, arguments))
-            self._process.start()
+            self._process = forked.start(IN_A_FORK, said, words=words, nobody=nobody)
         self.pid = self._process.pid
 
     def runs(self):

@@ -26,6 +26,7 @@ from ssd_tutorial.training.log import Step, read_log, write_log
 from ssd_tutorial.training.run_folder import RunFolder
 from ssd_tutorial.weights import file as weights
 from ssd_tutorial.weights.file import load_weights, read_header, save_weights
+from tests import forked
 
 NEWEST, PREVIOUS = "checkpoint.safetensors", "checkpoint-previous.safetensors"
 SETTINGS = {"model": "slim300", "lr": 0.5, "milestones": (0.5, 0.75)}
@@ -541,9 +542,9 @@ def test_a_disk_that_was_full_from_the_start_is_reported(tmp_path, monkeypatch):
 
 LIMITED = """
 import resource, sys
-sys.path.insert(0, sys.argv[2])
+sys.path.insert(0, here)
 from test_run_folder import Run
-run = Run(sys.argv[1])
+run = Run(folder)
 resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
 try:
     run.step_to(4)
@@ -558,8 +559,8 @@ def test_a_real_limit_of_the_system_stops_a_checkpoint(folder):
     assert (folder / NEWEST).stat().st_size > 4000
     before = {name: (folder / name).read_bytes() for name in (NEWEST, PREVIOUS)}
     here = str(Path(__file__).parent)
-    command = [sys.executable, "-c", LIMITED, str(folder), here]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = forked.run(LIMITED, folder=str(folder), here=here)
+    assert done.returncode == 0, done.stderr
     assert "cannot be written (File too large); the checkpoint of step 3 is kept" in done.stdout
     assert {name: (folder / name).read_bytes() for name in (NEWEST, PREVIOUS)} == before
     assert Run(folder).is_at(3)

@@ -4,7 +4,6 @@ import json
 import os
 import stat
 import struct
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +26,7 @@ from ssd_tutorial.weights.file import (
     restore,
     save_weights,
 )
+from tests import forked
 
 CLASSES = ("left", "right")
 
@@ -267,13 +267,13 @@ def test_a_failure_keeps_the_old_file_and_leaves_no_litter(file, monkeypatch, fa
 
 
 LIMITED = """
-import resource, sys, torch
+import resource
 from ssd_tutorial.network import SSD
 from ssd_tutorial.presets import SLIM300
 from ssd_tutorial.weights.file import save_weights
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
 try:
-    save_weights(sys.argv[1], SSD(SLIM300, 3), ("a", "b"))
+    save_weights(path, SSD(SLIM300, 3), ("a", "b"))
 except OSError as error:
     print(error.errno, error)
 """
@@ -282,8 +282,7 @@ except OSError as error:
 @pytest.mark.skipif(sys.platform == "win32", reason="no such limit there")
 def test_a_file_that_the_system_stops_in_the_middle_is_an_os_error(file):
     old = file.read_bytes()
-    command = [sys.executable, "-c", LIMITED, str(file)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = forked.run(LIMITED, path=str(file))
     assert done.stdout == f"27 {file} cannot be written (File too large)\n", done.stderr
     assert file.read_bytes() == old
     assert [p.name for p in file.parent.iterdir()] == [file.name]

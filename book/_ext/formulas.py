@@ -84,14 +84,14 @@ def hold_together(app, doctree, docname):
     for formula in list(doctree.findall(nodes.math)):
         parent, place = formula.parent, formula.parent.index(formula)
         box = nodes.inline("", "", formula.deepcopy(), classes=["unbroken"])
-        around = parent.children[max(place - 1, 0) : place], parent.children[place + 1 : place + 2]
-        for texts, touching in zip(around, (r"\S+$", r"^\S+"), strict=True):
-            text = texts[0] if texts and isinstance(texts[0], nodes.Text) else ""
-            if found := re.search(touching, text):
-                box.insert(0 if texts is around[0] else len(box), nodes.Text(found[0]))
-                parent.replace(text, nodes.Text(re.sub(touching, "", text)))
+        for step, touching in ((-1, r"\S+$"), (1, r"^\S+")):
+            beside = place + step
+            text = parent[beside] if 0 <= beside < len(parent) else None
+            if isinstance(text, nodes.Text) and (found := re.search(touching, text)):
+                box.insert(0 if step < 0 else len(box), nodes.Text(found[0]))
+                parent[beside] = nodes.Text(re.sub(touching, "", text))
         if len(box) > 1:
-            parent.replace(formula, box)
+            parent[place] = box
 
 
 def load_with_formulas(app, pagename, templatename, context, doctree):

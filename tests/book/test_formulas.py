@@ -75,6 +75,13 @@ def test_a_line_breaks_at_the_spaces_around_a_formula(formulas, before, after, b
     assert all(box["classes"] == ["unbroken"] for box in line.findall(nodes.inline))
 
 
+def test_a_text_that_is_there_twice_is_taken_beside_the_formula(formulas):
+    line = nodes.paragraph("", "", nodes.literal("", "a"), nodes.Text(", "))
+    line += [nodes.math("", "x"), nodes.Text(", "), nodes.literal("", "b")]
+    formulas.hold_together(None, nodes.container("", line), "page")
+    assert [part.astext() for part in line.children] == ["a", ", ", "x,", " ", "b"]
+
+
 def test_a_formula_that_is_refused_is_shown_as_tex_with_a_warning_at_its_line(formulas, caplog):
     line = nodes.paragraph("", "", nodes.math("", r"\foo<b"))
     line.source, line.line = "book/09_loss.ipynb", 40_002

@@ -14,11 +14,10 @@ import sys
 from pathlib import Path
 
 import yaml
-from book_rules import IGNORED_TAG, MARKER, RULES, Fault, filler, markers, prose, shape, width
+from book_rules import IGNORED_TAG, MARKER, RULES, Fault, filler, markers, prose, shape
 from notebooks import ROOT, chapters, read, tags
 
 IGNORED_IN_THE_BOOK = 12
-WIDE = {3, 12, 15, 16}  # chapters whose open cells are still to be broken
 
 
 def chapter_number(path: Path) -> int | None:
@@ -38,8 +37,6 @@ def lint_page(path: Path) -> list[Fault]:
     for rule in RULES:
         if rule is shape and not chapter_number(path):
             continue  # a page without number is not a chapter
-        if rule is width and chapter_number(path) in WIDE:
-            continue
         found += rule(notebook)
     return [*found, *markers(notebook, chapter_number(path))]
 

@@ -1,5 +1,6 @@
 """From scores and offsets to detections: decode, threshold, suppress duplicates (chapter 13)."""
 
+from numbers import Integral, Real
 from typing import NamedTuple
 
 import torch
@@ -150,18 +151,17 @@ def check_limits(**limits: float) -> None:
         ValueError: names the limit and its value.
     """
     for name, value in limits.items():
-        if name.endswith("_threshold") and not 0 <= value <= 1:
-            raise ValueError(f"{name} must be in [0, 1], not {value}")
-        if not name.endswith("_threshold") and not (value >= 1 and value == value // 1):
-            raise ValueError(f"{name} must be a whole number from 1, not {value}")
+        kind, low, high = (Real, 0, 1) if name.endswith("_threshold") else (Integral, 1, value)
+        if not isinstance(value, kind) or not low <= value <= high:
+            must = "in [0, 1]" if kind is Real else "a whole number from 1"
+            raise ValueError(f"{name} must be {must}, not {value!r:.80}")
 
 
 def _check_finite(name: str, values: Tensor) -> None:
     """Refuse ``[B, P, ...]`` with NaN or infinity, and name the first image that has any."""
     if values.sum().isfinite():  # quicker than to look at each
         return
-    counts = (~values.isfinite()).any(dim=2).sum(dim=1)
-    if counts.any():
-        image = int(counts.nonzero()[0])
-        priors = f"{int(counts[image])} of {values.shape[1]} priors"
-        raise ValueError(f"image {image}: {priors} have {name} that are not finite")
+    for image, count in enumerate((~values.isfinite()).any(dim=2).sum(dim=1).tolist()):
+        if count:
+            priors = f"{count} of {values.shape[1]} priors"
+            raise ValueError(f"image {image}: {priors} have {name} that are not finite")

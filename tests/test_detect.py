@@ -367,6 +367,15 @@ def test_numbers_of_boxes_that_cannot_be_are_refused(name, value):
         postprocess(*sparse(1), VOC, **{name: value})
 
 
+@pytest.mark.parametrize("value", ["5", None, 400.0, torch.tensor(400)])
+def test_limits_of_another_type_are_refused_by_name(value):
+    """400.0 boxes would end in an error of a slice, after all the work."""
+    with pytest.raises(ValueError, match="candidates_per_class must be a whole number from 1, not"):
+        postprocess(*sparse(1), VOC, candidates_per_class=value)
+    with pytest.raises(ValueError, match=r"score_threshold must be in \[0, 1\], not"):
+        postprocess(*sparse(1), VOC, score_threshold=str(value))
+
+
 def test_nms_refuses_a_threshold_in_percent():
     boxes = torch.tensor([[0.0, 0, 1, 1]])
     with pytest.raises(ValueError, match="iou_threshold must be in .*not 45"):

@@ -12,7 +12,7 @@ from ssd_tutorial._files import refuse_unwritable
 from ssd_tutorial.cli.options import find_device
 from ssd_tutorial.cli.terminal import complain
 from ssd_tutorial.datasets import read_picture
-from ssd_tutorial.datasets.messages import near
+from ssd_tutorial.datasets.messages import listing, near
 from ssd_tutorial.deploy.annotate import find_pictures, name_copies, write_copy
 from ssd_tutorial.deploy.inference import detect, load_detector
 from ssd_tutorial.deploy.listing import list_picture, refuse_foreign, write_csv, write_json
@@ -63,9 +63,8 @@ def detect_command(
     detector = load_detector(weights, find_device(device))
     thresholds = _thresholds(score, detector)
     if others:
-        names = ", ".join(f"{p.name}/" if p.is_dir() else p.name for p in others[:8])
-        more = f" and {len(others) - 8} more" if len(others) > 8 else ""
-        complain(f"skipped, because they are not pictures: {names}{more}")
+        names = [f"{path.name}/" if path.is_dir() else path.name for path in others]
+        complain(f"skipped, because they are not pictures: {listing(names, 8, ', ')}")
     limits = {} if iou is None else {"iou_threshold": iou}
     listed, unread = [], []
     try:

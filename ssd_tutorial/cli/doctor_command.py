@@ -8,6 +8,7 @@ import tyro
 
 from ssd_tutorial._files import as_json, write_file
 from ssd_tutorial.cli.options import refuse_foreign
+from ssd_tutorial.datasets.messages import listing
 from ssd_tutorial.doctor import RULES, Change, Report, examine
 from ssd_tutorial.doctor import fix as write_fixed
 
@@ -82,11 +83,7 @@ def _fix(report: Report, out: Path, near: float, shown: int, workers: int) -> Re
         by_code[change.code].append(change)
     print(f"\nFIXED in {out} ({sum(map(len, by_code.values()))} changes, listed in changes.json)")
     for code, changes in by_code.items():
-        print(f"\n[{code}] {len(changes)}")
-        for change in changes[:shown]:
-            print(f"    {change}")
-        if len(changes) > shown:
-            print(f"    … and {len(changes) - shown} more")
+        print(f"\n[{code}] {len(changes)}", listing(changes, shown, "\n    "), sep="\n    ")
     again = examine(out, near=near, workers=workers)
     left = {code: n for code, n in again.codes.items() if RULES[code].severity != "note"}
     if left:

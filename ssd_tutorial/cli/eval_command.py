@@ -31,13 +31,13 @@ def eval_command(
     """Measure a detector: AP per class and by size, suggested thresholds, confident errors.
 
     Args:
-        weights: a file that `train` wrote.
+        weights: a file that `train` wrote, or the folder of a run.
         data: "scenes" (drawn, nothing is downloaded); a folder in the layout of PASCAL VOC, COCO
             or YOLO; or "voc0712", "coco" or "bccd", once "data get" has fetched it.
         split: which list of pictures to evaluate on.
         on_error: impossible boxes and unreadable files in the data: stop, or leave them out and
             say which.
-        out: the JSON file to write; by default eval-SPLIT.json beside the weights.
+        out: the JSON file to write; by default eval-SPLIT.json in the folder of the weights.
         page: also write an HTML report beside it: curves, confusion, and the most confident errors
             as pictures.
         workers: processes that load pictures.
@@ -47,7 +47,7 @@ def eval_command(
     options.use_threads(threads)
     if workers < 0:
         raise ValueError(f"--workers must be 0 or more, not {workers}")
-    target = out or weights.with_name(f"eval-{split}.json")
+    target = out or (weights if weights.is_dir() else weights.parent) / f"eval-{split}.json"
     options.refuse_foreign(target, _JSON_SIGN)
     if page:
         options.refuse_foreign(target.with_suffix(".html"), _PAGE_SIGN)

@@ -86,7 +86,7 @@ class AnnotatedFolder(Dataset):
         self.classes = classes or records.classes
         self._keep(records, found)
         if not self.classes:
-            raise ValueError("no annotation of the folder has an object: pass `classes`")
+            raise ValueError(f"{root} has no object that can be read: pass `classes`")
 
     def __len__(self) -> int:
         return len(self.names)

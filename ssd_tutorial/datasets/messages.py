@@ -81,10 +81,10 @@ def check_classes(classes: Sequence[str]) -> tuple[str, ...]:
     return tuple(classes)
 
 
-def listing(bad: Sequence[object], limit: int = 5) -> str:
+def listing(items: Sequence[object], limit: int = 5, separator: str = "; ") -> str:
     """Return the first few of a list, and how many more there are."""
-    more = f"; and {len(bad) - limit} more" if len(bad) > limit else ""
-    return "; ".join(map(str, bad[:limit])) + more
+    more = [f"and {len(items) - limit} more"] if len(items) > limit else []
+    return separator.join([*map(str, items[:limit]), *more])
 
 
 def near(name: str, among: Iterable[str]) -> str:

@@ -20,7 +20,7 @@ recognises such files, and ``--fix`` writes them as VOC does. Chapters 4, 12 and
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -188,7 +188,8 @@ class _Folder:
     def pairs(self, place: Place) -> list[tuple[str, Callable[[], RawPicture]]]:
         """Return the keys of a split's pictures, each with what reads its annotation."""
         if place.list:
-            return [self.pair(*listed) for listed in self._listed(place.list)]
+            lines = lines_of(place.list).items()
+            return [self.pair(self._key(line), f"{place.list}, line {n}") for n, line in lines]
         beside = place.prefix and place.annotations == place.pictures
         there = [name.rsplit(".", 1)[0] for name in self.pictures.files] if beside else ()
         return [self.pair(name, f"{place.file}") for name in sorted({*there, *self.files})]
@@ -198,22 +199,25 @@ class _Folder:
         return self.place.prefix + name, partial(self._read, name, where)
 
     def is_of_one_class(self, place: Place) -> bool:
-        """Return whether a list says of each picture whether it has a class (``cat_train.txt``)."""
-        names = lines_of(place.list, "replace") if place.list else {}
-        return bool(names) and all(self._is_flagged(name) for name in names.values())
+        """Return whether a list says of each picture whether it has a class (``cat_train.txt``).
+
+        One that names no annotation is a damaged list of a split, whose names may end in numbers.
+        """
+        lines = lines_of(place.list, "replace").values() if place.list else ()
+        known = any(self._key(line) in self.files for line in lines)
+        return known and all(map(self._is_flagged, lines))
 
     def _is_flagged(self, line: str) -> bool:
         """Return whether a line has a second column, of -1, 0 or 1."""
         words = line.split()
         return len(words) > 1 and words[-1] in ("-1", "0", "1") and line not in self.files
 
-    def _listed(self, path: Path) -> Iterator[tuple[str, str]]:
-        """Yield the names in a list, each with its place there."""
-        for number, name in lines_of(path).items():
-            name = name.rsplit(maxsplit=1)[0] if self._is_flagged(name) else name
-            stem = name[: -len(Path(name).suffix)] if name.lower().endswith(EXTENSIONS) else name
-            tries = (name, stem, last_part(stem))  # some lists have the pictures' file names
-            yield next((n for n in tries if n in self.files), name), f"{path}, line {number}"
+    def _key(self, line: str) -> str:
+        """Return the annotation that a line of a list means, or its name if there is none."""
+        name = line.rsplit(maxsplit=1)[0] if self._is_flagged(line) else line
+        stem = name[: -len(Path(name).suffix)] if name.lower().endswith(EXTENSIONS) else name
+        tries = (name, stem, last_part(stem))  # some lists have the pictures' file names
+        return next((n for n in tries if n in self.files), name)
 
     def _read(self, name: str, where: str) -> RawPicture:
         path = self.files.get(name)

@@ -26,8 +26,8 @@ from ssd_tutorial._files import data_path
 from ssd_tutorial._progress import progress_bar
 from ssd_tutorial.datasets import SkipUnreadable
 from ssd_tutorial.deploy.inputs import Picture, as_image, is_picture
-from ssd_tutorial.deploy.onnx_file import OnnxNetwork, check_limits
-from ssd_tutorial.detect import Detections, postprocess
+from ssd_tutorial.deploy.onnx_file import OnnxNetwork, all_limits
+from ssd_tutorial.detect import Detections, check_limits, postprocess
 from ssd_tutorial.evaluate import GroundTruth
 from ssd_tutorial.network import SSD
 from ssd_tutorial.weights.file import Detector, load_weights
@@ -106,7 +106,7 @@ def detect(
         score_threshold = min(score_threshold.values())
     if score_threshold is not None:
         limits["score_threshold"] = score_threshold
-    check_limits(limits)
+    all_limits(limits)
     found: list[Detections] = []
     was_training = network.training
     network.eval()
@@ -129,7 +129,7 @@ def _by_class(detector: object, thresholds: Mapping[str, float]) -> Tensor:
         wrong = ", ".join(sorted(set(thresholds) ^ set(detector.classes)))
         raise ValueError(f"score_threshold must have a number for each class; see {wrong}")
     for threshold in thresholds.values():
-        check_limits({"score_threshold": threshold})
+        check_limits(score_threshold=threshold)
     return torch.tensor([thresholds[name] for name in detector.classes])
 
 

@@ -23,7 +23,6 @@ import inspect
 import json
 import warnings
 from collections.abc import Sequence
-from numbers import Integral, Real
 from pathlib import Path
 
 import torch
@@ -33,7 +32,7 @@ from ssd_tutorial._files import atomic_write
 from ssd_tutorial.deploy.agreement import TOLERANCES, Agreement, measure_agreement
 from ssd_tutorial.deploy.graphs import Raw, WithPostprocessing, survivors, survivors_in_onnx
 from ssd_tutorial.deploy.precision import Precision, reduce_precision
-from ssd_tutorial.detect import Detections, postprocess
+from ssd_tutorial.detect import Detections, check_limits, postprocess
 from ssd_tutorial.network import SSD
 from ssd_tutorial.priors import make_priors
 from ssd_tutorial.weights.file import Detector, parse_header
@@ -43,7 +42,7 @@ ONNX_FORMAT = "1"
 _OPSET = 18  # the version of the operators that most runtimes know
 
 
-def check_limits(given: dict) -> dict:
+def all_limits(given: dict) -> dict:
     """Return all limits of `postprocess`: the given ones, and its defaults.
 
     Raises:
@@ -57,12 +56,7 @@ def check_limits(given: dict) -> dict:
     if unknown := set(given) - set(limits):
         raise TypeError(f"no limit {', '.join(sorted(unknown))}; there are {', '.join(limits)}")
     limits |= given
-    for name, value in limits.items():
-        threshold = name.endswith("threshold")
-        if threshold and not (isinstance(value, Real) and 0 <= value <= 1):
-            raise ValueError(f"{name} must be a number from 0 to 1, not {value!r}")
-        if not threshold and not (isinstance(value, Integral) and value >= 1):
-            raise ValueError(f"{name} must be a whole number, 1 or more, not {value!r}")
+    check_limits(**limits)
     return limits
 
 
@@ -94,7 +88,7 @@ def export_onnx(
             with which nothing could be compared.
         ImportError: torch is too old, or onnx, onnxscript or onnxruntime is missing.
     """
-    fixed = check_limits(limits) if postprocessing else None
+    fixed = all_limits(limits) if postprocessing else None
     if limits and not postprocessing:
         raise ValueError(
             f"{', '.join(limits)}: limits belong to the post-processing: ask for it, too"
@@ -180,10 +174,10 @@ class OnnxNetwork(nn.Module):
             raise FileNotFoundError(f"there is no ONNX file at {path}")
         self._sessions: dict[str, object] = {}
         metadata = self._session("cpu").get_modelmeta().custom_metadata_map
-        if metadata.get("ssd_tutorial.format") != ONNX_FORMAT:
+        if (written := metadata.get("ssd_tutorial.format")) != ONNX_FORMAT:
             raise ValueError(
                 f"{path} was not written by this version's export: its metadata has"
-                f" ssd_tutorial.format {metadata.get('ssd_tutorial.format')}, not {ONNX_FORMAT}"
+                f" ssd_tutorial.format {written!s:.80}, not {ONNX_FORMAT}"
             )
         try:
             self.config, self.classes, self.metadata = parse_header(metadata)
@@ -230,9 +224,11 @@ class OnnxNetwork(nn.Module):
                 " threshold can be raised now; export again with other limits, or without"
                 " --postprocessing"
             )
-        boxes, scores, labels, image = self._run(images)
-        if not (len(boxes) == len(scores) == len(labels) == len(image)) or boxes.ndim != 2:
-            raise self._impossible(f"{len(boxes)} boxes with {len(scores)} scores")
+        boxes, scores, labels, image = out = self._run(images)
+        shapes, n = [list(x.shape) for x in out], list(scores.shape[:1])
+        if shapes != [[*n, 4], n, n, n] or any(map(torch.is_floating_point, (labels, image))):
+            kinds = ", ".join(f"{x.dtype} {list(x.shape)}" for x in out)
+            raise self._impossible(f"boxes, scores, labels and image as {kinds}")
         for name, values, low, high in (
             ("box", boxes, 0, 1),
             ("score", scores, 0, 1),
@@ -309,8 +305,9 @@ def _parse_limits(metadata: dict[str, str]) -> dict | None:
     """Return the limits that are fixed in a file; None if it has no post-processing inside."""
     try:
         limits = json.loads(metadata["limits"])
-        if limits is not None and set(limits) != set(check_limits(limits)):
-            raise TypeError(f"one of {', '.join(check_limits({}))} is missing")
+        named = isinstance(limits, dict) and set(limits) == set(all_limits(limits))
+        if not named and limits is not None:
+            raise TypeError(f"they must name {', '.join(all_limits({}))}")
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"its limits are {metadata.get('limits')!r:.80}: {error}") from error
     return limits

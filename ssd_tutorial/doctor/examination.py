@@ -10,7 +10,7 @@ from ssd_tutorial.doctor.box_rules import NEAR, check_boxes, counts_from_zero
 from ssd_tutorial.doctor.copy_rules import check_copies
 from ssd_tutorial.doctor.label_rules import check_labels, count_classes
 from ssd_tutorial.doctor.picture_rules import check_pictures, read_pictures
-from ssd_tutorial.doctor.reach import check_reach, collect_objects, reach_of
+from ssd_tutorial.doctor.reach import check_reach, check_sizes, collect_objects, reach_of
 from ssd_tutorial.doctor.report import Report
 from ssd_tutorial.doctor.rules import SEVERITIES, Fault
 from ssd_tutorial.doctor.split_rules import check_splits
@@ -58,6 +58,7 @@ def examine(
         *check_boxes(records, near),
         *check_labels(records, counts),
         *check_splits(records),
+        *check_sizes(records, objects),
         *check_copies(records, facts),
         *check_reach(objects, reaches),
     ]

@@ -189,6 +189,22 @@ def suggest_extras(preset: Preset, unreached_xyxy: Tensor, objects: int) -> tupl
     return tuple(extras)
 
 
+def check_sizes(records: Records, objects: Objects) -> Iterator[Fault]:
+    """Report the splits from which nothing is learned at 300 px, as all of their objects are tiny.
+
+    Random crops enlarge objects: with them, training accepts more
+    (`ssd_tutorial.training.learnable`).
+    """
+    keys, largest = list(records.pictures), Counter()
+    sides = (objects.boxes[:, 2:] - objects.boxes[:, :2]).amin(dim=1)
+    for index, side in zip(objects.picture.tolist(), sides.tolist(), strict=True):
+        largest[keys[index]] = max(round(side, 6), largest[keys[index]])  # 0.01 is not tiny
+    for split, names in records.splits.items():
+        if 0 < (most := max((largest[name] for name in names), default=0)) < TINY:
+            what = f"its objects are at most {300 * most:.2g} px in width or in height at 300 px"
+            yield Fault("split-tiny", records.shown_split(split), what)
+
+
 def check_reach(objects: Objects, reaches: Sequence[Reach]) -> Iterator[Fault]:
     """Report the objects that no preset's priors reach, except those that are tiny."""
     lost = set.intersection(*(set(reach.unreached) for reach in reaches))

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
+from ssd_tutorial.datasets.messages import listing
 from ssd_tutorial.datasets.records import Records
 from ssd_tutorial.doctor.box_rules import TINY
 from ssd_tutorial.doctor.label_rules import ClassCount
@@ -13,6 +14,7 @@ from ssd_tutorial.figures.tables import Table
 
 SHOWN = 12
 """How many faults of one rule are shown as text; JSON has all of them."""
+INDENT = "\n    "
 
 
 @dataclass(frozen=True)
@@ -121,17 +123,11 @@ class Report:
 
     def _section(self, severity: str, shown: int) -> list[str]:
         found = [code for code in self.codes if RULES[code].severity == severity]
-        if not found:
-            return []
-        parts = [f"{severity.upper()}S ({self.count(severity)})"]
+        parts = [f"{severity.upper()}S ({self.count(severity)})"] if found else []
         for code in found:
-            faults = self.of(code)
-            lines = [f"[{code}] {len(faults)} x {RULES[code].title}"]
-            lines += [f"    {fault}" for fault in faults[:shown]]
-            if len(faults) > shown:
-                lines.append(f"    … and {len(faults) - shown} more (report.json lists all)")
-            lines.append(f"    FIX: {RULES[code].fix}.")
-            parts.append("\n".join(lines))
+            rule, faults = RULES[code], self.of(code)
+            title = f"[{code}] {len(faults)} x {rule.title}"
+            parts.append(INDENT.join([title, listing(faults, shown, INDENT), f"FIX: {rule.fix}."]))
         return parts
 
     def _prior_text(self) -> str:

@@ -13,8 +13,9 @@ from statistics import fmean
 import torch
 from torch import Tensor
 
+from ssd_tutorial.datasets.messages import listing
 from ssd_tutorial.network import VGG16
-from ssd_tutorial.weights.file import check_finite, some
+from ssd_tutorial.weights.file import check_finite
 
 _TO_CONV4_3 = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21)  # the same places in both nn.Sequential
 # their layers: ours
@@ -147,8 +148,8 @@ def _renamed(
         "unknown": [key for key in state_dict if key not in names],
         "missing": [key for key in names if key not in state_dict],
     }
-    if faults := [f"{len(keys)} {what}: {some(keys)}" for what, keys in wrong.items() if keys]:
+    if bad := [f"{len(its)} {what}: {listing(its, 5, ', ')}" for what, its in wrong.items() if its]:
         raise ValueError(
-            f"this is not the state dict of torchvision's {model}; keys {'; '.join(faults)}"
+            f"this is not the state dict of torchvision's {model}; keys {'; '.join(bad)}"
         )
     return {ours: state_dict[theirs] for theirs, ours in names.items()}

@@ -8,7 +8,7 @@ a copy; files of earlier versions, which lack it, can still be read.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -107,11 +107,6 @@ def check_finite(tensors: Mapping[str, Tensor], where: str | Path) -> None:
         if not tensor.isfinite().all():
             name = name.removeprefix(_MODEL)
             raise DamagedWeights(f"{where} has NaN or infinite numbers, first in {name}")
-
-
-def some(names: Sequence[str]) -> str:
-    """Return the first five names, and whether there are more."""
-    return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
 
 
 class Header(NamedTuple):

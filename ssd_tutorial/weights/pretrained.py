@@ -26,6 +26,7 @@ from torchvision.models import VGG16_Weights, WeightsEnum
 from torchvision.models.detection import SSD300_VGG16_Weights
 
 from ssd_tutorial._files import data_path
+from ssd_tutorial.datasets.messages import listing
 from ssd_tutorial.network import SSD
 from ssd_tutorial.presets import SSD300, ModelPreset, get_preset
 from ssd_tutorial.weights.convert import from_torchvision_ssd300, from_torchvision_vgg16
@@ -35,7 +36,6 @@ from ssd_tutorial.weights.file import (
     check_names,
     check_shapes,
     load_weights,
-    some,
 )
 
 COCO_MODEL = SSD300.with_priors(get_preset("torchvision300_coco"))
@@ -208,7 +208,7 @@ def _transfer(network: SSD, source: _Source, classes: tuple[str, ...]) -> str:
     if fresh := [name for name, label in zip(classes, theirs, strict=True) if label is None]:
         said += (
             f" but the class scores of {len(fresh)} of {len(classes)} classes, which start random:"
-            f" {some(fresh)}"
+            f" {listing(fresh, 5, ', ')}"
         )
     elif in_order:
         said += "; its classes have no names and are taken in the order of yours"

@@ -57,6 +57,22 @@ def test_json_and_page_stand_beside_the_weights(data, weights, capsys):
     assert not (weights.parent / "new.html").exists()
 
 
+def test_of_a_run_both_files_stand_in_its_folder(data, weights, capsys):
+    run = weights.parent / "run"
+    run.mkdir()
+    weights.rename(run / "weights.safetensors")
+    before = set(weights.parent.iterdir())
+    assert measured(run, data) == 0
+    assert f"written to {run / 'eval-val.json'}" in capsys.readouterr().out
+    names = {path.name for path in run.iterdir()}
+    assert names == {"weights.safetensors", "eval-val.json", "eval-val.html"}
+    assert set(weights.parent.iterdir()) == before  # nothing beside the folder
+    (run / "eval-val.json").write_text('{"map": 1}')  # somebody else's
+    assert measured(run, data) == 1
+    assert "is not an older report, so it is not replaced" in capsys.readouterr().err
+    assert (run / "eval-val.json").read_text() == '{"map": 1}'
+
+
 @pytest.mark.parametrize("name", ["w.safetensors", "theirs.json", "page.json"])
 def test_nothing_of_others_is_replaced(data, weights, capsys, name, monkeypatch):
     folder = weights.parent

@@ -1,6 +1,7 @@
 """VOC folders: what is written comes back, and what is wrong is named."""
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -345,6 +346,14 @@ def test_faults_of_a_split_list_are_refused_with_line_and_name(folder):
         VOCFolder(folder, "twice")
     (lists / "ant_train.txt").write_text("picture_0  1\npicture_1 -1\n")  # VOC's per-class lists
     assert VOCFolder(folder, "ant_train").names == ["picture_0", "picture_1"]
+
+
+@pytest.mark.parametrize("on_error", ["raise", "drop"])
+def test_a_folder_without_objects_is_named(folder, on_error):
+    for path in (folder / "Annotations").iterdir():
+        path.write_text("<annotation></annotation>")
+    with pytest.raises(ValueError, match=re.escape(f"{folder} has no object that can be read")):
+        VOCFolder(folder, "train", on_error=on_error)
 
 
 def test_missing_and_broken_pictures_are_named(folder):

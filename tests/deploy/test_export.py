@@ -445,11 +445,11 @@ def test_example_is_twelve_lines_and_a_program(whole, tmp_path, capsys, monkeypa
         ({"score_threshold": 0.5}, "score_threshold: limits belong to the post-processing"),
         (
             {"postprocessing": True, "iou_threshold": 1.5},
-            "must be a number from 0 to 1, not 1.5",
+            "must be in \\[0, 1\\], not 1.5",
         ),
         (
             {"postprocessing": True, "detections_per_image": 0},
-            "_image must be a whole number, 1 or more",
+            "_image must be a whole number from 1",
         ),
     ],
 )

@@ -231,14 +231,14 @@ def test_batches_change_nothing_but_the_memory(certain):
 @pytest.mark.parametrize("limit", ["score_threshold", "iou_threshold"])
 @pytest.mark.parametrize("value", [50, -0.1, float("nan"), "0.5"])
 def test_a_threshold_is_a_number_from_0_to_1(certain, limit, value):
-    with pytest.raises(ValueError, match=f"{limit} must be a number from 0 to 1, not"):
+    with pytest.raises(ValueError, match=rf"{limit} must be in \[0, 1\], not"):
         detect(certain, pictures((9, 9)), **{limit: value})
 
 
 @pytest.mark.parametrize("limit", ["candidates_per_class", "detections_per_image"])
 @pytest.mark.parametrize("value", [0, -1, 1.5, float("nan")])
 def test_a_count_is_a_whole_number_from_1(certain, limit, value):
-    with pytest.raises(ValueError, match=f"{limit} must be a whole number, 1 or more, not"):
+    with pytest.raises(ValueError, match=f"{limit} must be a whole number from 1, not"):
         detect(certain, pictures((9, 9)), **{limit: value})
 
 
@@ -262,7 +262,7 @@ def test_thresholds_of_classes_that_do_not_fit_are_named(network):
     image = pictures((9, 9))
     with pytest.raises(ValueError, match="must have a number for each class; see cow, dog"):
         detect(detector, image, score_threshold={"ant": 0.1, "bee": 0.1, "dog": 0.1})
-    with pytest.raises(ValueError, match="score_threshold must be a number from 0 to 1, not 7"):
+    with pytest.raises(ValueError, match=r"score_threshold must be in \[0, 1\], not 7"):
         detect(detector, image, score_threshold={"ant": 0.1, "bee": 7, "cow": 0.1})
     with pytest.raises(TypeError, match="a network has no names of classes"):
         detect(network, image, score_threshold={"ant": 0.1})
@@ -429,7 +429,9 @@ def test_files_that_are_not_detectors_are_refused(files, tmp_path):
         ({"limits": "[]"}, "metadata that cannot be used: its limits are '\\[\\]'"),
         ({"limits": "5"}, "metadata that cannot be used: its limits are '5'"),
         ({"limits": "{}"}, "metadata that cannot be used: its limits are '{}'"),
-        ({"limits": '{"score_threshold": 7}'}, "its limits are .*must be a number from 0 to 1"),
+        ({"limits": "9" * 200}, "its limits are '9+: they must name score_threshold, iou_"),
+        ({"limits": '{"score_threshold": 7}'}, r"its limits are .*must be in \[0, 1\], not 7"),
+        ({"ssd_tutorial.format": "- " * 3000}, "has ssd_tutorial.format [- ]{80}, not 1"),
         ({"limits": "null"}, "outputs boxes, scores, labels, image, not logits, offsets, priors"),
     ],
 )
@@ -483,6 +485,30 @@ def test_detections_that_cannot_be_are_refused(files, monkeypatch, change, words
 
     monkeypatch.setattr(OnnxNetwork, "_run", changed)
     with pytest.raises(ValueError, match=f"whole.onnx outputs {words}: the file was changed"):
+        detect(network, pictures((90, 90)))
+
+
+@pytest.mark.parametrize(
+    ("place", "change"),
+    [
+        (0, lambda boxes: boxes[:, :3]),
+        (1, lambda scores: scores[:-1]),
+        (1, lambda scores: scores[:, None]),
+        (2, lambda labels: labels.double()),
+        (3, lambda image: image.float()),
+    ],
+)
+def test_detections_of_another_shape_or_type_are_refused(files, monkeypatch, place, change):
+    network, run = load_detector(files / "whole.onnx").network, OnnxNetwork._run
+
+    def changed(self, images):
+        out = run(self, images)
+        return [change(x) if i == place else x for i, x in enumerate(out)]
+
+    monkeypatch.setattr(OnnxNetwork, "_run", changed)
+    with pytest.raises(
+        ValueError, match="outputs boxes, scores, labels and image as torch.float32"
+    ):
         detect(network, pictures((90, 90)))
 
 

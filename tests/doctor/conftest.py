@@ -250,6 +250,14 @@ def large_picture(root):
     edit_xml(root, "p0", change)
 
 
+def all_tiny(root):
+    """List one picture in dev, whose only object is 2 of 300 pixels wide."""
+    large_picture(root)
+    edit_xml(root, "p0", lambda tree: [tree.remove(n) for n in tree.findall("object")[1:]])
+    listed("train", lambda names: names[1:])(root)
+    listed("dev", lambda _: ["p0"])(root)
+
+
 def empty(root):
     def change(tree):
         for node in tree.findall("object"):
@@ -281,6 +289,7 @@ FAULTS = {
     "split-empty": listed("test", lambda _: []),
     "split-unreadable": lambda root: split_list(root, "test").write_bytes(b"\xff\xfep\x000"),
     "split-without-objects": of_one_empty_picture,
+    "split-tiny": all_tiny,
     "split-repeats": listed("train", lambda names: [*names, "p0"]),
     "split-overlap": listed("val", lambda names: [*names, "p0"]),
     "picture-copied": like("p100", "p0"),

@@ -33,6 +33,7 @@ DOCTOR_ALONE = {
     "picture-size",
     "picture-unreadable",
     "split-without-objects",
+    "split-tiny",
 }
 
 

@@ -30,6 +30,7 @@ ELSEWHERE = {
     "split-repeats": "ImageSets/Main/train.txt",
     "split-unreadable": "ImageSets/Main/test.txt",
     "split-without-objects": "ImageSets/Main/dev.txt",
+    "split-tiny": "ImageSets/Main/dev.txt",
     "box-units": "ImageSets/Main/train.txt",
     "split-within": "ImageSets/Main/train_small.txt",
     "class-absent": "ImageSets/Main/val.txt",
@@ -141,6 +142,19 @@ def test_unions_and_lists_of_one_class_are_not_faults(own, plant):
     report = examine(own, progress=False)
     assert set(report.codes) <= {"prior-unreached"}
     assert list(report.records.splits) == ["train", "trainval", "val"]
+
+
+def test_a_damaged_list_of_a_split_is_not_taken_for_a_list_of_one_class(own):
+    """Names may end in " 0"; a list that names no annotation is a split with a fault."""
+    (own / "ImageSets" / "Main" / "val.txt").write_bytes(b"pic\xb1 0\n\xb1 1\n")
+    report = examine(own, progress=False)
+    (fault,) = report.of("split-unreadable")
+    assert fault.file == "ImageSets/Main/val.txt"
+    assert "UTF-8" in fault.what
+    (own / "ImageSets" / "Main" / "val.txt").write_text("one 0\ntwo 1\n")
+    assert [f.what for f in examine(own, progress=False).of("annotation-missing")] != []
+    with pytest.raises(FileNotFoundError, match=r"val\.txt, line 1: there is no annotation one"):
+        VOCFolder(own, "val")
 
 
 def test_a_union_that_hides_an_overlap_does_not_hide_it(own, plant):

@@ -1,14 +1,17 @@
 """Objects against priors: the fast way equals the slow way, and suggestions help."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from ssd_tutorial.boxes import cxcywh_to_xyxy, iou
-from ssd_tutorial.datasets.records import RawObject
+from ssd_tutorial.datasets.records import RawObject, RawPicture, Records
 from ssd_tutorial.doctor.reach import (
     Objects,
     best_priors,
     check_reach,
+    check_sizes,
     overlap_shapes,
     reach_of,
     suggest_extras,
@@ -142,3 +145,14 @@ def test_tiny_objects_are_not_said_to_be_learned():
     objects = objects_of(boxes)
     faults = list(check_reach(objects, [reach_of(preset, objects) for preset in PRESETS.values()]))
     assert [fault.number for fault in faults] == [2]
+
+
+def test_a_split_whose_objects_are_all_tiny_is_an_error():
+    """3 of 300 px can be learned, and one such object is enough; 2 splits share a picture."""
+    tiny, just = [0.5, 0.1, 0.509, 0.9], [0.5, 0.1, 0.51, 0.9]
+    objects = objects_of(torch.tensor([tiny, tiny, just]), picture=[0, 1, 1])
+    pictures = {key: RawPicture(key, None, None, "", (300, 300)) for key in "abc"}
+    splits = {"train": ("a",), "val": ("a", "b"), "test": ("c",)}
+    (fault,) = check_sizes(Records(Path("data"), "VOC", pictures, splits), objects)
+    assert (fault.code, fault.severity, fault.file) == ("split-tiny", "error", "split train")
+    assert fault.what == "its objects are at most 2.7 px in width or in height at 300 px"

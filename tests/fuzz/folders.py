@@ -25,7 +25,7 @@ NAMES = ["cat", "dog", "red blood cell", "Straße", "猫", "a&b", "x<y", "no", "
 SPLIT = "train"
 Objects = list[tuple[str, tuple[float, float, float, float]]]
 DOCTOR_ALONE = {"split-overlap", "picture-copied", "picture-size", "picture-unreadable"}
-DOCTOR_ALONE |= {"split-without-objects"}
+DOCTOR_ALONE |= {"split-without-objects", "split-tiny"}
 """Rules about what a reader, which opens one split and decodes no picture, does not look for."""
 
 

@@ -319,7 +319,6 @@ export class Stage extends Paper {
           shift && !fixed
             ? resized(node.box, 3, right + dx * step, bottom + dy * step, node.bounds)
             : moved(node.box, dx * far, dy * far, node.bounds);
-        node.box = changed; // the next key may come before it is drawn
         node.set(changed);
       },
       remove: () => node.drop?.(),

@@ -96,6 +96,8 @@ class Frame {
 
   start(draw) {
     this.draw = draw;
+    // A key moves what was drawn last, so of two keys within a frame one would be lost.
+    this.root.addEventListener("keydown", () => this.#asked && this.#redraw(), { capture: true });
     this.ask = () => (this.#asked ||= requestAnimationFrame(() => this.#redraw()));
     for (const name of this.#state) this.#model.on(`change:${name}`, this.ask);
     this.sizes = new ResizeObserver(() => {
@@ -114,6 +116,7 @@ class Frame {
   }
 
   #redraw() {
+    cancelAnimationFrame(this.#asked);
     this.#asked = 0;
     const from = performance.now();
     const papers = this.#papers.filter((paper) => paper.width);

@@ -26,7 +26,7 @@ def test_an_explorer_displays_as_widget_picture_and_text(explorer):
     assert data["text/plain"] == repr(explorer) == repr(type(explorer)())
     assert "0x" not in repr(explorer)
     picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
-    assert picture.width > 400
+    assert picture.width > 380
     assert len(set(picture.convert("L").tobytes())) > 20  # something is drawn
     assert metadata["image/png"]["alt"] == explorer.alt
 

@@ -51,7 +51,8 @@ def test_code_is_the_chapters_in_its_order_without_outputs(page):
 def test_cells_that_draw_are_collapsed_and_lessons_are_open(page):
     own = [cell for cell in codes(page.cells) if plain.appears(cell)]
     for cell, derived in zip(own, codes(plain_of(page).cells), strict=True):
-        hidden = {"hide-input", "hide-cell", "bootstrap", "solution"} & set(notebooks.tags(cell))
+        collapsed = {"hide-input", "hide-cell", "remove-input", "bootstrap", "solution"}
+        hidden = collapsed & set(notebooks.tags(cell))
         assert derived.metadata.get("jupyter", {}).get("source_hidden", False) == bool(hidden)
         assert (derived.metadata.get("cellView") == "form") == bool(hidden)
 
@@ -85,7 +86,7 @@ def resolved(source: str) -> str:
 @pytest.mark.parametrize(
     ("source", "text"),
     [
-        ("{numref}`fig-matching-cat`", "Figure 8.1"),
+        ("{numref}`fig-matching-cat`", "Figure 8.2"),
         ("see {eq}`eq-scales`", "see (5.1)"),
         ("{doc}`/book/05_scales`", "[Scales](05_scales.ipynb)"),
         ("{doc}`the scales </book/05_scales>`", "[the scales](05_scales.ipynb)"),

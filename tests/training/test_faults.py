@@ -90,7 +90,8 @@ IN_A_FORK = """
 import os, sys
 if nobody and os.getuid() == 0:
     # while root's own Python may still be read
-    import encodings.utf_8_sig, ssd_tutorial.cli.train_command, torchvision.models
+    import email.policy, encodings.utf_8_sig
+    import ssd_tutorial.cli.train_command, torchvision.models
     os.setgid(65534), os.setuid(65534)  # root may write anywhere
 from ssd_tutorial.__main__ import main
 sys.exit(main(words))

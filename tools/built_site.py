@@ -178,14 +178,18 @@ def load_pictures(page):
 
 
 def wait_until_settled(page):
-    """Wait until colours have faded, and what observes sizes or the theme has followed."""
+    """Wait until colours have faded, and what observes sizes or the theme has followed.
+
+    Not longer than two seconds: a transition that Chromium does not draw never finishes.
+    """
     page.evaluate(
         """async () => {
           const frame = () => new Promise(requestAnimationFrame);
           await frame();
           await frame();
           const fading = document.getAnimations().filter((a) => a instanceof CSSTransition);
-          await Promise.allSettled(fading.map((a) => a.finished));
+          const late = new Promise((resolve) => setTimeout(resolve, 2000));
+          await Promise.race([Promise.allSettled(fading.map((a) => a.finished)), late]);
           await frame();
         }"""
     )

@@ -32,6 +32,8 @@ NO_SCRIPT = f"for (const p of document.querySelectorAll('.{PLACE}')) p.dataset.s
 NOT_ITS_OWN = {"layout", "tabbable", "tooltip"}  # traits of every widget
 SHARED = "$shared"  # {"$shared": 2} refers to the third shared value
 LONG = 200  # characters: shorter values are not worth sharing
+# comments on lines of their own, which readers of a page need not download
+COMMENT = re.compile(r"^[ \t]*(?://.*|/\*\*(?s:.*?)\*/)\n", re.M)
 
 
 # --- 1. states ------------------------------------------------------------------------------------
@@ -141,7 +143,8 @@ def write_assets(app):
     parts = {name: list(modules.parts(name)) for name in names}
     static = Path(app.outdir) / "_static"
     static.mkdir(parents=True, exist_ok=True)
-    loader = LOADER.read_text(encoding="utf-8").strip().removesuffix(";")
+    sources = {part: COMMENT.sub("", text) for part, text in sources.items()}
+    loader = COMMENT.sub("", LOADER.read_text(encoding="utf-8")).strip().removesuffix(";")
     script = f"({loader})(\n{json.dumps(sources)},\n{json.dumps(parts)});\n"
     (static / "explorers.js").write_text(script, encoding="utf-8")
     sheets = (modules.STYLE_SHEET, PAGE_STYLE)

@@ -43,7 +43,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from ssd_tutorial.boxes import decode, iou  # noqa: E402
-from ssd_tutorial.datasets import open_dataset  # noqa: E402
+from ssd_tutorial.datasets import Scenes, open_dataset  # noqa: E402
 from ssd_tutorial.deploy.inference import ground_truth  # noqa: E402
 from ssd_tutorial.detect import postprocess  # noqa: E402
 from ssd_tutorial.evaluate import voc_ap  # noqa: E402
@@ -192,6 +192,12 @@ def write_record(arguments, record: dict, logs: dict[str, Path] | None = None) -
     text = json.dumps(record | ({"hardest": "ROWS"} if rows else {}), indent=2)
     there.write_text(text.replace('"ROWS"', f"[\n    {rows}\n  ]") + "\n", encoding="utf-8")
     print(f"record in {target}")
+
+
+def first_scenes(split: str, count: int) -> Scenes:
+    """Return the first pictures of a split of the scenes."""
+    whole = open_dataset("scenes", split)
+    return Scenes(count, whole.seed, whole.size, whole.start)
 
 
 def log_of(folder: Path) -> list[dict]:

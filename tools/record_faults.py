@@ -16,6 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
+from record import first_scenes
 
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "book")]
@@ -24,15 +25,8 @@ from ssd_book import clinic  # noqa: E402
 from ssd_book.clinic import FAULTS, RECIPE  # noqa: E402
 
 from ssd_tutorial._files import as_json, atomic_write, write_file  # noqa: E402
-from ssd_tutorial.datasets import Scenes, open_dataset  # noqa: E402
 from ssd_tutorial.training.loader import CachedDataset  # noqa: E402
 from ssd_tutorial.training.provenance import processor  # noqa: E402
-
-
-def first(split: str, count: int) -> CachedDataset:
-    """Return the first pictures of a split of the scenes."""
-    whole = open_dataset("scenes", split)
-    return CachedDataset(Scenes(count, whole.seed, whole.size, whole.start), 300)
 
 
 def main(words: list[str] | None = None) -> int:
@@ -51,8 +45,8 @@ def main(words: list[str] | None = None) -> int:
     left = [name for name in options.faults or FAULTS if name not in done]
     if left:
         most = max(FAULTS[name].pictures for name in left)
-        pictures = first("train", most)
-        unseen = first("val", clinic.UNSEEN)
+        pictures = CachedDataset(first_scenes("train", most), 300)
+        unseen = CachedDataset(first_scenes("val", clinic.UNSEEN), 300)
     for name in left:
         print(f"{name} ...", flush=True)
         fault, started = FAULTS[name], time.perf_counter()

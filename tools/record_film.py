@@ -19,11 +19,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from record import HARD, ROOT, hardware, result_of, rounded, write_record
+from record import HARD, ROOT, first_scenes, hardware, result_of, rounded, write_record
 from torch.utils.data import Dataset, Subset
 
 from ssd_tutorial._files import data_path
-from ssd_tutorial.datasets import SCENE_CLASSES, Scenes, open_dataset
+from ssd_tutorial.datasets import SCENE_CLASSES, open_dataset
 from ssd_tutorial.deploy.inference import detect
 from ssd_tutorial.loss import multibox_loss
 from ssd_tutorial.network import SSD
@@ -64,16 +64,10 @@ class Moments(Validation):
         return bool(history) and history[-1].samples >= self.last
 
 
-def first(split: str, count: int) -> Scenes:
-    """Return the first scenes of a split."""
-    whole = open_dataset("scenes", split)
-    return Scenes(count, whole.seed, whole.size, whole.start)
-
-
 def train_until(last: int, folder: Path, recipe: Recipe) -> list[Step]:
     """Train, or resume; return the run's reports."""
     folder.mkdir(parents=True, exist_ok=True)
-    moments = Moments(first("val", 8), 1)
+    moments = Moments(first_scenes("val", 8), 1)
     moments.folder, moments.last = folder, last
 
     def report(step: Step) -> None:
@@ -156,7 +150,8 @@ def write(options: argparse.Namespace, recipe: Recipe, log: list[Step]) -> None:
             weights = options.work / f"weights-{moment}.safetensors"
             networks[moment] = load_weights(weights).network
     networks[recipe.samples] = load_weights(data_path(f"weights/{HARD}.safetensors")).network
-    seen, unseen = seen_pictures(recipe), CachedDataset(first("val", MEASURED), 300, progress=False)
+    seen = seen_pictures(recipe)
+    unseen = CachedDataset(first_scenes("val", MEASURED), 300, progress=False)
     pictures = [open_dataset("scenes", "val")[scene][0] for scene in SCENES]
     frames = []
     for samples, network in networks.items():

@@ -6,6 +6,7 @@ import pytest
 import record_film
 import torch
 
+from ssd_tutorial.datasets import Scenes
 from ssd_tutorial.training.log import Step, read_log
 from ssd_tutorial.training.recipes import Recipe
 
@@ -48,7 +49,7 @@ def tiny(monkeypatch):
     monkeypatch.setattr(record_film, "MOMENTS", (2, 4))
     monkeypatch.setattr(record_film, "SCENES", (3,))
     monkeypatch.setattr(record_film, "MEASURED", 2)
-    few = record_film.Scenes(4)
+    few = Scenes(4)
     monkeypatch.setattr(record_film, "open_dataset", lambda name, split: few)
     return Recipe(samples=8, batch_size=2, seed=0, precision="fp32")
 

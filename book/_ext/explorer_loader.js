@@ -1,7 +1,8 @@
 // Starts a page's explorers: no kernel, no module loader, nothing from another origin.
 //
 // live_explorers.py writes the call of this function into _static/explorers.js, with the sources of
-// the modules and, for each explorer, the names of those that make it up. The page contains:
+// the modules that the page loaded and, for each explorer, the names of those that make it up. The
+// page contains:
 //   #explorer-states   JSON: models (state, buffers), the model of each place, shared values
 //   #explorer-0, -1 …  the places, each around the picture that is shown until the explorer starts
 (sources, parts) => {
@@ -54,6 +55,7 @@
 
   async function load(name) {
     if (!parts[name]) throw new Error(`explorers.js contains no explorer called ${name}`);
+    if (!sources[name]) throw new Error(`explorer-${name}.js did not arrive`);
     const text = parts[name].map((part) => sources[part]).join("\n");
     const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
     try {

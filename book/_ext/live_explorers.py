@@ -2,9 +2,9 @@
 
 1. myst-nb embeds the state of a page's widgets, each with all of its JavaScript. This extension
    takes the state of the explorers, makes it small and puts it at the end of the page.
-2. `_static/explorers.js` contains the JavaScript once, with the loader (`explorer_loader.js`). It
-   is a classic script, since browsers load no ES modules from a `file://` address. Only pages with
-   explorers load it.
+2. `_static/explorers.js` contains the loader (`explorer_loader.js`) and the JavaScript that explorers
+   share; `_static/explorer-NAME.js` what is one explorer's own. They are classic scripts, since
+   browsers load no ES modules from a `file://` address. A page loads those of its explorers.
 3. An explorer's picture is on the page for readers without scripts, and where the explorer fails.
 4. Any other widget would not work on the page: it causes a warning, which `-W` makes an error.
 """
@@ -31,6 +31,7 @@ STATES = "explorer-states"  # id of the script with the states
 NO_SCRIPT = f"for (const p of document.querySelectorAll('.{PLACE}')) p.dataset.state = 'failed'"
 NOT_ITS_OWN = {"layout", "tabbable", "tooltip"}  # traits of every widget
 SHARED = "$shared"  # {"$shared": 2} refers to the third shared value
+OWN = "globalThis.explorerSources"  # of the modules, by name
 LONG = 200  # characters: shorter values are not worth sharing
 # comments on lines of their own, which readers of a page need not download
 COMMENT = re.compile(r"^[ \t]*(?://.*|/\*\*(?s:.*?)\*/)\n", re.M)
@@ -115,7 +116,10 @@ def find_explorers(app, doctree):
     page.pop("explorers", None)
     if views:
         packed, shared = pack([essence(models[model_id]) for model_id in order])
-        page["explorers"] = {"models": packed, "views": views, "shared": shared}
+        page["explorers"] = {
+            "modules": sorted({models[model_id]["state"]["module"] for model_id in order}),
+            "states": {"models": packed, "views": views, "shared": shared},
+        }
 
 
 def fault(model: dict | None, kinds: dict) -> str | None:
@@ -135,17 +139,19 @@ def fault(model: dict | None, kinds: dict) -> str | None:
 
 # --- 2. scripts -----------------------------------------------------------------------------------
 def write_assets(app):
-    """Write `explorers.js` and `explorers.css`."""
+    """Write the scripts and `explorers.css`."""
     if app.builder.format != "html":
         return
-    names = modules.names()
-    sources = {part: text for name in names for part, text in modules.parts(name).items()}
-    parts = {name: list(modules.parts(name)) for name in names}
+    parts = {name: modules.parts(name) for name in modules.names()}
     static = Path(app.outdir) / "_static"
     static.mkdir(parents=True, exist_ok=True)
-    sources = {part: COMMENT.sub("", text) for part, text in sources.items()}
+    sources = {part: COMMENT.sub("", text) for of in parts.values() for part, text in of.items()}
+    for name in parts:
+        own = f"({OWN} ??= {{}}).{name} =\n{json.dumps(sources.pop(name))};\n"
+        (static / f"explorer-{name}.js").write_text(own, encoding="utf-8")
     loader = COMMENT.sub("", LOADER.read_text(encoding="utf-8")).strip().removesuffix(";")
-    script = f"({loader})(\n{json.dumps(sources)},\n{json.dumps(parts)});\n"
+    needed = json.dumps({name: list(of) for name, of in parts.items()})
+    script = f"({loader})(Object.assign({OWN},\n{json.dumps(sources)}),\n{needed});\n"
     (static / "explorers.js").write_text(script, encoding="utf-8")
     sheets = (modules.STYLE_SHEET, PAGE_STYLE)
     style = "\n".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
@@ -153,14 +159,16 @@ def write_assets(app):
 
 
 def add_to_page(app, pagename, templatename, context, doctree):
-    """Add the states, the script and the style sheet to a page with explorers."""
-    states = getattr(app.env, "nb_metadata", {}).get(pagename, {}).get("explorers")
-    if states is None:
+    """Add the states, the scripts and the style sheet to a page with explorers."""
+    explorers = getattr(app.env, "nb_metadata", {}).get(pagename, {}).get("explorers")
+    if explorers is None:
         return
     app.add_css_file("explorers.css")
-    app.add_js_file("explorers.js", loading_method="defer", onerror=NO_SCRIPT)
+    # deferred scripts run in this order, so the loader finds what the others contain
+    for name in (*(f"explorer-{module}.js" for module in explorers["modules"]), "explorers.js"):
+        app.add_js_file(name, loading_method="defer", onerror=NO_SCRIPT)
     # escaped, because "</script>" in a trait would end the script
-    text = json.dumps(states, separators=(",", ":")).replace("<", r"\u003c")
+    text = json.dumps(explorers["states"], separators=(",", ":")).replace("<", r"\u003c")
     # at the end, so that the text appears before it is loaded
     context["body"] += f'<script type="application/json" id="{STATES}">{text}</script>\n'
 

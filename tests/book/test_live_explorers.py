@@ -45,6 +45,8 @@ IoUExplorer()
 ```
 """
 
+ASSETS = ["explorers.css", "explorer-iou.js", "explorers.js"]
+
 
 def settings(name):
     return {
@@ -116,9 +118,9 @@ def test_the_states_come_after_the_text(built):
 def test_only_pages_with_explorers_load_their_scripts(built):
     for page in built.html.glob("*.html"):
         text = page.read_text(encoding="utf-8")
-        asks = {name for name in ("explorers.js", "explorers.css") if f"_static/{name}" in text}
+        asks = re.findall(r"_static/(explorer[\w-]*\.(?:js|css))", text)
         with_explorers = page.stem in ("08_matching", "index")
-        assert asks == ({"explorers.js", "explorers.css"} if with_explorers else set()), page
+        assert asks == (ASSETS if with_explorers else []), page
         assert ("explorer-states" in text) == with_explorers
         for foreign in ("require.min.js", "html-manager", "embed-amd", "cdn."):
             assert foreign not in text
@@ -128,7 +130,10 @@ def test_a_markdown_page_has_its_explorer(built):
     assert 'id="explorer-0"' in built.page("index")
 
 
-def test_the_script_contains_every_module_once_and_is_not_a_module(built):
+def test_a_page_loads_the_code_of_its_explorers_once_and_not_as_a_module(built):
+    static = built.html.parent / "_static"
+    loaded = [(static / name).read_text(encoding="utf-8") for name in ASSETS[1:]]
+    assert "".join(loaded).count("export default") == 1
     script = (built.html.parent / "_static" / "explorers.js").read_text(encoding="utf-8")
     assert script.count("function iou(a, b)") == 1
     assert "Intersection over union of two" not in script  # comments stay at home

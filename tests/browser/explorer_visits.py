@@ -73,9 +73,17 @@ def modules_on(file: Path) -> list[str]:
     return [model["state"]["module"] for model in states_on(file)]
 
 
-def sources_in(script: str) -> dict[str, str]:
-    """Return the modules' sources in `explorers.js`, whose last two lines are JSON."""
-    return json.loads(script.rstrip().split("\n")[-2].removesuffix(","))
+def sources_in(html: Path, script: str) -> dict[str, str] | str:
+    """Return the sources in a script: of one explorer, or, in `explorers.js`, of what they share."""
+    text = (html / "_static" / script).read_text(encoding="utf-8")
+    line = text.rstrip().split("\n")[-2 if script == "explorers.js" else -1]
+    return json.loads(line.rstrip(",;)"))
+
+
+def scripts_of(file: Path) -> list[str]:
+    """Return the scripts of a page's explorers, in their order."""
+    tags = re.findall(r'<script [^>]*src="[^"]*_static/(explorer[\w-]*\.js)', file.read_text())
+    return list(tags)
 
 
 def state_kb(file: Path, module: str) -> float:
@@ -88,7 +96,7 @@ def weight_kb(html: Path, name: str) -> dict[str, float]:
     """Return the compressed size in KB of a page's explorers: script, style, states."""
     static = html / "_static"
     texts = {
-        "script": (static / "explorers.js").read_bytes(),
+        "script": b"".join((static / script).read_bytes() for script in scripts_of(html / name)),
         "style": (static / "explorers.css").read_bytes(),
         "states": STATES.search((html / name).read_text(encoding="utf-8"))[1].encode(),
     }

@@ -100,10 +100,17 @@ def test_scripts_and_states_are_light(html, page):
 
 
 def test_pages_serve_the_scripts_of_the_package(html):
-    script = (html / "_static" / "explorers.js").read_text(encoding="utf-8")
-    assert ev.sources_in(script) == {
-        part: text for name in modules.names() for part, text in modules.parts(name).items()
+    served = {name: ev.sources_in(html, f"explorer-{name}.js") for name in modules.names()}
+    served |= ev.sources_in(html, "explorers.js")
+    own = {part: text for name in modules.names() for part, text in modules.parts(name).items()}
+    assert {part: code_of(text) for part, text in served.items()} == {
+        part: code_of(text) for part, text in own.items()
     }
+
+
+def code_of(script: str) -> list[str]:
+    """Return the lines that are no comments, which pages leave out."""
+    return [line for line in script.split("\n") if not re.match(r"\s*(//|/?\*)", line)]
 
 
 # --- what a reader does besides -------------------------------------------------------------------
@@ -187,10 +194,11 @@ FROM = "const from = performance.now();"
 SLOW = f"{FROM} while (performance.now() < from + 80);"
 FIDGET = ";setInterval(() => document.querySelector('.ssd-words').append('.'), 50)"
 ARROWS = "if (ARROWS[event.key])"
-SCRIPT, STYLE, PAGE = "explorers.js", "explorers.css", ".html"
+SCRIPT, OWN, STYLE, PAGE = "explorers.js", "explorer-iou.js", "explorers.css", ".html"
 DESKTOP = {  # file, change, finding
     "loader removed": (SCRIPT, lambda text: "", "alive"),
-    "module broken": (SCRIPT, swap("export default", "export default =,"), "alive"),
+    "module missing": (OWN, lambda text: "", "alive"),
+    "module broken": (OWN, swap("export default", "export default =,"), "alive"),
     "number changed": (SCRIPT, swap("box[2] - box[0]", "box[2] - box[1]"), "numbers"),
     "keys reach the page": (SCRIPT, swap("event.stopPropagation()", "0"), "page's keys"),
     "arrows scroll": (SCRIPT, swap("event.preventDefault(); // neither", "//"), "page stays"),

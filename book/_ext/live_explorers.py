@@ -2,8 +2,8 @@
 
 1. myst-nb embeds the state of a page's widgets, each with all of its JavaScript. This extension
    takes the state of the explorers, makes it small and puts it at the end of the page.
-2. `_static/explorers.js` contains the loader (`explorer_loader.js`) and the JavaScript that explorers
-   share; `_static/explorer-NAME.js` what is one explorer's own. They are classic scripts, since
+2. `_static/explorers.js` contains the loader (`explorer_loader.js`) and the JavaScript that all
+   explorers share; `_static/explorer-NAME.js` what is one's own. They are classic scripts, since
    browsers load no ES modules from a `file://` address. A page loads those of its explorers.
 3. An explorer's picture is on the page for readers without scripts, and where the explorer fails.
 4. Any other widget would not work on the page: it causes a warning, which `-W` makes an error.

@@ -74,7 +74,7 @@ def modules_on(file: Path) -> list[str]:
 
 
 def sources_in(html: Path, script: str) -> dict[str, str] | str:
-    """Return the sources in a script: of one explorer, or, in `explorers.js`, of what they share."""
+    """Return the source in a script, or, of `explorers.js`, the sources by module."""
     text = (html / "_static" / script).read_text(encoding="utf-8")
     line = text.rstrip().split("\n")[-2 if script == "explorers.js" else -1]
     return json.loads(line.rstrip(",;)"))

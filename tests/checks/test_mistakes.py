@@ -774,6 +774,15 @@ PLANTED = {
         (0.667, "how far it moved"),
         (0.2, "in small steps"),
     ],
+    "04.5": [
+        ((0.405, 0.4, 0.785, 0.6), "Give the centre and the size"),
+        ((0.566, 0.5, 0.2, 0.2), "Let one of them stay"),
+        ((0.59, 0.5, 0.2, 0.2), "Let one of them stay"),
+        ((0.65, 0.5, 0.4, 0.2), "how much do both cover"),
+        ((0.56, 0.5, 0.3, 0.2), "the shift of the centre"),
+        ((0.595, 0.5, -0.38, 0.2), "The centre first"),
+        ((0.595, 0.5), "The centre first"),
+    ],
     "05.1": [
         (0.34, "over all six maps"),
         (0.37, "rounds the step"),

@@ -1,7 +1,7 @@
 """Exercises of chapter 4: IoU, and the offsets between a box and a prior."""
 
 from ssd_book.checks import ch04_truth as truth
-from ssd_book.checks.engine import Exercise, Property
+from ssd_book.checks.engine import Exercise, Mistake, Property
 from ssd_book.checks.properties import agrees, behaves_like, equals, gives, is_number, returns
 from ssd_tutorial.boxes import iou
 
@@ -184,6 +184,47 @@ EXERCISES = (
                 "This is the share of the box that is still covered. The question is how far it"
                 " moved.",
                 tolerance=0.005,
+            ),
+        ),
+    ),
+    Exercise(
+        "04.5",
+        "The largest shift",
+        "four numbers, cxcywh, in fractions: an object",
+        (
+            Property(
+                "The answer is a box of four numbers, cxcywh, of positive size.",
+                truth.not_an_object,
+                ("The centre first, then width and height: such as the prior itself.",),
+            ),
+            Property(
+                f"Its IoU with the prior is at least {truth.LEAST_IOU}.",
+                truth.too_little_overlap,
+                (
+                    "How much of the object lies in the prior, and how much do both cover?",
+                    "What the object leaves of the prior costs IoU, and so does what it adds.",
+                ),
+            ),
+            Property(
+                f"Its first offset is at least {truth.LEAST_SHIFT}.",
+                truth.too_short_a_shift,
+                (
+                    "The offset is the shift of the centre, in widths of the prior, divided by the"
+                    " variance.",
+                    "The centre moves, too, if one end of the object stays where it is and the"
+                    " other goes away.",
+                ),
+            ),
+        ),
+        (
+            Mistake(
+                truth.is_given_as_corners,
+                "As corners, xyxy, these would do. Give the centre and the size.",
+            ),
+            Mistake(
+                truth.is_of_the_priors_size,
+                "You move a box of the prior's own size. Both ends leave at once, which costs twice"
+                " the overlap. Let one of them stay.",
             ),
         ),
     ),

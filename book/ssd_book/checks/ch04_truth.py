@@ -3,8 +3,12 @@
 import torch
 from torch import Tensor
 
-from ssd_book.checks.reader import describe
-from ssd_tutorial.boxes import VARIANCES, area, cxcywh_to_xyxy, encode, iou
+from ssd_book.checks.reader import as_tensor, describe
+from ssd_tutorial.boxes import VARIANCES, area, cxcywh_to_xyxy, encode, iou, xyxy_to_cxcywh
+
+# Exercise 4.5, cxcywh.
+PRIOR = torch.tensor([0.5, 0.5, 0.2, 0.2])
+LEAST_IOU, LEAST_SHIFT = 0.5, 4.5
 
 # Exercise 4.1, xyxy.
 TWO_BOXES = torch.tensor([[0.1, 0.1, 0.5, 0.5], [0.3, 0.3, 0.7, 0.7]])
@@ -77,3 +81,42 @@ def half_iou_shift() -> float:
         moved = square + torch.tensor([shift, 0, shift, 0])
         low, high = (shift, high) if float(iou(square, moved)) > 0.5 else (low, shift)
     return low
+
+
+def not_an_object(answer) -> str | None:
+    """Return evidence that an answer is not a box cxcywh of positive size."""
+    box = as_tensor(answer)
+    right = box.shape == (4,) and bool(box.isfinite().all() and (box[2:] > 0).all())
+    return None if right else f"you give {describe(answer)}"
+
+
+def _overlap(box: Tensor) -> float:
+    """Return the IoU of a box cxcywh with the prior of exercise 4.5."""
+    return float(iou(cxcywh_to_xyxy(box)[None], cxcywh_to_xyxy(PRIOR)[None]))
+
+
+def too_little_overlap(answer) -> str | None:
+    """Return evidence that a box overlaps the prior by too little."""
+    value = _overlap(as_tensor(answer))
+    return None if value >= LEAST_IOU - 1e-5 else f"yours has {value:.2f}"
+
+
+def too_short_a_shift(answer) -> str | None:
+    """Return evidence that a box is not far enough to the right of the prior."""
+    first = float(offsets(as_tensor(answer), PRIOR)[0])
+    return None if first >= LEAST_SHIFT - 1e-4 else f"yours is {first:.2f}"
+
+
+def is_given_as_corners(answer) -> bool:
+    """Return whether an answer is right if it is read as xyxy: a mistake in 4.5."""
+    box = as_tensor(answer)
+    if box.shape != (4,) or not_an_object(box := xyxy_to_cxcywh(box)):
+        return False
+    return not (too_little_overlap(box) or too_short_a_shift(box))
+
+
+def is_of_the_priors_size(answer) -> bool:
+    """Return whether a box is the prior, moved: a mistake in 4.5."""
+    return not not_an_object(answer) and bool(
+        ((as_tensor(answer)[2:] - PRIOR[2:]).abs() < 1e-3).all()
+    )

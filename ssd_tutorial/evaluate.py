@@ -170,19 +170,20 @@ def coco_match(
             share of the detection that lies inside.
     """
     *lists, detections, objects = overlap.shape
-    matched = np.full((*lists, len(thresholds), detections), UNMATCHED)
-    if objects == 0:
-        return matched
-    free = np.ones((*lists, len(thresholds), objects), dtype=bool)
-    rank = overlap + 2.0 * ~ignored[..., None, :]  # [..., D, G]: one that counts comes first
+    matched = np.empty((*lists, len(thresholds), detections), dtype=int)
+    # The last column is nobody, who always fits, is always free and comes after all others. Before
+    # it are the objects in reverse: among equals, argmax takes the first and COCOeval the last.
+    overlap, ignored, crowd = (
+        np.insert(x[..., ::-1], objects, np.inf, axis=-1) for x in (overlap, ignored, crowd)
+    )
+    rank = overlap + 2.0 * ~ignored[..., None, :]  # [..., D, G + 1]: one that counts comes first
+    rank[..., objects] = 0
+    free = np.ones((*lists, len(thresholds), objects + 1), dtype=bool)
     for d in range(detections):
-        fits = free & (overlap[..., d, None, :] >= thresholds[:, None])  # [..., T, G]
-        ranks = np.where(fits, rank[..., d, None, :], -1.0)[..., ::-1]
-        best = objects - 1 - ranks.argmax(axis=-1)[..., None]  # among equals the last: [..., T, 1]
-        hit = np.take_along_axis(fits, best, axis=-1)
-        matched[..., d, None] = np.where(hit, best, UNMATCHED)
-        np.put_along_axis(free, best, np.take_along_axis(free, best, axis=-1) & ~hit, axis=-1)
-        free |= crowd[..., None, :]
+        fits = free & (overlap[..., d, None, :] >= thresholds[:, None])  # [..., T, G + 1]
+        best = np.where(fits, rank[..., d, None, :], -1).argmax(axis=-1)[..., None]  # [..., T, 1]
+        matched[..., d, None] = objects - 1 - best  # nobody: UNMATCHED
+        np.put_along_axis(free, best, np.take_along_axis(crowd[..., None, :], best, -1), axis=-1)
     return matched
 
 
@@ -231,9 +232,9 @@ def _evaluate(
     counts = (fate != _SET_ASIDE) & ~((fate == UNMATCHED) & found.aside)
 
     ap, objects, curves = {}, {}, {}
-    ranked = np.argsort(-found.values, kind="stable")  # over all images
     for label, name in enumerate(classes, start=1):
-        mine = ranked[found.labels[ranked] == label]
+        mine = np.flatnonzero(found.labels == label)
+        mine = mine[np.argsort(-found.values[mine], kind="stable")]  # over all images
         objects[name] = total = int((~truth.aside & (truth.labels == label)).sum())
         per_threshold = []
         for t in range(len(thresholds)):
@@ -276,7 +277,7 @@ def _lists(
                 f" [N, 4], [N] and [N], not {shapes} with {labels.dtype}"
             )
     image = np.arange(len(images)).repeat([len(labels) for _, labels, _ in images])
-    parts = (torch.cat([x.detach().cpu() for x in part]) for part in zip(*images, strict=True))
+    parts = (torch.cat([x.cpu() for x in part]).detach() for part in zip(*images, strict=True))
     boxes, labels, values = (x.numpy().astype(kind) for x, kind in zip(parts, "did", strict=True))
     known = (labels >= 1) & (labels <= len(classes))
     fine = known & (boxes[:, 2:] >= boxes[:, :2]).all(1) & np.isfinite(boxes.sum(1) + values)
@@ -292,7 +293,8 @@ def _lists(
     place = np.arange(len(order)) - (counts.cumsum() - counts)[number[order]]
     order, counts = order[place < most], np.minimum(counts, most).astype(int)
     boxes = torch.from_numpy(boxes[order])
-    aside = ((area(boxes) < size[0]) | (area(boxes) > size[1])).numpy()
+    areas = area(boxes)
+    aside = (areas != areas.clamp(*size)).numpy()
     aside |= (kind != "detection") & (values[order] > 0)
     starts = counts.cumsum() - counts
     return _Lists(boxes, labels[order], values[order], aside, counts, starts)
@@ -302,7 +304,7 @@ def _match(
     found: _Lists, truth: _Lists, thresholds: np.ndarray, match: Callable[..., np.ndarray]
 ) -> np.ndarray:
     """Return the fate ``[T, D]`` of each detection, from `_HIT`, `_SET_ASIDE`, `UNMATCHED` ..."""
-    fate = np.full((len(thresholds), len(found.values)), UNMATCHED)
+    fate = np.full((len(thresholds), len(found.values)), UNMATCHED, dtype=np.int8)
     lists = np.flatnonzero((found.counts > 0) & (truth.counts > 0))
     # neighbours of like length need little padding
     lists = lists[np.lexsort((truth.counts[lists], found.counts[lists]))]

@@ -871,6 +871,16 @@ PLANTED = {
         (Later(lambda: ch07_truth.border_costs(ch07_truth.all_objects)), "no match before, either"),
         ((0.3285, 0.5), "easier seen in xyxy"),
     ],
+    "07.6": [
+        ([2, 2, 2, 2, 2, 2], "You take the ratios from every map"),
+        ([0, 6, 6, 6, 4, 4], "Without conv4_3"),
+        ([4, 6, 6, 6, 4, 4], "How many priors does one box per cell cost"),
+        ([2, 3, 6, 4, 4, 4], "How many priors does one box per cell cost"),
+        ([1, 3, 6, 6, 4, 4], "Two maps have nine tenths"),
+        ([1, 6, 6, 6, 4, 5], "or 0 for a map"),
+        ([1, 6.5, 6, 6, 4, 4], "or 0 for a map"),
+        ([1, 6, 6], "or 0 for a map"),
+    ],
     "08.1": [
         ([1, -1, 1, -1, -1], "Ground truth 0 has no prior at all"),
         ([0, -1, 1, -1, -1], "You start with ground truth 0"),

@@ -206,4 +206,46 @@ EXERCISES = (
             ),
         ),
     ),
+    Exercise(
+        "07.6",
+        "Half the list",
+        "six whole numbers: how many boxes a cell of each map keeps",
+        (
+            Property(
+                "They are six whole numbers, none above what the map has: 4, 6, 6, 6, 4, 4.",
+                truth.no_six_numbers,
+                ("All boxes of a map, or the first few, or 0 for a map that is left out.",),
+            ),
+            Property(
+                f"They leave at most {truth.MOST_PRIORS} priors.",
+                truth.too_many_priors,
+                (
+                    "How many priors does one box per cell cost on conv4_3, and how many on"
+                    " conv9_2?",
+                ),
+            ),
+            Property(
+                f"{truth.LEAST_REACHED:.0%} of the objects of {truth.SCENES} scenes have a prior"
+                " with an IoU of at least 0.5.",
+                truth.too_few_reached,
+                (
+                    "Two maps have nine tenths of the priors. Which one of them can do with the"
+                    " fewest shapes?",
+                    "Try each number of boxes on conv4_3, with all boxes on the coarse maps, and"
+                    " spend what is left on conv7.",
+                ),
+            ),
+        ),
+        (
+            Mistake(
+                truth.squares_everywhere,
+                "You take the ratios from every map. On the coarse maps that saves nearly nothing,"
+                " and it costs what is wide or tall.",
+            ),
+            Mistake(
+                truth.without_the_first,
+                "Without conv4_3 nothing is left for the objects below 40 pixels.",
+            ),
+        ),
+    ),
 )

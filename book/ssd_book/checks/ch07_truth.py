@@ -9,9 +9,16 @@ from ssd_book.checks.data import scene_boxes
 from ssd_book.checks.reader import as_tensor, describe
 from ssd_tutorial.boxes import cxcywh_to_xyxy, iou
 from ssd_tutorial.presets import get_preset
-from ssd_tutorial.priors import cell_shapes, make_priors, num_priors, priors_per_map
+from ssd_tutorial.priors import (
+    boxes_per_cell,
+    cell_shapes,
+    make_priors,
+    num_priors,
+    priors_per_map,
+)
 
-SCENES = 50  # exercise 7.5
+SCENES = 50  # exercises 7.5 and 7.6
+MOST_PRIORS, LEAST_REACHED = 4400, 0.85  # exercise 7.6
 CLAIMED_COUNTS = (8750, 8752, 7308, 8731)  # exercise 7.4: met in explanations of SSD300
 
 
@@ -89,7 +96,8 @@ def shapes_apart(function) -> str | None:
         given = function(cells, spacing, shapes)
         if len(given[: len(shapes), :2].unique(dim=0)) > 1:
             centres = describe(given[: len(shapes), :2])
-            return f"with {len(shapes)} boxes a cell your first {len(shapes)} centres are {centres}"
+            n = len(shapes)
+            return f"with {n} boxes per cell your first {n} centres are {centres}"
     return None
 
 
@@ -133,3 +141,49 @@ def border_costs(counted=lambda matches: matches.any(dim=1)) -> list[float]:
     left = matches[:, inside]
     lost = 1 - left[counted(matches)].any(dim=1).float().mean()
     return [float(1 - left.sum() / matches.sum()), float(lost)]
+
+
+def no_six_numbers(answer) -> str | None:
+    """Return evidence that an answer is not a number of boxes for each map."""
+    most = boxes_per_cell(get_preset("caffe300_voc"))
+    kept = as_tensor(answer)
+    right = kept.shape == (6,) and not (kept != kept.round()).any()
+    right = right and all(0 <= n <= has for n, has in zip(kept.tolist(), most, strict=True))
+    return None if right else f"you give {describe(answer)}"
+
+
+def too_many_priors(answer) -> str | None:
+    """Return evidence that a design keeps too many priors."""
+    count = num_boxes(as_tensor(answer).int().tolist())
+    return None if count <= MOST_PRIORS else f"yours leaves {count}"
+
+
+@cache
+def _best_by_box() -> list[Tensor]:
+    """Return, for each map, the best IoU of each object with each box of a cell: ``[N, n]``."""
+    preset = get_preset("caffe300_voc")
+    overlap = iou(torch.cat(scene_boxes(SCENES)), cxcywh_to_xyxy(make_priors(preset)))
+    parts = zip(overlap.split(priors_per_map(preset), 1), boxes_per_cell(preset), strict=True)
+    return [part.view(len(part), -1, n).amax(dim=1) for part, n in parts]
+
+
+def reached(kept: list[int]) -> float:
+    """Return the share of the objects that the first boxes of each map reach."""
+    best = torch.cat([b[:, :n] for b, n in zip(_best_by_box(), kept, strict=True)], dim=1)
+    return float((best >= 0.5).any(dim=1).float().mean())
+
+
+def too_few_reached(answer) -> str | None:
+    """Return evidence that a design leaves too many objects without a prior."""
+    share = reached(as_tensor(answer).int().tolist())
+    return None if share >= LEAST_REACHED else f"yours reaches {share:.0%}"
+
+
+def squares_everywhere(answer) -> bool:
+    """Return whether a design keeps squares alone, on every map: a mistake in 7.6."""
+    return not no_six_numbers(answer) and max(as_tensor(answer).tolist()) <= 2
+
+
+def without_the_first(answer) -> bool:
+    """Return whether a design leaves conv4_3 out: a mistake in 7.6."""
+    return not no_six_numbers(answer) and as_tensor(answer).tolist()[0] == 0

@@ -34,8 +34,8 @@ def draw_overview(detector: Detector, image: Tensor, target: dict, score: float 
     found = detect(detector.network, [image], score_threshold=score)[0]
 
     fig, axes = plt.subplots(1, 3, figsize=(10.5, 3.9))
-    for ax, fade in zip(axes, (0.2, 0.3, 0.0), strict=True):
-        plots.show_image(ax, image, fade=fade)
+    for ax in axes:
+        plots.show_image(ax, image)
     for k, boxes in enumerate(cxcywh_to_xyxy(priors).split(priors_per_map(preset))):
         draw_thin(axes[0], boxes, plots.map_look(k).color, 0.25, 0.14)
     axes[0].set_title(f"{len(priors)} priors")

@@ -126,7 +126,7 @@ def draw_pipeline(detector: Detector, image: Tensor, target: dict, prior: int) -
     for number, (name, count) in enumerate(counts.items()):
         left, top = _LEFTS[number % 3], _TOPS[number // 3]
         panels.append(_panel(fig, left, top, _SIDE))
-        plots.show_image(panels[-1], image, fade=0.55)
+        plots.show_image(panels[-1], image)
         _head(page, left, top - 0.1, name)
         page.text(left, top + _SIDE + 0.2, count, fontsize=_SMALL, color=plots.INK)
         _chapters(page, left + _SIDE, top + _SIDE + 0.2, name, ha="right")
@@ -226,7 +226,7 @@ def _draw_rows(page: Axes, passage: Passage, prior: int) -> None:
         look["weight"] = "bold" if index == prior else "normal"
         page.text(left - 0.08, top + high / 2, f"prior {index}", **look)
         for k, score in enumerate(scores[index].tolist()):
-            color = to_rgba(plots.map_look(0).color, score)
+            color = to_rgba(plots.BLUE, score)
             _cell(page, left + k * cell, top, cell, high, color)
         for k, offset in enumerate(passage.offsets[index].tolist()):
             color = to_rgba("#b34700" if offset > 0 else "#00755a", abs(offset) / strongest)

@@ -17,9 +17,11 @@ from torch import Tensor
 
 from ssd_tutorial.boxes import cxcywh_to_xyxy
 from ssd_tutorial.figures.plots import (
+    BLUE,
     INK,
     LOOKS,
     MAP_COLORS,
+    ORANGE,
     QUIET,
     STYLE,
     MapLook,
@@ -44,12 +46,19 @@ from ssd_tutorial.scales import compute_scales
 ACCENT = "#c8321e"
 """What the reader holds, and what the detector has found: the one colour besides the maps'."""
 
+_OF_SERIES = (BLUE, ORANGE, "#1a9a6c", "#e0559f", "#6b4a00", "#432a8f")
+SERIES = tuple(look._replace(color=one) for look, one in zip(LOOKS, _OF_SERIES, strict=False))
+"""For the lines of charts that are not maps, in turn: colour, line style and marker."""
+
 __all__ = [
     "ACCENT",
+    "BLUE",
     "INK",
     "LOOKS",
     "MAP_COLORS",
+    "ORANGE",
     "QUIET",
+    "SERIES",
     "STYLE",
     "MapLook",
     "cell_indices",
@@ -73,13 +82,13 @@ __all__ = [
 def draw_priors(
     ax: Axes, preset: Preset, indices: Sequence[int] | Tensor, width: float = 1.8, **style
 ) -> list[Rectangle]:
-    """Draw the priors with these indices by `draw_boxes`, each in the style of its map."""
+    """Draw the priors with these indices by `draw_boxes`, each in the colour of its map."""
     indices = torch.as_tensor(indices, dtype=torch.int64).reshape(-1)
     boxes = cxcywh_to_xyxy(make_priors(preset)[indices])
     patches = []
     for index, box in zip(indices.tolist(), boxes, strict=True):
         look = map_look(locate(preset, index).map)
-        patches += draw_boxes(ax, box, color=look.color, line=look.line, width=width, **style)
+        patches += draw_boxes(ax, box, color=look.color, width=width, **style)
     return patches
 
 
@@ -101,7 +110,7 @@ def draw_shapes(
     shapes = cell_shapes(preset, k)
     boxes = cxcywh_to_xyxy(torch.cat([torch.tensor(centre).expand_as(shapes), shapes], dim=1))
     look = map_look(k)
-    return draw_boxes(ax, boxes, **{"color": look.color, "line": look.line} | style)
+    return draw_boxes(ax, boxes, **{"color": look.color} | style)
 
 
 def draw_scales(ax: Axes, preset: Preset, **style) -> list[Rectangle]:
@@ -109,7 +118,7 @@ def draw_scales(ax: Axes, preset: Preset, **style) -> list[Rectangle]:
     patches = []
     for k, s in enumerate(compute_scales(preset)[:-1]):
         look, box = map_look(k), torch.tensor([0.5 - s / 2, 0.5 - s / 2, 0.5 + s / 2, 0.5 + s / 2])
-        patches += draw_boxes(ax, box, **{"color": look.color, "line": look.line} | style)
+        patches += draw_boxes(ax, box, **{"color": look.color} | style)
     return patches
 
 
@@ -135,7 +144,7 @@ def map_legend(
 ) -> Legend:
     """Add a legend: the handles in `extra`, then the line of each map (all, or those in `maps`)."""
     looks = [map_look(k) for k in (range(len(preset.maps)) if maps is None else maps)]
-    lines = [Line2D([], [], color=x.color, linestyle=x.line, label=x.name) for x in looks]
+    lines = [Line2D([], [], color=x.color, label=x.name) for x in looks]
     return ax.legend(handles=[*extra, *lines], **{"handlelength": 2.6} | where)
 
 

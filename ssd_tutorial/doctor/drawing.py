@@ -84,7 +84,7 @@ def draw_classes(ax: Axes, report: Report) -> None:
     """Draw the number of objects per class, one bar each; the most frequent is on top."""
     counts = {name: count.objects for name, count in report.classes.items()}
     shown = sorted(counts, key=counts.get, reverse=True)[:_MOST_CLASSES]
-    _draw_bars(ax, {name: counts[name] for name in shown}, "%d", "#0072b2")
+    _draw_bars(ax, {name: counts[name] for name in shown}, "%d", plots.BLUE)
     left = len(counts) - len(shown)
     ax.set(xlabel="objects", title="Classes" + (f" (and {left} rarer)" if left else ""))
 
@@ -95,10 +95,9 @@ def draw_best(ax: Axes, report: Report) -> None:
     edges = torch.linspace(0, 1, 21).tolist()
     ax.axvspan(0, REACHED, color=plots.QUIET, alpha=0.15, linewidth=0)
     ax.text(0.02, 0.96, "not reached", transform=ax.get_xaxis_transform(), va="top", fontsize=10)
-    for k, reach in enumerate(shown):
-        look = plots.LOOKS[k]
+    for reach, look, color in zip(shown, plots.LOOKS, plots.COLORS, strict=False):
         share = [count / max(reach.objects, 1) for count in reach.histogram]
-        ax.stairs(share, edges, color=look.color, linestyle=look.line, label=reach.preset, lw=1.8)
+        ax.stairs(share, edges, color=color, linestyle=look.line, label=reach.preset, lw=1.8)
     ax.set(xlabel="IoU with the best prior", ylabel="share of the objects", xlim=(0, 1))
     ax.legend(fontsize=9, loc="center left")
     ax.set_title("Best IoU of each object")
@@ -107,7 +106,7 @@ def draw_best(ax: Axes, report: Report) -> None:
 def draw_missed(ax: Axes, report: Report) -> None:
     """Draw the share of objects below 0.5 of every preset, one bar each."""
     shares = {reach.preset: 100 * reach.unreached_share for reach in report.reaches}
-    _draw_bars(ax, shares, "%.1f %%", "#e06c00")
+    _draw_bars(ax, shares, "%.1f %%", plots.ORANGE)
     ax.set(xlabel="objects not reached, in %", title="Objects without a prior at IoU 0.5")
 
 

@@ -13,14 +13,12 @@ from ssd_tutorial.doctor.measures import OperatingPoint
 from ssd_tutorial.evaluate import Curve
 from ssd_tutorial.figures import plots
 
-WRONG = "#d55e00"
-
 
 def draw_thresholds(ax: Axes, curve: Curve, point: OperatingPoint | None = None) -> None:
     """Draw precision, recall and F1 against the score from which on detections are kept."""
     f1 = 2 * curve.precision * curve.recall / np.maximum(curve.precision + curve.recall, 1e-12)
-    ax.plot(curve.scores, curve.precision, color="#0072b2", label="precision")
-    ax.plot(curve.scores, curve.recall, color=WRONG, linestyle="--", label="recall")
+    ax.plot(curve.scores, curve.precision, color=plots.BLUE, label="precision")
+    ax.plot(curve.scores, curve.recall, color=plots.ORANGE, linestyle="--", label="recall")
     ax.plot(curve.scores, f1, color="#117733", linestyle=":", linewidth=2.5, label="F1")
     if point is not None:
         ax.axvline(point.threshold, color=plots.QUIET, linewidth=1.2)
@@ -32,11 +30,12 @@ def draw_curves(
     ax: Axes, curves: Mapping[str, Curve], points: Mapping[str, OperatingPoint | None]
 ) -> None:
     """Draw precision against recall, a line per class, with a dot at the suggested score."""
-    for (name, curve), look in zip(curves.items(), cycle(plots.LOOKS), strict=False):
+    looks = cycle(zip(plots.LOOKS, plots.COLORS, strict=False))
+    for (name, curve), (look, color) in zip(curves.items(), looks, strict=False):
         label = plots.literal(name)
-        ax.plot(curve.recall, curve.precision, color=look.color, linestyle=look.line, label=label)
+        ax.plot(curve.recall, curve.precision, color=color, linestyle=look.line, label=label)
         if point := points[name]:
-            ax.plot(point.recall, point.precision, look.marker, color=look.color, markersize=8)
+            ax.plot(point.recall, point.precision, look.marker, color=color, markersize=8)
     ax.set(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.04))
     ax.legend(loc="lower left")
 
@@ -71,5 +70,5 @@ def draw_error(
     plots.show_image(ax, image)
     plots.draw_boxes(ax, target["boxes"] / scale, words, width=1.4, label_at="bottom")
     label = f"{classes[error.label - 1]} {error.score:.2f}"
-    plots.draw_boxes(ax, error.box / scale, [label], color=WRONG, line="--", width=2.4)
+    plots.draw_boxes(ax, error.box / scale, [label], color=plots.ORANGE, line="--", width=2.4)
     ax.set_title(error.kind)

@@ -9,8 +9,9 @@ figure, calls a few of these, and ends the cell with ``plt.show()``::
     plots.draw_boxes(ax, boxes, ["cat", "eye"])
 
 Boxes are drawn in the units of the axes: `show_image` and `show_canvas` make them fractions of the
-image, as everywhere in the package. A feature map has the same colour, line style and marker in the
-whole book, so that colour is never the only sign.
+image, as everywhere in the package. A feature map has the same colour in the whole book, from light
+and yellow for the finest to dark and violet for the coarsest; its curve has a line style and a
+marker, too, so that colour is never the only sign. Boxes on pictures are solid lines.
 """
 
 from collections.abc import Sequence
@@ -32,10 +33,12 @@ STYLE = Path(__file__).with_name("book.mplstyle")
 
 INK, QUIET = "#1f262e", "#8a939d"
 """For ground truths and text; for negatives and what is in the background."""
+BLUE, ORANGE = "#0072b2", "#e06c00"
+"""For what is right, or stays; for what is wrong, or falls."""
 
 
 class MapLook(NamedTuple):
-    """How a feature map is drawn in every figure."""
+    """How a feature map is drawn in every figure: its boxes in the colour, its curves in all."""
 
     name: str
     color: str
@@ -45,15 +48,15 @@ class MapLook(NamedTuple):
 
 
 LOOKS = (
-    MapLook("conv4_3", "#0072b2", "-", "o"),
-    MapLook("conv7", "#e06c00", "--", "s"),
-    MapLook("conv8_2", "#1a9a6c", "-.", "^"),
-    MapLook("conv9_2", "#e0559f", ":", "D"),
-    MapLook("conv10_2", "#6b4a00", (0, (6, 1, 1, 1, 1, 1)), "v"),
-    MapLook("conv11_2", "#432a8f", (0, (9, 3)), "P"),
-    MapLook("conv12_2", "#4a4a4a", (0, (2, 1)), "X"),
+    MapLook("conv4_3", "#b98902", "-", "o"),
+    MapLook("conv7", "#738c5a", "--", "s"),
+    MapLook("conv8_2", "#008777", "-.", "^"),
+    MapLook("conv9_2", "#006a85", ":", "D"),
+    MapLook("conv10_2", "#2c4ca1", (0, (6, 1, 1, 1, 1, 1)), "v"),
+    MapLook("conv11_2", "#4100a3", (0, (9, 3)), "P"),
+    MapLook("conv12_2", "#50004b", (0, (2, 1)), "X"),
 )
-"""By index of the map; distinct for every kind of colour vision, and by line and marker."""
+"""By index of the map: ever darker, and distinct for every kind of colour vision."""
 MAP_COLORS: dict[str, str] = {look.name: look.color for look in LOOKS}
 """The colour of each feature map by its name, in the order of the maps."""
 
@@ -156,11 +159,12 @@ def draw_run(history: Sequence[Step]) -> Figure:
     heights = (3, 1, 2) if lines else (3, 1)
     figure = Figure(figsize=(7, 1 + sum(heights)), layout="constrained")
     losses, rate, *maps = figure.subplots(len(heights), sharex=True, height_ratios=heights)
-    for look, name in zip(LOOKS, ("total", "confidence", "localization"), strict=False):
+    parts = ("total", "confidence", "localization")
+    for look, color, name in zip(LOOKS, COLORS, parts, strict=False):
         values = [getattr(step, name) for step in history]
-        losses.plot(samples, values, color=look.color, linestyle=look.line, label=name)
+        losses.plot(samples, values, color=color, linestyle=look.line, label=name)
         end = (samples[-1], values[-1])
-        losses.annotate(f" {name}", end, color=look.color, va="center", fontsize=11)
+        losses.annotate(f" {name}", end, color=color, va="center", fontsize=11)
     rate.plot(samples, [step.lr for step in history], color=INK)
     losses.set(ylabel="loss", ylim=(0, None))
     rate.set(ylabel="learning rate", ylim=(0, None))

@@ -12,7 +12,7 @@ from ssd_book.explorers import modules
 from ssd_book.explorers.explorer import Explorer
 from ssd_book.plots import ACCENT
 
-from ssd_tutorial.figures.plots import INK, LOOKS, QUIET
+from ssd_tutorial.figures.plots import BLUE, INK, LOOKS, ORANGE, QUIET
 
 CLASSES = [getattr(widgets, name) for name in widgets.__all__]
 
@@ -64,17 +64,15 @@ def test_an_import_that_cannot_be_joined_is_refused(tmp_path, monkeypatch):
 def test_maps_look_the_same_in_figures_and_explorers():
     script = (
         "const url = 'data:text/javascript;base64,' + process.argv[1];"
-        "import(url).then((m) => console.log(JSON.stringify([m.LOOKS, m.INK, m.QUIET, m.ACCENT])));"
+        "import(url).then((m) => console.log(JSON.stringify("
+        "[m.LOOKS, m.INK, m.QUIET, m.ACCENT, m.BLUE, m.ORANGE])));"
     )
     source = (modules.STATIC / "paper.js").read_bytes()
     looks, *others = json.loads(node("-e", script, base64.b64encode(source).decode()))
-    assert others == [INK, QUIET, ACCENT]
+    assert others == [INK, QUIET, ACCENT, BLUE, ORANGE]
     assert [(x["name"], x["colour"], x["marker"]) for x in looks] == [
         (x.name, x.color, x.marker) for x in LOOKS
     ]
-    solid = [look["dash"] == "" for look in looks]
-    assert solid == [look.line == "-" for look in LOOKS]
-    assert len({look["dash"] for look in looks}) == len(LOOKS)
 
 
 def test_the_accent_is_the_same_in_style_sheets():

@@ -73,7 +73,7 @@ class AspectRatioExplorer(OnScene, module="aspect"):
         for r in _PRESET.maps[self.map].ratios:
             w, h = self.scale * r**0.5, self.scale / r**0.5
             ghosts += [self._around(w, h), self._around(h, w)]
-        plots.draw_boxes(picture, torch.tensor(ghosts), color=look.color, line=look.line, width=1)
+        plots.draw_boxes(picture, torch.tensor(ghosts), color=look.color, width=1)
         name = [f"{self.ratio:.2f}"]
         plots.draw_boxes(picture, torch.tensor(self.box), name, color=look.color, width=3)
         root = self.ratio**0.5

@@ -197,13 +197,13 @@ class CropExplorer(Explorer, module="crop"):
         sample, crop = draw_sample(self.seed), self.crop
         figure.set_size_inches(7.2, 3.9)
         before, after = figure.subplots(1, 2)
-        plots.show_image(before, sample.item[0], fade=0.25)
+        plots.show_image(before, sample.item[0])
         scale = torch.tensor(sample.size * 2)
         plots.draw_boxes(before, sample.boxes / scale, width=1.6)
         before.set_title(f"seed {self.seed}")
         shown = self._trials()[: self.trial][-1:] if self.own is None else [(None, self.own, None)]
         for number, trial, _ in shown:
-            blue = {"color": plots.MAP_COLORS["conv4_3"], "line": "--", "width": 3}
+            blue = {"color": plots.BLUE, "line": "--", "width": 3}
             plots.draw_boxes(before, torch.tensor(trial), **blue)
             before.set_title(f"seed {self.seed}, {f'trial {number}' if number else 'own crop'}")
         if crop is None:

@@ -156,7 +156,7 @@ class DiagnosisExplorer(Explorer, module="diagnosis"):
         figure.set_size_inches(6.4, 3.2)
         left, right = figure.subplots(1, 2)
         run, sound = self.runs[self.run], self.runs["sound"]
-        plots.show_image(left, _sheet(run["sheet"]), fade=0.2)
+        plots.show_image(left, _sheet(run["sheet"]))
         for number, boxes in enumerate(run["boxes"]):
             shift = torch.tensor([number % 2, number // 2] * 2)
             for *box, _ in boxes:

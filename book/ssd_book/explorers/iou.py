@@ -27,9 +27,8 @@ class IoUExplorer(Explorer, module="iou"):
         """Draw both boxes over the picture, their intersection shaded, the IoU as title."""
         axes = figure.subplots()
         a, b = torch.tensor(self.boxes)
-        plots.show_image(axes, square(load_photograph("cat")[0]), fade=0.25)
-        for box, name, k in ((a, "A", 0), (b, "B", 1)):
-            look = plots.map_look(k)
-            plots.draw_boxes(axes, box, [name], color=look.color, line=look.line, width=3)
+        plots.show_image(axes, square(load_photograph("cat")[0]))
+        plots.draw_boxes(axes, a, ["A"], color=plots.BLUE, width=3)
+        plots.draw_boxes(axes, b, ["B"], color=plots.ORANGE, line="--", width=3)
         plots.shade_overlap(axes, a, b)
         axes.set_title(f"IoU = {iou(a[None], b[None]).item():.2f}")

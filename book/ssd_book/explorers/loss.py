@@ -29,7 +29,7 @@ class LossExplorer(Explorer, module="loss"):
     """
 
     alt = (
-        "A balloon in a black box, its prior as a dash-dotted square and the predicted box in"
+        "A balloon in a black box, its prior as a green square and the predicted box in"
         " blue; beside them the curve of smooth L1 with one mark per offset."
     )
     prediction = Box().tag(sync=True)
@@ -98,12 +98,12 @@ class LossExplorer(Explorer, module="loss"):
         """Draw the three boxes, and the four differences on the curve; the title is their sum."""
         figure.set_size_inches(5.2, 3.2)
         left, right = figure.subplots(1, 2)
-        plots.show_image(left, _scene()[0], fade=0.35)
+        plots.show_image(left, _scene()[0])
         look = plots.map_look(self.map)
         plots.draw_boxes(left, torch.tensor(self.truth), width=2.6)
         prior = cxcywh_to_xyxy(torch.tensor(self.prior))
-        plots.draw_boxes(left, prior, color=look.color, line=look.line)
-        plots.draw_boxes(left, torch.tensor(self.prediction), color="#0072b2", width=2.6)
+        plots.draw_boxes(left, prior, color=look.color)
+        plots.draw_boxes(left, torch.tensor(self.prediction), color=plots.BLUE, width=2.6)
         x = torch.linspace(-4, 4, 321)
         right.plot(x, F.smooth_l1_loss(x, 0 * x, reduction="none"), color=plots.QUIET)
         names = ("shift x", "shift y", "width", "height")

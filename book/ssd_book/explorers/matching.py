@@ -26,7 +26,7 @@ class MatchingExplorer(Explorer, module="matching"):
 
     alt = (
         "A photograph with ground truths as thick black boxes, and the priors matched to them "
-        "as thin boxes, each in the colour and dash of its feature map."
+        "as thin boxes, each in the colour of its feature map."
     )
     boxes = Boxes(None, most=8)
     boxes.tag(sync=True)
@@ -82,7 +82,7 @@ class MatchingExplorer(Explorer, module="matching"):
         owner = self.matches().ground_truth[0]
         shown = owner == self.chosen if self.only else owner >= 0
         positive = shown.nonzero()[:, 0]
-        plots.show_image(axes, load_photograph(self.photograph)[0], fade=0.35)
+        plots.show_image(axes, load_photograph(self.photograph)[0])
         plots.draw_priors(axes, preset, positive, width=1.6)
         for g, box in enumerate(self.boxes):
             lost = not (owner == g).any()

@@ -84,7 +84,7 @@ class MiningExplorer(Explorer, module="mining"):
         preset = scenes_detector().network.config.priors
         image, boxes, names, _ = _scene(self.scene)
         chosen, positive, losses = self.negatives(), self.positive(), self.background_loss()
-        plots.show_image(axes, image, fade=0.35)
+        plots.show_image(axes, image)
         plots.draw_priors(axes, preset, chosen.nonzero()[:, 0], width=1.5)
         for i, (box, name) in enumerate(zip(boxes, names, strict=True)):
             gone = self.forget and i == 0
@@ -99,7 +99,7 @@ class MiningExplorer(Explorer, module="mining"):
             (chosen, {}),
         ):
             at = marks[order]
-            style = {"s": 22, "zorder": 3, "color": "#0072b2"} if not look else {"s": 36, **look}
+            style = {"s": 22, "zorder": 3, "color": plots.BLUE} if not look else {"s": 36, **look}
             curve.scatter(rank[at], losses[order][at], **style)
         curve.set(xscale="log", xlabel="place in the list of all priors")
         curve.set(yscale="log", ylim=(1e-3, 20), ylabel="−log p(background)")

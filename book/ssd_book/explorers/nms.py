@@ -97,19 +97,17 @@ class NMSExplorer(Explorer, module="nms"):
         boxes = torch.tensor([box for _, _, *box in self.detections])
         played = self.rounds()
         step = min(self.step, len(played) + 1)
-        plots.show_image(axes, _image(self.scene), fade=0.45)
+        plots.show_image(axes, _image(self.scene))
         waiting = boxes[[i for best, fallen in played[step:] for i in (best, *fallen)]]
         for x0, y0, x1, y1 in waiting.tolist():  # without the rims of draw_boxes: many, and thin
             axes.plot([x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0], color=plots.QUIET, linewidth=0.6)
         if 1 <= step <= len(played):
             best, fallen = played[step - 1]
-            orange = plots.map_look(1)
-            plots.draw_boxes(axes, boxes[fallen], color=orange.color, line="--", width=0.8)
+            plots.draw_boxes(axes, boxes[fallen], color=plots.ORANGE, line="--", width=0.8)
             axes.set_title(f"round {step}: {len(fallen)} suppressed")
         for best, _ in played[:step]:
             now = step <= len(played) and best == played[step - 1][0]
-            blue = plots.map_look(0).color
-            plots.draw_boxes(axes, boxes[best], color=blue, width=3.2 if now else 1.6)
+            plots.draw_boxes(axes, boxes[best], color=plots.BLUE, width=3.2 if now else 1.6)
 
 
 @cache

@@ -54,6 +54,6 @@ class OnScene(Explorer):
 
     def draw_scene(self, axes, margin: float = 0.0) -> None:
         """Draw the picture and its objects on `axes`, with a `margin` around it."""
-        plots.show_image(axes, draw_scene(0, self.scene)[0], fade=0.35)
+        plots.show_image(axes, draw_scene(0, self.scene)[0])
         plots.draw_boxes(axes, torch.tensor([thing["box"] for thing in self.objects]), width=1.6)
         axes.set(xlim=(-margin, 1 + margin), ylim=(1 + margin, -margin))

@@ -153,7 +153,7 @@ class Opening(OnScene, module="opening"):
         """Draw the picture, its objects and the boxes; the number as title."""
         figure.set_size_inches(3, 3.2)
         axes, k = figure.subplots(), int(self.at)
-        plots.show_image(axes, draw_scene(0, self.scene)[0], fade=0.15)
+        plots.show_image(axes, draw_scene(0, self.scene)[0])
         if self.topic == "threshold":
             plots.draw_priors(axes, _PRESET, self.positives(), width=1.4)
         elif self.topic == "overlap":

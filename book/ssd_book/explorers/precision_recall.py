@@ -111,8 +111,8 @@ class PrecisionRecallExplorer(Explorer, module="precision_recall"):
         """Draw the scenes with hits, false boxes and misses; the curves down to the threshold."""
         figure.set_size_inches(6.6, 4.4)
         strip, axes = figure.subplots(1, 2)
-        plots.show_image(strip, _strip(), fade=0.25)
-        blue, orange = plots.map_look(0).color, plots.map_look(1).color
+        plots.show_image(strip, _strip())
+        blue, orange = plots.BLUE, plots.ORANGE
         for scene, (one, truth) in enumerate(zip(self.errors(), self._chosen()[1], strict=True)):
             right = torch.tensor([kind == "true positive" for kind in one.kinds], dtype=torch.bool)
             boxes = _in_strip(one.found.boxes, scene)

@@ -101,7 +101,7 @@ class PriorExplorer(Explorer, module="priors"):
         """Draw the picture, the grid, the cell and its boxes; their indices as title."""
         axes, preset = figure.subplots(), self._preset()
         look, side, (row, column) = plots.map_look(self.map), self._side(), self.cell
-        plots.show_image(axes, load_photograph("astronaut")[0], fade=0.35)
+        plots.show_image(axes, load_photograph("astronaut")[0])
         lines = torch.arange(preset.maps[self.map].cells + 1) * side
         for along in (axes.hlines, axes.vlines):
             along(lines, 0, lines[-1], colors=plots.QUIET, linewidth=0.5)

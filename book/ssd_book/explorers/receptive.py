@@ -81,7 +81,7 @@ class ReceptiveFieldExplorer(Explorer, module="receptive"):
         seen = Rectangle(field[:2].tolist(), *(field[2:] - field[:2]).tolist(), fill=False)
         plots.show_image(axes, load_photograph("astronaut")[0])
         axes.images[-1].set_clip_path(seen.get_path(), seen.get_patch_transform() + axes.transData)
-        plots.draw_boxes(axes, field, color=look.color, line=look.line)
+        plots.draw_boxes(axes, field, color=look.color)
         centre = [(view.centre + at * view.stride) / SIZE_PX for at in (column, row)]
         half = view.stride / SIZE_PX / 2
         cell = torch.tensor(

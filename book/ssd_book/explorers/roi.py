@@ -98,11 +98,11 @@ class RoiPoolingExplorer(Explorer, module="roi"):
                     look = {"facecolor": str(grid[i, j].item() / 99), "linewidth": 0, "alpha": 0.8}
                     axes.add_patch(Rectangle((j * part, i * part), part, part, **look))
             pooled = torch.tensor([left, top, right + 1, bottom + 1]) * part
-            plots.draw_boxes(axes, pooled, color=plots.map_look(1).color, line="--", width=2)
+            plots.draw_boxes(axes, pooled, color=plots.ORANGE, line="--", width=2)
         lines = torch.arange(len(grid) + 1) * part
         axes.hlines(lines, 0, 1, color=plots.QUIET, linewidth=0.4)
         axes.vlines(lines, 0, 1, color=plots.QUIET, linewidth=0.4)
-        plots.draw_boxes(axes, torch.tensor(self.region), color=plots.map_look(0).color, width=2.4)
+        plots.draw_boxes(axes, torch.tensor(self.region), color=plots.BLUE, width=2.4)
         axes.set(xlim=(0, 1), ylim=(1, 0), title=f"stride {self.stride}")
         numbers.imshow(self.output.numpy(), cmap="gray", vmin=0, vmax=99, extent=(0, BINS, BINS, 0))
         for row, line in enumerate(self.output.round().int().tolist()):

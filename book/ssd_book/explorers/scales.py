@@ -101,7 +101,7 @@ class ScalesExplorer(OnScene, module="scales"):
             look = plots.map_look(k)
             for side, width in ((small, 2), (extra_scale(small, following), 1)):
                 box = torch.tensor([x - side / 2, y - side / 2, x + side / 2, y + side / 2])
-                plots.draw_boxes(picture, box, color=look.color, line=look.line, width=width)
+                plots.draw_boxes(picture, box, color=look.color, width=width)
             chart.plot(k + 1, small, marker=look.marker, color=look.color, markersize=8, zorder=3)
         chart.plot(range(1, len(own) + 1), own, color=plots.INK, linewidth=1)
         style = {"color": plots.QUIET, "linestyle": "--", "label": self.compared}

@@ -18,7 +18,6 @@ from ssd_tutorial.figures import plots
 
 SCENE = 17
 """Of the validation split: two kites, a boat, a car and the top of a lighthouse."""
-RIGHT, WRONG = plots.map_look(0), plots.map_look(1)
 
 
 @cache
@@ -93,13 +92,14 @@ class TrainingExplorer(Explorer, module="training"):
         chosen = sorted({round(k * last / 5) for k in range(6)})
         figure.set_size_inches(6, 4.2)
         for ax, moment in zip(figure.subplots(2, 3).flat, chosen, strict=False):
-            plots.show_image(ax, _scene()[0], fade=0.25)
+            plots.show_image(ax, _scene()[0])
             ax.set_title(f"{self.frames[moment][0]:,} samples".replace(",", " "), fontsize=10)
             errors = self.errors(moment)
             drawn = list(zip(errors.found.boxes.float(), errors.kinds, strict=True))
             for box, kind in reversed(drawn):  # the best ones on top
-                look, line = (RIGHT, "-") if kind == "true positive" else (WRONG, "--")
-                plots.draw_boxes(ax, box[None], color=look.color, line=line, width=1.6)
+                right = kind == "true positive"
+                look = {"color": plots.BLUE} if right else {"color": plots.ORANGE, "line": "--"}
+                plots.draw_boxes(ax, box[None], width=1.6, **look)
         for ax in figure.axes[len(chosen) :]:
             ax.axis("off")
 

@@ -73,7 +73,7 @@ export default explorer({
         stage.x(centre[0] + (right * width) / 2),
         stage.y(centre[1] + (down * height) / 2),
       ];
-      stage.picture(frame.get("picture"), 0.4);
+      stage.picture(frame.get("picture"));
       drawObjects(stage, frame.get("objects"), object);
       const steps = Array.from({ length: 61 }, (_, i) => WIDEST ** (i / 30 - 1));
       const rail = steps.map((ratio) => corner(sides(s, ratio)));

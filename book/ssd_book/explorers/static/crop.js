@@ -1,10 +1,10 @@
 // Explorer: SSD's random crop, trial by trial, and what remains of the picture.
 
 import { centreInside, iou, toCxcywh } from "./geometry.js";
-import { INK, LOOKS, QUIET, clamp } from "./paper.js";
+import { BLUE, INK, QUIET, clamp } from "./paper.js";
 import { explorer, listed } from "./ui.js";
 
-const TRIAL = { stroke: LOOKS[0].colour, "stroke-width": 3, "stroke-dasharray": "9 4" };
+const TRIAL = { stroke: BLUE, "stroke-width": 3, "stroke-dasharray": "9 4" };
 const WHITE = "#ffffff";
 const BOLD = { "font-weight": 600, "font-size": 16 };
 const scaled = (box, size) => box.map((x, i) => x * size[i % 2]);

@@ -1,6 +1,6 @@
 // Explorer: ten runs, each with one fault, to be diagnosed.
 
-import { INK, LOOKS, QUIET, clamp } from "./paper.js";
+import { BLUE, INK, ORANGE, QUIET, clamp } from "./paper.js";
 import { explorer, html } from "./ui.js";
 
 const PARTS = [
@@ -9,9 +9,9 @@ const PARTS = [
   ["localization", "localization"],
 ];
 const LETTERS = "ABCDEFGHIJ".split("");
-const THIS = { stroke: LOOKS[1].colour };
+const THIS = { stroke: ORANGE };
 const SOUND = { stroke: QUIET, "stroke-dasharray": "5 3" };
-const BOX = { stroke: LOOKS[0].colour, fill: "none" };
+const BOX = { stroke: BLUE, fill: "none" };
 
 /** The chosen part of the losses of a point of a curve; null where they are not numbers. */
 const partOf = (name, [, total, box]) =>
@@ -94,7 +94,7 @@ export default explorer({
 
 /** Draw the sheet of four pictures, and on each its boxes, with a dot at (xmin, ymin). */
 function drawPictures(stage, run, sheet) {
-  stage.picture(sheet, 0.15);
+  stage.picture(sheet);
   stage.rects("panes", [[0, 0, 0.5, 0.5], [0.5, 0, 1, 0.5], [0, 0.5, 0.5, 1], [0.5, 0.5, 1, 1]], { stroke: "#fff", "stroke-width": 3 });
   run.boxes.forEach((boxes, pane) => {
     const [left, up] = [pane % 2, Math.floor(pane / 2)];

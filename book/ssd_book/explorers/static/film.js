@@ -100,8 +100,7 @@ function drawCandidates(stage, { candidates, step, last, moved, rounds, rank }) 
     if (out === 1) return;
     const width = hit ? 3.5 : 1 + seen;
     const opacity = hit ? 1 : (0.4 + 0.6 * seen) * (1 - out);
-    const [stroke, halo] = [hit ? ACCENT : LOOKS[prior.map].colour, hit ? 1 : 0.5 * seen * opacity];
-    stage.rect(`halo ${i}`, box, { stroke: "#fff", opacity: halo, "stroke-width": width + 2.5 });
+    const stroke = hit ? ACCENT : LOOKS[prior.map].colour;
     stage.rect(`box ${i}`, box, { stroke, opacity, "stroke-width": width });
     if (hit) labelled.push({ i, box, words: `${name} ${score.toFixed(2)}` });
   });

@@ -2,11 +2,9 @@
 
 import { area, intersection, iou, toCxcywh } from "./geometry.js";
 import { sharedBox } from "./objects.js";
-import { INK, LOOKS } from "./paper.js";
+import { BLUE, INK, ORANGE } from "./paper.js";
 import { explorer } from "./ui.js";
 
-const BLUE = LOOKS[0].colour;
-const ORANGE = LOOKS[1].colour;
 const show = (box) => box.map((number) => number.toFixed(2)).join(", ");
 
 export default explorer({

@@ -1,7 +1,7 @@
 // Explorer: one prior's prediction, its four offsets on the curve of smooth L1, its scores, the sum.
 
 import { crossEntropy, decode, encode, smoothL1, softmax, toXyxy } from "./geometry.js";
-import { INK, LOOKS, QUIET, clamp, mapLook } from "./paper.js";
+import { BLUE, INK, LOOKS, QUIET, clamp, mapLook } from "./paper.js";
 import { explorer, html } from "./ui.js";
 
 const FAR = 4; // end of the curve: larger differences are drawn there
@@ -64,16 +64,16 @@ export default explorer({
     const bend = [-1, 1].map((x) => [x, smoothL1(x)]);
 
     function drawBoxes(box, positive) {
-      stage.picture(frame.get("picture"), 0.3);
+      stage.picture(frame.get("picture"));
       stage.rect("truth", truth, { stroke: INK, "stroke-width": 4, opacity: positive ? 1 : 0.3 });
       stage.rect("prior", toXyxy(prior), { ...mapLook(frame.get("map")), "stroke-width": 3 });
       stage.handleBox("prediction", box, {
         label: `prediction, xyxy ${box.map((x) => digits(x, 2)).join(", ")}`,
-        attributes: { stroke: LOOKS[0].colour },
+        attributes: { stroke: BLUE },
         set: (moved) => frame.set({ prediction: moved }),
       });
       legend([
-        [{ stroke: LOOKS[0].colour }, "prediction: drag it"],
+        [{ stroke: BLUE }, "prediction: drag it"],
         [{ stroke: INK, "stroke-width": 4 }, "balloon, the ground truth"],
         [mapLook(frame.get("map")), `prior on ${LOOKS[frame.get("map")].name}`],
       ]);
@@ -84,7 +84,7 @@ export default explorer({
       for (const [x, y] of bend) {
         chart.curve(`bend ${x}`, [[x, 0], [x, y]], { stroke: QUIET, "stroke-width": 1, "stroke-dasharray": "3 3" });
       }
-      chart.curve("smooth L1", shape, { "stroke-width": 3, stroke: LOOKS[0].colour });
+      chart.curve("smooth L1", shape, { "stroke-width": 3, stroke: BLUE });
       if (!positive) return; // a negative has no target offsets
       away.forEach((x, m) => {
         const at = clamp(x, -FAR, FAR);

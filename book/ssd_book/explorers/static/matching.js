@@ -119,7 +119,7 @@ export default explorer({
       const [boxes, threshold, chosen] = [frame.get("boxes"), frame.get("threshold"), chosenBox()];
       const { truths, positives } = survey(preset, priors, boxes, threshold, frame.get("rule"));
 
-      stage.picture(frame.get("pictures")[frame.get("photograph")], 0.35);
+      stage.picture(frame.get("pictures")[frame.get("photograph")]);
       positives.forEach((some, k) => {
         const shown = some.filter(({ owner }) => !frame.get("only") || owner === chosen);
         stage.rects(`map ${k}`, shown.map(({ box }) => box), mapLook(k));

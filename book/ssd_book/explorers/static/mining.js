@@ -92,7 +92,7 @@ export default explorer({
       const shown = order[frame.get("shown")];
 
       // the picture
-      stage.picture(scene.picture, 0.35);
+      stage.picture(scene.picture);
       const byMap = preset.maps.map(() => []);
       for (const i of chosen) byMap[locate(preset, i).map].push(i);
       byMap.forEach((some, k) => stage.rects(`map ${k}`, some.map((i) => [...priorXyxy(priors, i)]), mapLook(k)));

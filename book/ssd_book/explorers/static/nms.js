@@ -1,14 +1,14 @@
 // Explorer: non-maximum suppression, played round by round.
 
 import { nms } from "./geometry.js";
-import { INK, LOOKS, QUIET, clamp } from "./paper.js";
+import { BLUE, INK, ORANGE, QUIET, clamp } from "./paper.js";
 import { explorer } from "./ui.js";
 
 const EACH = "each class";
 const AS_ONE = "all as one";
-const STAYS = { stroke: LOOKS[0].colour };
+const STAYS = { stroke: BLUE };
 const DOUBTFUL = { ...STAYS, "stroke-dasharray": "1.5 2.5" };
-const FALLS = { stroke: LOOKS[1].colour, "stroke-dasharray": "5 3" };
+const FALLS = { stroke: ORANGE, "stroke-dasharray": "5 3" };
 const WAITS = { stroke: QUIET };
 const SHOWN = 0.5; // lowest score of the detections shown
 
@@ -83,7 +83,7 @@ export default explorer({
       const middle = ([x0, y0, x1, y1]) => [stage.x((x0 + x1) / 2), stage.y((y0 + y1) / 2)];
       const thread = (one) => [middle(one.box), middle(one.to.box)];
 
-      stage.picture(frame.get("picture"), 0.4);
+      stage.picture(frame.get("picture"));
       stage.rects("waits", boxes(groups.waits), { ...WAITS, "stroke-width": 0.8 });
       stage.rects("falls", boxes(groups.falls), { ...FALLS, "stroke-width": 1.2 });
       const doubtful = groups.stays.filter(({ score }) => score < SHOWN);

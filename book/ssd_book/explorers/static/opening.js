@@ -8,12 +8,9 @@ import { explorer, html, listed } from "./ui.js";
 
 const RATIO_MAP = 2; // the map whose scale the box of topic "ratio" has
 const TRUTH = { stroke: INK, "stroke-width": 3 };
-const HALO = { stroke: "#ffffff", "stroke-width": 5.5, opacity: 0.8 };
 const percent = (part) => `${(100 * part).toFixed(0)}\u00a0%`;
 
-/** Draw boxes of map `k` with solid lines on a pale rim: these figures show one map at a time. */
 function drawBoxes(stage, key, boxes, k) {
-  stage.rects(`${key} halo`, boxes, HALO);
   stage.rects(key, boxes, { stroke: LOOKS[k].colour, "stroke-width": 2.6 });
 }
 
@@ -159,7 +156,7 @@ export default explorer({
     frame.side.append(frame.root.querySelector(".ssd-reset"));
 
     return function redraw() {
-      stage.picture(frame.get("picture"), 0);
+      stage.picture(frame.get("picture"));
       const [value, words] = draw(stage, frame.get("at"));
       number.textContent = value;
       frame.say(words, value);

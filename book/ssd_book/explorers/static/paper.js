@@ -8,24 +8,26 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
-// One colour, dash and marker per feature map, as in ssd_tutorial/figures/plots.py (a test compares
-// them).
+// One colour and marker per feature map, ever darker, as in ssd_tutorial/figures/plots.py (a test
+// compares them).
 export const LOOKS = [
-  { name: "conv4_3", colour: "#0072b2", dash: "", marker: "o" },
-  { name: "conv7", colour: "#e06c00", dash: "5 2.5", marker: "s" },
-  { name: "conv8_2", colour: "#1a9a6c", dash: "7 2 1.5 2", marker: "^" },
-  { name: "conv9_2", colour: "#e0559f", dash: "1.5 2.5", marker: "D" },
-  { name: "conv10_2", colour: "#6b4a00", dash: "8 2 1.5 2 1.5 2", marker: "v" },
-  { name: "conv11_2", colour: "#432a8f", dash: "12 4", marker: "P" },
-  { name: "conv12_2", colour: "#4a4a4a", dash: "3 2", marker: "X" },
+  { name: "conv4_3", colour: "#b98902", marker: "o" },
+  { name: "conv7", colour: "#738c5a", marker: "s" },
+  { name: "conv8_2", colour: "#008777", marker: "^" },
+  { name: "conv9_2", colour: "#006a85", marker: "D" },
+  { name: "conv10_2", colour: "#2c4ca1", marker: "v" },
+  { name: "conv11_2", colour: "#4100a3", marker: "P" },
+  { name: "conv12_2", colour: "#50004b", marker: "X" },
 ];
+export const BLUE = "#0072b2"; // what is right, or stays
+export const ORANGE = "#e06c00"; // what is wrong, or falls
 export const ACCENT = "#c8321e"; // what the reader holds, and what the detector has found
 export const INK = "#1f262e";
 export const QUIET = "#8a939d";
 
 /** The look of feature map `k`, as attributes of an SVG outline. */
 export function mapLook(k) {
-  return { fill: "none", stroke: LOOKS[k].colour, "stroke-dasharray": LOOKS[k].dash };
+  return { fill: "none", stroke: LOOKS[k].colour };
 }
 
 export function clamp(value, low, high) {
@@ -239,14 +241,12 @@ export class Stage extends Paper {
     return [x / this.side - this.margin, (y / this.side - this.margin) / this.pictureRatio];
   }
 
-  /** The picture; `fade` from 0 to 1 mixes it with the paper. Without `uri`, an empty square. */
-  picture(uri, fade = 0.25) {
+  /** The picture, on which lines get a pale rim. Without `uri`, an empty square. */
+  picture(uri) {
     const [x, y, right, bottom] = this.px([0, 0, 1, 1]);
     const place = { x, y, width: right - x, height: bottom - y };
-    if (uri) {
-      const look = { href: uri, preserveAspectRatio: "none", opacity: 1 - fade };
-      this.put("picture", "image", { ...place, ...look });
-    }
+    this.rimmed = Boolean(uri);
+    if (uri) this.put("picture", "image", { ...place, href: uri, preserveAspectRatio: "none" });
     this.put("edge", "rect", { ...place, class: "ssd-edge" });
   }
 
@@ -254,13 +254,20 @@ export class Stage extends Paper {
   rect(key, box, attributes) {
     const [x, y, right, bottom] = this.px(box);
     const place = { x, y, width: Math.max(0, right - x), height: Math.max(0, bottom - y) };
-    return this.put(key, "rect", { "stroke-width": 2, fill: "none", ...place, ...attributes });
+    return this.outlined(key, "rect", { "stroke-width": 2, fill: "none", ...place, ...attributes });
   }
 
   /** Many boxes in one node, xyxy in fractions. */
   rects(key, boxes, attributes) {
     const d = outlines(boxes.map((box) => this.px(box)));
-    return this.put(key, "path", { "stroke-width": 1.5, fill: "none", ...attributes, d });
+    return this.outlined(key, "path", { "stroke-width": 1.5, fill: "none", ...attributes, d });
+  }
+
+  /** Put a shape and, on a picture, the rim of its lines below it. */
+  outlined(key, tag, attributes) {
+    const thick = attributes.stroke && attributes["stroke-width"] >= 1;
+    if (this.rimmed && thick) this.put(`${key} rim`, tag, { ...attributes, ...rim(attributes) });
+    return this.put(key, tag, attributes);
   }
 
   /** A box to move and to resize. `set(box)` gets the new box: never inverted, never outside
@@ -274,9 +281,11 @@ export class Stage extends Paper {
     if (fresh) this.#makeBox(node, fixed);
     Object.assign(node, { box, set, drop: remove, bounds });
     const [x, y, right, bottom] = this.px(box);
-    const [body, words, ...corners] = node.children;
+    const [below, body, words, ...corners] = node.children;
     const outline = { x, y, width: right - x, height: bottom - y };
-    assign(body, { "stroke-width": 3, fill: "transparent", stroke: INK, ...attributes, ...outline });
+    const lines = { "stroke-width": 3, fill: "transparent", stroke: INK, ...attributes, ...outline };
+    assign(below, { ...lines, ...rim(lines) });
+    assign(body, lines);
     assign(words, { x: x + 5, y: y + 16 });
     if (words.textContent !== (tag ?? "")) words.textContent = tag ?? "";
     corners.forEach((corner, i) => {
@@ -292,6 +301,7 @@ export class Stage extends Paper {
       parent.append(child);
       return child;
     };
+    add(node, "rect", { class: "ssd-rim" });
     const body = add(node, "rect", { class: "ssd-body" });
     add(node, "text", { class: "ssd-text ssd-tag" });
     let from;
@@ -324,6 +334,11 @@ export class Stage extends Paper {
       remove: () => node.drop?.(),
     });
   }
+}
+
+/** The look of the pale rim of lines that have these attributes. */
+function rim({ opacity = 1, "stroke-width": width }) {
+  return { class: "ssd-rim", fill: "none", stroke: "#ffffff", opacity: 0.8 * opacity, "stroke-width": width + 2.5 };
 }
 
 const SMALLEST = 0.02; // side of a box, in fractions of the picture

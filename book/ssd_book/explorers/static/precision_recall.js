@@ -1,12 +1,12 @@
 // Explorer: precision and recall of a detector on six scenes, as the score threshold falls.
 
 import { apArea, apElevenPoints, envelope, matchDetections, precisionRecall } from "./geometry.js";
-import { INK, LOOKS, QUIET, clamp } from "./paper.js";
+import { BLUE, INK, ORANGE, QUIET, clamp } from "./paper.js";
 import { explorer } from "./ui.js";
 
 const ALL = "all classes";
-const HIT = { stroke: LOOKS[0].colour };
-const FALSE = { stroke: LOOKS[1].colour, "stroke-dasharray": "5 3" };
+const HIT = { stroke: BLUE };
+const FALSE = { stroke: ORANGE, "stroke-dasharray": "5 3" };
 const MISSED = { stroke: INK, "stroke-dasharray": "1.5 3" };
 
 /** The verdicts on all detections of a class, best first, and the objects to find. */
@@ -83,7 +83,7 @@ export default explorer({
       };
       const single = all.length === 1;
       const look = { "stroke-width": single ? 2.5 : 1.6 };
-      stage.picture(frame.get("picture"), 0.3);
+      stage.picture(frame.get("picture"));
       const scenes = Array.from({ length: rows * columns }, (_, image) => ({ image, box: [0, 0, 1, 1] }));
       stage.rects("scenes", scenes.map(place), { stroke: "#fff", "stroke-width": 3 });
       stage.rects("rim", [...groups.hit, ...groups.false].map(place), { stroke: "#fff", "stroke-width": 4 });

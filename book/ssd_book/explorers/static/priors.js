@@ -123,7 +123,7 @@ export default explorer({
       });
       const counts = list.maps.map((_, i) => boxesOf(list, i, shape, crossing).length);
 
-      stage.picture(frame.get("picture"), 0.35);
+      stage.picture(frame.get("picture"));
       if (everything) {
         const d = outlinesOf(list, k, shape, crossing, stage.width);
         const thin = { fill: "none", stroke: LOOKS[k].colour, "stroke-width": 0.6 };

@@ -41,7 +41,7 @@ export default explorer({
       const [cx, cy] = [column, row].map((at) => (view.centre + at * view.stride) / SIZE);
       const half = view.stride / SIZE / 2;
 
-      stage.picture(frame.get("picture"), 0);
+      stage.picture(frame.get("picture"));
       // what it does not see is veiled: four strips around the field
       const veil = { fill: "#ffffff", "fill-opacity": 0.72, stroke: "none" };
       stage.rect("above", [0, 0, 1, y0], veil);

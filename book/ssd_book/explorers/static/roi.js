@@ -1,13 +1,13 @@
 // Explorer: what the second stage of a detector cuts out of a feature map for one region.
 
 import { binSpans, iou, regionCells, roiAlign, roiPool, samplePoints } from "./geometry.js";
-import { INK, LOOKS, QUIET, clamp, outlines } from "./paper.js";
+import { BLUE, INK, ORANGE, QUIET, clamp, outlines } from "./paper.js";
 import { explorer } from "./ui.js";
 
 const SIZE = 224; // pixels of the picture's side
 const BINS = 7;
-const REGION = { stroke: LOOKS[0].colour };
-const CELLS = { stroke: LOOKS[1].colour, "stroke-dasharray": "9 4" };
+const REGION = { stroke: BLUE };
+const CELLS = { stroke: ORANGE, "stroke-dasharray": "9 4" };
 const BIN = { stroke: INK, "stroke-width": 3 };
 const EDGES = ["left", "top", "right", "bottom"];
 const grey = (value) => `rgb(${Array(3).fill(Math.round((value / 99) * 255)).join()})`; // 0 to 99
@@ -55,7 +55,7 @@ export default explorer({
       // the picture, and inside the cells that are read what the map holds of it
       const centred = region.map((at) => at / stride - 0.5);
       const read = rounds ? cells : centred.map((at, i) => Math.floor(at) + (i > 1));
-      stage.picture(frame.get("picture"), 0);
+      stage.picture(frame.get("picture"));
       for (let i = Math.max(read[1], 0); i <= Math.min(read[3], last); i++) {
         for (let j = Math.max(read[0], 0); j <= Math.min(read[2], last); j++) {
           const look = { fill: grey(grid[i][j]), "fill-opacity": 0.8, stroke: "none" };

@@ -101,7 +101,7 @@ export default explorer({
       const centre = frame.get("centre");
       const objects = frame.get("objects");
       const object = nearestObject(objects, centre);
-      stage.picture(frame.get("picture"), 0.4);
+      stage.picture(frame.get("picture"));
       drawObjects(stage, objects, object);
       for (const { map, side, extra } of squares(own)) {
         const width = { "stroke-width": extra ? 1.2 : 2.4 };

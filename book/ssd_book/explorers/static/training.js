@@ -1,14 +1,14 @@
 // Explorer: what a network detects in one picture, from before training to its end.
 
 import { matchDetections } from "./geometry.js";
-import { INK, LOOKS, clamp } from "./paper.js";
+import { BLUE, INK, ORANGE, clamp } from "./paper.js";
 import { explorer, listed } from "./ui.js";
 
-const RIGHT = { stroke: LOOKS[0].colour };
-const WRONG = { stroke: LOOKS[1].colour, "stroke-dasharray": "5 3" };
+const RIGHT = { stroke: BLUE };
+const WRONG = { stroke: ORANGE, "stroke-dasharray": "5 3" };
 const MISSED = { stroke: INK, "stroke-dasharray": "1.5 3" };
-const SEEN = { stroke: LOOKS[0].colour };
-const UNSEEN = { stroke: LOOKS[1].colour, "stroke-dasharray": "5 3" };
+const SEEN = { stroke: BLUE };
+const UNSEEN = { stroke: ORANGE, "stroke-dasharray": "5 3" };
 
 const spaced = (samples) => String(samples).replace(/(\d)(?=(\d{3})+$)/g, "$1 ");
 const digits = (x) => x.toFixed(2);
@@ -60,7 +60,7 @@ export default explorer({
       const [samples, seen, unseen, detections] = frames[at()];
       const { shown, missed } = referee(detections, objects, frame.get("score_threshold"));
       const [right, wrong] = [true, false].map((kind) => shown.filter((one) => one.right === kind));
-      stage.picture(frame.get("picture"), 0.25);
+      stage.picture(frame.get("picture"));
       stage.rects("missed", boxes(missed), { ...MISSED, "stroke-width": 3 });
       stage.rects("rim", boxes(shown), { stroke: "#fff", "stroke-width": 4 });
       stage.rects("wrong", boxes(wrong), { ...WRONG, "stroke-width": 1.6 });

@@ -165,7 +165,7 @@ lint: $(STAMP) ## ruff (code and notebooks), and the lint of the book
 	@$(BIN)/python tools/plain.py --check
 
 .PHONY: bench
-bench: $(STAMP) ## time the package against torchvision
+bench: $(STAMP) ## time the package against torchvision, pycocotools and torchmetrics
 	@$(RUN) benchmarks
 
 .PHONY: vitals

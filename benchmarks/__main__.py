@@ -1,4 +1,4 @@
-"""Time our steps and torchvision's in one process, on the same inputs, taking turns.
+"""Time our steps and others' in one process, on the same inputs, taking turns.
 
 Prints medians with quartiles, and the ratio of the medians: 2.0x means that ours takes half the
 time. Before a step is timed, both sides must give the same result.
@@ -68,8 +68,8 @@ def main(arguments: list[str] | None = None) -> int:
         "threads": torch.get_num_threads(),
     }
     print(", ".join(f"{k} {v}" for k, v in where.items()))
-    print("milliseconds: median [quartiles]; ratio: torchvision's median / ours\n")
-    print(f"{'step':<66} {'ours':>24} {'torchvision':>24} {'ratio':>7} {'aim':>5} {'rounds':>6}")
+    print("milliseconds: median [quartiles]; ratio: their median / ours\n")
+    print(f"{'step':<66} {'ours':>24} {'theirs':>24} {'ratio':>7} {'aim':>5} {'rounds':>6}")
     rows = []
     for name in options.steps or STEPS:
         step = STEPS[name]()
@@ -81,7 +81,7 @@ def main(arguments: list[str] | None = None) -> int:
             {
                 "step": step.name,
                 "ours": ours,
-                "torchvision": theirs,
+                "theirs": theirs,
                 "ratio": ratio,
                 "aim": step.aim,
                 "rounds": rounds,

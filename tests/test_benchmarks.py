@@ -166,3 +166,15 @@ def test_ragged_batches_are_uneven_and_have_one_full_image(records):
     assert counts[0] == max(counts) == 60
     assert min(counts) == 1
     assert 6.5 < sum(counts) / 2000 < 7.5
+
+
+def test_all_evaluations_that_are_timed_agree(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT)
+    from benchmarks import evaluations
+
+    for thresholds in ((0.5,), (0.5, 0.75)):
+        values = {name: call() for name, call in evaluations.evaluations(20, thresholds).items()}
+        voc = values.pop("voc_ap")  # at the first threshold, and another sum
+        assert values == pytest.approx(dict.fromkeys(values, values["coco_ap"]), abs=1e-6)
+        assert 0.1 < values["coco_ap"] < 0.9
+        assert voc == pytest.approx(evaluations.evaluations(20)["voc_ap"]())

@@ -69,7 +69,7 @@ class Preset:
     source: str
     """Where these numbers come from."""
     centres: Centres = "step"
-    """``"step"``: (i + .5) * step_px / image_size, as Caffe. ``"cells"``: (i + .5) / cells."""
+    """``"step"``: (i + 0.5) * step_px / image_size, as Caffe. ``"cells"``: (i + 0.5) / cells."""
     clip: Clip = "none"
     """What is clamped to [0, 1]: nothing, ``"wh"``, all of ``"cxcywh"``, or the ``"corners"``."""
     order: Order = "caffe"
@@ -133,7 +133,7 @@ PRESETS: dict[str, Preset] = {
             300,
             _MAPS_300,
             ScaleRule(0.2, 0.9, first=0.1, beyond=1.0),
-            "paper 2.2 and 3.1: conv4_3 at .1, the formula with m = 5 for the rest",
+            "paper 2.2 and 3.1: conv4_3 at 0.1, the formula with m = 5 for the rest",
             centres="cells",
         ),
         Preset(

@@ -84,8 +84,8 @@ EXERCISES = (
                 " 100 to 250 times, without 10 to 40 times.",
                 truth.seen_too_often_or_seldom,
                 (
-                    "Seen seldom, pictures are not learnt; seen too often without a change, they"
-                    " are learnt by heart.",
+                    "Seen seldom, pictures are not learned; seen too often without a change, they"
+                    " are learned by heart.",
                     "With augmentation, every look is at another version of the picture.",
                 ),
             ),

@@ -174,7 +174,7 @@ vitals: $(STAMP) ## measure LCP, CLS and the first answer of an explorer on a sl
 
 .PHONY: growth
 growth: $(STAMP) ## time and memory over objects, batch and pictures, into data/runs/growth_cpu
-	@$(RUN) benchmarks.growth --record growth_cpu
+	@$(RUN) benchmarks.growth --clock processor --record growth_cpu
 
 .PHONY: clean
 clean: ## remove the output of builds and tests; keep the environment

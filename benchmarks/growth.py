@@ -94,8 +94,10 @@ def take_turns(calls: dict[str, Callable], rounds: int, clock: Callable) -> dict
             start = clock()
             calls[name]()
             times[name].append(1000 * (clock() - start))
+    if rounds == 1:
+        return {name: some * 3 for name, some in times.items()}
     return {
-        name: [round(q, 3) for q in quantiles(some, n=4, method="inclusive")] if rounds > 1 else some * 3
+        name: [round(q, 3) for q in quantiles(some, n=4, method="inclusive")]
         for name, some in times.items()
     }
 

@@ -95,7 +95,7 @@ def take_turns(calls: dict[str, Callable], rounds: int, clock: Callable) -> dict
             calls[name]()
             times[name].append(1000 * (clock() - start))
     if rounds == 1:
-        return {name: some * 3 for name, some in times.items()}
+        return {name: [round(some[0], 3)] * 3 for name, some in times.items()}
     return {
         name: [round(q, 3) for q in quantiles(some, n=4, method="inclusive")]
         for name, some in times.items()
@@ -161,7 +161,7 @@ def plot(result: dict) -> plt.Figure:
     ap.set(title="AP", xlabel="pictures", ylabel="s")
     for ax in (times, memory, ap):
         ax.set(xscale="log", yscale="log")
-        ax.legend(fontsize=7)
+        ax.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
     return fig
 
 

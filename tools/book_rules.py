@@ -200,7 +200,7 @@ def markers(notebook, chapter: int | None = None):
 
 
 def _prints_a_bound(cell) -> bool:
-    """Return whether a cell is no part of the page, prints a comparison and raises nothing."""
+    """Return whether a cell is not part of the page, prints a comparison and raises nothing."""
     asserts = re.search(r"^\s*assert\b", cell.source, re.M)
     return "remove-cell" in tags(cell) and re.search(r"print\(.*[<>]", cell.source) and not asserts
 

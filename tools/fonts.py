@@ -8,7 +8,7 @@ WOFF2 nor fonts with several weights, so that font is there once more, as one TT
 files and their licences are committed, so a build needs no npm.
 
 Formulas have a font with the measures and the large signs that MathML needs. The glossary's Korean
-words have a font of their own, with the syllables that stand there and no
+words have a font of their own, with the syllables that are there and no
 others: run this tool when the glossary gets a new one. Pages without either load neither font.
 """
 

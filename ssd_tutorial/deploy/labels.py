@@ -1,4 +1,4 @@
-"""Where the labels of boxes stand, for figures and for copies of pictures alike (chapter 13)."""
+"""Where the labels of boxes go, for figures and for copies of pictures alike (chapter 13)."""
 
 import importlib.util
 from collections.abc import Sequence

@@ -732,7 +732,7 @@ PLANTED = {
     ],
     "03.4": [
         (lambda *case: table(*case, order=()), "the channels are not yet last"),
-        (lambda *case: table(*case, offsets_first=True), "Offsets stand before scores"),
+        (lambda *case: table(*case, offsets_first=True), "Offsets come before scores"),
         (backwards, "begins with the coarsest map"),
         (lambda *case: table(*case, order=(0, 3, 2, 1)), "The finest map comes first"),
         (lambda *case: table(*case)[..., :-4], "make rows of the output"),
@@ -1148,7 +1148,7 @@ PLANTED = {
         ("the network", "Copy one of the five"),
     ],
     "17.5": [
-        (["inputs", "labels"], "must stand behind one of yours"),
+        (["inputs", "labels"], "must be found by one of yours"),
         (["inputs", "narrowest", "labels", "empty", "spread", "different", "corners"], "Leave out"),
         (["loss"], "in the first column"),
         ("inputs", "in the first column"),
@@ -1249,7 +1249,7 @@ PLANTED = {
     ],
     "01.3": [
         ([0, 0, 1, 0, 1], "let a cat remove a dog"),
-        ([0, 1, 1, 0, 0], "no reason to fall in NMS"),
+        ([0, 1, 1, 0, 0], "not a reason to fall in NMS"),
         ([1, 1, 1, 1, 0], "asks about overlap"),
         ([1, 0, 0, 1, 0], "the other way round"),
         ([1, 1, 1, 1, 1], "Two things decide about a box"),
@@ -1257,7 +1257,7 @@ PLANTED = {
     "01.4": [
         (0.96, "This detection is right"),
         (Later(lambda: detected_in_the_tour().scores[-1].item()), "Start at the other end"),
-        (Later(lambda: detected_in_the_tour().scores[6].item()), "with a higher score stands"),
+        (Later(lambda: detected_in_the_tour().scores[6].item()), "with a higher score comes"),
         (0.5, "Detect with a threshold of 0.01"),
     ],
     "01.5": [

@@ -104,8 +104,8 @@ EXERCISES = (
             ),
             gives(
                 lambda: truth.stays(least_score=0.05),
-                "A low score is no reason to fall in NMS. What drops it is the threshold, another"
-                " step.",
+                "A low score is not a reason to fall in NMS. What drops it is the threshold,"
+                " another step.",
             ),
             gives(
                 lambda: truth.stays(by_score=True),
@@ -146,7 +146,7 @@ EXERCISES = (
             *(
                 gives(
                     lambda place=place: truth.scores()[place],
-                    "This one is wrong, too, but a wrong one with a higher score stands before it.",
+                    "This one is wrong, too, but a wrong one with a higher score comes before it.",
                     tolerance=0.002,
                 )
                 for place in range(5, 9)

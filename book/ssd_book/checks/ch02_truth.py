@@ -34,7 +34,7 @@ def without_the_last() -> list[int]:
 
 
 def rows_first() -> list[int]:
-    """Return a wrong answer to 2.1: rows stand before columns."""
+    """Return a wrong answer to 2.1: rows come before columns."""
     left, top, right, bottom, count = cells_and_count()
     return [top, left, bottom, right, count]
 

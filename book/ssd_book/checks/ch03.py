@@ -185,7 +185,7 @@ EXERCISES = (
             behaves_like(
                 truth.offsets_first,
                 truth.head_cases,
-                "Offsets stand before scores in your rows.",
+                "Offsets come before scores in your rows.",
                 tolerance=1e-4,
             ),
             behaves_like(

@@ -17,7 +17,7 @@ EXERCISES = (
                 "It is the second of five scales, equally spaced from 0.2 to 0.9.",
                 lambda: compute_scales(get_preset("paper"))[2],
                 (
-                    "conv4_3 stands outside the formula. If conv7 has k = 1, which k has conv8_2?",
+                    "conv4_3 is outside the formula. If conv7 has k = 1, which k has conv8_2?",
                     "Five scales have four steps between them. How long is one?",
                 ),
             ),

@@ -176,7 +176,7 @@ EXERCISES = (
                 "Each of the seven faults breaks the rule of one of them.",
                 truth.left_over,
                 (
-                    "Each fault in the last column of the table must stand behind one of yours.",
+                    "Each fault in the last column of the table must be found by one of yours.",
                     "Some faults are found by one measurement alone. Begin with those.",
                 ),
             ),

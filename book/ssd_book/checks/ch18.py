@@ -7,7 +7,7 @@ from ssd_book.checks.properties import agrees, behaves_like, equals, gives, is_n
 EXERCISES = (
     Exercise(
         "18.1",
-        "A clamp that is no clip",
+        "A clamp that is not a clip",
         "a whole number of priors",
         (
             is_number("The answer is a whole number of priors.", 0),

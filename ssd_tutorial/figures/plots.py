@@ -76,13 +76,12 @@ def map_look(key: int | str) -> MapLook:
     raise ValueError(f"no feature map is called {key!r}; there are {', '.join(MAP_COLORS)}")
 
 
-def show_image(ax: Axes, image: Tensor, fade: float = 0.0) -> Axes:
+def show_image(ax: Axes, image: Tensor) -> Axes:
     """Show an image ``[3, H, W]`` (uint8, or float in 0 .. 1), with axes in fractions of it.
 
     Args:
         ax: the axes to draw on.
         image: RGB.
-        fade: share of white mixed in, 0 .. 1, so that thin lines remain visible on it.
 
     Raises:
         ValueError: another shape.
@@ -91,7 +90,6 @@ def show_image(ax: Axes, image: Tensor, fade: float = 0.0) -> Axes:
         raise ValueError(f"an image must be [3, H, W], not {list(image.shape)}")
     pixels = torch.as_tensor(image)
     pixels = pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels.float()
-    pixels = pixels + (1 - pixels) * fade
     ax.imshow(pixels.permute(1, 2, 0).numpy(), extent=(0, 1, 1, 0), interpolation="antialiased")
     height, width = image.shape[1:]
     return show_canvas(ax, margin=0, aspect=height / width)

@@ -90,12 +90,6 @@ def test_an_image_spans_the_unit_square_with_y_downwards(ax):
     np.testing.assert_allclose(ax.images[0].get_array(), shown, atol=1e-6)
 
 
-def test_fading_mixes_with_white(ax):
-    image = torch.tensor([0.0, 0.5, 1.0]).reshape(3, 1, 1).expand(3, 4, 4)
-    plots.show_image(ax, image, fade=0.5)
-    np.testing.assert_allclose(ax.images[0].get_array()[0, 0], [0.5, 0.75, 1.0])
-
-
 @pytest.mark.parametrize("shape", [(4, 4), (1, 4, 4), (4, 4, 3)])
 def test_an_image_of_another_shape_is_refused(ax, shape):
     with pytest.raises(ValueError, match=r"\[3, H, W\]"):

@@ -76,10 +76,11 @@ class ReceptiveFieldExplorer(Explorer, module="receptive"):
         """Draw the picture, faded where the cell does not see it, and the cell."""
         axes, view, look = figure.subplots(), self._view(), plots.map_look(self.map)
         row, column = self.cell
-        plots.show_image(axes, load_photograph("astronaut")[0], fade=0.7)
+        image = load_photograph("astronaut")[0]
+        plots.show_image(axes, 1 - 0.3 * (1 - image / 255))
         field = torch.tensor(self.field).clamp(0, SIZE_PX) / SIZE_PX
         seen = Rectangle(field[:2].tolist(), *(field[2:] - field[:2]).tolist(), fill=False)
-        plots.show_image(axes, load_photograph("astronaut")[0])
+        plots.show_image(axes, image)
         axes.images[-1].set_clip_path(seen.get_path(), seen.get_patch_transform() + axes.transData)
         plots.draw_boxes(axes, field, color=look.color)
         centre = [(view.centre + at * view.stride) / SIZE_PX for at in (column, row)]

@@ -154,10 +154,11 @@ class Frame {
 
   // --- controls: each shows and sets the trait `name` ---
   slider({ label, name, min, max, step, show = (value) => value.toFixed(2) }) {
-    const input = html("input", { type: "range", min, max, step });
+    const id = `ssd-slider-${own}-${(count += 1)}`; // else the label would name the output
+    const input = html("input", { type: "range", min, max, step, id });
     const output = html("output");
     input.addEventListener("input", () => this.set({ [name]: Number(input.value) }));
-    this.side.append(html("label", { class: "ssd-control" }, `${label} `, output, input));
+    this.side.append(html("label", { class: "ssd-control", for: id }, `${label} `, output, input));
     this.#controls.push(() => {
       input.value = this.get(name);
       output.textContent = show(this.get(name));

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ssd_tutorial.boxes import iou, xyxy_to_cxcywh
+from ssd_tutorial.boxes import decode, iou, xyxy_to_cxcywh
 from ssd_tutorial.presets import PRESETS, FeatureMap, Preset, ScaleRule
 from ssd_tutorial.priors import num_priors
 from tests.parity.drawing import THRESHOLDS, a_box, a_preset, kinds, near, some_boxes
@@ -234,6 +234,60 @@ def draw_nms(rng: Random, number: int) -> Case:
     if len(boxes) > 1 and (iou(double(boxes), double(boxes)) == threshold).any():
         hostile |= {"IoU at the threshold"}
     return Case({"boxes": boxes, "threshold": threshold}, hostile)
+
+
+def draw_output(rng: Random, number: int) -> Case:
+    """Draw a network's output whose decisions are not left to a rounding of float32."""
+    while True:
+        count, classes, hostile = rng.randint(1, 40), rng.randint(2, 6), set()
+        priors = [a_box(rng, grid=False) for _ in range(count)]
+        if rng.random() < 0.6:  # as a detector does it: many boxes on a few objects
+            few = [a_box(rng, grid=False) for _ in range(rng.randint(1, 3))]
+            priors, hostile = [near(rng, rng.choice(few)) for _ in priors], {"clusters"}
+        spread = rng.choice((0.3, 0.3, 4))
+        if spread > 1:
+            hostile |= {"cut at the border"}
+        limits = {
+            "score_threshold": rng.choice((0.0, 0.01, 0.3, 0.5, 0.9)),
+            "iou_threshold": rng.choice((0.0, 0.3, 0.45, 0.6, 1.0)),
+            "candidates_per_class": rng.choice((400, 400, 3)),
+            "detections_per_image": rng.choice((200, 200, 2)),
+            "variances": _variances(rng),
+        }
+        question = limits | {
+            "logits": [[rng.gauss(0, 3) for _ in range(classes)] for _ in range(count)],
+            "offsets": [[rng.gauss(0, spread) for _ in range(4)] for _ in range(count)],
+            "priors": xyxy_to_cxcywh(double(priors)).tolist(),
+        }
+        scores, boxes = _decoded(question)
+        passing = (scores > limits["score_threshold"]).sum(dim=0)
+        if (passing > limits["candidates_per_class"]).any():
+            hostile |= {"more candidates than are taken"}
+        if passing.sum() > limits["detections_per_image"]:
+            hostile |= {"more detections than are taken"}
+        if not passing.any():
+            hostile |= {"nothing found"}
+        if _is_clear(scores, boxes, limits):
+            return Case(question, hostile)
+
+
+def _decoded(question: dict) -> tuple[Tensor, Tensor]:
+    """Return the scores ``[P, C - 1]`` and the boxes ``[P, 4]`` of a question."""
+    priors, offsets = double(question["priors"]), double(question["offsets"])
+    boxes = decode(offsets, priors, question["variances"]).clamp(0, 1)
+    return double(question["logits"]).softmax(dim=1)[:, 1:], boxes
+
+
+def _is_clear(scores: Tensor, boxes: Tensor, limits: dict) -> bool:
+    """Return whether no score and no IoU lies at a threshold, and no two scores are equal."""
+    margin = 1e-5
+    apart = scores.flatten().sort().values.diff().abs()
+    overlaps = iou(boxes, boxes).triu(1).flatten()
+    overlaps = overlaps[overlaps > 0]  # boxes apart are so in any precision
+    clear = [(scores - limits["score_threshold"]).abs() > margin, apart > 1e-6]
+    if limits["iou_threshold"] < 1:  # which nothing is above
+        clear.append((overlaps - limits["iou_threshold"]).abs() > margin)
+    return all(bool(one.all()) for one in clear)
 
 
 def draw_ap(rng: Random, number: int) -> Case:

@@ -84,6 +84,28 @@ const ANSWERS = {
 
   NMS: (g, { boxes, threshold }) => ({ decisions: Array.from(g.nms(boxes, threshold)) }),
 
+  "post-processing"(g, { logits, offsets, priors, ...limits }) {
+    const flat = [logits, offsets, priors].map((rows) => Float64Array.from(rows.flat()));
+    const { candidates, suppressor, kept } = g.postprocess(...flat, {
+      scoreThreshold: limits.score_threshold,
+      iouThreshold: limits.iou_threshold,
+      candidatesPerClass: limits.candidates_per_class,
+      detectionsPerImage: limits.detections_per_image,
+      variances: limits.variances,
+    });
+    const found = kept.map((i) => candidates[i]);
+    const right = candidates.every(({ label, score, box }, i) => {
+      const by = candidates[suppressor[i]];
+      if (!by) return suppressor[i] === -1;
+      return by.label === label && by.score > score && g.iou(by.box, box) > limits.iou_threshold;
+    });
+    const said = right ? "every suppressor is better and overlaps" : "a suppressor is wrong";
+    return {
+      decisions: [found.map((one) => one.label), said],
+      values: found.flatMap(({ score, box }) => [score, ...box]),
+    };
+  },
+
   AP(g, { detections, truths, threshold }) {
     const matched = g.matchDetections(detections, truths, threshold).filter((d) => !d.ignored);
     const objects = truths.filter((truth) => !truth.difficult).length;

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from ssd_tutorial.augment.crop_policies import centres_inside
 from ssd_tutorial.boxes import area, cxcywh_to_xyxy, decode, encode, iou, xyxy_to_cxcywh
-from ssd_tutorial.detect import Detections, nms
+from ssd_tutorial.detect import Detections, nms, postprocess
 from ssd_tutorial.evaluate import GroundTruth, voc_ap
 from ssd_tutorial.matching import match
 from ssd_tutorial.mining import hard_negatives
@@ -46,6 +46,7 @@ from tests.parity.cases import (
     draw_matching,
     draw_mining,
     draw_nms,
+    draw_output,
     draw_pair,
     draw_preset,
     draw_priors,
@@ -184,6 +185,15 @@ def answer_nms(question: dict[str, Any]) -> Answer:
     return Answer(first.masked_fill(survives, -1).tolist())
 
 
+def answer_output(question: dict[str, Any]) -> Answer:
+    logits, offsets = (double([question[name]]) for name in ("logits", "offsets"))
+    names = ("score_threshold", "iou_threshold", "candidates_per_class", "detections_per_image")
+    limits = {name: question[name] for name in (*names, "variances")}
+    (found,) = postprocess(logits, offsets, double(question["priors"]), **limits)
+    values = torch.cat([found.scores[:, None], found.boxes], dim=1).double().flatten()
+    return Answer([found.labels.tolist(), "every suppressor is better and overlaps"], values)
+
+
 def answer_ap(question: dict[str, Any]) -> Answer:
     found, truth = [], []
     for image in range(question["images"]):
@@ -224,5 +234,6 @@ QUANTITIES = (
     Quantity("decode", draw_decoding, answer_decoding, "decoding"),
     Quantity("smooth L1, cross-entropy, softmax", draw_loss, answer_loss, "loss"),
     Quantity("NMS", draw_nms, answer_nms, "NMS"),
+    Quantity("post-processing", draw_output, answer_output, "post-processing", bound=1e-5),
     Quantity("AP, 11 points and area", draw_ap, answer_ap, "AP"),
 )

@@ -40,6 +40,13 @@ def test_every_kind_of_hostile_case_is_in_the_sample():
         "matching, argmax": {"IoU at the threshold", "identical", "zero area", "outside"},
         "mining order": {"ties", "no positive", "no negative", "infinite loss"},
         "NMS": {"IoU at the threshold", "identical", "touching", "zero area", "empty list"},
+        "post-processing": {
+            "clusters",
+            "cut at the border",
+            "more candidates than are taken",
+            "more detections than are taken",
+            "nothing found",
+        },
         "AP, 11 points and area": {"equal scores", "difficult", "nothing to find", "empty list"},
     }
     for name, kinds in promised.items():
@@ -119,6 +126,20 @@ SLIPS = {
     "NMS": [
         ("> threshold) suppressor", ">= threshold) suppressor"),
         ("if (suppressor[i] >= 0) continue;", ""),
+    ],
+    "post-processing": [
+        ("score > scoreThreshold", "score > scoreThreshold + 0.1"),
+        ("best - logits[from] <= likely", "best <= likely"),
+        ("logits.slice(from, from + C)", "logits.slice(from, from + C - 1)"),
+        ("if (label && score", "if (score"),
+        ("b.score - a.score).slice", "a.score - b.score).slice"),
+        (".slice(0, candidatesPerClass)", ""),
+        ("kept.slice(0, detectionsPerImage)", "kept"),
+        ("Math.min(Math.max(edge, 0), 1)", "Math.max(edge, 0)"),
+        ("box), iouThreshold)", "box), 0.45)"),
+        ("four(priors), variances", "four(priors), [0.1, 0.1, 0.2, 0.2]"),
+        ("suppressor[i] < 0);", "suppressor[i] <= 0);"),
+        ("candidates[b].score - candidates[a].score || a - b", "a - b"),
     ],
     "AP, 11 points and area": [
         ("best < iouThreshold", "best <= iouThreshold"),

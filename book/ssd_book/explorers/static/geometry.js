@@ -312,6 +312,50 @@ export function nms(boxes, threshold = 0.45) {
 }
 
 /**
+ * What a network's output means: candidates, and which of them survive.
+ *
+ * `logits` holds P x C numbers, background first, `offsets` 4 P, `priors` 4 P (cxcywh), all flat.
+ * Per class: scores above `scoreThreshold`, the best `candidatesPerClass` of them, NMS; then the
+ * best `detectionsPerImage` of all classes. Returns `candidates`, class by class, best first:
+ * {prior, label, score, box}, where box is xyxy, cut at the image's border; `suppressor`, for each
+ * the index of the candidate that suppresses it, -1 for a survivor; and `kept`, the indices of the
+ * survivors, best first.
+ */
+export function postprocess(logits, offsets, priors, options = {}) {
+  const { scoreThreshold = 0.01, iouThreshold = 0.45, variances = [0.1, 0.1, 0.2, 0.2] } = options;
+  const { candidatesPerClass = 400, detectionsPerImage = 200 } = options;
+  const P = priors.length / 4;
+  const C = logits.length / P;
+  const likely = Math.log(scoreThreshold); // no score is above exp(best logit - background's)
+  const byClass = Array.from({ length: C }, () => []);
+  for (let prior = 0; prior < P; prior++) {
+    const from = prior * C;
+    let best = -Infinity;
+    for (let c = 1; c < C; c++) best = Math.max(best, logits[from + c]);
+    if (best - logits[from] <= likely) continue;
+    softmax(logits.slice(from, from + C)).forEach((score, label) => {
+      if (label && score > scoreThreshold) byClass[label].push({ prior, label, score });
+    });
+  }
+  const [candidates, suppressor] = [[], []];
+  for (const all of byClass) {
+    const some = all.sort((a, b) => b.score - a.score).slice(0, candidatesPerClass);
+    for (const one of some) {
+      const four = (array) => Array.from(array.slice(4 * one.prior, 4 * one.prior + 4));
+      const box = decode(four(offsets), four(priors), variances);
+      one.box = box.map((edge) => Math.min(Math.max(edge, 0), 1));
+    }
+    const from = candidates.length;
+    const by = nms(some.map(({ box }) => box), iouThreshold);
+    candidates.push(...some);
+    suppressor.push(...Array.from(by, (i) => (i < 0 ? -1 : from + i)));
+  }
+  const kept = [...candidates.keys()].filter((i) => suppressor[i] < 0);
+  kept.sort((a, b) => candidates[b].score - candidates[a].score || a - b);
+  return { candidates, suppressor, kept: kept.slice(0, detectionsPerImage) };
+}
+
+/**
  * Which detections of one class are right by VOC's rule, by falling score (ties in their given order).
  *
  * A detection {image, box, score} belongs to the ground truth {image, box, difficult} of its image

@@ -19,6 +19,7 @@ RUN := $(BIN)/python -m
 STAMP := $(VENV)/.installed
 HTML := _build/html/index.html
 AXE := tests/browser/node_modules/.package-lock.json
+LIVE := book/_live/node_modules/.package-lock.json
 
 # Threads that wait sleep instead of spinning: with two processes on two cores, training is several
 # times faster.
@@ -69,7 +70,7 @@ lock: $(STAMP) ## update requirements-lock.txt to the newest releases that pypro
 # Sphinx warns about a page only when it reads it, so a failed build must not leave its doctrees
 # behind, or the next one would pass. The execution cache stays.
 .PHONY: book
-book: $(STAMP) ## execute the chapters and build the pages; unchanged chapters come from the cache
+book: $(STAMP) live-files ## execute the chapters and build the pages; unchanged chapters come from the cache
 	@rm -rf _build/html/reports && mkdir -p _build
 	@$(BIN)/jupyter-book build . -n -W --keep-going 2> >(tee _build/stderr.log >&2) || { \
 	    rm -rf _build/.doctrees; \
@@ -77,6 +78,16 @@ book: $(STAMP) ## execute the chapters and build the pages; unchanged chapters c
 	    echo "== make book failed. The warnings and errors (details above):"; \
 	    grep -E 'WARNING: |ERROR: |CRITICAL: ' _build/stderr.log; exit 1; } >&2
 	@$(BIN)/python -c 'import pathlib; print("The book is built. Open", pathlib.Path("$(HTML)").resolve().as_uri())'
+
+# What the live page needs from npm. A book without it is a book all the same.
+.PHONY: live-files
+live-files: $(LIVE) ## fetch the runtime of the live page's detector from npm (150 MB); `book` does it
+
+$(LIVE): book/_live/package-lock.json
+	@if command -v npm >/dev/null; then \
+	    npm ci --prefix book/_live --ignore-scripts --no-audit --no-fund && touch $@ \
+	        || echo "npm failed, so the live page keeps its picture: make live-files tries again"; \
+	else echo "npm is not on PATH, so the live page keeps its picture; with npm, it gets a detector"; fi
 
 .PHONY: serve
 serve: book ## build the book and serve it at localhost:8000
@@ -100,7 +111,7 @@ lab: $(STAMP) ## open the chapters in JupyterLab; one of them: make lab CHAPTER=
 test: test-tools test-unit test-notebooks test-pages ## run every test: the package's, the notebooks', the pages'
 
 .PHONY: test-unit
-test-unit: $(STAMP) ## tests/ without the browser
+test-unit: $(STAMP) $(LIVE) ## tests/ without the browser
 	@OMP_NUM_THREADS=1 $(RUN) pytest tests --ignore=tests/browser -n $(JOBS) --dist worksteal
 
 .PHONY: test-notebooks
@@ -136,8 +147,9 @@ gpu-record: $(STAMP) ## record what this GPU does, in calls of 9 minutes that re
 	@$(BIN)/python tools/gpu_record.py $(GPU_RECORD)
 
 .PHONY: parity
-parity: $(STAMP) ## compare the explorers' JavaScript with the package: 10 000 cases each (`make test`: a sample)
+parity: $(STAMP) $(LIVE) ## compare JavaScript with the package: 10 000 cases each, 300 pictures (`make test`: a sample)
 	@$(RUN) tests.parity.javascript --cases 10000
+	@$(RUN) tests.parity.live --pictures 300
 
 .PHONY: fuzz
 fuzz: $(STAMP) ## attack the package with hostile files and numbers: 10 000 cases (`make test`: a sample)
@@ -172,11 +184,15 @@ bench: $(STAMP) ## time the package against torchvision, pycocotools and torchme
 vitals: $(STAMP) ## measure LCP, CLS and the first answer of an explorer on a slow phone, on built pages
 	@$(BIN)/python tools/vitals.py
 
+.PHONY: live
+live: $(STAMP) ## time the detector of the live page, on built pages and a quiet machine
+	@$(BIN)/python tools/live_times.py
+
 .PHONY: growth
 growth: $(STAMP) ## time and memory over objects, batch and pictures, into data/runs/growth_cpu
 	@$(RUN) benchmarks.growth --clock processor --record growth_cpu
 
 .PHONY: clean
 clean: ## remove the output of builds and tests; keep the environment
-	@rm -rf _build dist .pytest_cache .ruff_cache .hypothesis tests/browser/node_modules
+	@rm -rf _build dist .pytest_cache .ruff_cache .hypothesis tests/browser/node_modules book/_live/node_modules
 	@find . -name .venv -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -type d -print0 | xargs -0 rm -rf

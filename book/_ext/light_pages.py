@@ -21,7 +21,8 @@ from sphinx.util import logging
 logger = logging.getLogger(__name__)
 
 THEME = "theme/pydata_sphinx_theme/static/scripts/fontawesome.js"
-OURS = {"book.css", "explorers.css", "fonts.css", "icons.css", "search.css"}  # all of it is used
+# of which all is used
+OURS = {"book.css", "explorers.css", "fonts.css", "icons.css", "live.css", "search.css"}
 
 
 # --- 1. icons -------------------------------------------------------------------------------------

@@ -268,6 +268,13 @@ def _central() -> str:
     return dots + _rect([*(0.5 - half), *(0.5 + half)], INK)
 
 
+def _composed() -> str:
+    """Return two things that touch, and the box that a detector sees between them."""
+    left, right = (0.1, 0.28, 0.5, 0.88), (0.5, 0.28, 0.9, 0.88)
+    between = [(a + b) / 2 for a, b in zip(left, right, strict=True)]
+    return _FRAME + _rect(left, INK) + _rect(right, INK) + _rect(between, HIT)
+
+
 def _handles() -> str:
     box = (0.0, 0.2, 1.0, 0.85)
     corners = [(x, y) for x in box[::2] for y in box[1::2]]
@@ -341,6 +348,7 @@ TILES = (
         _two_orders,
     ),
     Tile("19_after_ssd", "After SSD", "Which later idea answers which limit?", _central),
+    Tile("live", "Compose a scene", "What does it find in a picture of yours?", _composed),
     Tile("explorers", "All explorers", "Thirteen figures to take hold of.", _handles),
     Tile("presets", "Presets", "Whose boxes are how large?", _all_presets),
     Tile("glossary", "Glossary", "What is a prior? And an offset?", _names),

@@ -1,0 +1,71 @@
+// What stands behind one detection: its prior, its offsets, its scores, and what it suppressed.
+
+import { boxesPerCell, cellCentres, decode, iou, locate, softmax, toCxcywh } from "./geometry.js";
+
+const SIDE = 300;
+const px = (values) => values.map((value) => (value * SIDE).toFixed(1));
+const signed = (value) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(2);
+
+/** Everything about candidate `i` of an answer, as numbers. */
+export function dissect({ raw, result, preset, names }, i) {
+  const { prior, label, score, box } = result.candidates[i];
+  const C = names.length + 1;
+  const place = locate(preset, prior);
+  const logits = Array.from(raw.logits.subarray(prior * C, (prior + 1) * C));
+  const four = (array) => Array.from(array.subarray(4 * prior, 4 * prior + 4));
+  const [offsets, shape] = [four(raw.offsets), four(raw.priors)];
+  const centres = cellCentres(preset, place.map);
+  const half = 0.5 / preset.maps[place.map].cells;
+  const [cx, cy] = [centres[place.column], centres[place.row]];
+  const suppressed = result.candidates
+    .filter((_, j) => result.suppressor[j] === i)
+    .map((one) => ({ ...one, overlap: iou(one.box, box) }));
+  return {
+    ...{ prior, label, score, box, place, logits, offsets, shape, suppressed },
+    map: preset.maps[place.map],
+    boxes: boxesPerCell(preset)[place.map],
+    cell: [cx - half, cy - half, cx + half, cy + half],
+    moves: offsets.map((offset, k) => offset * preset.variances[k]),
+    whole: decode(offsets, shape, preset.variances), // before it is cut at the border
+    probabilities: softmax(logits),
+  };
+}
+
+/** The sentence about a detection. */
+export function sentence(one, names) {
+  const { place, map, boxes, prior, suppressed } = one;
+  const cell = `row ${place.row + 1}, column ${place.column + 1}`;
+  const count = suppressed.length;
+  const fell = count ? `It suppressed ${count} other${count > 1 ? "s" : ""}` : "It suppressed no other box";
+  const from = count ? `, with an IoU of ${Math.min(...suppressed.map((s) => s.overlap)).toFixed(2)} or more` : "";
+  return (
+    `${names[one.label - 1]} ${one.score.toFixed(2)}: prior ${prior} of 8732, on map ${place.map + 1} of 6 ` +
+    `(${map.cells} × ${map.cells} cells), ${cell}, box ${place.box + 1} of ${boxes}. ${fell}${from}.`
+  );
+}
+
+/** Rows of the table from prior to box, for cx, cy, w, h. */
+export function boxRows(one) {
+  const [prior, box] = [px(one.shape), px(toCxcywh(one.whole))];
+  return ["cx", "cy", "w", "h"].map((name, k) => {
+    return [name, prior[k], signed(one.offsets[k]), signed(one.moves[k]), box[k]];
+  });
+}
+
+/** Rows of the table of scores: background and the best classes, before and after softmax. */
+export function scoreRows(one, names) {
+  const order = [...one.logits.keys()].slice(1).sort((a, b) => one.logits[b] - one.logits[a]);
+  return [...order.slice(0, 3), 0].map((c) => [
+    c ? names[c - 1] : "background",
+    signed(one.logits[c]),
+    one.probabilities[c].toFixed(3),
+  ]);
+}
+
+/** Rows of the table of suppressed boxes, best first. */
+export function suppressedRows(one, preset) {
+  return one.suppressed.slice(0, 6).map(({ prior, score, overlap }) => {
+    const { map } = locate(preset, prior);
+    return [prior, map + 1, score.toFixed(2), overlap.toFixed(2)];
+  });
+}

@@ -1,0 +1,555 @@
+// The live figure: a scene that the reader composes, what the detector finds in it, and why.
+
+import { iou, postprocess } from "./geometry.js";
+import { boxRows, dissect, scoreRows, sentence, suppressedRows } from "./inside.js";
+import { ACCENT, INK, clamp, mapLook } from "./paper.js";
+import { CHALLENGES, KNOBS, TASKS } from "./tasks.js";
+import { boxOf, camera, drawings, group, icon } from "./things.js";
+import { explorer, html, listed } from "./ui.js";
+
+const SIDE = 300; // pixels of the detector's picture
+const MOST = 20; // things in a scene
+const CANDIDATE = { stroke: ACCENT, "stroke-width": 0.8, opacity: 0.75 };
+const KEPT = { stroke: ACCENT, "stroke-width": 3 };
+
+// --- loading --------------------------------------------------------------------------------------
+
+/** The bytes of a file; `step` is told each part's length. */
+async function bytes(base, name, size, step, signal) {
+  const missing = (why) => new Error(`${name} did not arrive from this server (${why}).`);
+  const arrived = (promise) =>
+    promise.catch((error) => {
+      throw missing(error.message);
+    });
+  const answer = await arrived(fetch(new URL(name, base), { signal }));
+  if (!answer.ok) throw missing(answer.status);
+  const all = new Uint8Array(size);
+  let at = 0;
+  const reader = answer.body.getReader();
+  for (;;) {
+    const { done, value } = await arrived(reader.read());
+    if (done) break;
+    if (at + value.length > size) throw missing("it is another file");
+    all.set(value, at);
+    at += value.length;
+    step(value.length);
+  }
+  if (at !== size) throw missing(`${at} of ${size} bytes`);
+  return all;
+}
+
+/** All files, {name: bytes}; one that is missing stops the others. */
+async function everything(base, files, loaded) {
+  const stop = new AbortController();
+  let sum = 0;
+  const step = (length) => loaded((sum += length));
+  const load = async ([name, size]) => [name, await bytes(base, name, size, step, stop.signal)];
+  try {
+    return Object.fromEntries(await Promise.all(Object.entries(files).map(load)));
+  } catch (error) {
+    stop.abort();
+    throw error;
+  }
+}
+
+/** Start the detector's thread; returns {priors, ask}. `ask(pixels)` promises {logits, offsets, ms}. */
+async function detector(base, wasm, model) {
+  const worker = new Worker(new URL("worker.js", base), { type: "module" });
+  let settle;
+  const next = () => new Promise((resolve, reject) => (settle = { resolve, reject }));
+  worker.onmessage = ({ data }) => {
+    if (data.failed) settle.reject(new Error(data.failed));
+    else settle.resolve(data);
+  };
+  worker.onerror = (event) => {
+    event.preventDefault();
+    settle.reject(new Error(event.message || "worker.js, or a file that it needs, did not arrive."));
+  };
+  const ready = next();
+  worker.postMessage({ wasm, model }, [wasm.buffer, model.buffer]);
+  const { priors } = await ready.catch((error) => {
+    worker.terminate();
+    throw error;
+  });
+  return {
+    priors,
+    ask(pixels) {
+      const answer = next();
+      worker.postMessage({ pixels }, [pixels.buffer]);
+      return answer;
+    },
+  };
+}
+
+/** What `ui.js` needs of a widget's model: here there is no kernel. */
+class Model {
+  #handlers = [];
+
+  constructor(state) {
+    this.state = state;
+  }
+
+  get(name) {
+    return this.state[name];
+  }
+
+  set(name, value) {
+    if (JSON.stringify(this.state[name]) === JSON.stringify(value)) return;
+    this.state[name] = value;
+    for (const [event, handler] of [...this.#handlers]) {
+      if (event === `change:${name}`) handler(this, value);
+    }
+  }
+
+  on(event, handler) {
+    this.#handlers.push([event, handler]);
+  }
+
+  off(event, handler) {
+    this.#handlers = this.#handlers.filter(([e, h]) => e !== event || h !== handler);
+  }
+
+  save_changes() {}
+}
+
+/** Load everything, and replace the picture in `place` by the figure. */
+export async function start(place, { base, files, loaded, say }) {
+  const all = await everything(base, files, loaded);
+  say("Starting …");
+  const eyes = await detector(base, all["ort/ort-wasm-simd-threaded.wasm"], all["scenes.onnx"]);
+  const scenes = JSON.parse(new TextDecoder().decode(all["scenes.json"]));
+  const things = scenes.first.map((thing, id) => ({ id, ...thing }));
+  const names = Object.keys(scenes.things);
+  const model = new Model({
+    module: "live",
+    ...{ things, held: null, score: 0.5, nms: 0.45, task: "", knob: 0, best: null, look: null },
+  });
+  const el = html("div");
+  place.replaceChildren(el);
+  place.dataset.state = "alive";
+  figure({ scenes, names, eyes, place }).render({ model, el });
+  el.querySelector(".live-stage").focus({ preventScroll: true });
+}
+
+// --- the figure -----------------------------------------------------------------------------------
+
+const figure = ({ scenes, names, eyes, place }) =>
+  explorer({
+    label: "Compose a scene; a trained SSD looks at it",
+    state: ["things", "held", "score", "nms", "task", "knob", "best", "look"],
+
+    build(frame) {
+      const drawn = drawings(scenes);
+      const { shapes } = drawn;
+      const { preset } = scenes;
+      const [film, measure] = [camera(drawn, SIDE), camera(drawn, SIDE / 2)];
+      const get = (name) => frame.get(name);
+      let last = scenes.first.length; // id of the newest thing
+
+      // --- asking: one picture at a time, the newest scene wins ---
+      let [asked, busy, raw, pace] = ["", false, null, []];
+      async function ask() {
+        const things = get("things");
+        const key = JSON.stringify(things);
+        if (busy || key === asked) return;
+        [busy, asked] = [true, key];
+        const from = performance.now();
+        try {
+          const answer = await eyes.ask(film.picture(things));
+          raw = { ...answer, priors: eyes.priors, things };
+          pace = [...pace.slice(-9), answer.ms];
+          const age = performance.now() - from;
+          place.dispatchEvent(new CustomEvent("live-answer", { detail: { ms: answer.ms, age } }));
+          busy = false;
+          ask(); // at once, not in the next frame: half as many answers again
+          frame.ask();
+        } catch (error) {
+          console.warn("live detector:", error); // it stays busy: nothing more is asked
+          broken.hidden = false;
+          broken.textContent = `The detector stopped: ${error.message}. Reload the page to start it again.`;
+        }
+      }
+
+      let [before, result] = ["", null]; // post-processing, of the answer and the sliders
+      let answers = 0;
+      function processed() {
+        const [score, nms] = [get("score"), get("nms")];
+        const key = `${raw.key ??= (answers += 1)} ${score} ${nms}`;
+        if (before !== (before = key)) {
+          const { variances } = preset;
+          const limits = { scoreThreshold: score, iouThreshold: nms, variances };
+          result = postprocess(raw.logits, raw.offsets, raw.priors, limits);
+        }
+        return result;
+      }
+
+      // --- changing the scene ---
+      const make = (name, x, y, scale, stretch = 1) => {
+        const [x0, y0, x1, y1] = boxOf(shapes.get(name), x, y, scale);
+        const more = ((stretch - 1) * (x1 - x0)) / 2;
+        const box = [x0 - more, y0, x1 + more, y1].map((edge) => Number(edge.toFixed(4)));
+        return { id: (last += 1), name, box };
+      };
+      const change = (id, box) => {
+        const things = get("things").map((thing) => (thing.id === id ? { ...thing, box } : thing));
+        frame.set({ things, held: id });
+      };
+      const grow = (id, by) => {
+        const { box } = get("things").find((thing) => thing.id === id);
+        const [cx, cy] = [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2];
+        const [w, h] = [box[2] - box[0], box[3] - box[1]];
+        const factor = clamp(by, 0.02 / Math.min(w, h), 1.2 / Math.max(w, h));
+        const [dx, dy] = [(w * factor) / 2, (h * factor) / 2];
+        change(id, [cx - dx, cy - dy, cx + dx, cy + dy]);
+      };
+      const restack = (id, front) => {
+        const rest = get("things").filter((thing) => thing.id !== id);
+        const thing = get("things").find((one) => one.id === id);
+        frame.set({ things: front ? [...rest, thing] : [thing, ...rest] });
+      };
+      const remove = (id) => {
+        const rest = get("things").filter((thing) => thing.id !== id);
+        frame.set({ things: rest, held: rest.at(-1)?.id ?? null });
+        frame.draw();
+        (handle(rest.at(-1)?.id) ?? stage.svg).focus({ preventScroll: true });
+      };
+      const begin = (name) => {
+        const { knob } = TASKS[name];
+        const value = knob?.start ?? 0;
+        const things = TASKS[name].scene(value, make);
+        frame.set({ task: name, knob: value, things, held: things[0].id, best: null, look: null });
+        if (CHALLENGES.includes(name)) frame.set({ score: 0.5, nms: 0.45 });
+      };
+
+      // --- stage and controls ---
+      const stage = frame.stage({ label: "The scene: things to move, and the boxes found" });
+      stage.svg.classList.add("live-stage");
+      stage.svg.setAttribute("tabindex", "-1"); // takes the focus once, when the figure appears
+      const handle = (id) => stage.nodes.get(`handle ${id}`);
+      stage.svg.addEventListener("focusin", (event) => {
+        const id = event.target.closest("[data-thing]")?.dataset.thing;
+        if (id) frame.set({ held: Number(id) });
+      });
+      stage.svg.addEventListener("keydown", (event) => {
+        const id = event.target.closest("[data-thing]")?.dataset.thing;
+        if (!id || event.ctrlKey || event.metaKey || event.altKey) return;
+        if (event.key === "+" || event.key === "=") grow(Number(id), 1.1);
+        else if (event.key === "-") grow(Number(id), 1 / 1.1);
+        else return;
+        event.preventDefault();
+      });
+      // A finger drags a thing in any direction; elsewhere, and on one that leaves little room
+      // around it, `paper.js` lets it scroll the page.
+      stage.svg.addEventListener(
+        "touchstart",
+        (event) => {
+          const node = event.target.closest("[data-thing]");
+          const large = node && (node.box[2] - node.box[0]) * (node.box[3] - node.box[1]) > 0.4;
+          if (!node || large) return;
+          stage.svg.dataset.swipe = "drags";
+          event.preventDefault();
+        },
+        { passive: false },
+      );
+
+      const button = (words, action, attributes = {}) => {
+        const node = html("button", { type: "button", ...attributes }, words);
+        node.addEventListener("click", action);
+        return node;
+      };
+      const tool = (words, label, action) =>
+        button(words, () => action(get("held")), { "aria-label": label, title: label });
+      const tools = html(
+        "div",
+        { class: "live-tools", role: "group", "aria-label": "The chosen thing" },
+        html("output", { class: "live-held" }),
+        tool("−", "smaller", (id) => grow(id, 1 / 1.1)),
+        tool("+", "larger", (id) => grow(id, 1.1)),
+        tool("To the front", "to the front", (id) => restack(id, true)),
+        tool("To the back", "to the back", (id) => restack(id, false)),
+        tool("Remove", "remove", remove),
+      );
+      const palette = html("div", { class: "live-palette", role: "group", "aria-label": "Add a thing" });
+      for (const name of names) {
+        const add = () => {
+          const at = 0.3 + 0.08 * (get("things").length % 6);
+          const thing = make(name, at, at, 0.24);
+          frame.set({ things: [...get("things"), thing], held: thing.id, task: "" });
+        };
+        const label = { "aria-label": `add a ${name}`.replace("a airplane", "an airplane"), title: name };
+        palette.append(button(icon(shapes.get(name), 26), add, label));
+      }
+      const pulse = html("p", { class: "live-pace" });
+      const broken = html("p", { class: "live-broken", role: "alert", hidden: "" });
+      frame.main.append(tools, palette);
+
+      const choices = (legend, keys) => {
+        const field = html("fieldset", { class: "ssd-choice" }, html("legend", {}, legend));
+        const nodes = keys.map((name) => {
+          const node = button(TASKS[name].label, () => begin(name));
+          field.append(node);
+          return [name, node];
+        });
+        frame.side.append(field);
+        return nodes;
+      };
+      const starts = [...choices("Try", KNOBS), ...choices("Challenges", CHALLENGES)];
+      const task = html("p", { class: "live-task" });
+      const verdict = html("p", { class: "live-verdict" });
+      const knob = html("input", { type: "range", id: "live-knob" });
+      const knobValue = html("output");
+      const knobName = html("span");
+      const knobLabel = html("label", { class: "ssd-control", for: "live-knob" }, knobName, " ", knobValue, knob);
+      knob.addEventListener("input", () => {
+        const value = Number(knob.value);
+        const ids = get("things").map((thing) => thing.id);
+        const made = TASKS[get("task")].scene(value, make);
+        const things = made.map((thing, i) => ({ ...thing, id: ids[i] ?? thing.id }));
+        frame.set({ knob: value, things });
+      });
+      frame.side.append(html("div", { class: "live-card" }, task, knobLabel, verdict));
+      frame.slider({ label: "NMS threshold, an IoU:", name: "nms", min: 0.05, max: 0.95, step: 0.05 });
+      frame.slider({ label: "score above:", name: "score", min: 0.05, max: 0.95, step: 0.05 });
+      const legend = frame.legend();
+      const list = html("div", { class: "live-found", role: "group", "aria-label": "Look inside a detection" });
+      const listHead = html("p", { class: "live-head" }, "Look inside");
+      frame.main.append(listHead, list, pulse, broken);
+
+      // --- look inside ---
+      const inside = html("div", { class: "live-inside", hidden: "" });
+      const insideWords = html("p", { class: "live-inside-words" });
+      inside.append(insideWords);
+      frame.side.after(inside);
+      const column = (title) => {
+        const part = html("div", {}, html("p", { class: "live-head" }, title));
+        inside.append(part);
+        return part;
+      };
+      const boxTable = frame.table({
+        label: "From prior to box",
+        header: ["px", "prior", "offset", "× variance", "box"],
+        into: column("From prior to box"),
+      });
+      inside.lastChild.append(
+        html(
+          "p",
+          { class: "live-note" },
+          "Times the variance, an offset moves the centre by a share of the prior's width or height, or is the power of e that scales a side.",
+        ),
+      );
+      const scoreTable = frame.table({
+        label: "Scores before and after softmax",
+        header: ["class", "logit", "softmax"],
+        into: column("Scores"),
+      });
+      const suppressedPart = column("Suppressed by it");
+      const suppressedTable = frame.table({
+        label: "Suppressed boxes",
+        header: ["prior", "map", "score", "IoU"],
+        into: suppressedPart,
+      });
+      const suppressedNone = html("p", {}, "none");
+      suppressedPart.append(suppressedNone);
+
+      /** The candidate that the reader looks into: it follows the thing while it is dragged. */
+      function chosen({ candidates, kept }) {
+        const look = get("look");
+        if (!look) return -1;
+        const near = (i) => (candidates[i].label === look.label ? iou(candidates[i].box, look.box) : 0);
+        const best = kept.reduce((a, b) => (near(b) > (a < 0 ? 0.2 : near(a)) ? b : a), -1);
+        return best;
+      }
+
+      // --- drawing ---
+      const layers = new Map(); // of the things, by id
+
+      function drawThings(things) {
+        const [x, y] = [stage.x(1), stage.y(1)];
+        const { sky, ground, horizon } = drawn.background;
+        stage.put("sky", "rect", { x: 0, y: 0, width: x, height: y, fill: sky });
+        const top = stage.y(horizon);
+        stage.put("ground", "rect", { x: 0, y: top, width: x, height: y - top, fill: ground });
+        const layer = stage.put("things", "g", { class: "live-things" });
+        for (const [id, node] of layers) {
+          if (things.some((thing) => thing.id === id)) continue;
+          node.remove();
+          layers.delete(id);
+        }
+        things.forEach(({ id, name, box }, i) => {
+          if (!layers.has(id)) layers.set(id, group(shapes.get(name)));
+          const node = layers.get(id);
+          if (layer.children[i] !== node) layer.insertBefore(node, layer.children[i] ?? null);
+          const [left, up, right, down] = stage.px(box);
+          const scale = `scale(${(right - left) / 1000} ${(down - up) / 1000})`;
+          node.setAttribute("transform", `translate(${left} ${up}) ${scale}`);
+        });
+        stage.put("rim", "rect", { x: 0, y: 0, width: x, height: y, class: "ssd-edge" });
+      }
+
+      function drawHandles(things) {
+        const holds = document.activeElement;
+        for (const { id, name, box } of things) {
+          const held = id === get("held");
+          const half = [(box[2] - box[0]) / 2, (box[3] - box[1]) / 2];
+          const node = stage.handleBox(`handle ${id}`, box, {
+            label: `${name}, ${place_of(box)}; plus and minus scale it`,
+            set: (to) => change(id, to.map((edge) => Number(edge.toFixed(4)))),
+            remove: () => remove(id),
+            attributes: { stroke: held ? INK : "none", "stroke-width": 1.2, "stroke-dasharray": "4 3" },
+            bounds: [-half[0], -half[1], 1 + half[0], 1 + half[1]],
+          });
+          node.dataset.thing = id;
+          node.classList.toggle("live-is-held", held);
+        }
+        const nodes = things.map(({ id }) => handle(id));
+        const there = [...stage.svg.children].filter((node) => node.dataset.thing);
+        if (nodes.some((node, i) => node !== there[i])) {
+          stage.svg.append(...nodes);
+          if (nodes.includes(holds)) holds.focus({ preventScroll: true });
+        }
+      }
+
+      function drawInside(one) {
+        const look = mapLook(one.place.map);
+        const middle = ([x0, y0, x1, y1]) => [stage.x((x0 + x1) / 2), stage.y((y0 + y1) / 2)];
+        const [cx, cy, w, h] = one.shape;
+        const prior = [cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2];
+        stage.rect("cell", one.cell, { fill: look.stroke, "fill-opacity": 0.35, stroke: look.stroke, "stroke-width": 1 });
+        const boxes = one.suppressed.map(({ box }) => box);
+        stage.rects("fallen", boxes, { stroke: INK, "stroke-width": 0.8, "stroke-dasharray": "3 2" });
+        stage.rect("prior", prior, { ...look, "stroke-width": 2.5 });
+        stage.line("move", [middle(prior), middle(one.box)], { stroke: INK, "stroke-width": 1.5 });
+      }
+
+      return function draw() {
+        const things = get("things");
+        ask();
+        drawThings(things);
+        legend([
+          [KEPT, "found: kept by NMS"],
+          [{ ...CANDIDATE, "stroke-width": 1.2 }, "candidates before NMS"],
+          ...(get("look") ? [[{ stroke: INK, "stroke-width": 1.2, "stroke-dasharray": "3 2" }, "suppressed by the chosen box"]] : []),
+        ]);
+        let found = [];
+        let counted = 0;
+        if (raw) {
+          const { candidates, suppressor, kept } = processed();
+          counted = candidates.length;
+          const i = chosen({ candidates, kept });
+          const one = i < 0 ? null : dissect({ raw, result, preset, names }, i);
+          found = kept.map((k) => ({ ...candidates[k], name: names[candidates[k].label - 1], k }));
+          const thin = candidates.filter((_, k) => suppressor[k] >= 0 && !one).map(({ box }) => box);
+          stage.rects("candidates", thin, CANDIDATE);
+          if (one) drawInside(one);
+          found.forEach(({ box, k }, n) => {
+            stage.rect(`rim ${n}`, box, { stroke: "#fff", "stroke-width": 5, opacity: one && k !== i ? 0.2 : 0.7 });
+            stage.rect(`found ${n}`, box, { ...KEPT, opacity: one && k !== i ? 0.35 : 1 });
+          });
+          found.forEach(({ box, name, score }, n) => {
+            const up = stage.y(box[1]) > 18;
+            const y = up ? stage.y(box[1]) - 5 : Math.min(stage.y(box[3]) + 15, stage.height - 4);
+            const x = clamp(stage.x(box[0]), 2, stage.width - 90);
+            stage.text(`tag ${n}`, x, y, `${name} ${score.toFixed(2)}`, { "font-weight": 650 });
+          });
+          showFound(found, i);
+          showInside(one);
+          judge(found);
+        }
+        drawHandles(things);
+        showControls(things);
+        frame.say(summary(things, found, counted));
+      };
+
+      // --- words ---
+      function place_of(box) {
+        const [x, y] = [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2].map((at) => Math.round(at * SIDE));
+        const [w, h] = [box[2] - box[0], box[3] - box[1]].map((side) => Math.round(side * SIDE));
+        return `centre ${x}, ${y}, ${w} by ${h} px`;
+      }
+
+      function summary(things, found, counted) {
+        const have = things.length === 1 ? "1 thing" : `${things.length} things`;
+        if (!raw) return `${have}. The detector is looking.`;
+        const said = found.map(({ name, score }) => `${name} ${score.toFixed(2)}`);
+        const boxes = found.length === 1 ? "1 box" : `${found.length} boxes`;
+        const gone = counted - found.length;
+        const fell = gone ? ` NMS suppressed ${gone} other${gone > 1 ? "s" : ""}.` : "";
+        return found.length
+          ? `${have}, ${boxes} found: ${listed(said)}.${fell}`
+          : `${have}, nothing found with a score above ${get("score").toFixed(2)}.`;
+      }
+
+      function showControls(things) {
+        const held = things.find((thing) => thing.id === get("held"));
+        const [output, ...buttons] = tools.children;
+        const size = held && [held.box[2] - held.box[0], held.box[3] - held.box[1]].map((side) => Math.round(side * SIDE));
+        output.textContent = held ? `${held.name}, ${size[0]} × ${size[1]} px` : "Choose a thing";
+        for (const node of buttons) node.disabled = !held;
+        for (const node of palette.children) node.disabled = things.length >= MOST;
+        for (const [name, node] of starts) node.setAttribute("aria-pressed", name === get("task"));
+        const now = TASKS[get("task")];
+        task.textContent = now
+          ? now.words
+          : "Drag a thing, pull its corners, add others: the detector looks at every change. Keys: arrows move, with shift they stretch, + and − scale.";
+        knobLabel.hidden = !now?.knob;
+        if (now?.knob) {
+          const { label, min, max, step, show } = now.knob;
+          Object.assign(knob, { min, max, step, value: get("knob") });
+          knobName.textContent = label;
+          knobValue.textContent = show(get("knob"));
+          knob.setAttribute("aria-valuetext", knobValue.textContent);
+        }
+        if (!now?.judge) verdict.textContent = "";
+        const usual = [...pace].sort((a, b) => a - b)[pace.length >> 1];
+        pulse.textContent = pace.length ? `${Math.round(usual)} ms per answer, on one thread of this device` : "";
+      }
+
+      function showFound(found, i) {
+        const key = JSON.stringify(found.map(({ name, score, k }) => [name, score.toFixed(2), k === i]));
+        listHead.hidden = !found.length;
+        if (list.dataset.shown === key) return;
+        list.dataset.shown = key;
+        const at = [...list.children].indexOf(document.activeElement);
+        list.replaceChildren(
+          ...found.map(({ name, score, label, box, k }) =>
+            button(`${name} ${score.toFixed(2)}`, () => frame.set({ look: k === i ? null : { label, box } }), {
+              "aria-pressed": k === i,
+            }),
+          ),
+        );
+        list.children[at]?.focus({ preventScroll: true });
+      }
+
+      function showInside(one) {
+        inside.hidden = !get("look");
+        if (!get("look")) return;
+        for (const part of [...inside.children].slice(1)) part.hidden = !one;
+        if (!one) {
+          insideWords.textContent = `This ${names[get("look").label - 1]} is no longer found.`;
+          return;
+        }
+        if (iou(one.box, get("look").box) < 1) frame.set({ look: { label: one.label, box: one.box } });
+        insideWords.textContent = sentence(one, names);
+        boxTable(boxRows(one));
+        scoreTable(scoreRows(one, names));
+        suppressedTable(suppressedRows(one, preset));
+        suppressedNone.hidden = one.suppressed.length > 0;
+        suppressedPart.children[1].hidden = !one.suppressed.length;
+      }
+
+      function judge(found) {
+        const now = TASKS[get("task")];
+        if (!now?.judge) return;
+        const here = new Set(get("things").map(({ id }) => id));
+        if (raw.things.some(({ id }) => !here.has(id))) return; // the answer is about the scene before
+        const things = raw.things.map((thing) => ({ ...thing, aspect: shapes.get(thing.name).aspect }));
+        const sliders = { score: get("score"), nms: get("nms") };
+        const inSight = (thing) => measure.inSight(things, thing);
+        const { done, words, best } = now.judge({ things, found, sliders, inSight, best: get("best") });
+        if (best !== undefined) frame.set({ best });
+        const said = done ? `✓ ${words}` : words;
+        if (verdict.textContent !== said) verdict.textContent = said;
+        verdict.classList.toggle("live-done", Boolean(done));
+      }
+    },
+  });

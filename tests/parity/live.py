@@ -1,0 +1,140 @@
+"""``python -m tests.parity.live``: the live page's detector against Python's onnxruntime.
+
+Both open the same file and see the same pixels: scenes of the validation split. The page's own
+modules run in node with onnxruntime-web, from the pixels to the boxes; Python runs onnxruntime and
+`ssd_tutorial.detect.postprocess`. They must find the same, at the default thresholds, with boxes
+and scores within `BOUND`: the file computes with 8 bits, so a rounding may move an activation by a
+step. A difference is excused where a score or an IoU is that close to a threshold. The last lines
+compare the mAP with that of the network in torch.
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from ssd_book.explorers.modules import STATIC
+from torch import Tensor
+
+from ssd_tutorial._files import data_path
+from ssd_tutorial.datasets import SCENE_CLASSES, open_dataset
+from ssd_tutorial.deploy.inference import ground_truth
+from ssd_tutorial.deploy.onnx_file import OnnxNetwork
+from ssd_tutorial.detect import Detections, postprocess
+from ssd_tutorial.evaluate import voc_ap
+from ssd_tutorial.weights.file import load_weights
+from tests.parity.javascript import NODE_MISSING
+from tests.parity.reference import differing, unexcused
+
+LIVE = Path(__file__).parents[2] / "book" / "_live"
+MODEL = LIVE / "scenes.onnx"
+RUNTIME = LIVE / "node_modules" / "onnxruntime-web" / "dist"
+PAGE = {"detector.js": LIVE, "geometry.js": STATIC, "scenes.onnx": LIVE, "package.json": LIVE}
+BOUND = 1e-2  # of scores, and of boxes in fractions
+MAP_BOUND = 0.01
+WEIGHTS = "weights/scenes_slim300.safetensors"
+
+
+def scenes(count: int) -> tuple[Tensor, list[dict]]:
+    """Return the first scenes of the validation split, uint8 ``[count, 3, 300, 300]``."""
+    dataset = open_dataset("scenes", "val")
+    images, targets = zip(*(dataset[i] for i in range(count)), strict=True)
+    return torch.stack([image.as_subclass(Tensor) for image in images]), list(targets)
+
+
+def ask_page(images: Tensor, changed: Mapping[str, bytes] | None = None) -> list[Detections]:
+    """Return what the page's modules find, in node; `changed` replaces files by their name.
+
+    Raises:
+        RuntimeError: node or the runtime is missing, or the modules fail.
+    """
+    node = shutil.which("node")
+    if node is None:
+        raise RuntimeError(NODE_MISSING)
+    if not RUNTIME.is_dir():
+        raise RuntimeError("there is no onnxruntime-web: run `make live-files`")
+    alpha = np.full((len(images), 300, 300, 1), 255, np.uint8)
+    pixels = np.concatenate([images.permute(0, 2, 3, 1).numpy(), alpha], axis=3)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, origin in PAGE.items():
+            Path(folder, name).write_bytes((changed or {}).get(name, (origin / name).read_bytes()))
+        pictures, answers = Path(folder, "pictures"), Path(folder, "answers.json")
+        pictures.write_bytes(pixels.tobytes())
+        driver = Path(__file__).with_suffix(".mjs")
+        run = subprocess.run(
+            [node, driver, folder, pictures, RUNTIME, answers], capture_output=True, text=True
+        )
+        if run.returncode:
+            raise RuntimeError(f"node {driver.name} failed:\n{run.stderr}")
+        rows = [torch.tensor(one).reshape(-1, 6) for one in json.loads(answers.read_text())]
+    return [Detections(r[:, 2:], r[:, 1], r[:, 0].long()) for r in rows]
+
+
+@torch.inference_mode()
+def ask_python(images: Tensor, network: torch.nn.Module) -> list[Detections]:
+    """Return what a network finds, a picture at a time, as the page does: 8 bits adapt to each."""
+    return [postprocess(*network(image[None]), network.priors)[0] for image in images]
+
+
+def compare(page: Sequence[Detections], python: Sequence[Detections]) -> dict[str, float]:
+    """Return how many detections differ, without an excuse or at all, and by how much most.
+
+    The largest differences are those of detections with a twin.
+    """
+    result = {"detections": 0, "differing": 0, "unexcused": 0, "score": 0.0, "box": 0.0}
+    for ours, theirs in zip(page, python, strict=True):
+        bounds = {"box": BOUND, "score": BOUND}
+        lost, gained = differing(ours, theirs, **bounds)
+        result["detections"] += len(ours.scores)
+        result["differing"] += int(lost.sum() + gained.sum())
+        result["unexcused"] += unexcused(ours, theirs, margin=BOUND, **bounds)
+        same = ours.labels[:, None] == theirs.labels
+        score = (ours.scores[:, None] - theirs.scores).abs()
+        box = (ours.boxes[:, None] - theirs.boxes).abs().amax(-1)
+        distance = torch.maximum(score, box) + ~same
+        for i in torch.nonzero(~lost)[:, 0].tolist():
+            twin = int(distance[i].argmin())
+            result["score"] = max(result["score"], score[i, twin].item())
+            result["box"] = max(result["box"], box[i, twin].item())
+    return result
+
+
+def mean_ap(found: Sequence[Detections], targets: Sequence[dict]) -> float:
+    """Return the mAP at an IoU of 0.5."""
+    pixels = [one._replace(boxes=one.boxes * 300) for one in found]
+    return voc_ap(pixels, [ground_truth(t) for t in targets], SCENE_CLASSES).mean_ap
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.parity.live")
+    parser.add_argument("--pictures", type=int, default=200)
+    options = parser.parse_args(arguments)
+    images, targets = scenes(options.pictures)
+    found = {
+        "page": ask_page(images),
+        "python": ask_python(images, OnnxNetwork(MODEL)),
+        "torch": ask_python(images, load_weights(data_path(WEIGHTS)).network),
+    }
+    result = compare(found["page"], found["python"])
+    print(
+        f"{options.pictures} pictures, {result['detections']} detections: {result['differing']}"
+        f" differ, {result['unexcused']} of them not near a threshold; largest difference of a"
+        f" score {result['score']:.1e}, of a box {result['box']:.1e} (allowed {BOUND:g})"
+    )
+    ap = {name: mean_ap(one, targets) for name, one in found.items()}
+    print(
+        f"mAP@0.5: page {ap['page']:.4f}, the file in Python {ap['python']:.4f},"
+        f" torch {ap['torch']:.4f} (allowed difference {MAP_BOUND:g})"
+    )
+    far = max(ap.values()) - min(ap.values()) > MAP_BOUND
+    return 1 if result["unexcused"] or far else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

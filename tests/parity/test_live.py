@@ -1,0 +1,70 @@
+"""The live page's detector agrees with Python's onnxruntime, on a sample of tests.parity.live."""
+
+import functools
+
+import pytest
+
+from ssd_tutorial._files import data_path
+from ssd_tutorial.deploy.onnx_file import OnnxNetwork
+from ssd_tutorial.weights.file import load_weights
+from tests.parity import live
+
+pytestmark = pytest.mark.slow
+
+PICTURES = 12
+MEASURED = 40  # pictures, for the mAP
+
+
+@functools.cache
+def sample():
+    """Return some scenes, their targets, and what Python finds in them."""
+    images, targets = live.scenes(MEASURED)
+    return images, targets, live.ask_python(images, OnnxNetwork(live.MODEL))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _runtime():
+    if not live.RUNTIME.is_dir():
+        pytest.fail("there is no onnxruntime-web: run `make live-files`", pytrace=False)
+
+
+def test_the_page_finds_what_python_finds():
+    images, _, expected = sample()
+    result = live.compare(live.ask_page(images[:PICTURES]), expected[:PICTURES])
+    assert result["detections"] > 10 * PICTURES
+    assert result["unexcused"] == 0
+    assert max(result["score"], result["box"]) <= live.BOUND
+
+
+SLIPS = {
+    "red and blue": ("detector.js", "planes[i] = rgba[j];", "planes[i] = rgba[j + 2];"),
+    "a row too far": ("detector.js", "i = 0, j = 0", "i = 0, j = 1200"),
+    "variances": ("geometry.js", "offset * variances[i]", "offset * 0.1"),
+    "clipping": ("geometry.js", "Math.min(Math.max(edge, 0), 1)", "edge"),
+    "one NMS for all": ("geometry.js", "if (label && score", "if (label === 1 && score"),
+}
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_a_planted_slip_is_detected(slip):
+    name, there, planted = SLIPS[slip]
+    source = (live.PAGE[name] / name).read_text(encoding="utf-8")
+    assert source.count(there) == 1
+    images, _, expected = sample()
+    changed = {name: source.replace(there, planted).encode()}
+    result = live.compare(live.ask_page(images[:3], changed), expected[:3])
+    assert result["unexcused"] > 0
+
+
+def test_eight_bits_cost_less_than_a_hundredth_of_map():
+    images, targets, found = sample()
+    network = load_weights(data_path(live.WEIGHTS)).network
+    whole = live.mean_ap(live.ask_python(images, network), targets)
+    assert whole > 0.9
+    assert abs(live.mean_ap(found, targets) - whole) <= live.MAP_BOUND
+
+
+def test_modules_that_fail_are_reported():
+    images, _, _ = sample()
+    with pytest.raises(RuntimeError, match="SyntaxError"):
+        live.ask_page(images[:1], {"detector.js": b"export const = 1"})

@@ -10,6 +10,7 @@ import { explorer, html, listed } from "./ui.js";
 const SIDE = 300; // pixels of the detector's picture
 const MOST = 20; // things in a scene
 const CANDIDATE = { stroke: ACCENT, "stroke-width": 0.8, opacity: 0.75 };
+const FALLEN = { stroke: INK, "stroke-width": 1, "stroke-dasharray": "3 2" }; // by the chosen box
 const KEPT = { stroke: ACCENT, "stroke-width": 3 };
 
 // --- loading --------------------------------------------------------------------------------------
@@ -210,7 +211,6 @@ const figure = ({ scenes, names, eyes, place }) =>
       const remove = (id) => {
         const rest = get("things").filter((thing) => thing.id !== id);
         frame.set({ things: rest, held: rest.at(-1)?.id ?? null });
-        frame.draw();
         (handle(rest.at(-1)?.id) ?? stage.svg).focus({ preventScroll: true });
       };
       const begin = (name) => {
@@ -219,6 +219,8 @@ const figure = ({ scenes, names, eyes, place }) =>
         const things = TASKS[name].scene(value, make);
         frame.set({ task: name, knob: value, things, held: things[0].id, best: null, look: null });
         if (CHALLENGES.includes(name)) frame.set({ score: 0.5, nms: 0.45 });
+        verdict.textContent = ""; // until the detector has seen the new scene
+        verdict.classList.remove("live-done");
       };
 
       // --- stage and controls ---
@@ -327,7 +329,7 @@ const figure = ({ scenes, names, eyes, place }) =>
       };
       const boxTable = frame.table({
         label: "From prior to box",
-        header: ["px", "prior", "offset", "× variance", "box"],
+        header: ["px", "prior", "offset", "× var.", "box"],
         into: column("From prior to box"),
       });
       inside.lastChild.append(
@@ -409,6 +411,22 @@ const figure = ({ scenes, names, eyes, place }) =>
         }
       }
 
+      /** Write class and score of each box where no other has written; above it, if that is free. */
+      function writeTags(found) {
+        const taken = [];
+        found.forEach(({ box, name, score }, n) => {
+          const words = `${name} ${score.toFixed(2)}`;
+          const wide = 7.4 * words.length;
+          const [x, y, right, bottom] = stage.px(box);
+          const places = [[x, y - 5], [x, bottom + 15], [right - wide, y - 5], [right - wide, bottom + 15], [x, y - 21], [x, bottom + 31]];
+          const inside = ([across, down]) => [clamp(across, 2, stage.width - wide), clamp(down, 13, stage.height - 4)];
+          const free = ([c, d]) => taken.every((t) => c > t.x + t.wide || t.x > c + wide || Math.abs(t.y - d) > 14);
+          const place = places.map(inside).find(free) ?? inside(places[0]);
+          taken.push({ x: place[0], y: place[1], wide });
+          stage.text(`tag ${n}`, ...place, words, { "font-weight": 650 });
+        });
+      }
+
       function drawInside(one) {
         const look = mapLook(one.place.map);
         const middle = ([x0, y0, x1, y1]) => [stage.x((x0 + x1) / 2), stage.y((y0 + y1) / 2)];
@@ -416,7 +434,7 @@ const figure = ({ scenes, names, eyes, place }) =>
         const prior = [cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2];
         stage.rect("cell", one.cell, { fill: look.stroke, "fill-opacity": 0.35, stroke: look.stroke, "stroke-width": 1 });
         const boxes = one.suppressed.map(({ box }) => box);
-        stage.rects("fallen", boxes, { stroke: INK, "stroke-width": 0.8, "stroke-dasharray": "3 2" });
+        stage.rects("fallen", boxes, FALLEN);
         stage.rect("prior", prior, { ...look, "stroke-width": 2.5 });
         stage.line("move", [middle(prior), middle(one.box)], { stroke: INK, "stroke-width": 1.5 });
       }
@@ -425,18 +443,14 @@ const figure = ({ scenes, names, eyes, place }) =>
         const things = get("things");
         ask();
         drawThings(things);
-        legend([
-          [KEPT, "found: kept by NMS"],
-          [{ ...CANDIDATE, "stroke-width": 1.2 }, "candidates before NMS"],
-          ...(get("look") ? [[{ stroke: INK, "stroke-width": 1.2, "stroke-dasharray": "3 2" }, "suppressed by the chosen box"]] : []),
-        ]);
         let found = [];
         let counted = 0;
+        let one = null;
         if (raw) {
           const { candidates, suppressor, kept } = processed();
           counted = candidates.length;
           const i = chosen({ candidates, kept });
-          const one = i < 0 ? null : dissect({ raw, result, preset, names }, i);
+          if (i >= 0) one = dissect({ raw, result, preset, names }, i);
           found = kept.map((k) => ({ ...candidates[k], name: names[candidates[k].label - 1], k }));
           const thin = candidates.filter((_, k) => suppressor[k] >= 0 && !one).map(({ box }) => box);
           stage.rects("candidates", thin, CANDIDATE);
@@ -445,19 +459,24 @@ const figure = ({ scenes, names, eyes, place }) =>
             stage.rect(`rim ${n}`, box, { stroke: "#fff", "stroke-width": 5, opacity: one && k !== i ? 0.2 : 0.7 });
             stage.rect(`found ${n}`, box, { ...KEPT, opacity: one && k !== i ? 0.35 : 1 });
           });
-          found.forEach(({ box, name, score }, n) => {
-            const up = stage.y(box[1]) > 18;
-            const y = up ? stage.y(box[1]) - 5 : Math.min(stage.y(box[3]) + 15, stage.height - 4);
-            const x = clamp(stage.x(box[0]), 2, stage.width - 90);
-            stage.text(`tag ${n}`, x, y, `${name} ${score.toFixed(2)}`, { "font-weight": 650 });
-          });
+          writeTags(found);
           showFound(found, i);
           showInside(one);
           judge(found);
         }
+        legend([
+          [KEPT, "found: kept by NMS"],
+          ...(one
+            ? [
+                [{ ...mapLook(one.place.map), "stroke-width": 2.5 }, "its prior; filled: its cell"],
+                [FALLEN, "suppressed by it"],
+              ]
+            : [[{ ...CANDIDATE, "stroke-width": 1.2 }, "candidates before NMS"]]),
+        ]);
         drawHandles(things);
         showControls(things);
-        frame.say(summary(things, found, counted));
+        const done = verdict.classList.contains("live-done");
+        frame.say(summary(things, found, counted), done ? verdict.textContent : "");
       };
 
       // --- words ---
@@ -499,7 +518,10 @@ const figure = ({ scenes, names, eyes, place }) =>
           knobValue.textContent = show(get("knob"));
           knob.setAttribute("aria-valuetext", knobValue.textContent);
         }
-        if (!now?.judge) verdict.textContent = "";
+        if (!now?.judge) {
+          verdict.textContent = "";
+          verdict.classList.remove("live-done");
+        }
         const usual = [...pace].sort((a, b) => a - b)[pace.length >> 1];
         pulse.textContent = pace.length ? `${Math.round(usual)} ms per answer, on one thread of this device` : "";
       }

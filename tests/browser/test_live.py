@@ -311,6 +311,8 @@ def test_the_cat_can_be_hidden(alive):
     assert alive.verdict() == "100 % of the cat is in sight; its score is 1.00."
     alive.drag("car", -0.32, -0.18)
     assert re.match(r"✓ Hidden: [67]\d % of the cat is in sight", alive.verdict())
+    said = alive.page.locator(".live-place .ssd-live", has_text="✓ Hidden")
+    said.wait_for(state="attached")  # a screen reader hears it once things rest
 
 
 def test_hiding_by_other_means_does_not_count(alive):

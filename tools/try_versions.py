@@ -45,11 +45,15 @@ def constraints(which: str, pyproject: str) -> list[str]:
 
 
 def pythons() -> list[str]:
-    """Return the Pythons at hand that the package admits, this one first."""
+    """Return the Pythons at hand that the package admits and that run, this one first."""
     found = {sys.version_info[:2]: sys.executable}
     for minor in range(10, NEWEST_PYTHON + 1):
         if path := shutil.which(f"python3.{minor}"):
-            found.setdefault((3, minor), path)
+            # pyenv has a name on PATH for every version, and most answer that they are not chosen
+            asked = [path, "-c", "import sys; print(sys.executable)"]
+            done = subprocess.run(asked, capture_output=True, text=True, env=clean_environment())
+            if done.returncode == 0:
+                found.setdefault((3, minor), done.stdout.strip())
     return list(found.values())
 
 

@@ -10,7 +10,9 @@ from torchvision.ops import box_area, box_convert, box_iou
 
 from ssd_tutorial.boxes import (
     VARIANCES,
+    _with_room,
     area,
+    box_problem,
     cxcywh_to_xyxy,
     decode,
     encode,
@@ -219,6 +221,13 @@ def test_decode_takes_a_batch_of_images():
         torch.testing.assert_close(got[i], decode(offsets[i], priors))
 
 
+def test_encode_takes_a_batch_of_images():
+    boxes = torch.tensor([[[0.1, 0.2, 0.5, 0.4]], [[0.3, 0.3, 0.4, 0.9]]])
+    priors = torch.tensor([[0.5, 0.5, 0.2, 0.3]])
+    together = encode(boxes, priors)
+    torch.testing.assert_close(together, torch.stack([encode(one, priors) for one in boxes]))
+
+
 def test_default_variances_are_those_of_every_preset():
     assert all(preset.variances == VARIANCES for preset in PRESETS.values())
 
@@ -239,6 +248,26 @@ def test_iou_does_not_depend_on_the_unit(unit):
     got = iou(boxes, boxes)
     assert got.dtype == torch.float32
     torch.testing.assert_close(got, torch.tensor([[1, 1 / 3], [1 / 3, 1]]))
+
+
+@pytest.mark.parametrize(
+    "box", [[-1e20, -1e20, 1e20, 1e20], [0, 0, 1e30, 1e10], [0, 0, 1e10, 1e30]]
+)
+def test_iou_has_room_for_the_area_wherever_the_box_is(box):
+    assert iou(torch.tensor([box]), torch.tensor([box])).item() == 1
+
+
+def test_only_boxes_whose_area_has_no_room_are_computed_in_double_precision():
+    """It takes twice the memory and time."""
+    usual = torch.tensor([[0.1, 0.1, 0.3, 0.2], [0, 0, 5000, 5000], [0.5, 0.5, 0.5, 0.5]])
+    assert [x.dtype for x in _with_room(usual, usual)] == [torch.float32] * 2
+    vast = torch.cat([usual, torch.tensor([[0, 0, 1e16, 1]])])
+    assert [x.dtype for x in _with_room(vast, usual)] == [torch.float64] * 2
+
+
+def test_iou_with_a_box_of_double_precision_keeps_it():
+    a, b = torch.tensor([[0.0, 0, 1, 1]]), torch.tensor([[0, 0, 1 + 1e-12, 1]], dtype=torch.float64)
+    assert iou(a, b).item() == iou(b, a).item() == pytest.approx(1 - 1e-12, abs=1e-15)
 
 
 def test_one_box_beyond_the_range_changes_no_other():
@@ -264,3 +293,23 @@ def test_a_box_without_area_next_to_others_changes_none_of_them():
 def test_intersection_is_what_two_boxes_share():
     a, b = torch.tensor([[0.0, 0, 4, 4]]), torch.tensor([[2.0, 1, 6, 3], [4, 4, 5, 5]])
     assert intersection(a, b).tolist() == [[4, 0]]
+
+
+# --- corners that are no box ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("box", "problem"),
+    [
+        ((0, 0, 1, 2), ""),
+        ((-3, 5, -2, 5.5), ""),
+        ((1, 0, 1, 2), "xmax must be above xmin"),
+        ((2, 0, 1, 2), "xmax must be above xmin"),
+        ((0, 2, 1, 2), "ymax must be above ymin"),
+        ((0, 3, 1, 2), "ymax must be above ymin"),
+        ((0, 0, float("inf"), 2), "every coordinate must be a finite number"),
+        ((0, 0, 1, float("nan")), "every coordinate must be a finite number"),
+    ],
+)
+def test_the_rule_that_corners_break_is_named(box, problem):
+    assert box_problem(box) == problem

@@ -314,6 +314,7 @@ def test_extreme_offsets_stay_in_the_image():
 def test_above_keeps_scores_of_at_least_the_given_one():
     found = Detections(torch.rand(3, 4), torch.tensor([0.9, 0.5, 0.2]), torch.tensor([1, 2, 3]))
     assert found.above(0.5).labels.tolist() == [1, 2]
+    assert torch.equal(found.above(0.5).scores, found.scores[:2])
     assert found.above(0.91).boxes.shape == (0, 4)
 
 
@@ -380,3 +381,21 @@ def test_nms_refuses_a_threshold_in_percent():
     boxes = torch.tensor([[0.0, 0, 1, 1]])
     with pytest.raises(ValueError, match="iou_threshold must be in .*not 45"):
         nms(boxes, torch.ones(1, dtype=torch.bool), 45)
+
+
+def test_nms_suppresses_above_45_percent_by_default():
+    boxes = torch.tensor([[0, 0, 100, 100], [0, 0, 100, 46], [0, 0, 44, 100.0]])
+    assert nms(boxes, torch.ones(3, dtype=torch.bool)).tolist() == [True, False, True]
+
+
+def test_400_candidates_per_class_by_default():
+    logits, offsets = outputs(1, classes=2)
+    found = postprocess(logits, offsets, VOC, iou_threshold=1, detections_per_image=1000)
+    assert len(found[0].scores) == 400
+
+
+def test_detections_are_made_on_the_device_of_the_logits():
+    logits, offsets = sparse()
+    with torch.device("meta"):  # what would be made there could not be combined with these
+        found = postprocess(logits, offsets, VOC)
+    assert all(len(one.scores) for one in found)

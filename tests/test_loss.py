@@ -324,3 +324,17 @@ def test_a_nan_score_reaches_the_loss():
     assert multibox_loss(logits, offsets, targets, VOC).total.isfinite()
     logits[0, 5000] = torch.nan
     assert multibox_loss(logits, offsets, targets, VOC).total.isnan()
+
+
+def test_miners_are_told_infinity_where_a_loss_is_nan_or_infinite():
+    logits, offsets = (x.detach() for x in outputs(1))
+    logits[0, 10] = torch.nan
+    logits[0, 20, 0] = -torch.inf  # impossible that it is background
+    told = []
+
+    def miner(background_loss, positive, ratio):
+        told.append(background_loss)
+        return torch.zeros_like(positive)
+
+    multibox_loss(logits, offsets, some_objects([1]), VOC, mine=miner)
+    assert told[0].isinf().nonzero().tolist() == [[0, 10], [0, 20]]

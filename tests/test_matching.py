@@ -352,3 +352,18 @@ def test_bipartite_takes_the_largest_of_what_is_left(seed):
     best = zip(*(x.tolist() for x in table.max(dim=1)), strict=True)
     wishes = [(-value, owner, 0, prior) for owner, (value, prior) in enumerate(best) if value]
     assert matching._bipartite(wishes, lambda owner: table[owner].clone()) == rounds
+
+
+def test_targets_and_priors_of_different_precision_are_matched():
+    targets = one_image([0.11, 0.16, 0.52, 0.63])
+    want = match(VOC, targets)
+    for priors, boxes in ((VOC, targets.boxes.double()), (VOC.double(), targets.boxes)):
+        got = match(priors, Targets(boxes, targets.labels))
+        assert torch.equal(got.positive, want.positive)
+        torch.testing.assert_close(got.iou, want.iou.double(), atol=1e-5, rtol=0)
+
+
+def test_matches_are_on_the_device_of_the_priors():
+    targets = reference.draw_targets([3, 0, 5], 21, torch.Generator().manual_seed(0))
+    with torch.device("meta"):  # what would be made there could not be combined with these
+        assert match(VOC, targets).positive.sum().item() > 8

@@ -1,5 +1,7 @@
 """Mining: how many negatives, which ones, and none twice; also the two alternatives."""
 
+import re
+
 import pytest
 import torch
 from hypothesis import given
@@ -145,6 +147,10 @@ def test_nan_is_refused_by_name_where_it_would_rank_first():
     losses[1, 3:7] = torch.nan
     with pytest.raises(ValueError, match="image 1: 4 of 50 priors have a background loss that is"):
         hard_negatives(losses, positive)
+    losses[0, 1:3] = losses[0, 5] = torch.nan
+    with pytest.raises(ValueError, match="^image 0: 3 of 50 priors .* that is NaN$"):
+        hard_negatives(losses, positive)
+    losses[0] = 1
     positive[1] = False  # an image without positives ranks nothing
     assert hard_negatives(losses, positive).sum(1).tolist() == [3, 0]
 
@@ -158,5 +164,21 @@ def test_a_ratio_that_cannot_be(ratio):
 @pytest.mark.parametrize("shapes", [((2, 5), (2, 6)), ((5,), (5,))])
 def test_losses_and_positives_of_other_shapes(shapes):
     losses, positive = torch.rand(shapes[0]), torch.ones(shapes[1], dtype=torch.bool)
-    with pytest.raises(ValueError, match=r"must both be \[B, P\], not"):
+    said = rf"must both be [B, P], not {list(shapes[0])} and {list(shapes[1])}"
+    with pytest.raises(ValueError, match=re.escape(said)):
         hard_negatives(losses, positive)
+
+
+def test_one_prior_that_is_nan_names_its_own_image_among_others():
+    losses, positive = torch.rand(3, 50), torch.zeros(3, 50, dtype=torch.bool)
+    positive[:, 0] = True
+    losses[1, 3] = losses[2, 4] = torch.nan
+    with pytest.raises(ValueError, match="^image 1: 1 of 50 priors"):
+        hard_negatives(losses, positive)
+
+
+def test_the_mask_is_on_the_device_of_the_losses():
+    losses, positive = torch.rand(1, 9), torch.zeros(1, 9, dtype=torch.bool)
+    positive[0, 0] = True
+    with torch.device("meta"):  # what would be made there could not be compared with these
+        assert hard_negatives(losses, positive).sum().item() == 3

@@ -11,14 +11,17 @@ from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
 from ssd_tutorial.boxes import cxcywh_to_xyxy
 from ssd_tutorial.presets import PRESETS, get_preset
 from ssd_tutorial.priors import (
+    _kept,
     boxes_per_cell,
     cell_centres,
     cell_shapes,
     locate,
-    make_priors,
     num_priors,
     priors_per_map,
 )
+from ssd_tutorial.priors import make_priors as kept_priors
+
+make_priors = kept_priors.__wrapped__  # computed by each test, not kept from an earlier one
 
 VOC = get_preset("caffe300_voc")
 
@@ -194,6 +197,7 @@ def test_locate_counts_through_all_of_them_in_order():
     addresses = [locate(VOC, i) for i in range(num_priors(VOC))]
     assert addresses == sorted(addresses)
     assert len(set(addresses)) == 8732
+    assert [locate(VOC, i) for i in (5775, 5776)] == [(0, 37, 37, 3), (1, 0, 0, 0)]
 
 
 @pytest.mark.parametrize("index", [-1, 8732, 10**6])
@@ -220,21 +224,47 @@ def test_priors_equal_those_of_torchvisions_generator(clip):
 
 def test_each_caller_has_priors_of_its_own():
     preset = get_preset("caffe300_voc")
-    make_priors(preset).zero_()
-    assert make_priors(preset).max() > 0.5
+    kept_priors(preset).zero_()
+    assert kept_priors(preset).max() > 0.5
 
 
 def test_priors_are_kept_per_default_device():
     preset = get_preset("caffe300_voc")
     with torch.device("meta"):
-        assert make_priors(preset).is_meta
-    assert not make_priors(preset).is_meta
+        assert kept_priors(preset).is_meta
+    assert not kept_priors(preset).is_meta
 
 
 def test_priors_that_were_first_made_in_inference_mode_can_be_trained_on():
     preset = get_preset("caffe300_voc").vary(name="of this test")
     with torch.inference_mode():
-        make_priors(preset)
+        kept_priors(preset)
     scale = torch.ones(1, requires_grad=True)
-    (make_priors(preset) * scale).sum().backward()
+    (kept_priors(preset) * scale).sum().backward()
     assert scale.grad > 0
+
+
+def test_priors_are_computed_once_per_preset_and_handed_out_as_copies():
+    asked = []
+
+    def make(preset):
+        """Make."""
+        asked.append(preset)
+        return torch.zeros(2)
+
+    keep = _kept(make)
+    keep("a").add_(1)
+    assert keep("a").tolist() == keep("b").tolist() == [0, 0]
+    assert asked == ["a", "b"]
+    with torch.device("meta"):
+        assert keep("a").is_meta
+    assert (keep.__name__, keep.__doc__) == ("make", "Make.")
+
+
+def test_priors_are_float32_whatever_is_the_default():
+    torch.set_default_dtype(torch.float64)
+    try:
+        made = [cell_shapes(VOC, 0), cell_centres(VOC, 0), make_priors(VOC)]
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert {x.dtype for x in made} == {torch.float32}

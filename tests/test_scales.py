@@ -117,6 +117,7 @@ def test_whole_percent_is_not_the_formula():
     """20 % to 90 % in four steps is 17.5 % per step; Caffe takes 17 and ends at 88 %."""
     assert [whole_percent_scale(k, 5, 0.2, 0.9) for k in (1, 2, 5, 6)] == [0.2, 0.37, 0.88, 1.05]
     assert linear_scale(2, 5) == pytest.approx(0.375)
+    assert [whole_percent_scale(k, 2, 0.9, 0.95) for k in (1, 2, 3)] == [0.9, 0.95, 1.0]
 
 
 def test_beyond_sets_the_last_scale_only():

@@ -90,7 +90,10 @@ def test_inputs_are_not_changed():
         ([float("nan"), 0.1, 0.4, 0.5], "finite"),
         ([0.1, 0.1, float("inf"), 0.5], "finite"),
         ([0.1, float("-inf"), 0.4, 0.5], "finite"),
-        ([30.0, 30.0, 120.0, 150.0], r"\[0, 1\]: divide pixels"),
+        (
+            [30.0, 30.0, 120.0, 150.0],
+            r"corners must lie in \[0, 1\]: divide pixels by the image's width and height$",
+        ),
         ([0.1, 0.1, 0.4, 1.5], r"\[0, 1\]: divide pixels"),
         ([-0.1, 0.1, 0.4, 0.5], r"\[0, 1\]: divide pixels"),
     ],
@@ -152,7 +155,7 @@ def test_labels_of_the_wrong_shape_or_type_are_refused(labels):
 def test_lists_of_different_lengths_are_refused():
     with pytest.raises(ValueError, match="2 images of boxes but 1 images of labels"):
         make_targets([GOOD, GOOD], [LABELS], num_classes=21)
-    with pytest.raises(ValueError, match="at least one image"):
+    with pytest.raises(ValueError, match="^a batch needs at least one image$"):
         make_targets([], [], num_classes=21)
 
 
@@ -166,8 +169,23 @@ def test_a_box_that_vanishes_in_single_precision_is_refused():
 @pytest.mark.parametrize("row", [[0, 0, 1e-30, 1e-30], [0, 0, 1e-45, 0.5]])
 def test_a_box_whose_area_is_zero_in_single_precision_is_refused(row):
     """It would overlap nothing: no prior could be matched to it."""
-    with pytest.raises(ValueError, match=r"image 0, box 0 .*area"):
+    why = r"image 0, box 0 \[.*\]: the area must be at least 1e-38, or every IoU is 0$"
+    with pytest.raises(ValueError, match=why):
         make_targets([torch.tensor([row])], [torch.tensor([1])], num_classes=2)
+
+
+def test_the_smallest_area_and_the_widest_rounding_are_accepted():
+    smallest, side = torch.finfo(torch.float32).tiny, 2.0**-63
+    assert side * side == smallest
+    widest = [-1e-3, -1e-3, 1 + 1e-3, 1 + 1e-3]
+    boxes = torch.tensor([[0, 0, side, side], widest])
+    assert make_targets([boxes], [torch.tensor([1, 1])], num_classes=2).real.all()
+
+
+def test_targets_are_on_the_device_of_the_boxes():
+    with torch.device("meta"):  # what would be made there could not be compared with these
+        targets = second_image()
+    assert targets.real.sum().item() == 6
 
 
 def test_arrays_are_not_tensors():

@@ -337,8 +337,9 @@ export class Stage extends Paper {
 }
 
 /** The look of the pale rim of lines that have these attributes. */
-function rim({ opacity = 1, "stroke-width": width }) {
-  return { class: "ssd-rim", fill: "none", stroke: "#ffffff", opacity: 0.8 * opacity, "stroke-width": width + 2.5 };
+function rim({ stroke, opacity = 1, "stroke-width": width }) {
+  const look = { class: "ssd-rim", fill: "none", opacity: 0.8 * opacity, "stroke-width": width + 2.5 };
+  return { ...look, stroke: stroke === "none" ? stroke : "#ffffff" };
 }
 
 const SMALLEST = 0.02; // side of a box, in fractions of the picture

@@ -224,6 +224,22 @@ def test_ap_does_not_depend_on_the_unit_of_boxes(rule):
     assert rule(scaled, [t._replace(boxes=t.boxes / 512) for t in truths], CLASSES).ap == want
 
 
+@pytest.mark.parametrize("rule", [voc_ap, coco_ap])
+def test_ap_does_not_depend_on_the_order_of_an_images_detections(rule):
+    detections, truths = draw(4)
+    detections = [d._replace(scores=torch.linspace(0.9, 0.1, len(d.scores))) for d in detections]
+    want = rule(detections, truths, CLASSES).ap
+    reverse = [Detections(*(x.flip(0) for x in d)) for d in detections]
+    assert rule(reverse, truths, CLASSES).ap == want
+    assert 0 < want["cat"] < 1
+
+
+@pytest.mark.parametrize(("difficult", "ap"), [([False, True], 1), ([True, False], 0)])
+def test_voc_takes_the_first_of_two_equal_objects(difficult, ap):
+    truths = [truth(HERE, HERE, difficult=difficult)]
+    assert voc_ap([found(HERE)], truths, CLASSES).ap["cat"] == ap
+
+
 # --- VOC against a loop that follows its kit -----------------------------------------------------
 
 
@@ -385,6 +401,12 @@ def test_coco_limits_detections_per_class_and_image():
     assert coco_ap(detections, truths, CLASSES).mean_ap > np.nanmean(want[..., 0, 0])
 
 
+@pytest.mark.parametrize(("better", "ap"), [(99, 0.01), (100, 0)])
+def test_coco_counts_100_detections_by_default(better, ap):
+    detections = [found(*[NOWHERE] * better, HERE, scores=[0.9] * better + [0.5])]
+    assert coco_ap(detections, [truth(HERE)], CLASSES).ap["cat"] == pytest.approx(ap)
+
+
 def test_thresholds_and_sizes_are_cocos():
     assert COCO_THRESHOLDS == (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
     assert COCO_SIZES == {"small": (0, 1024), "medium": (1024, 9216), "large": (9216, 1e10)}
@@ -427,6 +449,13 @@ def test_inverted_boxes_are_refused_and_boxes_without_area_are_not(rule):
     with pytest.raises(ValueError, match="image 0: a ground truth has box .*xmax < xmin"):
         rule([found(HERE)], [truth([10, 0, 0, 10])], CLASSES)
     assert rule([found([5, 0, 5, 10], HERE)], [truth(HERE)], CLASSES).ap["cat"] == 0.5
+
+
+@pytest.mark.parametrize("bad", [[7, 0, 3, 10], [7, 0, math.nan, 10]])
+def test_the_one_box_that_is_wrong_is_named(bad):
+    good = truth(HERE, THERE)
+    with pytest.raises(ValueError, match=r"image 1: a detection has box \[7\.0, 0\.0, .*"):
+        voc_ap([found(HERE), found(THERE, bad, HERE)], [good, good], CLASSES)
 
 
 @pytest.mark.parametrize("rule", [voc_ap, coco_ap])

@@ -307,6 +307,7 @@ def test_labels_are_those_of_the_ground_truths():
         ({"method": "hungarian"}, "method must be 'bipartite' or 'argmax', not 'hungarian'"),
         ({"threshold": 0}, r"in \(0, 1\], not 0"),
         ({"threshold": 50}, r"in \(0, 1\], not 50"),
+        ({"threshold": 1.5}, r"in \(0, 1\], not 1.5"),
         ({"priors_cxcywh": VOC[:, :3]}, r"priors must be \[P, 4\], not \[8732, 3\]"),
         ({"priors_cxcywh": VOC[None]}, r"priors must be \[P, 4\], not \[1, 8732, 4\]"),
         ({"priors_cxcywh": VOC[:0]}, r"priors must be \[P, 4\], not \[0, 4\]"),
@@ -315,6 +316,10 @@ def test_labels_are_those_of_the_ground_truths():
         (
             {"targets": Targets(torch.full((1, 1, 4), torch.nan), torch.ones(1, 1))},
             r"targets\[0, 0\]",
+        ),
+        (
+            {"targets": Targets(torch.tensor([[[0, 0, 1, torch.inf]] * 2]), torch.ones(1, 2))},
+            r"targets\[0, 0\]: .* is not finite",
         ),
         ({"priors_cxcywh": VOC / torch.eye(8732, 4)}, r"priors\[0\]: .* is not finite"),
     ],

@@ -48,7 +48,7 @@
       };
       try {
         const { start } = await import(new URL("scene.js", base)).catch(() => {
-          throw new Error("scene.js, or a file that it needs, did not arrive from this server.");
+          throw new Error("scene.js, or a file that it needs, did not arrive. Reload the page to try again.");
         });
         await start(place, { base, files, loaded, say: (text) => (words.textContent = text) });
       } catch (error) {

@@ -154,6 +154,7 @@ const figure = ({ scenes, names, eyes, place }) =>
         const key = JSON.stringify(things);
         if (busy || key === asked) return;
         [busy, asked] = [true, key];
+        place.dataset.looking = true;
         const from = performance.now();
         try {
           const answer = await eyes.ask(film.picture(things));
@@ -163,6 +164,7 @@ const figure = ({ scenes, names, eyes, place }) =>
           place.dispatchEvent(new CustomEvent("live-answer", { detail: { ms: answer.ms, age } }));
           busy = false;
           ask(); // at once, not in the next frame: half as many answers again
+          place.dataset.looking = busy;
           frame.ask();
         } catch (error) {
           console.warn("live detector:", error); // it stays busy: nothing more is asked

@@ -33,11 +33,9 @@ WATCH = """() => {
 }"""
 # the detector has seen the scene as it is now, and what it found is drawn
 RESTED = """async () => {
+  const place = document.querySelector(".live-place");
   const frame = () => new Promise(requestAnimationFrame);
-  for (let calm = 0, before = -1; calm < 4; calm = seen.length === before ? calm + 1 : 0) {
-    before = seen.length;
-    await frame();
-    await new Promise((done) => setTimeout(done, 120));
+  for (let calm = 0; calm < 6; calm = place.dataset.looking === "false" ? calm + 1 : 0) {
     await frame();
   }
 }"""

@@ -138,6 +138,8 @@ def _to_model(detector: Detector, limits: dict | None):
     finally:
         network.train(was_training)
     model = program.model_proto
+    for node in model.graph.node:  # the exporter notes the Python that made it, with our paths
+        del node.metadata_props[:]
     model.doc_string = inspect.cleandoc(__doc__)
     priors = network.config.priors
     for key, value in {

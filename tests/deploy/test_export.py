@@ -8,6 +8,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import onnx
 import onnxruntime
@@ -156,6 +157,13 @@ def shapes(values):
     return {
         v.name: [d.dim_param or d.dim_value for d in v.type.tensor_type.shape.dim] for v in values
     }
+
+
+def test_no_path_of_the_machine_is_in_a_file(raw, whole):
+    for file in (raw, whole):
+        content = file.read_bytes()
+        for there in (Path(torch.__file__).parents[1], Path(onnx_file.__file__).parents[2]):
+            assert str(there).encode() not in content
 
 
 def test_inputs_and_outputs_are_as_documented(raw, whole):

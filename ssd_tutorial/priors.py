@@ -63,7 +63,8 @@ def cell_centres(preset: Preset, k: int) -> Tensor:
 def _kept(make: Callable[[Preset], Tensor]) -> Callable[[Preset], Tensor]:
     """Compute once per preset (and default device), and hand out copies: ten times as fast."""
     cached = cache(lambda preset, device: make(preset))
-    return wraps(make)(lambda preset: cached(preset, torch.get_default_device()).clone())
+    # torch.get_default_device() of torch 2.4 does not see `with torch.device(...)`
+    return wraps(make)(lambda preset: cached(preset, torch.empty(0).device).clone())
 
 
 @_kept

@@ -426,7 +426,7 @@ def test_lists_and_labels_that_do_not_match_are_refused(rule):
             rule([found(), found(HERE, labels=[label])], [truth(), truth()], CLASSES)
         with pytest.raises(ValueError, match=rf"image 0: a ground truth has label {label}"):
             rule([found()], [truth(HERE, labels=[label])], CLASSES)
-    with pytest.raises(ValueError, match="no image"):
+    with pytest.raises(ValueError, match="^there is no image to evaluate$"):
         rule([], [], CLASSES)
 
 
@@ -485,6 +485,11 @@ def test_thresholds_outside_0_to_1_are_refused(value):
         voc_ap([found(HERE)], [truth(HERE)], CLASSES, iou_threshold=value)
     with pytest.raises(ValueError, match=r"IoU thresholds must be in \(0, 1\], not"):
         coco_ap([found(HERE)], [truth(HERE)], CLASSES, iou_thresholds=[0.5, value])
+
+
+@pytest.mark.parametrize("rule", [{"iou_threshold": 1}, {"size": (100, 100)}])
+def test_limits_at_their_ends_are_accepted(rule):
+    assert voc_ap([found(HERE)], [truth(HERE)], CLASSES, **rule).ap["cat"] == 1
 
 
 def test_other_limits_that_cannot_be():

@@ -349,7 +349,7 @@ TILES = (
     ),
     Tile("19_after_ssd", "After SSD", "Which later idea answers which limit?", _central),
     Tile("live", "Compose a scene", "What does it find in a picture of yours?", _composed),
-    Tile("explorers", "All explorers", "Thirteen figures to take hold of.", _handles),
+    Tile("explorers", "All explorers", "Fourteen figures to take hold of.", _handles),
     Tile("presets", "Presets", "Whose boxes are how large?", _all_presets),
     Tile("glossary", "Glossary", "What is a prior? And an offset?", _names),
 )

@@ -140,11 +140,17 @@ def shade_overlap(ax: Axes, a_xyxy: Tensor, b_xyxy: Tensor, color: str = INK) ->
 
 
 def map_legend(
-    ax: Axes, preset: Preset, maps: Sequence[int] | None = None, extra=(), **where
+    ax: Axes, preset: Preset, maps: Sequence[int] | None = None, extra=(), curves=False, **where
 ) -> Legend:
-    """Add a legend: the handles in `extra`, then the line of each map (all, or those in `maps`)."""
+    """Add a legend: the handles in `extra`, then the line of each map (all, or those in `maps`).
+
+    `curves` shows the line styles that curves have and boxes have not.
+    """
     looks = [map_look(k) for k in (range(len(preset.maps)) if maps is None else maps)]
-    lines = [Line2D([], [], color=x.color, label=x.name) for x in looks]
+    lines = [
+        Line2D([], [], color=x.color, linestyle=x.line if curves else "-", label=x.name)
+        for x in looks
+    ]
     return ax.legend(handles=[*extra, *lines], **{"handlelength": 2.6} | where)
 
 

@@ -88,8 +88,8 @@ def show_image(ax: Axes, image: Tensor) -> Axes:
     """
     if image.ndim != 3 or image.shape[0] != 3:
         raise ValueError(f"an image must be [3, H, W], not {list(image.shape)}")
-    pixels = torch.as_tensor(image).permute(1, 2, 0).numpy()
-    ax.imshow(pixels, extent=(0, 1, 1, 0), interpolation="antialiased")
+    pixels = torch.as_tensor(image) / (255 if image.dtype == torch.uint8 else 1)
+    ax.imshow(pixels.permute(1, 2, 0).numpy(), extent=(0, 1, 1, 0), interpolation="antialiased")
     height, width = image.shape[1:]
     return show_canvas(ax, margin=0, aspect=height / width)
 

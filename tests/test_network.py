@@ -285,3 +285,27 @@ def test_l2norm_in_half_precision_does_not_overflow(dtype):
     torch.testing.assert_close(
         out.float().norm(dim=1), torch.full((1, 2, 2), 20.0), atol=0.1, rtol=0
     )
+
+
+@pytest.mark.parametrize("model", [SSD300, SLIM300], ids=lambda model: model.name)
+def test_convolutions_of_the_backbone_keep_the_size_unless_they_stride(model):
+    backbone = SSD(model, 3).backbone
+    for layer in backbone.modules():
+        if isinstance(layer, nn.Conv2d):
+            (kernel, _), (dilation, _) = layer.kernel_size, layer.dilation
+            assert layer.padding == (dilation * (kernel - 1) // 2,) * 2
+        if isinstance(layer, nn.ReLU):
+            assert layer.inplace is True  # a map less to keep per layer
+
+
+def test_one_class_beside_the_background_is_enough():
+    assert SSD(SLIM300, 2)(torch.rand(2, 3, 300, 300))[0].shape == (2, 8732, 2)
+
+
+def test_convolutions_start_with_kaimings_weights_of_their_outputs():
+    backbone = SSD(SLIM300, 3).backbone
+    wider = [x for x in backbone.modules() if isinstance(x, nn.Conv2d) and x.in_channels == 64]
+    for layer in wider:
+        deviation = (2 / (9 * layer.out_channels)) ** 0.5
+        assert layer.weight.std().item() == pytest.approx(deviation, rel=0.05)
+    assert {layer.out_channels for layer in wider} == {64, 128}

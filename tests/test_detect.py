@@ -396,6 +396,13 @@ def test_400_candidates_per_class_by_default():
 
 def test_detections_are_made_on_the_device_of_the_logits():
     logits, offsets = sparse()
-    with torch.device("meta"):  # what would be made there could not be combined with these
-        found = postprocess(logits, offsets, VOC)
-    assert all(len(one.scores) for one in found)
+    want = postprocess(logits, offsets, VOC)
+    with torch.device("meta"):  # an index that would be made there reads anything
+        got = postprocess(logits, offsets, VOC)
+    for one, other in zip(got, want, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_one_of_each_limit_is_accepted():
+    (found,) = postprocess(*outputs(1), VOC, candidates_per_class=1, detections_per_image=1)
+    assert len(found.scores) == 1

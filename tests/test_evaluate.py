@@ -3,6 +3,7 @@
 import contextlib
 import io
 import math
+import re
 
 import numpy as np
 import pytest
@@ -467,7 +468,9 @@ def test_shapes_and_types_that_do_not_fit(rule):
         d._replace(scores=d.scores[:, None]),
         d._replace(boxes=d.boxes[:, :3]),
     ):
-        with pytest.raises(ValueError, match=r"image 1: boxes, labels .* of a detection must be"):
+        shapes = [list(x.shape) for x in (broken.boxes, broken.labels, broken.scores)]
+        why = rf"image 1: boxes, labels .* of a detection must be .*, not {re.escape(str(shapes))}"
+        with pytest.raises(ValueError, match=why):
             rule([d, broken], [t, t], CLASSES)
     with pytest.raises(ValueError, match="image 0: boxes.*ground truth.*torch.bool"):
         rule([d], [t._replace(labels=t.labels > 0)], CLASSES)

@@ -155,6 +155,10 @@ parity: $(STAMP) $(LIVE) ## compare JavaScript with the package: 10 000 cases ea
 fuzz: $(STAMP) ## attack the package with hostile files and numbers: 10 000 cases (`make test`: a sample)
 	@$(RUN) tests.fuzz --cases $(CASES)
 
+.PHONY: mutants
+mutants: $(STAMP) ## change the eleven modules and see whether tests fail; some: make mutants MODULES="boxes loss"
+	@$(BIN)/python tools/mutants.py $(MODULES)
+
 .PHONY: colab
 colab: $(STAMP) ## run the chapters as Colab does (own environment, 5 GB); one: make colab CHAPTER=08_matching
 	@$(BIN)/python tools/colab.py $(CHAPTER)

@@ -10,6 +10,7 @@ the solutions are appendices; forms and code that only draws are left out.
 
 import argparse
 import copy
+import io
 import re
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ import yaml
 from bs4 import BeautifulSoup, Tag
 from built_site import HTML, launch, new_page, serve, wait_until_drawn
 from notebooks import ROOT
+from PIL import Image
 from readme import pages
 
 NEEDED = re.compile(r"print\.js")  # of the pages' scripts
@@ -183,6 +185,13 @@ def contents(article: Tag, document: BeautifulSoup) -> Tag:
     return page
 
 
+def as_jpeg(route) -> None:
+    """Answer a request for a WebP with a JPEG, which stays packed in a PDF; a WebP is unpacked."""
+    packed = io.BytesIO()
+    Image.open(io.BytesIO(route.fetch().body())).convert("RGB").save(packed, "JPEG", quality=88)
+    route.fulfill(body=packed.getvalue(), content_type="image/jpeg")
+
+
 def print_book(html: Path, toc: dict, out: Path) -> None:
     """Write the PDF: all of it or nothing.
 
@@ -196,6 +205,7 @@ def print_book(html: Path, toc: dict, out: Path) -> None:
         # where the relative addresses of the pages hold
         address = base + join(dirname(toc["root"]), "whole-book.html")
         page.route(address, lambda route: route.fulfill(body=text, content_type="text/html"))
+        page.route("**/*.webp", as_jpeg)
         page.goto(address, wait_until="load")
         wait_until_drawn(page)
         page.emulate_media(media="print")

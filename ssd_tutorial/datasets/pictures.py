@@ -99,7 +99,7 @@ def opened_picture(path: str | Path) -> Iterator[Image.Image]:
     if not os.path.isfile(path):  # reading a device may never end
         raise FileNotFoundError(f"there is no picture {path}")
     try:
-        with Image.open(path, formats=tuple(FORMATS)) as picture:
+        with open(path, "rb") as file, Image.open(file, formats=tuple(FORMATS)) as picture:
             width, height = picture.size
             if width * height > MOST_PIXELS:
                 most = f"{MOST_PIXELS / 1e6:.0f} million"

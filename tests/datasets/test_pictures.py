@@ -225,3 +225,17 @@ def test_doctor_sees_the_same_pictures(tmp_path):
     (tmp_path / "p.tif").write_bytes(encoded("TIFF", exif=turned(6)))
     seen = look_at(tmp_path / "p.tif")
     assert (seen.size, seen.stored, seen.orientation) == ((40, 60), (60, 40), 6)
+
+
+@pytest.mark.parametrize("packed", [None, "tiff_lzw"])
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "CMYK"])
+def test_a_turned_tiff_is_turned_once(tmp_path, mode, packed):
+    """Pillow turns a TIFF when it loads it, and an uncompressed one in some modes again."""
+    noise = np.random.default_rng(0).integers(0, 255, (6, 9, 3), dtype=np.uint8)
+    drawn, exif = Image.fromarray(noise).convert(mode), Image.Exif()
+    drawn.save(tmp_path / "upright.tif", compression=packed)
+    exif[0x0112] = 6  # to be turned by a quarter, clockwise
+    drawn.save(tmp_path / "turned.tif", compression=packed, exif=exif)
+    upright, turned = (read_picture(tmp_path / f"{name}.tif") for name in ("upright", "turned"))
+    np.testing.assert_array_equal(np.rot90(upright.numpy(), -1, (1, 2)), turned.numpy())
+    assert read_header(tmp_path / "turned.tif").size == (6, 9)

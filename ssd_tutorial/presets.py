@@ -216,7 +216,7 @@ def get_preset(name: str) -> Preset:
         ValueError: there is none; the message has the names that there are.
     """
     if name not in PRESETS:
-        raise ValueError(f"no preset is called {name!r}; there are {', '.join(PRESETS)}")
+        raise ValueError(f"no preset is called {str(name)[:200]!r}; there are {', '.join(PRESETS)}")
     return PRESETS[name]
 
 
@@ -236,5 +236,5 @@ def get_model(name: str) -> ModelPreset:
         ValueError: there is none; the message has the names that there are.
     """
     if name not in MODELS:
-        raise ValueError(f"no model is called {name!r}; there are {', '.join(MODELS)}")
+        raise ValueError(f"no model is called {str(name)[:200]!r}; there are {', '.join(MODELS)}")
     return MODELS[name]

@@ -77,6 +77,8 @@ def moved(article: Tag, name: str, names: list[str]) -> Tag:
             node["id"] = place(name, node["id"])
     for picture in section.select("img"):
         picture["loading"] = "eager"
+    for explorer in section.select(".explorer-place"):
+        explorer["data-state"] = "failed"  # so its picture is shown
     for link in section.select("a[href]"):
         parts = urlsplit(link["href"])
         if parts.scheme or parts.netloc:

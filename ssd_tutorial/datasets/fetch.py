@@ -240,9 +240,9 @@ def _wanted(file: zipfile.ZipFile | tarfile.TarFile, take: str, archive_size: in
         parts = PurePosixPath(name).parts
         # on Windows, a backslash or a drive letter would be a folder
         if ".." in parts or name.startswith("/") or set(name) & set("\\:\0"):
-            raise ValueError(f"it contains a name outside its folder, {name!r}")
+            raise ValueError(f"it contains a name outside its folder, {name[:200]!r}")
         if not plain:
-            raise ValueError(f"it contains a link or device, {name!r}")
+            raise ValueError(f"it contains a link or device, {name[:200]!r}")
         total += size
         if size < 0 or total > LARGEST_RATIO * archive_size + SLACK:
             raise ValueError(f"its {archive_size} bytes would become {total} or more")

@@ -94,8 +94,8 @@ class RawPicture(NamedTuple):
             name: of the file.
             among: the names of those there are.
         """
-        reason = f"{where}: there is no {kind} {name}{near(name, among)} Put it back, or remove it"
-        return self._replace(fault=f"{kind}-missing", reason=f"{reason} from the split.")
+        reason = f"{where}: there is no {kind} {name[:200]}{near(name, among)} Put it back, or"
+        return self._replace(fault=f"{kind}-missing", reason=f"{reason} remove it from the split.")
 
 
 class Problem(NamedTuple):

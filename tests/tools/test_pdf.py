@@ -23,6 +23,7 @@ BODIES = {
         """<p>See <a href="#top">above</a>, <a href="glossary.html">words</a>,
         <a href="../_sources/a.ipynb">a file</a>, <a href="https://example.org/">a site</a>.</p>
         <img src="a.png" loading="lazy" alt="A picture">
+        <div class="explorer-place"><img src="b.png" alt="An explorer"></div>
         <svg><defs><g id="inner"></g></defs><use href="#inner"></use></svg>
         <div class="admonition exercise" id="exercise-4-1"><p class="admonition-title">Exercise 4.1:
         by hand</p><p>Do it.</p><form class="exercise-answer">Your answer</form></div>
@@ -104,6 +105,11 @@ def test_sources_of_functions_are_an_appendix_and_other_folds_stay(document):
     assert "a long table" in chapter.get_text()
     link = chapter.find("a", string="The source is in the appendix.")
     assert appendix.find(id=link["href"][1:]).get_text() == "4. Boxes: iou, Other"
+
+
+def test_the_picture_of_an_explorer_waits_for_no_script(document):
+    """Its style sheet hides it until the script has failed, which a document leaves out."""
+    assert [place["data-state"] for place in document.select(".explorer-place")] == ["failed"]
 
 
 def test_it_loads_what_printing_needs_once(document):

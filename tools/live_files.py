@@ -17,7 +17,6 @@ the weights.
 import argparse
 import hashlib
 import json
-import logging
 import sys
 import tempfile
 from dataclasses import asdict
@@ -27,7 +26,6 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
-from onnxruntime.quantization import QuantType, quantize_dynamic
 from PIL import Image, ImageDraw
 
 from ssd_tutorial._files import atomic_write, data_path
@@ -37,6 +35,7 @@ from ssd_tutorial.datasets.scenes.paints import hsv, pick_paints
 from ssd_tutorial.datasets.scenes.pen import Drawing
 from ssd_tutorial.datasets.scenes.things import SHAPES
 from ssd_tutorial.deploy.onnx_file import OnnxNetwork, export_onnx
+from ssd_tutorial.deploy.precision import quantised
 from ssd_tutorial.detect import Detections, postprocess
 from ssd_tutorial.weights.file import load_weights
 
@@ -69,16 +68,9 @@ def make_model(path: Path) -> None:
     """Write the detector's file."""
     weights = data_path(WEIGHTS)
     with tempfile.TemporaryDirectory() as folder:
-        whole, small = Path(folder, "whole.onnx"), Path(folder, "small.onnx")
+        whole = Path(folder, "whole.onnx")
         export_onnx(load_weights(weights), whole)
-        logging.disable(logging.WARNING)  # its advice is about models of other exporters
-        try:
-            quantize_dynamic(
-                whole, small, op_types_to_quantize=["Conv"], weight_type=QuantType.QUInt8
-            )
-        finally:
-            logging.disable(logging.NOTSET)
-        model = onnx.load(small)
+        model = quantised(onnx.load(whole), "QUInt8")
     for node in model.graph.node:  # notes on the lines of Python that a node came from
         del node.metadata_props[:]
         node.doc_string = ""

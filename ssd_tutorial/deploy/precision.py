@@ -24,7 +24,7 @@ def reduce_precision(model, precision: Precision):
     if precision not in ("fp32", "fp16", "int8"):
         raise ValueError(f"precision must be fp32, fp16 or int8, not {precision!r}")
     if precision == "int8":
-        return _quantised(model)
+        return quantised(model)
     if precision == "fp16":
         _store_in_half(model)
     return model
@@ -45,7 +45,8 @@ def _store_in_half(model) -> None:
     model.graph.node.extend(nodes)
 
 
-def _quantised(model):
+def quantised(model, weights: Literal["QInt8", "QUInt8"] = "QInt8"):
+    """Return the model with the weights of its convolutions in signed or unsigned bytes."""
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
@@ -55,7 +56,7 @@ def _quantised(model):
         logging.disable(logging.WARNING)  # its advice is about models of other exporters
         try:
             quantize_dynamic(
-                whole, small, op_types_to_quantize=["Conv"], weight_type=QuantType.QInt8
+                whole, small, op_types_to_quantize=["Conv"], weight_type=QuantType[weights]
             )
         finally:
             logging.disable(logging.NOTSET)

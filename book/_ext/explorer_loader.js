@@ -1,49 +1,12 @@
 // Starts a page's explorers: no kernel, no module loader, nothing from another origin.
 //
-// live_explorers.py writes the call of this function into _static/explorers.js, with the sources of
-// the modules that the page loaded and, for each explorer, the names of those that make it up. The
-// page contains:
+// live_explorers.py writes the call of this function into _static/explorers.js, with the class of
+// page_model.js, the sources of the modules that the page loaded and, for each explorer, the names of
+// those that make it up. The page contains:
 //   #explorer-states   JSON: models (state, buffers), the model of each place, shared values
 //   #explorer-0, -1 …  the places, each around the picture that is shown until the explorer starts
-(sources, parts) => {
+(Model, sources, parts) => {
   const FAILED = "This figure could not start in your browser; the picture shows its initial state.";
-
-  /** The part of an anywidget model that an ES module may use; there is no kernel to notify. */
-  class Model {
-    #handlers = [];
-    #state;
-
-    constructor({ state, buffers }) {
-      this.#state = state;
-      for (const { path, data } of buffers) {
-        const holder = path.slice(0, -1).reduce((part, key) => part[key], state);
-        const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
-        holder[path.at(-1)] = new DataView(bytes.buffer); // as in JupyterLab
-      }
-    }
-
-    get(name) {
-      return this.#state[name];
-    }
-
-    set(name, value) {
-      if (JSON.stringify(this.#state[name]) === JSON.stringify(value)) return;
-      this.#state[name] = value;
-      for (const [event, handler] of [...this.#handlers]) {
-        if (event === `change:${name}`) handler(this, value);
-      }
-    }
-
-    on(event, handler) {
-      this.#handlers.push([event, handler]);
-    }
-
-    off(event, handler) {
-      this.#handlers = this.#handlers.filter(([e, h]) => e !== event || h !== handler);
-    }
-
-    save_changes() {}
-  }
 
   /** Put the shared parts of a value back where they belong. */
   function unpacked(value, shared) {

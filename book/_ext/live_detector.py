@@ -15,7 +15,7 @@ from pathlib import Path
 
 from docutils import nodes
 from docutils.parsers.rst import Directive, directives
-from live_explorers import COMMENT, PAGE_STYLE
+from live_explorers import COMMENT, MODEL, PAGE_STYLE
 from sphinx.util import logging
 from sphinx.util.osutil import relative_uri
 from ssd_book.explorers import modules
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 LIVE = Path(__file__).parent.parent / "_live"
 RUNTIME = Path("node_modules", "onnxruntime-web", "dist")
 RUN = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
-OWN = ("scene.js", "tasks.js", "inside.js", "things.js", "detector.js", "worker.js")
+OWN = ("scene.js", "loading.js", "tasks.js", "inside.js", "things.js", "detector.js", "worker.js")
 FILES = ("scenes.json", "scenes.onnx")
 SHARED = ("geometry.js", "paper.js", "ui.js")  # of the explorers
 PICTURE, SCRIPT, STYLE = "first.svg", "live.js", "live.css"
@@ -81,7 +81,7 @@ def write_files(app):
     _put(LIVE / SCRIPT, static / SCRIPT)
     if not is_complete():
         return
-    for origin, names in ((LIVE, OWN), (modules.STATIC, SHARED)):
+    for origin, names in ((LIVE, OWN), (modules.STATIC, SHARED), (MODEL.parent, (MODEL.name,))):
         for name in names:
             _put(origin / name, target / name)
     for name in FILES:

@@ -23,7 +23,8 @@ from ssd_book.explorers import modules
 logger = logging.getLogger(__name__)
 
 HERE = Path(__file__).parent
-LOADER, PAGE_STYLE = HERE / "explorer_loader.js", HERE / "explorer_page.css"
+LOADER, MODEL = HERE / "explorer_loader.js", HERE / "page_model.js"
+PAGE_STYLE = HERE / "explorer_page.css"
 VIEW = "application/vnd.jupyter.widget-view+json"
 PLACE = "explorer-place"  # class of the element that an explorer is rendered into
 STATES = "explorer-states"  # id of the script with the states
@@ -149,13 +150,20 @@ def write_assets(app):
     for name in parts:
         own = f"({OWN} ??= {{}}).{name} =\n{json.dumps(sources.pop(name))};\n"
         (static / f"explorer-{name}.js").write_text(own, encoding="utf-8")
-    loader = COMMENT.sub("", LOADER.read_text(encoding="utf-8")).strip().removesuffix(";")
-    needed = json.dumps({name: list(of) for name, of in parts.items()})
-    script = f"({loader})(Object.assign({OWN},\n{json.dumps(sources)}),\n{needed});\n"
+    needed = {name: list(of) for name, of in parts.items()}
+    script = loader_call(f"Object.assign({OWN},\n{json.dumps(sources)})", needed)
     (static / "explorers.js").write_text(script, encoding="utf-8")
     sheets = (modules.STYLE_SHEET, PAGE_STYLE)
     style = "\n".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
     (static / "explorers.css").write_text(style, encoding="utf-8")
+
+
+def loader_call(sources: str, parts: dict[str, list[str]]) -> str:
+    """Return the script that starts a page's explorers; `sources` is JavaScript."""
+    files = (LOADER, MODEL)
+    loader, model = (COMMENT.sub("", f.read_text(encoding="utf-8")).strip() for f in files)
+    arguments = ",\n".join([model.removeprefix("export "), sources, json.dumps(parts)])
+    return f"({loader.removesuffix(';')})({arguments});\n"
 
 
 def add_to_page(app, pagename, templatename, context, doctree):
@@ -178,7 +186,7 @@ def setup(app):
     app.connect("doctree-read", find_explorers)
     app.connect("builder-inited", write_assets)
     app.connect("html-page-context", add_to_page, priority=900)
-    sources = "".join(f.read_text(encoding="utf-8") for f in (Path(__file__), LOADER))
+    sources = "".join(f.read_text(encoding="utf-8") for f in (Path(__file__), LOADER, MODEL))
     return {
         "version": "1",
         "env_version": zlib.crc32(sources.encode()),

@@ -2,6 +2,8 @@
 
 import { iou, postprocess } from "./geometry.js";
 import { boxRows, dissect, scoreRows, sentence, suppressedRows } from "./inside.js";
+import { detector, everything } from "./loading.js";
+import { Model } from "./page_model.js";
 import { ACCENT, INK, clamp, mapLook } from "./paper.js";
 import { CHALLENGES, KNOBS, TASKS } from "./tasks.js";
 import { boxOf, camera, drawings, group, icon } from "./things.js";
@@ -13,106 +15,6 @@ const CANDIDATE = { stroke: ACCENT, "stroke-width": 0.8, opacity: 0.75 };
 const FALLEN = { stroke: INK, "stroke-width": 1, "stroke-dasharray": "3 2" }; // by the chosen box
 const KEPT = { stroke: ACCENT, "stroke-width": 3 };
 
-// --- loading --------------------------------------------------------------------------------------
-
-/** The bytes of a file; `step` is told each part's length. */
-async function bytes(base, name, size, step, signal) {
-  const missing = (why) => new Error(`${name} did not arrive from this server (${why}).`);
-  const arrived = (promise) =>
-    promise.catch((error) => {
-      throw missing(error.message);
-    });
-  const answer = await arrived(fetch(new URL(name, base), { signal }));
-  if (!answer.ok) throw missing(answer.status);
-  const all = new Uint8Array(size);
-  let at = 0;
-  const reader = answer.body.getReader();
-  for (;;) {
-    const { done, value } = await arrived(reader.read());
-    if (done) break;
-    if (at + value.length > size) throw missing("it is another file");
-    all.set(value, at);
-    at += value.length;
-    step(value.length);
-  }
-  if (at !== size) throw missing(`${at} of ${size} bytes`);
-  return all;
-}
-
-/** All files, {name: bytes}; one that is missing stops the others. */
-async function everything(base, files, loaded) {
-  const stop = new AbortController();
-  let sum = 0;
-  const step = (length) => loaded((sum += length));
-  const load = async ([name, size]) => [name, await bytes(base, name, size, step, stop.signal)];
-  try {
-    return Object.fromEntries(await Promise.all(Object.entries(files).map(load)));
-  } catch (error) {
-    stop.abort();
-    throw error;
-  }
-}
-
-/** Start the detector's thread; returns {priors, ask}. `ask(pixels)` promises {logits, offsets, ms}. */
-async function detector(base, wasm, model) {
-  const worker = new Worker(new URL("worker.js", base), { type: "module" });
-  let settle;
-  const next = () => new Promise((resolve, reject) => (settle = { resolve, reject }));
-  worker.onmessage = ({ data }) => {
-    if (data.failed) settle.reject(new Error(data.failed));
-    else settle.resolve(data);
-  };
-  worker.onerror = (event) => {
-    event.preventDefault();
-    settle.reject(new Error(event.message || "worker.js, or a file that it needs, did not arrive."));
-  };
-  const ready = next();
-  worker.postMessage({ wasm, model }, [wasm.buffer, model.buffer]);
-  const { priors } = await ready.catch((error) => {
-    worker.terminate();
-    throw error;
-  });
-  return {
-    priors,
-    ask(pixels) {
-      const answer = next();
-      worker.postMessage({ pixels }, [pixels.buffer]);
-      return answer;
-    },
-  };
-}
-
-/** What `ui.js` needs of a widget's model: here there is no kernel. */
-class Model {
-  #handlers = [];
-
-  constructor(state) {
-    this.state = state;
-  }
-
-  get(name) {
-    return this.state[name];
-  }
-
-  set(name, value) {
-    if (JSON.stringify(this.state[name]) === JSON.stringify(value)) return;
-    this.state[name] = value;
-    for (const [event, handler] of [...this.#handlers]) {
-      if (event === `change:${name}`) handler(this, value);
-    }
-  }
-
-  on(event, handler) {
-    this.#handlers.push([event, handler]);
-  }
-
-  off(event, handler) {
-    this.#handlers = this.#handlers.filter(([e, h]) => e !== event || h !== handler);
-  }
-
-  save_changes() {}
-}
-
 /** Load everything, and replace the picture in `place` by the figure. */
 export async function start(place, { base, files, loaded, say }) {
   const all = await everything(base, files, loaded);
@@ -121,10 +23,8 @@ export async function start(place, { base, files, loaded, say }) {
   const scenes = JSON.parse(new TextDecoder().decode(all["scenes.json"]));
   const things = scenes.first.map((thing, id) => ({ id, ...thing }));
   const names = Object.keys(scenes.things);
-  const model = new Model({
-    module: "live",
-    ...{ things, held: null, score: 0.5, nms: 0.45, task: "", knob: 0, best: null, look: null },
-  });
+  const state = { things, held: null, score: 0.5, nms: 0.45, task: "", knob: 0, best: null, look: null };
+  const model = new Model({ state: { module: "live", ...state } });
   const el = html("div");
   place.replaceChildren(el);
   place.dataset.state = "alive";

@@ -2,14 +2,12 @@
 
 import base64
 import json
-from pathlib import Path
 
 import built_site
 import pytest
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
-LOADER = Path(__file__).resolve().parents[2] / "book" / "_ext" / "explorer_loader.js"
 COUNTER = """\
 export default { render({ model, el }) {
   const button = document.createElement("button");
@@ -47,14 +45,13 @@ def browser():
 
 
 @pytest.fixture
-def open_page(browser, tmp_path):
+def open_page(browser, tmp_path, extension):
     """Open a page, as a file, with one place for each explorer named; also its console's errors."""
     pages = []
 
     def show(models, views=None, shared=(), script=True, javascript=True, states=None):
         views = list(range(len(models))) if views is None else views
-        loader = LOADER.read_text(encoding="utf-8").strip().removesuffix(";")
-        call = f"({loader})({json.dumps(SOURCES)}, {json.dumps(PARTS)});"
+        call = extension("live_explorers").loader_call(json.dumps(SOURCES), PARTS)
         (tmp_path / "explorers.js").write_text(call if script else "")
         text = states or json.dumps({"models": models, "views": views, "shared": shared})
         places = "".join(

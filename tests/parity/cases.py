@@ -223,6 +223,29 @@ def draw_loss(rng: Random, number: int) -> Case:
     return Case({"x": x, "logits": logits, "label": rng.randrange(len(logits))}, hostile)
 
 
+def draw_multibox(rng: Random, number: int) -> Case:
+    """Draw a picture's output and its objects; the scores of some are all background or equal."""
+    boxes = [box for box in some_boxes(rng, 4) if box[2] > box[0] and box[3] > box[1]]
+    priors = [a_box(rng, grid=False) for _ in range(rng.randint(1, 60))]
+    priors += [near(rng, box) for box in boxes for _ in range(rng.randint(0, 3))]
+    classes = rng.randint(2, 6)
+    spread, hostile = rng.choice(((3, set()), (3, set()), (300, {"huge scores"}), (0, {"ties"})))
+    if not boxes:
+        hostile |= {"no positive"}
+    if len(priors) < 4 * len(boxes):
+        hostile |= {"few negatives"}
+    question = {
+        "logits": [[rng.gauss(0, spread) for _ in range(classes)] for _ in priors],
+        "offsets": [[rng.gauss(0, rng.choice((1, 4))) for _ in range(4)] for _ in priors],
+        "priors": xyxy_to_cxcywh(double(priors)).tolist(),
+        "boxes": boxes,
+        "labels": [rng.randrange(1, classes) for _ in boxes],
+        "ratio": rng.choice((3, 3, 1, 0)),
+        "variances": _variances(rng),
+    }
+    return Case(question, hostile)
+
+
 # --- detecting and evaluation ---------------------------------------------------------------------
 
 

@@ -82,6 +82,19 @@ const ANSWERS = {
     values: [g.smoothL1(x), g.crossEntropy(logits, label), ...g.softmax(logits)],
   }),
 
+  "MultiBox loss"(g, { logits, offsets, priors, boxes, labels, ratio, variances }) {
+    const flat = (rows) => Float64Array.from(rows.flat());
+    const raw = { logits: flat(logits), offsets: flat(offsets), priors: flat(priors) };
+    const { groundTruth } = g.match(raw.priors, boxes);
+    const loss = g.multiboxLoss(raw, { boxes, labels, groundTruth }, { ratio, variances });
+    const left = priors.length - loss.positives;
+    const enough = loss.negatives.length === Math.min(ratio * loss.positives, left);
+    return {
+      decisions: [loss.positives, enough ? "as many negatives as wanted" : "too few or too many"],
+      values: [loss.total, loss.confidence, loss.localization],
+    };
+  },
+
   NMS: (g, { boxes, threshold }) => ({ decisions: Array.from(g.nms(boxes, threshold)) }),
 
   "post-processing"(g, { logits, offsets, priors, ...limits }) {

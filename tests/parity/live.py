@@ -5,7 +5,8 @@ modules run in node with onnxruntime-web, from the pixels to the boxes; Python r
 `ssd_tutorial.detect.postprocess`. They must find the same, at the default thresholds, with boxes
 and scores within `BOUND`: the file computes with 8 bits, so a rounding may move an activation by a
 step. A difference is excused where a score or an IoU is that close to a threshold. The last lines
-compare the mAP with that of the network in torch.
+compare the mAP with that of the network in torch, and the loss that the page computes of its own
+raw output with `ssd_tutorial.loss.multibox_loss` of the same numbers.
 """
 
 import argparse
@@ -28,6 +29,8 @@ from ssd_tutorial.deploy.inference import ground_truth
 from ssd_tutorial.deploy.onnx_file import OnnxNetwork
 from ssd_tutorial.detect import Detections, postprocess
 from ssd_tutorial.evaluate import voc_ap
+from ssd_tutorial.loss import multibox_loss
+from ssd_tutorial.targets import make_targets
 from ssd_tutorial.weights.file import load_weights
 from tests.parity.javascript import NODE_MISSING
 from tests.parity.reference import differing, unexcused
@@ -38,6 +41,10 @@ RUNTIME = LIVE / "node_modules" / "onnxruntime-web" / "dist"
 PAGE = {"detector.js": LIVE, "geometry.js": STATIC, "scenes.onnx": LIVE, "package.json": LIVE}
 BOUND = 1e-2  # of scores, and of boxes in fractions
 MAP_BOUND = 0.01
+LOSS = ("total", "confidence", "localization", "positives")
+LOSS_BOUND = 1e-4
+LOSSES = 100  # pictures, at most, whose loss is compared
+SIDE = 300  # pixels
 WEIGHTS = "weights/scenes_slim300.safetensors"
 
 
@@ -54,26 +61,73 @@ def ask_page(images: Tensor, changed: Mapping[str, bytes] | None = None) -> list
     Raises:
         RuntimeError: node or the runtime is missing, or the modules fail.
     """
+    with tempfile.TemporaryDirectory() as folder:
+        answers = _run_page(Path(folder), images, changed or {})
+    rows = [torch.tensor(one["found"]).reshape(-1, 6) for one in answers]
+    return [Detections(r[:, 2:], r[:, 1], r[:, 0].long()) for r in rows]
+
+
+def ask_loss(
+    images: Tensor, targets: Sequence[dict], changed: Mapping[str, bytes] | None = None
+) -> list[tuple[dict[str, float], dict[str, float]]]:
+    """Return the loss of each picture as the page and as the package computes it.
+
+    Both get the page's raw output, and match the same priors in float64.
+
+    Raises:
+        RuntimeError: as `ask_page`.
+    """
+    truths = [
+        {"boxes": (one["boxes"] / SIDE).tolist(), "labels": one["labels"].tolist()}
+        for one in targets
+    ]
+    network = OnnxNetwork(MODEL)
+    priors, classes = network.priors.double(), len(SCENE_CLASSES) + 1
+    with tempfile.TemporaryDirectory() as folder:
+        told, raw = Path(folder, "truths.json"), Path(folder, "raw")
+        told.write_text(json.dumps(truths))
+        answers = _run_page(Path(folder), images, changed or {}, told, raw)
+        numbers = torch.from_numpy(np.fromfile(raw, np.float32)).reshape(len(images), -1)
+    both = []
+    for answer, row, truth in zip(answers, numbers, truths, strict=True):
+        logits, offsets = row.split([len(priors) * classes, len(priors) * 4])
+        boxes = [torch.tensor(truth["boxes"], dtype=torch.float64)]
+        loss = multibox_loss(
+            logits.reshape(1, -1, classes),
+            offsets.reshape(1, -1, 4),
+            make_targets(boxes, [torch.tensor(truth["labels"])], classes),
+            priors,
+        )
+        ours = dict(zip(LOSS, (value.item() for value in loss), strict=True))
+        both.append(({name: answer["loss"][name] for name in LOSS}, ours))
+    return both
+
+
+def worst_loss(both: Sequence[tuple[dict[str, float], dict[str, float]]]) -> float:
+    """Return the largest difference of any number."""
+    return max(abs(page[name] - ours[name]) for page, ours in both for name in LOSS)
+
+
+def _run_page(
+    folder: Path, images: Tensor, changed: Mapping[str, bytes], *more: Path
+) -> list[dict]:
     node = shutil.which("node")
     if node is None:
         raise RuntimeError(NODE_MISSING)
     if not RUNTIME.is_dir():
         raise RuntimeError("there is no onnxruntime-web: run `make live-files`")
-    alpha = np.full((len(images), 300, 300, 1), 255, np.uint8)
+    alpha = np.full((len(images), SIDE, SIDE, 1), 255, np.uint8)
     pixels = np.concatenate([images.permute(0, 2, 3, 1).numpy(), alpha], axis=3)
-    with tempfile.TemporaryDirectory() as folder:
-        for name, origin in PAGE.items():
-            Path(folder, name).write_bytes((changed or {}).get(name, (origin / name).read_bytes()))
-        pictures, answers = Path(folder, "pictures"), Path(folder, "answers.json")
-        pictures.write_bytes(pixels.tobytes())
-        driver = Path(__file__).with_suffix(".mjs")
-        run = subprocess.run(
-            [node, driver, folder, pictures, RUNTIME, answers], capture_output=True, text=True
-        )
-        if run.returncode:
-            raise RuntimeError(f"node {driver.name} failed:\n{run.stderr}")
-        rows = [torch.tensor(one).reshape(-1, 6) for one in json.loads(answers.read_text())]
-    return [Detections(r[:, 2:], r[:, 1], r[:, 0].long()) for r in rows]
+    for name, origin in PAGE.items():
+        Path(folder, name).write_bytes(changed.get(name, (origin / name).read_bytes()))
+    pictures, answers = folder / "pictures", folder / "answers.json"
+    pictures.write_bytes(pixels.tobytes())
+    driver = Path(__file__).with_suffix(".mjs")
+    command = [node, driver, folder, pictures, RUNTIME, answers, *more]
+    run = subprocess.run(command, capture_output=True, text=True)
+    if run.returncode:
+        raise RuntimeError(f"node {driver.name} failed:\n{run.stderr}")
+    return json.loads(answers.read_text())
 
 
 @torch.inference_mode()
@@ -107,7 +161,7 @@ def compare(page: Sequence[Detections], python: Sequence[Detections]) -> dict[st
 
 def mean_ap(found: Sequence[Detections], targets: Sequence[dict]) -> float:
     """Return the mAP at an IoU of 0.5."""
-    pixels = [one._replace(boxes=one.boxes * 300) for one in found]
+    pixels = [one._replace(boxes=one.boxes * SIDE) for one in found]
     return voc_ap(pixels, [ground_truth(t) for t in targets], SCENE_CLASSES).mean_ap
 
 
@@ -132,7 +186,14 @@ def main(arguments: list[str] | None = None) -> int:
         f"mAP@0.5: page {ap['page']:.4f}, the file in Python {ap['python']:.4f},"
         f" torch {ap['torch']:.4f} (allowed difference {MAP_BOUND:g})"
     )
-    far = max(ap.values()) - min(ap.values()) > MAP_BOUND
+    both = ask_loss(images[:LOSSES], targets[:LOSSES])
+    mean = sum(page["total"] for page, _ in both) / len(both)
+    worst = worst_loss(both)
+    print(
+        f"loss of {len(both)} pictures, {mean:.3f} on average: largest difference from"
+        f" multibox_loss of the same output {worst:.1e} (allowed {LOSS_BOUND:g})"
+    )
+    far = max(ap.values()) - min(ap.values()) > MAP_BOUND or worst > LOSS_BOUND
     return 1 if result["unexcused"] or far else 0
 
 

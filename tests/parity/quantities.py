@@ -21,6 +21,7 @@ from ssd_tutorial.augment.crop_policies import centres_inside
 from ssd_tutorial.boxes import area, cxcywh_to_xyxy, decode, encode, iou, xyxy_to_cxcywh
 from ssd_tutorial.detect import Detections, nms, postprocess
 from ssd_tutorial.evaluate import GroundTruth, voc_ap
+from ssd_tutorial.loss import multibox_loss
 from ssd_tutorial.matching import match
 from ssd_tutorial.mining import hard_negatives
 from ssd_tutorial.presets import PRESETS
@@ -45,6 +46,7 @@ from tests.parity.cases import (
     draw_loss,
     draw_matching,
     draw_mining,
+    draw_multibox,
     draw_nms,
     draw_output,
     draw_pair,
@@ -132,12 +134,17 @@ def table(name: str) -> Tensor:
     return make_priors(PRESETS[name]).double()
 
 
+def _targets(boxes: list, labels: list[int]) -> Targets:
+    """Return the objects of one image in float64, padded if there is none."""
+    padding = int(not boxes)
+    corners = double([*boxes, *[[0.0] * 4] * padding])
+    return Targets(corners[None], torch.tensor([[*labels, *[0] * padding]]))
+
+
 def answer_matching(question: dict[str, Any]) -> Answer:
-    name, boxes = question.get("table"), double(question["boxes"]).reshape(-1, 4)
+    name, boxes = question.get("table"), question["boxes"]
     priors = table(name) if name else double(question["priors"])
-    padding = torch.zeros(int(not len(boxes)), 4, dtype=torch.float64)
-    labels = torch.tensor([1] * len(boxes) + [0] * len(padding))
-    targets = Targets(torch.cat([boxes, padding])[None], labels[None])
+    targets = _targets(boxes, [1] * len(boxes))
     result = match(priors, targets, question["threshold"], question["rule"])
     shown = (result.positive[0] | (not name)).nonzero()[:, 0]
     decisions = torch.stack([shown, result.ground_truth[0, shown]], dim=1)
@@ -171,6 +178,23 @@ def answer_loss(question: dict[str, Any]) -> Answer:
     smooth = F.smooth_l1_loss(x, torch.zeros_like(x))
     entropy = F.cross_entropy(logits, torch.tensor(question["label"]))
     return Answer(values=torch.cat([smooth[None], entropy[None], logits.softmax(dim=0)]))
+
+
+def answer_multibox(question: dict[str, Any]) -> Answer:
+    """Return the loss, which the package sums in float32, of the matching in float64."""
+    priors, targets = double(question["priors"]), _targets(question["boxes"], question["labels"])
+    logits, offsets = (double([question[name]]) for name in ("logits", "offsets"))
+    loss = multibox_loss(
+        logits,
+        offsets,
+        targets,
+        priors,
+        matches=match(priors, targets),
+        negative_ratio=question["ratio"],
+        variances=question["variances"],
+    )
+    values = torch.stack([loss.total, loss.confidence, loss.localization]).double()
+    return Answer([int(loss.num_positives), "as many negatives as wanted"], values)
 
 
 # --- detecting and evaluation ---------------------------------------------------------------------
@@ -233,6 +257,7 @@ QUANTITIES = (
     Quantity("encode", draw_encoding, answer_encoding, "encoding"),
     Quantity("decode", draw_decoding, answer_decoding, "decoding"),
     Quantity("smooth L1, cross-entropy, softmax", draw_loss, answer_loss, "loss"),
+    Quantity("MultiBox loss", draw_multibox, answer_multibox, "MultiBox loss", bound=1e-5),
     Quantity("NMS", draw_nms, answer_nms, "NMS"),
     Quantity("post-processing", draw_output, answer_output, "post-processing", bound=1e-5),
     Quantity("AP, 11 points and area", draw_ap, answer_ap, "AP"),

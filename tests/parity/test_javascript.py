@@ -39,6 +39,7 @@ def test_every_kind_of_hostile_case_is_in_the_sample():
         "matching, bipartite": {"tie between priors", "two want one prior", "empty list"},
         "matching, argmax": {"IoU at the threshold", "identical", "zero area", "outside"},
         "mining order": {"ties", "no positive", "no negative", "infinite loss"},
+        "MultiBox loss": {"no positive", "few negatives", "huge scores", "ties"},
         "NMS": {"IoU at the threshold", "identical", "touching", "zero area", "empty list"},
         "post-processing": {
             "clusters",
@@ -120,8 +121,20 @@ SLIPS = {
     "smooth L1, cross-entropy, softmax": [
         ("Math.abs(x) < 1 ?", "Math.abs(x) < 1.1 ?"),
         ("0.5 * x * x", "x * x"),
-        ("Math.max(...logits)", "0"),
+        ("let top = logits[from];", "let top = 0;"),
+        ("c = 0; c < C; c++) sum +=", "c = 1; c < C; c++) sum +="),
         ("- logits[label]", "- logits[0]"),
+    ],
+    "MultiBox loss": [
+        ("labels[g])", "labels[0])"),
+        ("(offset, k) => (localization +=", "(offset, k) => (localization ="),
+        ("smoothL1(offsets[4 * i + k] - offset)", "smoothL1(offsets[k] - offset)"),
+        ("Math.max(1, positives)", "positives"),
+        ("/ n;\n  localization /= n;", "/ n;"),
+        ("entropy(i, 0), 0) / n", "entropy(i, 0), 0)"),
+        ("ofPositives / n + ofNegatives", "ofPositives / n"),
+        ("positive, ratio);\n  let", "positive, 3);\n  let"),
+        ("4 * i + 4), variances)", "4 * i + 4), [0.1, 0.1, 0.2, 0.2])"),
     ],
     "NMS": [
         ("> threshold) suppressor", ">= threshold) suppressor"),

@@ -56,6 +56,32 @@ def test_a_planted_slip_is_detected(slip):
     assert result["unexcused"] > 0
 
 
+def test_the_page_computes_the_loss_that_the_package_computes():
+    images, targets, _ = sample()
+    both = live.ask_loss(images[:PICTURES], targets[:PICTURES])
+    assert sum(page["positives"] for page, _ in both) > 25 * PICTURES
+    assert min(page["total"] for page, _ in both) > 0.1
+    assert live.worst_loss(both) <= live.LOSS_BOUND
+
+
+LOSS_SLIPS = {
+    "variances": ("move / variances[i]", "move / 0.1"),
+    "threshold": ("threshold = 0.5, rule", "threshold = 0.45, rule"),
+    "two negatives per positive": ("ratio = 3 } = options", "ratio = 2 } = options"),
+}
+
+
+@pytest.mark.parametrize("slip", LOSS_SLIPS)
+def test_a_slip_in_the_loss_is_detected(slip):
+    there, planted = LOSS_SLIPS[slip]
+    source = (live.PAGE["geometry.js"] / "geometry.js").read_text(encoding="utf-8")
+    assert source.count(there) == 1
+    images, targets, _ = sample()
+    changed = {"geometry.js": source.replace(there, planted).encode()}
+    both = live.ask_loss(images[:PICTURES], targets[:PICTURES], changed)
+    assert live.worst_loss(both) > live.LOSS_BOUND
+
+
 def test_eight_bits_cost_less_than_a_hundredth_of_map():
     images, targets, found = sample()
     network = load_weights(data_path(live.WEIGHTS)).network

@@ -263,10 +263,23 @@ function favourite(priors, box, gone) {
 /** Smooth L1 of one difference: x^2 / 2 below 1, a straight line beyond. */
 export const smoothL1 = (x) => (Math.abs(x) < 1 ? 0.5 * x * x : Math.abs(x) - 0.5);
 
-function logSumExp(logits) {
-  const top = Math.max(...logits); // subtracted first, so that exp can't overflow
-  return top + Math.log(logits.reduce((sum, x) => sum + Math.exp(x - top), 0));
+/**
+ * For each of P priors, the logarithm of the sum of exp over its C logits, P x C numbers, flat: the
+ * probability of a class is exp(its logit - that).
+ */
+export function logSums(logits, C) {
+  const sums = new Float64Array(logits.length / C);
+  for (let i = 0, from = 0; i < sums.length; i++, from += C) {
+    let top = logits[from]; // the largest, subtracted first, so that exp can't overflow
+    for (let c = 1; c < C; c++) top = Math.max(top, logits[from + c]);
+    let sum = 0;
+    for (let c = 0; c < C; c++) sum += Math.exp(logits[from + c] - top);
+    sums[i] = top + Math.log(sum);
+  }
+  return sums;
 }
+
+const logSumExp = (logits) => logSums(logits, logits.length)[0];
 
 /** Probabilities of C classes from their logits. */
 export function softmax(logits) {
@@ -290,6 +303,39 @@ export function hardNegatives(backgroundLoss, positive, ratio = 3) {
   const wanted = Math.trunc(Math.fround(Math.fround(ratio) * positives)); // as torch: in float32
   negatives.sort((a, b) => backgroundLoss[b] - backgroundLoss[a] || a - b);
   return Int32Array.from(negatives.slice(0, wanted));
+}
+
+/**
+ * The loss of one picture: how wrong the scores of its P priors are, and how wrong the boxes.
+ *
+ * `logits` holds P x C numbers, background first, `offsets` 4 P, `priors` 4 P (cxcywh), all flat;
+ * `labels` are the classes of G ground truths, from 1, and `boxes` their xyxy boxes, to which
+ * `groundTruth` of `match` refers. `confidence` is the cross-entropy of the positives and of the
+ * mined negatives, `ofNegatives` the negatives' part of it, `localization` smooth L1 of the
+ * positives' offsets: each divided by the number of positives, or by 1 if there is none. `negatives`
+ * are the indices of the mined ones.
+ */
+export function multiboxLoss({ logits, offsets, priors }, { boxes, labels, groundTruth }, options = {}) {
+  const { variances = [0.1, 0.1, 0.2, 0.2], ratio = 3 } = options;
+  const P = priors.length / 4;
+  const C = logits.length / P;
+  const sums = logSums(logits, C);
+  const entropy = (i, label) => sums[i] - logits[i * C + label];
+  const positive = Array.from(groundTruth, (g) => g >= 0);
+  const negatives = hardNegatives(sums.map((_, i) => entropy(i, 0)), positive, ratio);
+  let [ofPositives, localization, positives] = [0, 0, 0];
+  groundTruth.forEach((g, i) => {
+    if (g < 0) return;
+    const wanted = encode(boxes[g], priors.slice(4 * i, 4 * i + 4), variances);
+    wanted.forEach((offset, k) => (localization += smoothL1(offsets[4 * i + k] - offset)));
+    ofPositives += entropy(i, labels[g]);
+    positives += 1;
+  });
+  const n = Math.max(1, positives);
+  const ofNegatives = negatives.reduce((sum, i) => sum + entropy(i, 0), 0) / n;
+  localization /= n;
+  const confidence = ofPositives / n + ofNegatives;
+  return { total: confidence + localization, confidence, ofNegatives, localization, positives, negatives };
 }
 
 // --- detecting and evaluation: ssd_tutorial/detect.py and evaluate.py, chapters 13 and 14 --------

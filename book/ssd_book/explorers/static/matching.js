@@ -1,36 +1,15 @@
 // Explorer: ground truths to drag, and the priors that are matched to them.
 
-import { area, iou, makePriors, match, numPriors, priorXyxy, priorsPerMap } from "./geometry.js";
+import { area, makePriors, numPriors } from "./geometry.js";
 import { INK, LOOKS, mapLook } from "./paper.js";
+import { survey } from "./positives.js";
 import { explorer, html, listed } from "./ui.js";
 
 const MOST = 8; // ground truths
 const LOST = "#b3001b"; // no map has this red
 
-/** The result of matching for each ground truth, and its priors map by map. */
-function survey(preset, priors, boxes, threshold, rule) {
-  const found = match(priors, boxes, threshold, rule);
-  const truths = boxes.map((box, g) => ({ name: `G${g}`, priors: 0, best: 0, own: 0, favourite: -1 }));
-  const positives = preset.maps.map(() => []); // per map, {box, owner}
-  const ends = [];
-  priorsPerMap(preset).forEach((count, k) => ends.push(count + (ends[k - 1] ?? 0)));
-  const corners = [0, 0, 0, 0];
-  for (let i = 0, k = 0; i < found.groundTruth.length; i++) {
-    if (i === ends[k]) k++;
-    priorXyxy(priors, i, corners);
-    for (let g = 0; g < boxes.length; g++) {
-      const overlap = iou(boxes[g], corners);
-      if (overlap > truths[g].best) Object.assign(truths[g], { best: overlap, favourite: i });
-    }
-    const owner = found.groundTruth[i];
-    if (owner < 0) continue;
-    positives[k].push({ box: [...corners], owner });
-    truths[owner].priors++;
-    truths[owner].own = Math.max(truths[owner].own, found.iou[i]);
-  }
-  for (const truth of truths) truth.taker = found.groundTruth[truth.favourite];
-  return { truths, positives };
-}
+/** Objects by the names that they have here. */
+const named = (objects) => objects.map((object, g) => ({ name: `G${g}`, ...object }));
 
 /** Slanted lines that hatch a box given in pixels. */
 function hatch([x0, y0, x1, y1], gap = 9) {
@@ -117,7 +96,8 @@ export default explorer({
       const preset = presets[frame.get("preset")];
       const priors = (priorsOf[preset.name] ??= makePriors(preset));
       const [boxes, threshold, chosen] = [frame.get("boxes"), frame.get("threshold"), chosenBox()];
-      const { truths, positives } = survey(preset, priors, boxes, threshold, frame.get("rule"));
+      const { objects, positives } = survey(preset, priors, boxes, threshold, frame.get("rule"));
+      const truths = named(objects);
 
       stage.picture(frame.get("pictures")[frame.get("photograph")]);
       positives.forEach((some, k) => {
@@ -168,10 +148,10 @@ export default explorer({
 /** The outcome in sentences. */
 function words(truths, total, threshold, rule) {
   const count = truths.reduce((sum, { priors }) => sum + priors, 0);
-  const named = (test) => truths.filter(test).map(({ name }) => name);
-  const untouched = named(({ best }) => best === 0);
+  const namesOf = (test) => truths.filter(test).map(({ name }) => name);
+  const untouched = namesOf(({ best }) => best === 0);
   const lost = truths.filter(({ priors, best }) => !priors && best > 0);
-  const alone = named(({ priors, best }) => priors && best < threshold);
+  const alone = namesOf(({ priors, best }) => priors && best < threshold);
   const displaced = truths.filter(({ priors, best, own }) => priors && own < best);
   const said = [
     `${count} of ${total} priors are positive; the other ${total - count} must predict “background”.`,

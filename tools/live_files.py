@@ -5,7 +5,9 @@
   faster than signed ones, so the weights are unsigned here (`reduce_precision` keeps them signed).
 * ``book/_live/scenes.json``: what the page draws and says. The twelve things as polygons in the
   unit square (of 24 drawings of each, the one that the detector finds best in several sizes), the
-  background, the first scene, and the numbers of the priors.
+  background, the first scene, the numbers of the priors (of every preset: a reader may bring a
+  detector), and the pictures that the page offers.
+* ``book/_live/drawn/``: the first scenes of the validation split, as WebP.
 * ``book/_live/first.svg``: the picture that stands on the page until a reader starts the detector:
   the first scene, and what this file finds in it.
 
@@ -30,17 +32,21 @@ from PIL import Image, ImageDraw
 
 from ssd_tutorial._files import atomic_write, data_path
 from ssd_tutorial.boxes import iou
-from ssd_tutorial.datasets import SCENE_CLASSES
+from ssd_tutorial.datasets import SCENE_CLASSES, open_dataset
 from ssd_tutorial.datasets.scenes.paints import hsv, pick_paints
 from ssd_tutorial.datasets.scenes.pen import Drawing
 from ssd_tutorial.datasets.scenes.things import SHAPES
 from ssd_tutorial.deploy.onnx_file import OnnxNetwork, export_onnx
 from ssd_tutorial.deploy.precision import quantised
 from ssd_tutorial.detect import Detections, postprocess
+from ssd_tutorial.presets import PRESETS
 from ssd_tutorial.weights.file import load_weights
 
 FOLDER = Path(__file__).parent.parent / "book" / "_live"
 MODEL, DRAWN, PICTURE = (FOLDER / f for f in ("scenes.onnx", "scenes.json", "first.svg"))
+SCENES = FOLDER / "drawn"
+OFFERED = 12  # scenes of the validation split
+PHOTOGRAPHS = "photographs"
 WEIGHTS = "weights/scenes_slim300.safetensors"
 DIGEST = "weights_sha256"
 """The entry of the file's metadata that names the weights it was made from."""
@@ -171,8 +177,51 @@ def describe(variants: dict[str, int]) -> dict:
         for name, x, y, scale in FIRST
     ]
     back = {"sky": colour(SKY), "ground": colour(GROUND), "horizon": HORIZON}
-    preset = asdict(network().config.priors)
-    return {"background": back, "things": things, "first": first, "preset": preset}
+    return {
+        **{"background": back, "things": things, "first": first},
+        "preset": asdict(network().config.priors),
+        "presets": {name: asdict(preset) for name, preset in PRESETS.items()},
+        "drawn": [drawn(index) for index in range(OFFERED)],
+        "photographs": photographs(),
+    }
+
+
+# --- pictures -------------------------------------------------------------------------------------
+def drawn(index: int) -> dict:
+    """Return what the page says of a scene of the validation split."""
+    scenes = open_dataset("scenes", "val")
+    _, target = scenes[index]
+    labels, boxes = target["labels"].tolist(), (target["boxes"] / SIDE).tolist()
+    truth = [
+        {"name": SCENE_CLASSES[label - 1], "box": [round(edge, 4) for edge in box]}
+        for label, box in zip(labels, boxes, strict=True)
+    ]
+    number = scenes.start + index
+    call = f"draw_scene({scenes.seed}, {number})"
+    return {
+        "file": f"{SCENES.name}/{number}.webp",
+        "title": str(number),
+        "call": call,
+        "truth": truth,
+    }
+
+
+def photographs() -> list[dict]:
+    """Return file, title, author and licence of the photographs that ship with the package."""
+    sources = json.loads(data_path(f"{PHOTOGRAPHS}/sources.json").read_text(encoding="utf-8"))
+    return [
+        {"file": f"{PHOTOGRAPHS}/{name}.jpg"} | {k: of[k] for k in ("title", "author", "licence")}
+        for name, of in sources.items()
+    ]
+
+
+def make_scenes() -> None:
+    """Write the scenes that the page offers."""
+    SCENES.mkdir(exist_ok=True)
+    for index in range(OFFERED):
+        image, _ = open_dataset("scenes", "val")[index]
+        picture = Image.fromarray(image.permute(1, 2, 0).numpy())
+        picture.save(FOLDER / drawn(index)["file"], "WEBP", quality=90, method=6)
 
 
 # --- the picture ----------------------------------------------------------------------------------
@@ -225,6 +274,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not options.check:
         make_model(MODEL)
         print(f"{MODEL.name}: {MODEL.stat().st_size / 1e6:.2f} MB")
+        make_scenes()
     files = written(describe(pick_variants()))
     stale = [p.name for p, t in files.items() if not p.is_file() or p.read_text() != t]
     if options.check:

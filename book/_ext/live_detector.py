@@ -23,13 +23,16 @@ from ssd_book.explorers import modules
 logger = logging.getLogger(__name__)
 
 LIVE = Path(__file__).parent.parent / "_live"
+PHOTOGRAPHS = LIVE.parent.parent / "data" / "photographs" / "JPEGImages"
 RUNTIME = Path("node_modules", "onnxruntime-web", "dist")
 RUN = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
-OWN = ("scene.js", "loading.js", "tasks.js", "inside.js", "things.js", "detector.js", "worker.js")
+OWN = ("scene.js", "loading.js", "inputs.js", "own.js", "pictures.js", "resize.js")
+OWN += ("tasks.js", "inside.js", "things.js", "detector.js", "worker.js")
 FILES = ("scenes.json", "scenes.onnx")
 SHARED = ("geometry.js", "paper.js", "ui.js")  # of the explorers
 PICTURE, SCRIPT, STYLE = "first.svg", "live.js", "live.css"
 SIDE = 600  # of the picture on the page
+OFFERED = {"drawn": "*.webp", "photographs": "*.jpg"}  # folders of pictures, loaded when chosen
 COUNTED = ("scenes.json", "scenes.onnx", "ort/ort-wasm-simd-threaded.wasm")
 """Loaded with progress in bytes: all but a few kilobytes."""
 
@@ -86,6 +89,12 @@ def write_files(app):
             _put(origin / name, target / name)
     for name in FILES:
         shutil.copyfile(LIVE / name, target / name)
+    for (folder, pattern), origin in zip(
+        OFFERED.items(), (LIVE / "drawn", PHOTOGRAPHS), strict=True
+    ):
+        (target / folder).mkdir()
+        for picture in origin.glob(pattern):
+            shutil.copyfile(picture, target / folder / picture.name)
     (target / "ort").mkdir()
     for name in RUN:
         shutil.copyfile(LIVE / RUNTIME / name, target / "ort" / name)
@@ -97,9 +106,12 @@ def _put(script: Path, target: Path) -> None:
 
 
 def sizes(static: Path) -> tuple[dict[str, int], int]:
-    """Return the bytes of what is loaded with progress, and of everything when compressed."""
+    """Return the bytes of what is loaded with progress, and of all that is loaded at the start when
+    compressed."""
     live = static / "live"
-    everything = [file for file in live.rglob("*") if file.name != PICTURE and file.is_file()]
+    left = {PICTURE, *OFFERED}
+    files = [file for file in live.rglob("*") if file.is_file()]
+    everything = [file for file in files if file.relative_to(live).parts[0] not in left]
     packed = sum(len(gzip.compress(file.read_bytes(), 6)) for file in everything)
     return {name: (live / name).stat().st_size for name in COUNTED}, packed
 

@@ -2,8 +2,7 @@
 
 import { boxesPerCell, cellCentres, decode, iou, locate, softmax, toCxcywh } from "./geometry.js";
 
-const SIDE = 300;
-const px = (values) => values.map((value) => (value * SIDE).toFixed(1));
+const px = (values, side) => values.map((value) => (value * side).toFixed(1));
 const signed = (value) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(2);
 
 /** Everything about candidate `i` of an answer, as numbers. */
@@ -23,6 +22,7 @@ export function dissect({ raw, result, preset, names }, i) {
   return {
     ...{ prior, label, score, box, place, logits, offsets, shape, suppressed },
     map: preset.maps[place.map],
+    ...{ side: preset.image_size, maps: preset.maps.length, priors: raw.priors.length / 4 },
     boxes: boxesPerCell(preset)[place.map],
     cell: [cx - half, cy - half, cx + half, cy + half],
     moves: offsets.map((offset, k) => offset * preset.variances[k]),
@@ -39,14 +39,14 @@ export function sentence(one, names) {
   const fell = count ? `It suppressed ${count} other${count > 1 ? "s" : ""}` : "It suppressed no other box";
   const from = count ? `, with an IoU of ${Math.min(...suppressed.map((s) => s.overlap)).toFixed(2)} or more` : "";
   return (
-    `${names[one.label - 1]} ${one.score.toFixed(2)}: prior ${prior} of 8732, on map ${place.map + 1} of 6 ` +
+    `${names[one.label - 1]} ${one.score.toFixed(2)}: prior ${prior} of ${one.priors}, on map ${place.map + 1} of ${one.maps} ` +
     `(${map.cells} × ${map.cells} cells), ${cell}, box ${place.box + 1} of ${boxes}. ${fell}${from}.`
   );
 }
 
 /** Rows of the table from prior to box, for cx, cy, w, h. */
 export function boxRows(one) {
-  const [prior, box] = [px(one.shape), px(toCxcywh(one.whole))];
+  const [prior, box] = [px(one.shape, one.side), px(toCxcywh(one.whole), one.side)];
   return ["cx", "cy", "w", "h"].map((name, k) => {
     return [name, prior[k], signed(one.offsets[k]), signed(one.moves[k]), box[k]];
   });

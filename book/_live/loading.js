@@ -1,26 +1,27 @@
 // What the figure needs before it starts: files, with progress, and the detector's thread.
 
+const missing = (name, why) => new Error(`${name} did not arrive from this server (${why}).`);
+
 /** The bytes of a file; `step` is told each part's length. */
 async function bytes(base, name, size, step, signal) {
-  const missing = (why) => new Error(`${name} did not arrive from this server (${why}).`);
   const arrived = (promise) =>
     promise.catch((error) => {
-      throw missing(error.message);
+      throw missing(name, error.message);
     });
   const answer = await arrived(fetch(new URL(name, base), { signal }));
-  if (!answer.ok) throw missing(answer.status);
+  if (!answer.ok) throw missing(name, answer.status);
   const all = new Uint8Array(size);
   let at = 0;
   const reader = answer.body.getReader();
   for (;;) {
     const { done, value } = await arrived(reader.read());
     if (done) break;
-    if (at + value.length > size) throw missing("it is another file");
+    if (at + value.length > size) throw missing(name, "it is another file");
     all.set(value, at);
     at += value.length;
     step(value.length);
   }
-  if (at !== size) throw missing(`${at} of ${size} bytes`);
+  if (at !== size) throw missing(name, `${at} of ${size} bytes`);
   return all;
 }
 
@@ -38,31 +39,45 @@ export async function everything(base, files, loaded) {
   }
 }
 
-/** Start the detector's thread; returns {priors, ask}. `ask(pixels)` promises {logits, offsets, ms}. */
-export async function detector(base, wasm, model) {
+/** Start the detectors' thread; returns {open, ask, close, stop}. `open(model, side, slot)` promises the answer to a
+ *  black picture, {logits, offsets, priors}; `ask(pixels, slot)` promises {logits, offsets, ms}. */
+export async function thread(base, wasm) {
   const worker = new Worker(new URL("worker.js", base), { type: "module" });
-  let settle;
-  const next = () => new Promise((resolve, reject) => (settle = { resolve, reject }));
+  let settle = {};
   worker.onmessage = ({ data }) => {
     if (data.failed) settle.reject(new Error(data.failed));
     else settle.resolve(data);
   };
   worker.onerror = (event) => {
     event.preventDefault();
-    settle.reject(new Error(event.message || "worker.js, or a file that it needs, did not arrive."));
+    settle.reject?.(new Error(event.message || "worker.js, or a file that it needs, did not arrive."));
   };
-  const ready = next();
-  worker.postMessage({ wasm, model }, [wasm.buffer, model.buffer]);
-  const { priors } = await ready.catch((error) => {
+  let line = Promise.resolve(); // one at a time
+  const send = (message, ...buffers) => {
+    const answer = line.then(() => {
+      worker.postMessage(message, buffers);
+      return new Promise((resolve, reject) => (settle = { resolve, reject }));
+    });
+    line = answer.catch(() => {});
+    return answer;
+  };
+  await send({ wasm }, wasm.buffer).catch((error) => {
     worker.terminate();
     throw error;
   });
   return {
-    priors,
-    ask(pixels) {
-      const answer = next();
-      worker.postMessage({ pixels }, [pixels.buffer]);
-      return answer;
-    },
+    open: (model, side, slot) => send({ model, side, slot }, model.buffer),
+    ask: (pixels, slot) => send({ pixels, slot }, pixels.buffer),
+    close: (slot) => send({ drop: slot }),
+    stop: () => worker.terminate(),
   };
+}
+
+/** A small file, loaded when it is asked for. */
+export async function asked(base, name) {
+  const answer = await fetch(new URL(name, base)).catch((error) => {
+    throw missing(name, error.message);
+  });
+  if (!answer.ok) throw missing(name, answer.status);
+  return answer;
 }

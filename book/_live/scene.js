@@ -1,11 +1,12 @@
 // The live figure: a scene that the reader composes, what the detector finds in it, and why.
 
 import { iou, postprocess } from "./geometry.js";
+import { inputs } from "./inputs.js";
 import { boxRows, dissect, scoreRows, sentence, suppressedRows } from "./inside.js";
-import { detector, everything } from "./loading.js";
+import { everything, thread } from "./loading.js";
 import { Model } from "./page_model.js";
-import { ACCENT, INK, clamp, mapLook } from "./paper.js";
-import { CHALLENGES, KNOBS, TASKS } from "./tasks.js";
+import { ACCENT, BLUE, INK, clamp, mapLook } from "./paper.js";
+import { CHALLENGES, KNOBS, TASKS, foundFor } from "./tasks.js";
 import { boxOf, camera, drawings, group, icon } from "./things.js";
 import { explorer, html, listed } from "./ui.js";
 
@@ -13,52 +14,67 @@ const SIDE = 300; // pixels of the detector's picture
 const MOST = 20; // things in a scene
 const CANDIDATE = { stroke: ACCENT, "stroke-width": 0.8, opacity: 0.75 };
 const FALLEN = { stroke: INK, "stroke-width": 1, "stroke-dasharray": "3 2" }; // by the chosen box
+const TRUTH = { stroke: BLUE, "stroke-width": 2, "stroke-dasharray": "7 4" };
 const KEPT = { stroke: ACCENT, "stroke-width": 3 };
 
 /** Load everything, and replace the picture in `place` by the figure. */
 export async function start(place, { base, files, loaded, say }) {
   const all = await everything(base, files, loaded);
   say("Starting …");
-  const eyes = await detector(base, all["ort/ort-wasm-simd-threaded.wasm"], all["scenes.onnx"]);
+  const eyes = await thread(base, all["ort/ort-wasm-simd-threaded.wasm"]);
+  const { priors } = await eyes.open(all["scenes.onnx"], SIDE, "scenes").catch((error) => {
+    eyes.stop();
+    throw error;
+  });
   const scenes = JSON.parse(new TextDecoder().decode(all["scenes.json"]));
   const things = scenes.first.map((thing, id) => ({ id, ...thing }));
-  const names = Object.keys(scenes.things);
-  const state = { things, held: null, score: 0.5, nms: 0.45, task: "", knob: 0, best: null, look: null };
+  const { preset, drawn, photographs } = scenes;
+  const own = { names: Object.keys(scenes.things), preset, side: SIDE, priors, slot: "scenes" };
+  const state = {
+    ...{ things, held: null, score: 0.5, nms: 0.45, task: "", knob: 0, best: null, look: null },
+    ...{ source: "compose", drawn: drawn[0].file, photograph: photographs[0].file, file: 0, detector: "scenes" },
+  };
   const model = new Model({ state: { module: "live", ...state } });
   const el = html("div");
   place.replaceChildren(el);
   place.dataset.state = "alive";
-  figure({ scenes, names, eyes, place }).render({ model, el });
+  figure({ scenes, own, eyes, base, place, state: Object.keys(state) }).render({ model, el });
   el.querySelector(".live-stage").focus({ preventScroll: true });
 }
 
 // --- the figure -----------------------------------------------------------------------------------
 
-const figure = ({ scenes, names, eyes, place }) =>
+const figure = ({ scenes, own, eyes, base, place, state }) =>
   explorer({
     label: "Compose a scene; a trained SSD looks at it",
-    state: ["things", "held", "score", "nms", "task", "knob", "best", "look"],
+    state,
 
     build(frame) {
       const drawn = drawings(scenes);
       const { shapes } = drawn;
-      const { preset } = scenes;
-      const [film, measure] = [camera(drawn, SIDE), camera(drawn, SIDE / 2)];
+      const measure = camera(drawn, SIDE / 2);
+      const films = new Map(); // by the side of a detector's picture
       const get = (name) => frame.get(name);
+      const shown = inputs(frame, { base, eyes, scenes: own, shipped: scenes });
+      let { names, preset } = own; // of the detector that is chosen
       let last = scenes.first.length; // id of the newest thing
 
       // --- asking: one picture at a time, the newest scene wins ---
       let [asked, busy, raw, pace] = ["", false, null, []];
       async function ask() {
-        const things = get("things");
-        const key = JSON.stringify(things);
-        if (busy || key === asked) return;
+        const { detector, picture } = shown.now();
+        const { side, slot } = detector;
+        const things = picture === null ? get("things") : [];
+        const key = `${slot} ${picture?.id ?? JSON.stringify(things)}`;
+        if (busy || key === asked || picture === undefined) return;
         [busy, asked] = [true, key];
         place.dataset.looking = true;
         const from = performance.now();
         try {
-          const answer = await eyes.ask(film.picture(things));
-          raw = { ...answer, priors: eyes.priors, things };
+          if (!films.has(side)) films.set(side, camera(drawn, side));
+          const pixels = picture ? await picture.square(side) : films.get(side).picture(things);
+          const answer = await eyes.ask(pixels, slot);
+          raw = { ...answer, priors: detector.priors, things, detector, picture };
           pace = [...pace.slice(-9), answer.ms];
           const age = performance.now() - from;
           place.dispatchEvent(new CustomEvent("live-answer", { detail: { ms: answer.ms, age } }));
@@ -198,6 +214,7 @@ const figure = ({ scenes, names, eyes, place }) =>
         return nodes;
       };
       const starts = [...choices("Try", KNOBS), ...choices("Challenges", CHALLENGES)];
+      const ofComposing = [tools, palette, ...starts.map(([, node]) => node.parentElement)];
       const task = html("p", { class: "live-task" });
       const verdict = html("p", { class: "live-verdict" });
       const knob = html("input", { type: "range", id: "live-knob" });
@@ -211,7 +228,8 @@ const figure = ({ scenes, names, eyes, place }) =>
         const things = made.map((thing, i) => ({ ...thing, id: ids[i] ?? thing.id }));
         frame.set({ knob: value, things });
       });
-      frame.side.append(html("div", { class: "live-card" }, task, knobLabel, verdict));
+      ofComposing.push(html("div", { class: "live-card" }, task, knobLabel, verdict));
+      frame.side.append(ofComposing.at(-1));
       frame.slider({ label: "NMS threshold, an IoU:", name: "nms", min: 0.05, max: 0.95, step: 0.05 });
       frame.slider({ label: "score above:", name: "score", min: 0.05, max: 0.95, step: 0.05 });
       const legend = frame.legend();
@@ -266,6 +284,18 @@ const figure = ({ scenes, names, eyes, place }) =>
 
       // --- drawing ---
       const layers = new Map(); // of the things, by id
+
+      /** The picture, in its own shape, or the things on sky and ground. */
+      function drawPicture(picture) {
+        const ratio = picture?.height / picture?.width || 1;
+        if (stage.ratio !== ratio) {
+          Object.assign(stage, { ratio, width: 0 });
+          stage.svg.style.width = `${100 * Math.min(1, 1.3 / ratio)}%`; // high ones become narrow
+          stage.measure();
+        }
+        if (picture) stage.picture(picture.url);
+        stage.rimmed = false;
+      }
 
       function drawThings(things) {
         const [x, y] = [stage.x(1), stage.y(1)];
@@ -342,13 +372,21 @@ const figure = ({ scenes, names, eyes, place }) =>
       }
 
       return function draw() {
-        const things = get("things");
+        shown.follow();
+        const { detector, picture, truth } = shown.now();
+        const composing = picture === null;
+        const things = composing ? get("things") : [];
+        ({ names, preset } = detector);
         ask();
-        drawThings(things);
+        drawPicture(picture);
+        if (composing) drawThings(things);
+        else layers.clear();
+        if (truth && !composing && picture) stage.rects("truth", truth.map(({ box }) => box), TRUTH);
         let found = [];
         let counted = 0;
         let one = null;
-        if (raw) {
+        const seen = raw?.detector === detector && raw.picture === picture;
+        if (seen) {
           const { candidates, suppressor, kept } = processed();
           counted = candidates.length;
           const i = chosen({ candidates, kept });
@@ -365,9 +403,13 @@ const figure = ({ scenes, names, eyes, place }) =>
           showFound(found, i);
           showInside(one);
           judge(found);
+        } else {
+          showFound([], -1);
+          showInside(null);
         }
         legend([
           [KEPT, "found: kept by NMS"],
+          ...(truth && !composing ? [[TRUTH, "ground truth"]] : []),
           ...(one
             ? [
                 [{ ...mapLook(one.place.map), "stroke-width": 2.5 }, "its prior; filled: its cell"],
@@ -376,9 +418,10 @@ const figure = ({ scenes, names, eyes, place }) =>
             : [[{ ...CANDIDATE, "stroke-width": 1.2 }, "candidates before NMS"]]),
         ]);
         drawHandles(things);
-        showControls(things);
+        showControls(things, composing);
         const done = verdict.classList.contains("live-done");
-        frame.say(summary(things, found, counted), done ? verdict.textContent : "");
+        const what = composing ? countThings(things.length) : pictureWords(picture, truth, found, seen);
+        frame.say(summary(what, found, seen ? counted : null), done ? verdict.textContent : "");
       };
 
       // --- words ---
@@ -388,19 +431,31 @@ const figure = ({ scenes, names, eyes, place }) =>
         return `centre ${x}, ${y}, ${w} by ${h} px`;
       }
 
-      function summary(things, found, counted) {
-        const have = things.length === 1 ? "1 thing" : `${things.length} things`;
-        if (!raw) return `${have}. The detector is looking.`;
+      function countThings(n) {
+        return n === 1 ? "1 thing" : `${n} things`;
+      }
+
+      function pictureWords(picture, truth, found, seen) {
+        if (!picture) return "No picture yet";
+        if (!truth) return picture.name;
+        const right = truth.filter((thing) => foundFor(thing, found)).length;
+        return seen ? `${countThings(truth.length)}, ${right} of them found` : countThings(truth.length);
+      }
+
+      /** `counted` is the number of candidates, or null while nothing has been seen. */
+      function summary(what, found, counted) {
+        if (counted === null) return `${what}. The detector is looking.`;
         const said = found.map(({ name, score }) => `${name} ${score.toFixed(2)}`);
         const boxes = found.length === 1 ? "1 box" : `${found.length} boxes`;
         const gone = counted - found.length;
         const fell = gone ? ` NMS suppressed ${gone} other${gone > 1 ? "s" : ""}.` : "";
         return found.length
-          ? `${have}, ${boxes} found: ${listed(said)}.${fell}`
-          : `${have}, nothing found with a score above ${get("score").toFixed(2)}.`;
+          ? `${what}, ${boxes} found: ${listed(said)}.${fell}`
+          : `${what}, nothing found with a score above ${get("score").toFixed(2)}.`;
       }
 
-      function showControls(things) {
+      function showControls(things, composing) {
+        for (const node of ofComposing) node.hidden = !composing;
         const held = things.find((thing) => thing.id === get("held"));
         const [output, ...buttons] = tools.children;
         const size = held && [held.box[2] - held.box[0], held.box[3] - held.box[1]].map((side) => Math.round(side * SIDE));
@@ -463,7 +518,7 @@ const figure = ({ scenes, names, eyes, place }) =>
 
       function judge(found) {
         const now = TASKS[get("task")];
-        if (!now?.judge) return;
+        if (!now?.judge || raw.picture) return;
         const here = new Set(get("things").map(({ id }) => id));
         if (raw.things.some(({ id }) => !here.has(id))) return; // the answer is about the scene before
         const things = raw.things.map((thing) => ({ ...thing, aspect: shapes.get(thing.name).aspect }));

@@ -1,7 +1,10 @@
-// The detector's thread. First message: {wasm, model}, the bytes of two files; answer {ready, priors}.
-// Then {pixels, id}, RGBA of 300 x 300; answer {id, logits, offsets, ms}. Or, at any time, {failed}.
+// The detectors' thread. First message: {wasm}, the bytes of a file; answer {ready}. Then
+// {model, side, slot}, bytes of an ONNX file and a name for it; answer {logits, offsets, priors} of a
+// black picture. {pixels, slot}, RGBA of side x side; answer {logits, offsets, ms}. {drop}, a slot that
+// is needed no longer; answer {}. Or, at any time, {failed}.
 
-let look;
+let open;
+const looks = {}; // by slot
 
 /** Whether WebAssembly may run here: a content security policy can forbid it, a browser lack it. */
 function refused() {
@@ -13,23 +16,36 @@ function refused() {
   }
 }
 
-async function start({ wasm, model }) {
+async function start({ wasm }) {
   if (refused()) return { failed: "wasm" };
-  const { SIDE, open } = await import("./detector.js");
+  const detector = await import("./detector.js");
   const ort = await import("./ort/ort.wasm.min.mjs");
   ort.env.wasm.wasmPaths = new URL("./ort/", import.meta.url).href;
-  look = await open(ort, wasm, new Uint8Array(model));
-  const { priors } = await look(new Uint8Array(4 * SIDE * SIDE)); // the first answer takes longest
-  return { ready: true, priors };
+  open = (model, side) => detector.open(ort, wasm, model, side);
+  return { ready: true };
+}
+
+async function add({ model, side, slot }) {
+  const look = await open(model, side);
+  looks[slot] = look;
+  return look(new Uint8Array(4 * side * side)); // the first one takes longest
+}
+
+async function drop({ drop: slot }) {
+  await looks[slot]?.close();
+  delete looks[slot];
+  return {};
 }
 
 onmessage = async ({ data }) => {
   try {
-    if (data.model) return postMessage(await start(data));
+    if (data.wasm) return postMessage(await start(data));
+    if (data.model) return postMessage(await add(data));
+    if (data.drop) return postMessage(await drop(data));
     const from = performance.now();
-    const { logits, offsets } = await look(data.pixels);
+    const { logits, offsets } = await looks[data.slot](data.pixels);
     const ms = performance.now() - from;
-    postMessage({ id: data.id, logits, offsets, ms }, [logits.buffer, offsets.buffer]);
+    postMessage({ logits, offsets, ms }, [logits.buffer, offsets.buffer]);
   } catch (error) {
     postMessage({ failed: String(error?.message ?? error) });
   }

@@ -252,7 +252,11 @@ SPOILED = {  # file, change, what is noticed
     ),
     "priors of another cell": (
         "worker.js",
-        swap("priors };", "priors: priors.map((v, i) => (i % 4 ? v : v + 0.1)) };"),
+        swap(
+            "return look(new Uint8Array(4 * side * side));",
+            "const answer = await look(new Uint8Array(4 * side * side)); return {"
+            " ...answer, priors: answer.priors.map((v, i) => (i % 4 ? v : v + 0.1)) };",
+        ),
         "boxes around the things",
     ),
     "the detector sees one picture": (

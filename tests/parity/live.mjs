@@ -8,9 +8,10 @@ import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
+const SIDE = 300;
 const [folder, pictures, runtime, answers, truths, raw] = process.argv.slice(2);
 const url = (...parts) => pathToFileURL(resolve(join(...parts))).href;
-const { SIDE, open } = await import(url(folder, "detector.js"));
+const { open } = await import(url(folder, "detector.js"));
 const { match, multiboxLoss, postprocess } = await import(url(folder, "geometry.js"));
 const ort = await import(url(runtime, "ort.wasm.min.mjs"));
 ort.env.wasm.wasmPaths = { mjs: url(runtime, "ort-wasm-simd-threaded.mjs") };
@@ -19,6 +20,7 @@ const look = await open(
   ort,
   readFileSync(join(runtime, "ort-wasm-simd-threaded.wasm")),
   new Uint8Array(readFileSync(join(folder, "scenes.onnx"))),
+  SIDE,
 );
 const pixels = readFileSync(pictures);
 const size = 4 * SIDE * SIDE;

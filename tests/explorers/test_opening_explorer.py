@@ -1,6 +1,8 @@
 """The figures of one knob: what they begin with, what captions promise, and what they refuse."""
 
+import itertools
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,9 @@ CHAPTERS = {
     "06_aspect_ratios": "ratio",
     "07_priors": "priors",
     "08_matching": "threshold",
+    "09_loss": "shift",
+    "14_evaluation": "score",
+    "16_your_own_pictures": "distance",
 }
 
 
@@ -39,6 +44,7 @@ def test_a_chapter_opens_with_its_figure_and_its_number(chapter):
     sections = [n for n, source in enumerate(sources) if source.startswith("## ")]
     assert at == figures[0] < sections[0]
     caption = cells[at]["metadata"]["mystnb"]["figure"]["caption"]
+    caption = re.sub(r"\{counts\}`([^<`]+) <[^`]*`", r"\1", caption)  # the words that act
     number = Opening(CHAPTERS[chapter]).number()
     assert f"**{number.removesuffix('.00')}**" in caption
 
@@ -105,6 +111,39 @@ def test_no_threshold_leaves_the_object_without_a_prior():
     assert counts[-1] == 1
 
 
+def test_the_loss_grows_as_smooth_l1_does():
+    explorer, losses = Opening("shift"), []
+    for step in range(11):
+        explorer.at = step / 10
+        losses.append(explorer.loss())
+    steps = [b - a for a, b in itertools.pairwise(losses)]
+    assert losses[0] == 0
+    assert steps[0] < steps[1]
+    assert steps[3:] == pytest.approx([steps[3]] * 7, rel=1e-4)  # a straight line
+    explorer.at = -0.3
+    assert explorer.loss() == pytest.approx(losses[3], rel=1e-4)
+
+
+def test_a_crop_loses_objects_whose_centres_it_leaves_outside():
+    explorer, counts = Opening("crop"), []
+    for side in (1, 0.8, 0.6, 0.5, 0.4):
+        explorer.at = side
+        counts.append(int(explorer.number()))
+        (crop,) = explorer.boxes()
+        assert crop.min() >= 0
+        assert crop.max() <= 1 + 1e-6
+    assert counts == [4, 4, 3, 2, 0]
+
+
+def test_further_away_fewer_objects_are_reached():
+    explorer, counts = Opening("distance"), []
+    for at in (1, 1.5, 2.5, 4):
+        explorer.at = at
+        counts.append(int(explorer.number()))
+        assert len(explorer.boxes()) == counts[-1]
+    assert counts == [4, 3, 2, 1]
+
+
 @pytest.mark.parametrize("topic", TOPICS)
 def test_every_topic_is_drawn_and_says_what_it_shows(topic):
     explorer = Opening(topic)
@@ -131,3 +170,19 @@ def test_places_off_the_slider_are_refused(topic, at, words):
 def test_an_unknown_topic_is_refused():
     with pytest.raises(traitlets.TraitError, match="topic"):
         Opening("loss")
+
+
+def test_nms_keeps_a_box_per_car_over_a_wide_range():
+    explorer, counts = Opening("nms"), []
+    for at in (0, 0.1, 0.3, 0.45, 0.6, 0.95):
+        explorer.at = at
+        counts.append(int(explorer.number()))
+    assert counts == [2, 3, 3, 3, 4, 49]
+
+
+def test_a_lower_score_reports_more_boxes_and_no_other_order():
+    explorer, counts = Opening("score"), []
+    for at in (0.01, 0.1, 0.5, 0.8, 0.95):
+        explorer.at = at
+        counts.append((len(explorer.kept()), sum(explorer.right())))
+    assert counts == [(68, 5), (11, 5), (6, 5), (5, 5), (3, 3)]

@@ -50,11 +50,11 @@ class NMSExplorer(Explorer, module="nms"):
 
     @traitlets.default("detections")
     def _detections(self) -> list[list[float]]:
-        return _raw(self.scene)[1]
+        return raw_detections(self.scene)[1]
 
     @traitlets.default("classes")
     def _classes(self) -> list[str]:
-        return list(_raw(self.scene)[0])
+        return list(raw_detections(self.scene)[0])
 
     @traitlets.default("picture")
     def _picture(self) -> str:
@@ -116,7 +116,7 @@ def _image(scene: int):
 
 
 @cache
-def _raw(scene: int) -> tuple[tuple[str, ...], list[list[float]]]:
+def raw_detections(scene: int) -> tuple[tuple[str, ...], list[list[float]]]:
     """Return the classes, and the scene's detections before NMS."""
     detector = scenes_detector()
     network = detector.network

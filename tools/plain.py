@@ -197,6 +197,8 @@ class Plain:
         if name == "numref":
             number = self.book.figures[target]
             return shown.replace("%s", number) if explicit else f"Figure {number}"
+        if name in ("plays", "counts"):  # of book/_ext/figure_actions.py
+            return shown
         if name == "eq":
             return f"({self.book.equations[target]})"
         if name == "doc":

@@ -37,6 +37,7 @@
       place.replaceChildren(el);
       await explorer.render({ model, el });
       place.dataset.state = "alive";
+      place.explorer = model; // for explorer_actions.js
     } catch (error) {
       console.error(`explorer ${model.get("module")}:`, error);
       place.replaceChildren(...picture);
@@ -69,5 +70,8 @@
       console.error("explorers:", error);
       document.querySelectorAll(".explorer-place:not([data-state])").forEach(giveUp);
     })
-    .finally(() => (document.documentElement.dataset.explorers = "started"));
+    .finally(() => {
+      document.documentElement.dataset.explorers = "started";
+      document.dispatchEvent(new Event("explorers-started"));
+    });
 };

@@ -2,9 +2,10 @@
 
 1. myst-nb embeds the state of a page's widgets, each with all of its JavaScript. This extension
    takes the state of the explorers, makes it small and puts it at the end of the page.
-2. `_static/explorers.js` contains the loader (`explorer_loader.js`) and the JavaScript that all
-   explorers share; `_static/explorer-NAME.js` what is one's own. They are classic scripts, since
-   browsers load no ES modules from a `file://` address. A page loads those of its explorers.
+2. `_static/explorers.js` contains the loader (`explorer_loader.js`), what the text of a page does
+   with explorers (`explorer_actions.js`) and the JavaScript that all of them share;
+   `_static/explorer-NAME.js` what is one's own. They are classic scripts, since browsers load no ES
+   modules from a `file://` address. A page loads those of its explorers.
 3. An explorer's picture is on the page for readers without scripts, and where the explorer fails.
 4. Any other widget would not work on the page: it causes a warning, which `-W` makes an error.
 """
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 HERE = Path(__file__).parent
 LOADER, MODEL = HERE / "explorer_loader.js", HERE / "page_model.js"
+ACTIONS = HERE / "explorer_actions.js"
 PAGE_STYLE = HERE / "explorer_page.css"
 VIEW = "application/vnd.jupyter.widget-view+json"
 PLACE = "explorer-place"  # class of the element that an explorer is rendered into
@@ -152,6 +154,7 @@ def write_assets(app):
         (static / f"explorer-{name}.js").write_text(own, encoding="utf-8")
     needed = {name: list(of) for name, of in parts.items()}
     script = loader_call(f"Object.assign({OWN},\n{json.dumps(sources)})", needed)
+    script += COMMENT.sub("", ACTIONS.read_text(encoding="utf-8"))
     (static / "explorers.js").write_text(script, encoding="utf-8")
     sheets = (modules.STYLE_SHEET, PAGE_STYLE)
     style = "\n".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
@@ -186,7 +189,8 @@ def setup(app):
     app.connect("doctree-read", find_explorers)
     app.connect("builder-inited", write_assets)
     app.connect("html-page-context", add_to_page, priority=900)
-    sources = "".join(f.read_text(encoding="utf-8") for f in (Path(__file__), LOADER, MODEL))
+    files = (Path(__file__), LOADER, MODEL, ACTIONS)
+    sources = "".join(file.read_text(encoding="utf-8") for file in files)
     return {
         "version": "1",
         "env_version": zlib.crc32(sources.encode()),

@@ -2,6 +2,7 @@
 export class Model {
   #handlers = [];
   #state;
+  #first = {}; // values that traits had before they changed
 
   constructor({ state, buffers = [] }) {
     this.#state = state;
@@ -18,6 +19,7 @@ export class Model {
 
   set(name, value) {
     if (JSON.stringify(this.#state[name]) === JSON.stringify(value)) return;
+    if (!(name in this.#first)) this.#first[name] = this.#state[name];
     this.#state[name] = value;
     for (const [event, handler] of [...this.#handlers]) {
       if (event === `change:${name}`) handler(this, value);
@@ -33,4 +35,16 @@ export class Model {
   }
 
   save_changes() {}
+
+  /** Whether the explorer draws itself again when a trait changes. */
+  follows(name) {
+    return this.#handlers.some(([event]) => event === `change:${name}`);
+  }
+
+  /** What differs from the state that the page began with, {name: value}. */
+  changes() {
+    const differs = ([name, value]) => JSON.stringify(value) !== JSON.stringify(this.#state[name]);
+    const names = Object.entries(this.#first).filter(differs);
+    return Object.fromEntries(names.map(([name]) => [name, this.#state[name]]));
+  }
 }

@@ -38,6 +38,7 @@ export default explorer({
       y: { from: 0, to: 2, label: "", ticks: [] },
       ratio: 0.4,
     });
+    const goal = frame.goal("a box that beats the best of the cell by 0.05 or more.");
     const table = frame.table({
       label: "Boxes of the cell",
       header: ["ratio", "width", "height", "area", "IoU"],
@@ -124,6 +125,10 @@ export default explorer({
       table([...priors.map((prior) => line(prior.name, prior)), line(`a = ${a.toFixed(2)}`, { box })]);
 
       const best = priors.reduce((p, q) => (overlap(q) > overlap(p) ? q : p));
+      goal(
+        overlap({ box }) >= overlap(best) + 0.05,
+        "The cell has no such box, and it needs none: the network's offsets stretch the nearest one.",
+      );
       const [ow, oh] = [object.box[2] - object.box[0], object.box[3] - object.box[1]];
       frame.say(
         `a = ${a.toFixed(2)}${twin ? `, as prior ${twin.name} of ${name}` : ""}: ` +

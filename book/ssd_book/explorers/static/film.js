@@ -125,7 +125,7 @@ export default explorer({
   build(frame) {
     const at = script(frame);
     frame.root.classList.add("ssd-film");
-    for (const node of [frame.words, frame.live, frame.root.querySelector(".ssd-reset"), frame.side]) {
+    for (const node of [frame.words, frame.live, frame.foot, frame.side]) {
       node.remove(); // the slider says the sentence
     }
     const alt = `A drawn scene. The film ends with ${at(100).number} ${at(100).words}`;

@@ -15,6 +15,7 @@ export default explorer({
     const stage = frame.stage({ label: "Picture with two boxes" });
     const areas = frame.table({ label: "Areas", header: ["area", "% of the picture"] });
     const formats = frame.table({ label: "The boxes in numbers", header: ["box", "xyxy", "cxcywh"] });
+    const goal = frame.goal("an IoU of 0.50 between two boxes of quite different shapes.");
     const looks = [
       { stroke: BLUE },
       { stroke: ORANGE, "stroke-dasharray": "9 4" },
@@ -53,6 +54,12 @@ export default explorer({
         ["IoU", value.toFixed(3)],
       ]);
       formats(boxes.map((box, i) => ["AB"[i], show(box), show(toCxcywh(box))]));
+      const wide = boxes.map(([x0, y0, x1, y1]) => (x1 - x0) / (y1 - y0));
+      const unlike = Math.abs(Math.log(wide[0] / wide[1])) > Math.log(1.5);
+      goal(
+        unlike && value.toFixed(2) === "0.50",
+        "One number for many kinds of error: shifted, too large and misshapen boxes can all have 0.50.",
+      );
       frame.say(
         shared > 0
           ? `The boxes share ${percent(shared)} % of the picture and cover ${percent(union)} % together: ` +

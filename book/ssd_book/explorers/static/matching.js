@@ -56,6 +56,7 @@ export default explorer({
     frame.choice({ label: "Step one: a prior for every ground truth", name: "rule", options: rules });
     frame.slider({ label: "Step two: threshold", name: "threshold", min: 0.2, max: 0.9, step: 0.05 });
     frame.select({ label: "Priors", name: "preset", options: names });
+    const goal = frame.goal("make an object vanish: no prior may be matched to it.");
     const bars = frame.chart({ label: "Positives of each feature map", ratio: 0.48 });
     frame.check({ label: "Draw only the priors of the box touched last", name: "only" });
     const add = frame.button("Add a box", addBox);
@@ -137,6 +138,8 @@ export default explorer({
           count ? own.toFixed(2) : "lost",
         ]),
       );
+      const gone = truths.find(({ priors: count }) => !count);
+      goal(gone, `To the network ${gone?.name} is background, in every picture that looks like this one.`);
       add.disabled = boxes.length >= MOST;
       remove.disabled = !boxes.length;
       remove.textContent = boxes.length ? `Remove ${truths[chosen].name}` : "Remove";

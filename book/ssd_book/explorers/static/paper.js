@@ -157,6 +157,7 @@ class Paper {
     let node = this.nodes.get(key);
     if (!node) {
       node = document.createElementNS(SVG, tag);
+      node.dataset.key = key;
       this.nodes.set(key, node);
       if (this.last) this.last.after(node);
       else this.svg.prepend(node);
@@ -241,13 +242,18 @@ export class Stage extends Paper {
     return [x / this.side - this.margin, (y / this.side - this.margin) / this.pictureRatio];
   }
 
-  /** The picture, on which lines get a pale rim. Without `uri`, an empty square. */
-  picture(uri) {
-    const [x, y, right, bottom] = this.px([0, 0, 1, 1]);
-    const place = { x, y, width: right - x, height: bottom - y };
+  /** The picture, on which lines get a pale rim. Without `uri`, an empty square; in a part of it,
+   *  `where`, a smaller picture on grey. */
+  picture(uri, where = [0, 0, 1, 1]) {
+    const place = (box) => {
+      const [x, y, right, bottom] = this.px(box);
+      return { x, y, width: right - x, height: bottom - y };
+    };
+    const all = place([0, 0, 1, 1]);
     this.rimmed = Boolean(uri);
-    if (uri) this.put("picture", "image", { ...place, href: uri, preserveAspectRatio: "none" });
-    this.put("edge", "rect", { ...place, class: "ssd-edge" });
+    if (where[0] > 0) this.put("canvas", "rect", { ...all, fill: "#7f7f7f" });
+    if (uri) this.put("picture", "image", { ...place(where), href: uri, preserveAspectRatio: "none" });
+    this.put("edge", "rect", { ...all, class: "ssd-edge" });
   }
 
   /** A box, xyxy in fractions, with attributes such as those of `mapLook`. */

@@ -89,6 +89,7 @@ export default explorer({
     frame.select({ label: "Shape", name: "shape", options: SHAPES });
     frame.check({ label: "Leave out boxes inside the picture", name: "crossing" });
     frame.check({ label: "All cells of this map", name: "everything" });
+    const goal = frame.goal("find a cell whose centre lies outside the picture.");
     const mapTable = frame.table({
       label: "The running count",
       header: ["map", "priors", "sum so far", "kept"],
@@ -175,6 +176,10 @@ export default explorer({
         `${many} of its ${cell.length} boxes ${out > 1 ? "cross" : "crosses"} the border.`,
       ];
       if (Math.max(cx, cy) > 1 + ROUNDING) said.push("Its centre lies outside the picture.");
+      goal(
+        Math.max(cx, cy) > 1 + ROUNDING,
+        `The cells of ${map.name} are ${map.step_px} px wide, and ${map.cells} of them together wider than the picture.`,
+      );
       if (all < list.total) {
         said.push(`The filters keep ${all} of all ${list.total} priors, ${counts[k]} of them on ${map.name}.`);
       }

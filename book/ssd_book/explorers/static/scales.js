@@ -65,6 +65,7 @@ export default explorer({
     frame.check({ label: `s beyond the last map is ${byHand.beyond}`, name: "beyond", on: byHand.beyond, off: null });
     const all = presets.map(({ name }) => [name, name]);
     frame.select({ label: "Compare with", name: "compared", options: all });
+    const goal = frame.goal("a square that overlaps the chosen object with an IoU of 0.90 or more.");
     const table = frame.table({
       label: "Sides of the squares in pixels",
       header: ["px", "side", "second", "compared", "±"],
@@ -142,6 +143,7 @@ export default explorer({
       const round = rule.whole_percent && Math.abs(step - taken) > 1e-9 ? `, rounded down to ${taken.toFixed(2)}` : "";
       const [w, h] = [object.box[2] - object.box[0], object.box[3] - object.box[1]].map((side) => Math.round(size * side));
       const [mine, its] = [own, other].map((preset) => bestSquare(preset, centre, object.box));
+      goal(mine.overlap >= 0.9, "Now choose another object: the same rule has to do for all of them.");
       const title = names.length ? names.join(" and ") : "Your own scales";
       frame.say(
         `${title}: m = ${m}, one step is (${rule.s_max.toFixed(2)} − ${rule.s_min.toFixed(2)}) / ${m - 1} = ` +

@@ -67,6 +67,7 @@ class Frame {
     this.live = html("p", { class: "ssd-live", role: "status" });
     const reset = html("button", { type: "button", class: "ssd-reset" }, "Reset");
     reset.addEventListener("click", () => this.set(structuredClone(firstStates.get(model))));
+    this.foot = html("div", { class: "ssd-foot" }, reset); // a page adds a button of its own
     this.root = html(
       "div",
       // the second attribute keeps JupyterLab from treating keys as commands, such as "delete cell"
@@ -75,7 +76,7 @@ class Frame {
       this.side,
       this.words,
       this.live,
-      reset,
+      this.foot,
     );
     assign(this.root, { "aria-label": label, "data-explorer": model.get("module") });
     this.root.addEventListener("keydown", (event) => event.stopPropagation()); // and the page, too
@@ -247,6 +248,17 @@ class Frame {
   }
 
   // --- words and numbers ---
+  /** Something to reach. The function returned takes whether it is reached, and what that teaches. */
+  goal(words) {
+    const line = html("p", { class: "ssd-goal", role: "status" });
+    this.side.append(line);
+    return (met, taught) => {
+      line.dataset.met = Boolean(met);
+      const shown = met ? `Reached. ${taught}` : `Goal: ${words}`;
+      if (line.textContent !== shown) line.textContent = shown;
+    };
+  }
+
   /** A table of numbers; the function returned takes rows of cells, of which the first are headers. */
   table({ label, header, into = this.side }) {
     const head = header.map((words) => html("th", { scope: "col" }, words));

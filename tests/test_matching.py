@@ -356,7 +356,21 @@ def test_bipartite_takes_the_largest_of_what_is_left(seed):
         left[owner], left[:, prior] = 0, 0
     best = zip(*(x.tolist() for x in table.max(dim=1)), strict=True)
     wishes = [(-value, owner, 0, prior) for owner, (value, prior) in enumerate(best) if value]
-    assert matching._bipartite(wishes, lambda owner: table[owner].clone()) == rounds
+    assert matching._bipartite(wishes, lambda owners: table[owners]) == rounds
+
+
+def test_those_who_wish_for_the_prior_of_a_better_wish_look_again_together():
+    table = torch.tensor([[0.5, 0.0, 0.4], [0.8, 0.3, 0.7], [0.6, 0.2, 0.0], [0.0, 0.0, 0.4]])
+    calls = []
+
+    def look_again(owners):
+        calls.append(owners)
+        return table[owners]
+
+    wishes = [(-0.5, 0, 0, 0), (-0.8, 1, 0, 0), (-0.6, 2, 0, 0), (-0.4, 3, 0, 2)]
+    # 0 takes its second choice before 3 can, as it comes first among equals, and 3 has no other
+    assert matching._bipartite(wishes, look_again) == {(0, 0): 1, (0, 2): 0, (0, 1): 2}
+    assert calls == [[2, 0], [3]]
 
 
 def test_targets_and_priors_of_different_precision_are_matched():

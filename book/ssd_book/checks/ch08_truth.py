@@ -33,7 +33,7 @@ def bipartite(overlap: Tensor) -> Tensor:
     best = zip(*(x.tolist() for x in overlap.max(dim=1)), strict=True)
     wishes = [(-iou, row, 0, prior) for row, (iou, prior) in enumerate(best) if iou > 0]
     chosen = torch.full((len(overlap),), -1)
-    for (_, prior), row in _bipartite(wishes, lambda row: overlap[row].clone()).items():
+    for (_, prior), row in _bipartite(wishes, lambda rows: overlap[rows]).items():
         chosen[row] = prior
     return chosen
 

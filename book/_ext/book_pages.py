@@ -203,6 +203,7 @@ def setup(app):
     app.connect("html-page-context", style_the_first_page)
     app.add_css_file("fonts.css")
     app.add_css_file("book.css")
+    app.add_js_file("page.js", loading_method="defer")
     app.add_js_file("scrolling.js", loading_method="defer")
     app.add_js_file("print.js", loading_method="defer")
     return {

@@ -54,14 +54,14 @@
 
   async function start() {
     const page = JSON.parse(document.getElementById("explorer-states").textContent);
-    const models = page.models.map((model) => new Model(unpacked(model, page.shared)));
-    const names = new Set(models.map((model) => model.get("module")));
-    const loads = new Map([...names].map((name) => [name, load(name)])); // all at once
-    await Promise.allSettled(loads.values());
+    const models = [];
+    const loads = new Map(); // by module
     for (const [number, index] of page.views.entries()) {
-      const model = models[index];
-      const place = document.getElementById(`explorer-${number}`);
-      await enliven(place, model, loads.get(model.get("module")));
+      const model = (models[index] ??= new Model(unpacked(page.models[index], page.shared)));
+      const name = model.get("module");
+      if (!loads.has(name)) loads.set(name, load(name));
+      await enliven(document.getElementById(`explorer-${number}`), model, loads.get(name));
+      await new Promise((go) => setTimeout(go)); // so that this one is drawn, and answers, first
     }
   }
 

@@ -5,6 +5,9 @@
    the theme's style sheets add to boxes are masks in `_static/icons.css`.
 2. Style sheets of the theme and of other extensions lose the rules whose classes and ids are on no
    page and in no script.
+3. `page.js` does what the theme's scripts do on these pages, so those are left out
+   (`_templates/static/webpack-macros.html`). Other extensions' scripts wait for the page, and those
+   of explorers come before them.
 
 `tests/browser/test_pages.py` measures what a page loads.
 """
@@ -21,6 +24,7 @@ from sphinx.util import logging
 logger = logging.getLogger(__name__)
 
 THEME = "theme/pydata_sphinx_theme/static/scripts/fontawesome.js"
+UNUSED = ("bootstrap", "fontawesome", "pydata-sphinx-theme")  # scripts
 # of which all is used
 OURS = {"book.css", "explorers.css", "fonts.css", "icons.css", "live.css", "search.css"}
 
@@ -145,6 +149,16 @@ def purged(css: str, names: set[str]) -> str:
     return "".join(kept)
 
 
+# --- 3. scripts -----------------------------------------------------------------------------------
+# inline scripts need what documentation_options.js defines, at once
+AT_ONCE = re.compile(r'<script(?! defer)([^>]*? src="(?!\S*documentation_options)[^"]*"[^>]*)>')
+
+
+def deferred(page: str) -> str:
+    """Return a page whose scripts from files all run when it is there, in their order."""
+    return AT_ONCE.sub(r"<script defer\1>", page)
+
+
 def lighten(app, exception):
     """Rewrite the pages and style sheets of a build."""
     if exception is not None or app.builder.format != "html":
@@ -154,13 +168,16 @@ def lighten(app, exception):
     out, missing = Path(app.outdir), set()
     static = out / "_static"
     (static / "icons.css").write_text(masks(icons), encoding="utf-8")
+    for name in UNUSED:
+        for script in static.glob(f"scripts/{name}.js*"):
+            script.unlink()
     texts = [script.read_text(encoding="utf-8") for script in static.rglob("*.js")]
-    names = set(re.findall(r"[\w-]+", " ".join(t for t in texts if "Font Awesome Free" not in t)))
+    names = set(re.findall(r"[\w-]+", " ".join(texts)))
     for file in out.rglob("*.html"):
         if static in file.parents:
             continue
         text = file.read_text(encoding="utf-8")
-        lighter = with_svg(text, icons, missing)
+        lighter = deferred(with_svg(text, icons, missing))
         for value in re.findall(r'\b(?:class|id)="([^"]*)"', lighter):
             names.update(value.split())
         if lighter != text:

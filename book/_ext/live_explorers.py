@@ -177,7 +177,7 @@ def add_to_page(app, pagename, templatename, context, doctree):
     app.add_css_file("explorers.css")
     # deferred scripts run in this order, so the loader finds what the others contain
     for name in (*(f"explorer-{module}.js" for module in explorers["modules"]), "explorers.js"):
-        app.add_js_file(name, loading_method="defer", onerror=NO_SCRIPT)
+        app.add_js_file(name, priority=100, loading_method="defer", onerror=NO_SCRIPT)
     # escaped, because "</script>" in a trait would end the script
     text = json.dumps(explorers["states"], separators=(",", ":")).replace("<", r"\u003c")
     # at the end, so that the text appears before it is loaded

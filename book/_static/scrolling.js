@@ -1,6 +1,5 @@
 // An element that scrolls sideways has a name and a place in the focus order while it does, and
-// neither otherwise. The theme sets tab stops, too, but gives no names and does not check again when
-// folded code opens. Explorers have their own `scrollable`, in ui.js.
+// neither otherwise. Explorers have their own `scrollable`, in ui.js.
 addEventListener("DOMContentLoaded", () => {
   const KINDS = {
     Output: "div.cell_output pre",
@@ -14,8 +13,8 @@ addEventListener("DOMContentLoaded", () => {
     boxes.forEach((box, index) => names.set(box, `${kind} ${index + 1}`));
   }
 
-  function follow(box) {
-    if (box.scrollWidth > box.clientWidth) {
+  function follow(box, scrolls) {
+    if (scrolls) {
       box.setAttribute("aria-label", names.get(box));
       box.setAttribute("role", "region");
       box.tabIndex = 0;
@@ -25,7 +24,9 @@ addEventListener("DOMContentLoaded", () => {
   }
 
   const sizes = new ResizeObserver((changes) => {
-    for (const { target } of changes) follow(names.has(target) ? target : target.parentElement);
+    const boxes = new Set(changes.map(({ target }) => (names.has(target) ? target : target.parentElement)));
+    const scrolls = [...boxes].map((box) => [box, box.scrollWidth > box.clientWidth]); // all, then write
+    for (const [box, yes] of scrolls) follow(box, yes);
   });
   for (const box of names.keys()) [box, ...box.children].forEach((node) => sizes.observe(node));
 });

@@ -30,6 +30,10 @@ SOURCES = {
     "arithmetic": "const twice = (n) => 2 * n;",
     "counter": COUNTER,
     "bytes": BYTES,
+    "asking": """export default { render({ el }) {
+      const alive = () => document.querySelectorAll("[data-state=alive]").length;
+      setTimeout(() => (el.textContent = alive()));
+    } };""",
     "broken": "export default { render( };",
     "raising": 'export default { render({ el }) { el.append("half"); throw Error("no paper"); } };',
     "late": "export default { async render() { throw new Error('too late'); } };",
@@ -90,6 +94,11 @@ def test_an_explorer_replaces_its_picture(open_page):
     assert place.inner_text() == "n = 4"
     assert place.locator("img").count() == 0
     assert console == []
+
+
+def test_an_explorer_can_answer_before_the_next_one_starts(open_page):
+    page, _ = open_page([model("asking"), model("asking")])
+    assert page.locator(".explorer-place").all_inner_texts() == ["1", "2"]
 
 
 def test_views_of_one_model_stay_in_step_and_other_models_stay_apart(open_page):

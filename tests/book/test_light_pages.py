@@ -76,3 +76,21 @@ def test_only_rules_for_what_is_there_stay(light, css, left):
     once = light.purged(css, {"here", "id", "md:w-1"})
     assert once == left
     assert light.purged(once, {"here", "id", "md:w-1"}) == once
+
+
+@pytest.mark.parametrize(
+    ("script", "left"),
+    [
+        ('<script src="a.js?v=1"></script>', '<script defer src="a.js?v=1"></script>'),
+        ('<script data-x="y" src="a.js">', '<script defer data-x="y" src="a.js">'),
+        ('<script defer="defer" src="a.js">', '<script defer="defer" src="a.js">'),
+        (
+            '<script src="../documentation_options.js">',
+            '<script src="../documentation_options.js">',
+        ),
+        ("<script>let a;</script>", "<script>let a;</script>"),
+        ('<script type="application/json" id="a">', '<script type="application/json" id="a">'),
+    ],
+)
+def test_scripts_from_files_wait_for_the_page(light, script, left):
+    assert light.deferred(script) == left

@@ -184,6 +184,67 @@ def test_the_theme_button_switches_and_is_remembered(browser, base, html):
     assert seen == {"light", "dark"}
 
 
+def test_a_dark_page_is_dark_before_its_scripts_run(browser, base, html):
+    page, _ = built_site.new_page(browser, base, 1280, "dark")
+    page.route("**/page.js*", lambda route: route.abort())
+    page.goto(base + "book/index.html")
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+    page.context.close()
+
+
+@pytest.mark.parametrize("side", ["primary", "secondary"])
+def test_on_a_phone_a_sidebar_opens_in_a_dialog_and_returns(browser, base, html, side):
+    page, _ = built_site.new_page(browser, base, 360)
+    page.goto(base + first_chapter(html))
+    button, dialog = f".{side}-toggle", page.locator(f"#pst-{side}-sidebar-modal")
+    links = page.locator(f"#pst-{side}-sidebar a").count()
+    assert links > 3
+    for close in (
+        lambda: page.keyboard.press("Escape"),
+        lambda: dialog.locator("a:visible").last.click(),
+    ):
+        page.click(button)
+        assert dialog.locator("a:visible").count() > 3
+        close()
+        page.wait_for_function("!document.querySelector('dialog[open]')")
+        page.wait_for_load_state()
+        assert page.locator(f"#pst-{side}-sidebar a").count() == links
+    page.context.close()
+
+
+def test_the_section_that_is_read_is_marked_in_the_list(browser, base, html):
+    page, _ = built_site.new_page(browser, base, 1440)
+    page.goto(base + first_chapter(html))
+    links = page.locator("#pst-page-toc-nav a")
+    for number in (4, 2):
+        place = f"{links.nth(number).get_attribute('href')} :is(h2, h3)"
+        page.locator(place).first.evaluate(
+            "heading => scrollTo({ top: scrollY + heading.getBoundingClientRect().top - 40 })"
+        )
+        page.wait_for_function(
+            "a => a.getAttribute('aria-current') === 'true'", arg=links.nth(number).element_handle()
+        )
+        assert page.locator("#pst-page-toc-nav [aria-current]").count() == 1
+    page.context.close()
+
+
+def test_the_menu_opens_with_a_press_and_closes(browser, base, html):
+    page, _ = built_site.new_page(browser, base, 1280)
+    page.goto(base + first_chapter(html))
+    button, menu = (
+        page.locator("[data-bs-toggle=dropdown]").first,
+        page.locator(".dropdown-menu").first,
+    )
+    for close in (lambda: page.keyboard.press("Escape"), lambda: page.mouse.click(300, 500)):
+        button.focus()
+        page.keyboard.press("Enter")
+        assert menu.is_visible()
+        assert button.get_attribute("aria-expanded") == "true"
+        close()
+        assert not menu.is_visible()
+    page.context.close()
+
+
 def test_a_page_opened_as_a_file_draws_its_formulas(browser, html):
     pages = [html / name for name in built_site.built_pages(html)]
     page = browser.new_page()

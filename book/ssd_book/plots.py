@@ -16,6 +16,7 @@ from matplotlib.patches import Patch, Rectangle
 from torch import Tensor
 
 from ssd_tutorial.boxes import cxcywh_to_xyxy
+from ssd_tutorial.deploy.labels import COLORS
 from ssd_tutorial.figures.plots import (
     BLUE,
     INK,
@@ -46,8 +47,7 @@ from ssd_tutorial.scales import compute_scales
 ACCENT = "#c8321e"
 """What the reader holds, and what the detector has found: the one colour besides the maps'."""
 
-_OF_SERIES = (BLUE, ORANGE, "#1a9a6c", "#e0559f", "#6b4a00", "#432a8f")
-SERIES = tuple(look._replace(color=one) for look, one in zip(LOOKS, _OF_SERIES, strict=False))
+SERIES = tuple(look._replace(color=one) for look, one in zip(LOOKS, COLORS, strict=False))
 """For the lines of charts that are not maps, in turn: colour, line style and marker."""
 
 __all__ = [

@@ -120,13 +120,15 @@ def draw_boxes(
     color: str = INK,
     line: str | tuple = "-",
     width: float = 2.2,
-    label_at: str = "top",
+    label_at: str = "free",
     **style,
 ) -> list[Rectangle]:
     """Draw boxes ``[N, 4]`` xyxy, in the units of the axes, and return their patches.
 
-    A white outline makes the lines visible on any image. A label lies in the ``"top"`` left or the
-    ``"bottom"`` right corner of its box. `style` goes to `matplotlib.patches.Rectangle`.
+    A white outline makes the lines visible on any image. Labels lie where `place_labels` finds
+    room, as in the copies that ``detect`` writes, or each in the ``"bottom"`` right corner of its
+    box.
+    `style` goes to `matplotlib.patches.Rectangle`.
     """
     boxes = torch.as_tensor(boxes_xyxy).reshape(-1, 4).tolist()
     if labels is not None and len(labels) != len(boxes):
@@ -134,20 +136,27 @@ def draw_boxes(
     style = {"fill": False, "edgecolor": color, "linestyle": line, "linewidth": width} | style
     rim = [withStroke(linewidth=width + 1.4, foreground="white")]
     patches = []
-    for i, (x0, y0, x1, y1) in enumerate(boxes):
+    for x0, y0, x1, y1 in boxes:
         patch = Rectangle((x0, y0), x1 - x0, y1 - y0, path_effects=rim, **style)
         patches.append(ax.add_patch(patch))
-        if labels is not None:
-            at_top = label_at == "top"
-            corner = Anchor(x0, y0, "left", "top") if at_top else Anchor(x1, y1, "right", "bottom")
-            _draw_label(ax, corner, labels[i], color)
+    if labels:
+        corners = [Anchor(x1, y1, "right", "bottom") for _, _, x1, y1 in boxes]
+        anchors = corners if label_at == "bottom" else _free_places(ax, boxes, labels)
+        box = {"facecolor": color, "edgecolor": "none", "pad": 1.5}
+        look = {"color": "white", "fontsize": _LETTERS, "clip_on": True, "bbox": box}
+        for (x, y, ha, va), text in zip(anchors, labels, strict=True):
+            ax.text(x, y, f" {literal(text)} ", ha=ha, va=va, **look)
     return patches
 
 
-def _draw_label(ax: Axes, anchor: Anchor, text: str, color: str) -> None:
-    box = {"facecolor": color, "edgecolor": "none", "pad": 1.5}
-    style = {"color": "white", "fontsize": _LETTERS, "clip_on": True, "bbox": box}
-    ax.text(anchor.x, anchor.y, f" {literal(text)} ", ha=anchor.ha, va=anchor.va, **style)
+def _free_places(ax: Axes, boxes: list, labels: Sequence[str]) -> list[Anchor]:
+    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+    ax.apply_aspect()
+    width, height = ax.get_window_extent().size  # pixels; a letter is about 0.6 as wide as high
+    line = 1.5 * _LETTERS * ax.figure.dpi / 72
+    x, y = abs(right - left) / width, abs(high - low) / height
+    sizes = [(0.4 * line * (len(text) + 2) * x, line * y) for text in labels]
+    return place_labels(boxes, sizes, (max(left, right), max(low, high)))
 
 
 def draw_run(history: Sequence[Step]) -> Figure:
@@ -179,20 +188,8 @@ def draw_run(history: Sequence[Step]) -> Figure:
 def draw_detections(
     ax: Axes, detections, classes: Sequence[str], score_threshold: float = 0.5
 ) -> list[Rectangle]:
-    """Draw box, class and score of each of an image's `Detections` that reaches the threshold.
-
-    Labels are placed by `place_labels`, as in the copies that ``detect`` writes.
-    """
-    found, color = detections.above(score_threshold), COLORS[0]
+    """Draw box, class and score of each of an image's `Detections` that reaches the threshold."""
+    found = detections.above(score_threshold)
     names = [classes[label - 1] for label in found.labels.tolist()]
     texts = [caption(name, s) for name, s in zip(names, found.scores.tolist(), strict=True)]
-    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
-    width, height = ax.get_window_extent().size  # pixels; a letter is about 0.6 as wide as high
-    line = 1.5 * _LETTERS * ax.figure.dpi / 72
-    x, y = abs(right - left) / width, abs(high - low) / height
-    sizes = [(0.4 * line * (len(text) + 2) * x, line * y) for text in texts]
-    boxes = found.boxes.tolist()
-    frame = max(left, right), max(low, high)
-    for anchor, text in zip(place_labels(boxes, sizes, frame), texts, strict=True):
-        _draw_label(ax, anchor, text, color)
-    return draw_boxes(ax, found.boxes, color=color)
+    return draw_boxes(ax, found.boxes, texts, color=COLORS[0])

@@ -105,6 +105,16 @@ def test_patches_are_where_the_boxes_are(ax):
     assert patches[0].get_linestyle() == "--"
 
 
+def test_labels_stand_apart_and_none_is_cut_at_the_border(ax):
+    boxes = torch.tensor([[0.1, 0.4, 0.3, 0.6], [0.15, 0.4, 0.4, 0.7], [0.9, 0.4, 1.0, 0.9]])
+    plots.draw_boxes(plots.show_canvas(ax, margin=0), boxes, ["balloon", "balloon", "mushroom"])
+    ax.figure.canvas.draw()
+    places = [text.get_window_extent().padded(-0.1) for text in ax.texts]  # they may touch
+    assert not any(a.overlaps(b) for a, b in combinations(places, 2))
+    inside = ax.get_window_extent()
+    assert all(inside.x0 - 1 <= place.x0 and place.x1 <= inside.x1 + 1 for place in places)
+
+
 def test_a_label_can_be_placed_at_the_bottom(ax):
     plots.draw_boxes(ax, torch.tensor([0.1, 0.2, 0.5, 0.4]), ["a"], label_at="bottom")
     np.testing.assert_allclose(ax.texts[0].get_position(), (0.5, 0.4), atol=1e-6)
@@ -150,7 +160,7 @@ def test_labels_of_detections_stand_apart_and_say_what_is_written(ax):
     plots.draw_detections(plots.show_canvas(ax, margin=0), found, ["$a_$b^"])
     ax.figure.canvas.draw()  # as mathematics, the name could not be drawn
     assert ax.texts[0].get_text().replace("\\", "").strip() == "$a_$b^ 0.90"
-    places = [text.get_window_extent() for text in ax.texts]
+    places = [text.get_window_extent().padded(-0.1) for text in ax.texts]  # they may touch
     assert not any(a.overlaps(b) for a, b in combinations(places, 2))
 
 

@@ -13,7 +13,6 @@ from ssd_tutorial.priors import locate, make_priors
 from ssd_tutorial.targets import make_targets
 
 PHOTOGRAPHS = ("cat", "rocket")
-_LOST = "#b3001b"  # no map has this red
 # A whisker of the cat, and a patch of fur around it: the same prior of conv7 is the best of both.
 _TWO_ON_ONE_SPOT = [[0.0, 0.71, 0.357, 0.75], [0.005, 0.648, 0.362, 0.778]]
 
@@ -86,7 +85,7 @@ class MatchingExplorer(Explorer, module="matching"):
         plots.draw_priors(axes, preset, positive, width=1.6)
         for g, box in enumerate(self.boxes):
             lost = not (owner == g).any()
-            hatch = {"hatch": "//", "line": ":", "color": _LOST} if lost else {}
+            hatch = {"hatch": "//", "line": ":", "color": plots.ORANGE} if lost else {}
             name = f"G{g} lost" if lost else f"G{g}"
             plots.draw_boxes(axes, torch.tensor(box), [name], width=3, **hatch)
         axes.set_title(f"{int((owner >= 0).sum())} of {len(owner)} priors are positive")

@@ -1,12 +1,11 @@
 // Explorer: ground truths to drag, and the priors that are matched to them.
 
 import { area, makePriors, numPriors } from "./geometry.js";
-import { INK, LOOKS, mapLook } from "./paper.js";
+import { INK, LOOKS, ORANGE, mapLook } from "./paper.js";
 import { survey } from "./positives.js";
 import { explorer, html, listed } from "./ui.js";
 
 const MOST = 8; // ground truths
-const LOST = "#b3001b"; // no map has this red
 
 /** Objects by the names that they have here. */
 const named = (objects) => objects.map((object, g) => ({ name: `G${g}`, ...object }));
@@ -109,7 +108,7 @@ export default explorer({
         const { name, priors: count } = truths[g];
         if (!count) {
           const d = hatch(stage.px(box));
-          const look = { stroke: LOST, "stroke-width": 1.5, "pointer-events": "none" };
+          const look = { stroke: ORANGE, "stroke-width": 1.5, "pointer-events": "none" };
           stage.put(`hatch ${g}`, "path", { d, ...look });
         }
         const where = box.map((x) => x.toFixed(2)).join(", ");
@@ -117,7 +116,7 @@ export default explorer({
           label: `ground truth ${name}, priors: ${count}, xyxy ${where}; delete removes it`,
           tag: count ? name : `${name} lost`,
           attributes: {
-            stroke: count ? INK : LOST,
+            stroke: count ? INK : ORANGE,
             "stroke-dasharray": count ? null : "2 5",
             "stroke-width": g === chosen ? 4 : 3,
           },

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 import traitlets
-from ssd_book.explorers import Opening
+from ssd_book.explorers import MiningExplorer, Opening
 from ssd_book.explorers.opening import RATIO_MAP, TOPICS
 
 from ssd_tutorial.boxes import iou
@@ -186,3 +186,13 @@ def test_a_lower_score_reports_more_boxes_and_no_other_order():
         explorer.at = at
         counts.append((len(explorer.kept()), sum(explorer.right())))
     assert counts == [(68, 5), (11, 5), (6, 5), (5, 5), (3, 3)]
+
+
+def test_mining_takes_the_negatives_that_the_package_takes():
+    explorer, workbench, counts = Opening("mining"), MiningExplorer(), []
+    for ratio in (0, 3, 10):
+        explorer.at = workbench.ratio = ratio
+        counts.append(int(explorer.number()))
+        chosen = workbench.negatives().nonzero()[:, 0].tolist()
+        assert sorted(explorer.mined().tolist()) == chosen
+    assert counts == [12, 48, 132]

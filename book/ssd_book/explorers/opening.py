@@ -10,7 +10,7 @@ from torchvision.ops import batched_nms, nms
 from torchvision.transforms.v2 import functional as F
 
 from ssd_book import plots
-from ssd_book.explorers import film
+from ssd_book.explorers import film, mining
 from ssd_book.explorers.explorer import preset_state
 from ssd_book.explorers.nms import raw_detections
 from ssd_book.explorers.on_scene import OnScene
@@ -28,8 +28,10 @@ _PRESET = get_preset("caffe300_voc")
 _LAST = len(_PRESET.maps) - 1
 _SIDE = 640  # pixels of the picture on the page
 _THRESHOLD = 0.5  # of matching
+_VAL = open_dataset("scenes", "val").start  # the split's first scene, for `draw_scene`
 _SHOWN = 36  # scene of the validation split, with three cars
-_FOUND = open_dataset("scenes", "val").start + _SHOWN  # its number for `draw_scene`
+_FOUND = _VAL + _SHOWN
+_MINED = "one house"
 _CLASS, _LOWEST = "car", 0.3  # what topic "nms" shows
 RATIO_MAP = 2
 """The feature map whose scale the box of topic "ratio" has."""
@@ -82,6 +84,11 @@ TOPICS = {
         "A drawn scene with a cat, a fish, a kitten and a boat. A square around the middle is the "
         "crop; the objects whose centres lie inside it have black boxes, the others grey ones.",
     ),
+    "mining": Topic(
+        *(_VAL + mining.SCENES[_MINED], 0, 10, 3, "{} priors count"),
+        "A drawn scene with a house in a black box. Around it are thin boxes in the colours of "
+        "their maps, the negatives that count; most overlap the house.",
+    ),
     "distance": Topic(
         *(57, 1, 5, 1, "{} of 4 objects are reached"),
         "A drawn scene with a cat, a fish, a kitten and a boat, each with a prior around it that "
@@ -113,7 +120,8 @@ class Opening(OnScene, module="opening"):
     """Topics "scale" and "priors": the index of a map; "ratio": the logarithm of the ratio to base
     3; "threshold": the threshold of matching; "shift": by which share of its width the box is off;
     "crop": the side of the crop; "distance": how many times as wide the canvas is; "nms": the
-    IoU above which a box falls; "score": the score that a box must exceed."""
+    IoU above which a box falls; "score": the score that a box must exceed; "mining": negatives per
+    positive."""
     box = Box().tag(sync=True)
     """Of topic "overlap"; initially the object's, shifted by steps that the arrow keys undo."""
     low = traitlets.Float(read_only=True).tag(sync=True)
@@ -123,6 +131,9 @@ class Opening(OnScene, module="opening"):
     detections = traitlets.List(read_only=True).tag(sync=True)
     """Of topics "nms" and "score", best first: ``[name, score, xmin, ymin, xmax, ymax]``, of cars
     before NMS, or of all classes after it."""
+    negatives = traitlets.List(read_only=True).tag(sync=True)
+    """Of topic "mining": priors that are matched to nothing, the hardest first; as many as the knob
+    can ask for."""
     variances = traitlets.List(list(_PRESET.variances), read_only=True).tag(sync=True)
     """Of topic "shift"."""
     preset = traitlets.Dict(preset_state(_PRESET), read_only=True).tag(sync=True)
@@ -154,7 +165,7 @@ class Opening(OnScene, module="opening"):
         if not self.low <= at <= self.high:
             bounds = f"{self.low:g} to {self.high:g}"
             raise traitlets.TraitError(f"Opening.at is {at:g}; {self.topic} takes {bounds}")
-        if self.topic in ("scale", "priors") and at != int(at):
+        if self.topic in ("scale", "priors", "mining") and at != int(at):
             raise traitlets.TraitError(f"Opening.at is {at:g}; {self.topic} takes whole numbers")
         return at
 
@@ -175,9 +186,24 @@ class Opening(OnScene, module="opening"):
             return str(int(self.learned().sum()))
         if self.topic in ("nms", "score"):
             return str(len(self.kept()))
+        if self.topic == "mining":
+            return str(len(self.positives()) + len(self.mined()))
         if self.topic == "distance":
             return str(int((self.reached()[0] >= _THRESHOLD).sum()))
         return str(len(self.positives()))
+
+    @traitlets.default("negatives")
+    def _negatives(self) -> list[int]:
+        if self.topic != "mining":
+            return []
+        losses = mining.MiningExplorer(scene=_MINED).background_loss()
+        losses[self.positives()] = -1
+        most = int(self.high) * len(self.positives())
+        return losses.argsort(descending=True, stable=True)[:most].tolist()
+
+    def mined(self) -> Tensor:
+        """Return the indices of the negatives that count, of topic "mining"."""
+        return torch.tensor(self.negatives[: int(self.at) * len(self.positives())])
 
     @traitlets.default("detections")
     def _detections(self) -> list[list]:
@@ -233,9 +259,10 @@ class Opening(OnScene, module="opening"):
         return iou(self._truths(), cxcywh_to_xyxy(make_priors(_PRESET))).max(dim=1)
 
     def positives(self) -> Tensor:
-        """Return the indices of the priors that topic "threshold" matches to the object."""
+        """Return the indices of the priors that are matched, of topics "threshold" and "mining"."""
+        threshold = self.at if self.topic == "threshold" else _THRESHOLD
         targets = make_targets([self._truths()], [torch.ones(1, dtype=torch.int64)], 2)
-        return match(make_priors(_PRESET), targets, self.at).positive[0].nonzero()[:, 0]
+        return match(make_priors(_PRESET), targets, threshold).positive[0].nonzero()[:, 0]
 
     def boxes(self) -> Tensor:
         """Return the boxes that are drawn beside the objects, xyxy; not of topic "threshold"."""
@@ -285,6 +312,8 @@ class Opening(OnScene, module="opening"):
                 plots.draw_boxes(axes, self._truths()[~self.learned()], color=plots.QUIET, width=2)
             if self.topic == "overlap":
                 plots.shade_overlap(axes, torch.tensor(self.box), self._truths()[0])
+        elif self.topic == "mining":
+            plots.draw_priors(axes, _PRESET, self.mined(), width=1.2)
         elif self.topic == "nms":
             boxes = torch.tensor([row[2:] for row in self.detections])
             plots.draw_boxes(axes, boxes, color=plots.QUIET, width=0.8)

@@ -225,6 +225,31 @@ const TOPICS = {
     };
   },
 
+  mining(frame) {
+    const preset = frame.get("preset");
+    const priors = makePriors(preset);
+    const negatives = frame.get("negatives");
+    const boxes = frame.get("objects").map(({ box }) => box);
+    const positives = match(priors, boxes, HALF).groundTruth.filter((g) => g >= 0).length;
+    return {
+      slider: { label: "Negatives per positive", step: 1, show: String },
+      draw(stage, ratio) {
+        const chosen = negatives.slice(0, ratio * positives);
+        const maps = preset.maps.map(() => []);
+        for (const i of chosen) maps[locate(preset, i).map].push(priorXyxy(priors, i));
+        maps.forEach((some, k) => stage.rects(`map ${k}`, some, { ...mapLook(k), "stroke-width": 1.4 }));
+        drawTruths(stage, frame.get("objects"));
+        const total = numPriors(preset);
+        const rest = total - positives - chosen.length;
+        return [
+          String(positives + chosen.length),
+          `of ${total} priors count in the loss: ${positives} positives, and the ${chosen.length} negatives ` +
+            `(drawn) that a trained detector finds hardest. The other ${rest} teach nothing.`,
+        ];
+      },
+    };
+  },
+
   nms(frame) {
     const found = frame.get("detections").map(([, , ...box]) => box);
     const [[name]] = frame.get("detections");

@@ -8,13 +8,14 @@
         --weights data/weights/bccd_slim300.safetensors
 
 ``run`` trains one recipe with several seeds; what follows ``--`` is passed on to ``train``. The
-weights of the first seed go to data/weights/NAME.safetensors. ``ablation`` trains one recipe with
-each augmentation. ``mining`` trains one with other losses: "hard" is SSD's own, whose runs are
-those of data/runs/scenes_slim300; "random" takes as many negatives at random, "all" takes all of
-them, "ratio-1" and "ratio-10" take so many of the hardest per positive, and "focal" weights every
-prior as RetinaNet does. Besides mAP it measures what the scores mean. Variants that are not asked
-for keep their entries. ``hardest`` does not train: it lists, per picture, the negative that mining
-would take first.
+weights of the first seed go to data/weights/NAME.safetensors. ``ablation`` trains one recipe
+without augmentation and with all of SSD's, in each of several lengths, and keeps how mAP and loss
+on unseen pictures went. ``mining`` trains one with other losses: "hard" is SSD's own, whose runs
+are those of data/runs/scenes_slim300; "random" takes as many negatives at random, "all" takes all
+of them, "ratio-1" and "ratio-10" take so many of the hardest per positive, and "focal" weights
+every prior as RetinaNet does. Besides mAP it measures what the scores mean. Variants that are not
+asked for keep their entries. ``hardest`` does not train: it lists, per picture, the negative that
+mining would take first.
 
 Training and measuring use the same command line as readers do, except for mining's losses, which
 it does not offer. A complete training run is not repeated if its command was the same; an
@@ -64,13 +65,10 @@ from ssd_tutorial.weights.file import (  # noqa: E402
 
 AUGMENTATIONS = {
     "none": "--no-horizontal-flip",
-    "flips": "--vertical-flip",
-    "flips and crop": "--vertical-flip --crop caffe --crop-prob 1",
     "all of SSD's": "--vertical-flip --crop caffe --crop-prob 1 --expand 4 --distort"
     " --interpolation random",
-    "flips and expansion": "--vertical-flip --expand 4",
-    "flips and distortion": "--vertical-flip --distort",
 }
+MEASURED = 10  # times that a run of `ablation` is measured on unseen pictures
 HARD = "scenes_slim300"
 FOREGROUND = 0.01  # p(object) of every prior before the first step, under the focal loss
 
@@ -85,7 +83,7 @@ def main(words: list[str] | None = None) -> None:
     kinds = parser.add_subparsers(dest="kind", required=True)
     for kind, record, samples, seeds, threads in (
         ("run", record_run, None, [0, 1, 2], 0),
-        ("ablation", record_ablation, 4000, [0, 1], 1),
+        ("ablation", record_ablation, [4000, 40000], [0, 1, 2], 1),
         ("mining", record_mining, Recipe().samples, [0], 1),
         ("hardest", record_hardest, None, None, 0),
     ):
@@ -103,9 +101,9 @@ def main(words: list[str] | None = None) -> None:
         if kind == "run":
             one.add_argument("--val", default="val", help="split to measure on")
         if samples:
-            one.add_argument(
-                "--samples", type=int, default=samples, help="pictures that a run sees"
-            )
+            several = {"nargs": "+"} if kind == "ablation" else {}
+            what = "pictures that a run sees"
+            one.add_argument("--samples", type=int, default=samples, help=what, **several)
         if seeds:
             one.add_argument("--seeds", type=int, nargs="+", default=seeds)
             one.add_argument(
@@ -297,38 +295,47 @@ def _recipe(metadata: dict) -> dict:
 
 def record_ablation(arguments) -> None:
     data = ["--data", arguments.data, "--on-error", arguments.on_error]
-    for seed in arguments.seeds:  # all variants once, then all again
-        for variant, flags in AUGMENTATIONS.items():
-            folder = folder_of(arguments, _label(variant), seed)
-            size = ["--samples", str(arguments.samples)]
-            trained(arguments, folder, seed, *size, *flags.split())
-            measured(arguments, folder, data)
-            _write_ablation(arguments)
+    for seed in arguments.seeds:  # every cell of the table once, the short runs first; then again
+        for samples in arguments.samples:
+            for variant, flags in AUGMENTATIONS.items():
+                folder = folder_of(arguments, _label(variant, samples), seed)
+                size = ["--samples", str(samples), "--val-every", str(samples // MEASURED)]
+                trained(arguments, folder, seed, *size, *flags.split())
+                measured(arguments, folder, data)
+                _write_ablation(arguments)
 
 
-def _label(variant: str) -> str:
-    return variant.replace(" ", "_").replace("'", "")
+def _label(variant: str, samples: int) -> str:
+    return f"{variant} {samples}".replace(" ", "_").replace("'", "")
 
 
 def _write_ablation(arguments) -> None:
-    variants, logs = {}, {}
-    for variant in AUGMENTATIONS:
-        folders = {s: folder_of(arguments, _label(variant), s) for s in arguments.seeds}
-        folders = {s: folder for s, folder in folders.items() if (folder / "eval.json").is_file()}
-        if not folders:
-            continue
-        logs |= {f"{_label(variant)}-seed-{seed}": folder for seed, folder in folders.items()}
-        results = [result_of(folder) for folder in folders.values()]
-        variants[variant] = {
-            "flags": AUGMENTATIONS[variant],
-            "seeds": list(folders),
-            "map50": [round(r["map50"], 5) for r in results],
-            "ap50": [rounded(r["ap50"], 5) for r in results],
-            "last_loss": [round(float(log_of(f)[-1]["total"]), 4) for f in folders.values()],
-        }
+    runs, logs = [], {}
+    for variant, flags in AUGMENTATIONS.items():
+        for samples in arguments.samples:
+            label = _label(variant, samples)
+            folders = {seed: folder_of(arguments, label, seed) for seed in arguments.seeds}
+            folders = {s: path for s, path in folders.items() if (path / "eval.json").is_file()}
+            if not folders:
+                continue
+            logs |= {f"{label}-seed-{seed}": folder for seed, folder in folders.items()}
+            results = [result_of(folder) for folder in folders.values()]
+            ends = [log_of(folder)[-1] for folder in folders.values()]
+            runs.append(
+                {
+                    "augmentation": variant,
+                    "flags": flags,
+                    "samples": samples,
+                    "seeds": list(folders),
+                    "map50": [round(r["map50"], 4) for r in results],
+                    "ap50": [rounded(r["ap50"]) for r in results],
+                    "loss": [round(float(end["total"]), 3) for end in ends],
+                    "loss_unseen": [round(float(end["val_total"]), 3) for end in ends],
+                }
+            )
     name, seeds = name_of(arguments.data), list(map(str, arguments.seeds))
     drop = ["--on-error", arguments.on_error] if arguments.on_error != "raise" else []
-    size = ["--samples", str(arguments.samples), "--seeds", *seeds]
+    size = ["--samples", *map(str, arguments.samples), "--seeds", *seeds]
     record = {
         "data": name,
         "split": "train",
@@ -336,11 +343,11 @@ def _write_ablation(arguments) -> None:
         "preset": "caffe300_voc",
         "model": "slim300",
         "samples": arguments.samples,
-        "seeds": sorted({seed for variant in variants.values() for seed in variant["seeds"]}),
-        "map50": [value for variant in variants.values() for value in variant["map50"]],
+        "seeds": sorted({seed for one in runs for seed in one["seeds"]}),
+        "map50": [value for one in runs for value in one["map50"]],
         "minutes": [minutes_of(folder) for folder in logs.values()],
         "hardware": f"{hardware(arguments.threads)}, shared with others",
-        "variants": variants,
+        "runs": runs,
         "command": command_of(arguments, "--data", name, *drop, *size),
     }
     write_record(arguments, record, logs)

@@ -23,6 +23,10 @@ from ssd_tutorial.training.recipes import Recipe
 from ssd_tutorial.weights.file import load_weights, save_weights
 
 LOG = "step,samples,total,seconds\n50,800,2.5,30.0\n100,1600,1.25,90.0\n"
+VALIDATED = (
+    "step,samples,total,seconds,val_map50,val_total\n"
+    "50,800,2.5,30.0,,\n100,1600,1.25,90.0,0.5,2.125\n"
+)
 WEIGHTS = data_path("weights/scenes_slim300.safetensors")
 
 
@@ -187,9 +191,9 @@ def pretended(monkeypatch):
         out = Path(after["--out"])
         if command[0] == "train":
             (out / "weights.safetensors").touch()
-            (out / "run.csv").write_text(LOG)
+            (out / "run.csv").write_text(VALIDATED)
         else:
-            found = {"map50": 0.5 + 0.1 * ("crop" in after["--out"]), "ap50": {"RBC": 0.123456}}
+            found = {"map50": 0.5 + 0.1 * ("SSDs" in after["--out"]), "ap50": {"RBC": 0.123456}}
             out.write_text(json.dumps(found))
 
     monkeypatch.setattr(record, "run", pretend)
@@ -198,31 +202,35 @@ def pretended(monkeypatch):
 
 def ablation(tmp_path, *words):
     folders = ["--work", str(tmp_path / "work"), "--records", str(tmp_path / "records")]
-    data = ["--data", str(tmp_path / "BCCD"), "--samples", "1600"]
+    data = ["--data", str(tmp_path / "BCCD"), "--samples", "1600", "4800"]
     record.main(["ablation", "few", *data, *folders, *words])
     return result_in(tmp_path)
 
 
-def test_every_variant_is_trained_measured_and_recorded_once(pretended, tmp_path):
+def test_every_cell_is_trained_measured_and_recorded_once(pretended, tmp_path):
     found = ablation(tmp_path, "--seeds", "0", "1", "--on-error", "drop")
-    assert len(pretended) == 2 * 2 * len(record.AUGMENTATIONS)
+    assert len(pretended) == 2 * 2 * 2 * len(record.AUGMENTATIONS)
     assert [command[0] for command in pretended[:4]] == ["train", "eval", "train", "eval"]
-    wanted = ["--crop", "caffe", "--crop-prob", "1"]
-    assert sum(command[0] == "train" and command[-4:] == wanted for command in pretended) == 2
-    assert list(found["variants"]) == list(record.AUGMENTATIONS)
-    crop = found["variants"]["flips and crop"]
-    assert crop["map50"] == [0.6, 0.6]
-    assert crop["last_loss"] == [1.25, 1.25]
-    assert crop["ap50"][0] == {"RBC": 0.12346}
+    wanted = ["--samples", "4800", "--val-every", "480", "--no-horizontal-flip"]
+    assert sum(command[-5:] == wanted for command in pretended) == 2
+    cells = {(one["augmentation"], one["samples"]): one for one in found["runs"]}
+    assert list(cells) == [(name, n) for name in record.AUGMENTATIONS for n in (1600, 4800)]
+    long = cells["all of SSD's", 4800]
+    assert long["seeds"] == [0, 1]
+    assert long["map50"] == [0.6, 0.6]
+    assert cells["none", 1600]["map50"] == [0.5, 0.5]
+    assert long["loss"] == [1.25, 1.25]
+    assert long["loss_unseen"] == [2.125, 2.125]
+    assert long["ap50"][0] == {"RBC": 0.1235}
     assert set(found["minutes"]) == {1.5}
     assert found["data"] == "BCCD"
     assert str(tmp_path) not in json.dumps(found)  # no path of this machine
     assert found["command"] == (
-        "python tools/record.py ablation few --data BCCD --on-error drop --samples 1600 --seeds 0 1"
+        "python tools/record.py ablation few --data BCCD --on-error drop --samples 1600 4800"
+        " --seeds 0 1"
     )
-    assert (tmp_path / "records/runs/few/flips_and_crop-seed-1.csv").read_text() == (
-        "step,samples,total,seconds\n50,800,2.5,30\n100,1600,1.25,90\n"
-    )
+    curve = (tmp_path / "records/runs/few/all_of_SSDs_4800-seed-1.csv").read_text()
+    assert curve == VALIDATED.replace("0.0,", "0,")
 
 
 def test_finished_runs_are_not_repeated_and_entries_by_hand_are_kept(pretended, tmp_path):

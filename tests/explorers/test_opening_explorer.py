@@ -24,6 +24,9 @@ CHAPTERS = {
     "07_priors": "priors",
     "08_matching": "threshold",
     "09_loss": "shift",
+    "10_hard_negative_mining": "mining",
+    "11_augmentation": "crop",
+    "13_detecting": "nms",
     "14_evaluation": "score",
     "16_your_own_pictures": "distance",
 }

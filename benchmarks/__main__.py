@@ -9,6 +9,7 @@ import gc
 import json
 import random
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median, quantiles
 from time import perf_counter
@@ -17,10 +18,13 @@ import torch
 import torchvision
 
 from benchmarks.steps import STEPS, Step
+from benchmarks.throughput import CLOCKS
 from ssd_tutorial.training.provenance import processor
 
 
-def take_turns(step: Step, seconds: float, least: int) -> tuple[list[float], list[float]]:
+def take_turns(
+    step: Step, seconds: float, least: int, clock: Callable[[], float]
+) -> tuple[list[float], list[float]]:
     """Return the milliseconds of each run of ours and theirs; each round's order is random."""
     sides = [(step.ours, []), (step.theirs, [])]
     for call, _ in sides:
@@ -30,9 +34,9 @@ def take_turns(step: Step, seconds: float, least: int) -> tuple[list[float], lis
     gc.collect()
     while len(sides[0][1]) < least or perf_counter() < end:
         for call, times in chance.sample(sides, 2):
-            start = perf_counter()
+            start = clock()
             call()
-            times.append(1000 * (perf_counter() - start))
+            times.append(1000 * (clock() - start))
     return sides[0][1], sides[1][1]
 
 
@@ -47,6 +51,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, help="PyTorch's threads (default: its own choice)")
     parser.add_argument("--seconds", type=float, default=15, help="seconds per step (default: 15)")
     parser.add_argument("--quick", action="store_true", help="2 seconds per step: rough numbers")
+    parser.add_argument("--clock", choices=CLOCKS, default="wall")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the numbers to FILE")
     options = parser.parse_args(arguments)
     if unknown := set(options.steps) - set(STEPS):
@@ -66,6 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
         "torchvision": torchvision.__version__,
         "processor": processor(),
         "threads": torch.get_num_threads(),
+        "clock": options.clock,
     }
     print(", ".join(f"{k} {v}" for k, v in where.items()))
     print("milliseconds: median [quartiles]; ratio: their median / ours\n")
@@ -74,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
     for name in options.steps or STEPS:
         step = STEPS[name]()
         step.check()
-        times = take_turns(step, seconds, least)
+        times = take_turns(step, seconds, least, CLOCKS[options.clock] or perf_counter)
         ours, theirs = (quartiles(one) for one in times)
         ratio, rounds = theirs[1] / ours[1], len(times[0])
         rows.append(

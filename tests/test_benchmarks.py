@@ -34,6 +34,38 @@ def test_throughput_keeps_one_row_per_case(records, tmp_path, capsys):
     assert "slim300  fp32 batch   2 training" in capsys.readouterr().out
 
 
+def test_the_table_keeps_the_clock_that_it_was_timed_by(monkeypatch, tmp_path, capsys):
+    monkeypatch.syspath_prepend(ROOT)
+    from benchmarks import __main__ as table
+    from benchmarks.steps import Step
+
+    ticks = iter(range(1000))
+    monkeypatch.setitem(table.CLOCKS, "processor", lambda: next(ticks))
+    nothing = Step("nothing", lambda: None, lambda: None, lambda: None, aim=1)
+    monkeypatch.setitem(table.STEPS, "nothing", lambda: nothing)
+    words = [
+        "nothing",
+        "--seconds",
+        "0",
+        "--clock",
+        "processor",
+        "--json",
+        str(tmp_path / "kept.json"),
+    ]
+    assert table.main(words) == 0
+    kept = json.loads((tmp_path / "kept.json").read_text())
+    assert kept["clock"] == "processor"
+    # each call took one tick of this clock, which counts in seconds
+    assert kept["milliseconds"][0] | {"rounds": 0} == {
+        "step": "nothing",
+        "ours": [1000] * 3,
+        "theirs": [1000] * 3,
+        "ratio": 1,
+        "aim": 1,
+        "rounds": 0,
+    }
+
+
 def test_an_interrupted_throughput_resumes(records, tmp_path, monkeypatch):
     words = "--models slim300 --batches 1 --precisions fp32 --device cpu --seconds 0.001"
     words += " --threads 1 --record here"

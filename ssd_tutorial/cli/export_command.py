@@ -45,7 +45,8 @@ def export_command(
         out: the file to write; by default the weights' name with .onnx.
         postprocessing: put softmax, decoding, thresholds and non-maximum suppression inside, with
             the four limits below.
-        precision: fp16 halves the file, int8 quarters it and is faster on most processors.
+        precision: fp16 halves the file, int8 quarters it and is faster on most processors; int8 is
+            opened by onnxruntime 1.24 and newer, which need Python 3.11.
         score: lowest score of a detection (0.01).
         iou: overlap above which the better of two boxes of a class suppresses the other (0.45).
         candidates: highest number of boxes per class that enter the suppression (400).

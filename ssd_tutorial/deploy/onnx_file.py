@@ -86,7 +86,7 @@ def export_onnx(
         ValueError: limits without post-processing or out of range, a detector
             that is an ONNX file already, or a result that is not within `TOLERANCES` of torch, or
             with which nothing could be compared.
-        ImportError: torch is too old, or onnx, onnxscript or onnxruntime is missing.
+        ImportError: onnx, onnxscript or onnxruntime is missing.
     """
     fixed = all_limits(limits) if postprocessing else None
     if limits and not postprocessing:
@@ -95,8 +95,6 @@ def export_onnx(
         )
     if not isinstance(detector.network, SSD):
         raise ValueError("this detector is an ONNX file: export the weights it was made from")
-    if "custom_translation_table" not in inspect.signature(torch.onnx.export).parameters:
-        raise ImportError(f"export needs torch 2.6 or newer, and this is {torch.__version__}")
     model = reduce_precision(_to_model(detector, fixed), precision)
     model.metadata_props.add(key="precision", value=precision)
     with atomic_write(path) as file:
@@ -298,9 +296,9 @@ def _open_session(path: Path, device: str):
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # onnxruntime's errors have no common class of their own
-        raise ValueError(
-            f"{path} is not an ONNX file that onnxruntime can open: {_first_line(error)}"
-        ) from error
+        runtime = f"onnxruntime {onnxruntime.__version__}"
+        sentence = f"{path} is not an ONNX file that {runtime} can open: {_first_line(error)}"
+        raise ValueError(sentence) from error
 
 
 def _parse_limits(metadata: dict[str, str]) -> dict | None:

@@ -16,7 +16,8 @@ def reduce_precision(model, precision: Precision):
     * ``fp16`` stores their weights in half of the bytes; onnxruntime widens them when it opens the
       file, so that it computes as before.
     * ``int8`` stores them in a quarter, and quantises what goes into them picture by picture:
-      dynamic quantisation, for which no pictures are needed beforehand.
+      dynamic quantisation, for which no pictures are needed beforehand. Only onnxruntime 1.24 and
+      newer multiply signed weights by unsigned inputs; Python 3.10 has no such release.
 
     Raises:
         ValueError: another precision.

@@ -14,6 +14,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from packaging.version import Version
 from PIL import Image
 from ssd_book import onnx_example
 
@@ -32,6 +33,10 @@ from ssd_tutorial.presets import SLIM300, SSD300
 from ssd_tutorial.weights.file import Detector, load_weights, save_weights
 
 PHOTOGRAPHS = sorted(data_path("photographs/JPEGImages").iterdir())
+SIGNED = pytest.mark.skipif(
+    Version(onnxruntime.__version__) < Version("1.24"),
+    reason="onnxruntime before 1.24, the newest for Python 3.10, has no signed int8 convolution",
+)
 
 
 def pictures(count, seed=0):
@@ -372,7 +377,8 @@ def test_comparing_nothing_is_no_success(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("precision", "share", "score"), [("fp16", 0.55, 2e-3), ("int8", 0.35, 0.1)]
+    ("precision", "share", "score"),
+    [("fp16", 0.55, 2e-3), pytest.param("int8", 0.35, 0.1, marks=SIGNED)],
 )
 def test_fewer_bits_are_a_smaller_file_with_nearly_the_same_detections(
     scenes, whole, tmp_path, precision, share, score
@@ -472,12 +478,6 @@ def test_impossible_options_are_refused(tmp_path, options, message):
 def test_onnx_is_not_exported_again(tmp_path, raw):
     with pytest.raises(ValueError, match="is an ONNX file: export the weights it was made from"):
         export_onnx(load_detector(raw), tmp_path / "a.onnx")
-
-
-def test_a_torch_that_is_too_old_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(torch.onnx, "export", lambda model, args, f, dynamo=False: None)
-    with pytest.raises(ImportError, match=r"export needs torch 2\.6 or newer, and this is"):
-        export_onnx(table_detector(), tmp_path / "a.onnx")
 
 
 def test_only_arguments_that_torch_knows_are_passed():

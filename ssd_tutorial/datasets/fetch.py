@@ -37,6 +37,10 @@ class Archive(NamedTuple):
     splits: tuple[str, ...]  # that need it
 
 
+class _Unfit(ValueError):
+    """What an archive must not contain, or lacks, in a sentence of ours."""
+
+
 class Registered(NamedTuple):
     """A data set of the registry."""
 
@@ -226,10 +230,12 @@ def unpack(archive: Path, take: str, folder: Path, progress: bool | None = None)
             # the disk's, not the archive's; a damaged zip makes zipfile seek before its beginning
             if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
                 raise
-            why = str(error).partition("\n")[0].rstrip(":")
-            raise ValueError(
-                f"{archive} was not unpacked ({why}): delete it and fetch it again"
-            ) from error
+            # these say what is wrong; others, as over a number that is not one, are Python's words
+            clear = (_Unfit, OSError, EOFError, RuntimeError, tarfile.TarError, zipfile.BadZipFile)
+            why = str(error) if isinstance(error, clear) else "it is damaged"
+            why = why.partition("\n")[0].rstrip(":")
+            sentence = f"{archive} was not unpacked ({why}): delete it and fetch it again"
+            raise ValueError(sentence) from error
         os.replace(beside / take, unfinished)
 
 
@@ -240,16 +246,16 @@ def _wanted(file: zipfile.ZipFile | tarfile.TarFile, take: str, archive_size: in
         parts = PurePosixPath(name).parts
         # on Windows, a backslash or a drive letter would be a folder
         if ".." in parts or name.startswith("/") or set(name) & set("\\:\0"):
-            raise ValueError(f"it contains a name outside its folder, {name[:200]!r}")
+            raise _Unfit(f"it contains a name outside its folder, {name[:200]!r}")
         if not plain:
-            raise ValueError(f"it contains a link or device, {name[:200]!r}")
+            raise _Unfit(f"it contains a link or device, {name[:200]!r}")
         total += size
         if size < 0 or total > LARGEST_RATIO * archive_size + SLACK:
-            raise ValueError(f"its {archive_size} bytes would become {total} or more")
+            raise _Unfit(f"its {archive_size} bytes would become {total} or more")
         if parts[: len(top)] == top:
             wanted.append((member, size))
     if not any(size for _, size in wanted):
-        raise ValueError(f"it contains no files in a folder {take}")
+        raise _Unfit(f"it contains no files in a folder {take}")
     return wanted
 
 
@@ -265,7 +271,7 @@ def _members(file: zipfile.ZipFile | tarfile.TarFile) -> Iterator[tuple[str, int
     # tarfile mistakes the end of a truncated file for that of the archive, a block of zeros
     file.fileobj.seek(file.offset)
     if file.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-        raise ValueError("it ends in the middle")
+        raise _Unfit("it ends in the middle")
 
 
 def _check_room(folder: Path, needed: int) -> None:

@@ -294,6 +294,18 @@ def test_names_that_begin_with_a_dot_are_the_same(tmp_path):
     assert len(take(path, tmp_path / "x")) == 3
 
 
+def test_digits_that_are_not_a_number_are_damage_in_our_words(tmp_path):
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as file:
+        info = tarfile.TarInfo("kit/VOC2007/a.txt")
+        info.pax_headers = {"GNU.sparse.map": "0,1x"}
+        file.addfile(info)
+    # what tarfile says
+    with pytest.raises(ValueError, match="invalid literal"), tarfile.open(path):
+        pass
+    refused(path, "it is damaged")
+
+
 def test_an_archive_without_the_folder_is_refused(archive):
     refused(archive, "it contains no files in a folder kit/VOC2012", "kit/VOC2012")
 

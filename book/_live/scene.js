@@ -421,7 +421,8 @@ const figure = ({ scenes, own, eyes, base, place, state }) =>
         showControls(things, composing);
         const done = verdict.classList.contains("live-done");
         const what = composing ? countThings(things.length) : pictureWords(picture, truth, found, seen);
-        frame.say(summary(what, found, seen ? counted : null), done ? verdict.textContent : "");
+        const waiting = picture === undefined ? "No picture yet." : `${what}. The detector is looking.`;
+        frame.say(seen ? summary(what, found, counted) : waiting, done ? verdict.textContent : "");
       };
 
       // --- words ---
@@ -436,15 +437,13 @@ const figure = ({ scenes, own, eyes, base, place, state }) =>
       }
 
       function pictureWords(picture, truth, found, seen) {
-        if (!picture) return "No picture yet";
-        if (!truth) return picture.name;
+        if (!truth) return picture?.name;
         const right = truth.filter((thing) => foundFor(thing, found)).length;
         return seen ? `${countThings(truth.length)}, ${right} of them found` : countThings(truth.length);
       }
 
-      /** `counted` is the number of candidates, or null while nothing has been seen. */
+      /** `counted` is the number of candidates. */
       function summary(what, found, counted) {
-        if (counted === null) return `${what}. The detector is looking.`;
         const said = found.map(({ name, score }) => `${name} ${score.toFixed(2)}`);
         const boxes = found.length === 1 ? "1 box" : `${found.length} boxes`;
         const gone = counted - found.length;

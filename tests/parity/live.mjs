@@ -1,8 +1,8 @@
 // node live.mjs FOLDER PICTURES RUNTIME ANSWERS [TRUTHS RAW]: what the page's detector finds in
 // pictures and, where the TRUTHS are given, what its loss is.
 //
-// FOLDER has the page's files: detector.js, geometry.js, scenes.onnx. PICTURES holds RGBA pixels of
-// 300 x 300, one picture after the other; RUNTIME is the folder of onnxruntime-web's files. TRUTHS is
+// FOLDER has the page's files: detector.js, resize.js, geometry.js, scenes.onnx. PICTURES holds, one
+// after the other, width and height of each and its RGBA pixels; RUNTIME is the folder of onnxruntime-web's files. TRUTHS is
 // a list of {boxes, labels}; RAW gets each picture's logits and offsets, float32.
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -12,6 +12,7 @@ const SIDE = 300;
 const [folder, pictures, runtime, answers, truths, raw] = process.argv.slice(2);
 const url = (...parts) => pathToFileURL(resolve(join(...parts))).href;
 const { open } = await import(url(folder, "detector.js"));
+const { resize } = await import(url(folder, "resize.js"));
 const { match, multiboxLoss, postprocess } = await import(url(folder, "geometry.js"));
 const ort = await import(url(runtime, "ort.wasm.min.mjs"));
 ort.env.wasm.wasmPaths = { mjs: url(runtime, "ort-wasm-simd-threaded.mjs") };
@@ -22,12 +23,13 @@ const look = await open(
   new Uint8Array(readFileSync(join(folder, "scenes.onnx"))),
   SIDE,
 );
-const pixels = readFileSync(pictures);
-const size = 4 * SIDE * SIDE;
+const bytes = readFileSync(pictures);
 const objects = truths ? JSON.parse(readFileSync(truths, "utf8")) : [];
 const all = [];
-for (let at = 0; at < pixels.length; at += size) {
-  const output = await look(pixels.subarray(at, at + size));
+for (let at = 0; at < bytes.length; ) {
+  const [width, height] = [bytes.readUInt32LE(at), bytes.readUInt32LE(at + 4)];
+  const pixels = bytes.subarray(at + 8, (at += 8 + 4 * width * height));
+  const output = await look(resize(pixels, width, height, SIDE));
   const { logits, offsets, priors } = output;
   const { candidates, kept } = postprocess(logits, offsets, priors);
   const found = kept.map((i) => candidates[i]).map(({ label, score, box }) => [label, score, ...box]);

@@ -5,7 +5,8 @@ import functools
 import pytest
 
 from ssd_tutorial._files import data_path
-from ssd_tutorial.deploy.onnx_file import OnnxNetwork
+from ssd_tutorial.deploy.inference import load_detector
+from ssd_tutorial.deploy.onnx_file import OnnxNetwork, export_onnx
 from ssd_tutorial.weights.file import load_weights
 from tests.parity import live
 
@@ -80,6 +81,35 @@ def test_a_slip_in_the_loss_is_detected(slip):
     changed = {"geometry.js": source.replace(there, planted).encode()}
     both = live.ask_loss(images[:PICTURES], targets[:PICTURES], changed)
     assert live.worst_loss(both) > live.LOSS_BOUND
+
+
+@pytest.mark.timeout(600)  # two networks, on a machine that may be busy
+def test_on_photographs_of_any_size_it_finds_what_the_package_finds():
+    images = live.photographs(most_cells=3)
+    assert len(images) >= 20
+    assert len({image.shape for image in images}) > 10
+    network = OnnxNetwork(live.MODEL)
+    seen = live.ask_page(images)
+    result = live.compare(seen, live.ask_python(map(live.stretched, images), network))
+    assert result["detections"] > 20 * len(images)
+    assert result["differing"] == 0
+    result = live.compare(seen, live.ask_package(images, network))
+    assert result["unexcused"] <= live.STEPS * result["detections"]
+    slip = (live.LIVE / "resize.js").read_text().replace("Math.max(scale, 1)", "1")
+    damaged = live.ask_page(images[:3], {"resize.js": slip.encode()})
+    result = live.compare(damaged, live.ask_package(images[:3], network))
+    assert result["unexcused"] > live.STEPS * result["detections"]
+
+
+@pytest.mark.timeout(600)  # it exports first
+def test_a_detector_of_the_readers_finds_what_the_package_finds(tmp_path):
+    export_onnx(load_detector("bccd"), tmp_path / "cells.onnx")
+    model = {"scenes.onnx": (tmp_path / "cells.onnx").read_bytes()}
+    images = live.photographs()[-12:]
+    ours = live.ask_package(images, OnnxNetwork(tmp_path / "cells.onnx"))
+    result = live.compare(live.ask_page(images, model), ours)
+    assert result["detections"] > 12
+    assert result["unexcused"] == 0
 
 
 def test_eight_bits_cost_less_than_a_hundredth_of_map():

@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torchvision.transforms.v2 import functional as F
 
 from tests.parity.javascript import NODE_MISSING
-from tests.parity.live import LIVE
+from tests.parity.live import LIVE, stretched
 
 SIZES = [
     *[(1, 1), (1, 500), (500, 1), (300, 300), (299, 301), (301, 299), (300, 7), (7, 300), (2, 2)],
@@ -46,13 +45,11 @@ def by_page(folder: Path, given: list[np.ndarray], module: str) -> list[np.ndarr
 
 
 def by_pillow(picture: np.ndarray, side: int) -> np.ndarray:
-    """Return it stretched along its rows, then along its columns: torch's order on any picture.
+    return stretched(as_image(picture), side).permute(1, 2, 0).numpy()
 
-    Pillow takes the other order for high pictures from version 13 on.
-    """
-    image = Image.fromarray(picture[..., :3])
-    half = image.resize((side, image.height), Image.Resampling.BILINEAR)
-    return np.asarray(half.resize((side, side), Image.Resampling.BILINEAR))
+
+def as_image(picture: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(picture[..., :3].copy()).permute(2, 0, 1).contiguous()
 
 
 def different(folder: Path, module: str) -> list[tuple]:
@@ -95,6 +92,5 @@ def test_a_planted_slip_is_detected(tmp_path, slip):
 
 def test_the_package_stretches_within_a_step():
     for picture, (*_, side) in zip(pictures(), CASES, strict=True):
-        image = torch.from_numpy(picture[..., :3].copy()).permute(2, 0, 1).contiguous()
-        ours = F.resize(image, [side, side], antialias=True).permute(1, 2, 0).numpy()
+        ours = F.resize(as_image(picture), [side, side], antialias=True).permute(1, 2, 0).numpy()
         assert abs(ours.astype(int) - by_pillow(picture, side)).max() <= 1

@@ -96,6 +96,8 @@ export default explorer({
 function drawPictures(stage, run, sheet) {
   stage.picture(sheet);
   stage.rects("panes", [[0, 0, 0.5, 0.5], [0.5, 0, 1, 0.5], [0, 0.5, 0.5, 1], [0.5, 0.5, 1, 1]], { stroke: "#fff", "stroke-width": 3 });
+  const taken = []; // by names: [middle, line, half of the width], in pixels
+  const free = ([x, y, half]) => taken.every(([a, b, other]) => Math.abs(x - a) > half + other || Math.abs(y - b) > 11);
   run.boxes.forEach((boxes, pane) => {
     const [left, up] = [pane % 2, Math.floor(pane / 2)];
     boxes.forEach((box, i) => {
@@ -109,8 +111,13 @@ function drawPictures(stage, run, sheet) {
       stage.put(`dot ${pane} ${i}`, "circle", { ...at, r: 4, fill: BOX.stroke, stroke: "#fff" });
       const words = { "font-size": 11, "font-weight": 600, "text-anchor": "middle" };
       const middle = clamp(stage.x((halved[0] + halved[2]) / 2), stage.x(left / 2) + 32, stage.x((left + 1) / 2) - 32);
-      const below = Math.min(stage.y(halved[3]) + 11, stage.y((up + 1) / 2) - 4);
-      stage.text(`name ${pane} ${i}`, middle, below, name, words);
+      const [low, high] = [stage.y(up / 2) + 11, stage.y((up + 1) / 2) - 4];
+      const [top, bottom] = [stage.y(halved[1]), stage.y(halved[3])];
+      const lines = [bottom + 11, top - 4, bottom - 5, top + 11, (top + bottom) / 2 + 4];
+      const places = lines.map((line) => [middle, clamp(line, low, high), 3.2 * name.length]);
+      const spot = places.find(free) ?? places[0];
+      taken.push(spot);
+      stage.text(`name ${pane} ${i}`, ...spot.slice(0, 2), name, words);
     });
   });
 }

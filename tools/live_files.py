@@ -6,7 +6,7 @@
 * ``book/_live/scenes.json``: what the page draws and says. The twelve things as polygons in the
   unit square (of 24 drawings of each, the one that the detector finds best in several sizes), the
   background, the first scene, the numbers of the priors (of every preset: a reader may bring a
-  detector), and the pictures that the page offers.
+  detector), what the cells of each model's maps see, and the pictures that the page offers.
 * ``book/_live/drawn/``: the first scenes of the validation split, as WebP.
 * ``book/_live/first.svg``: the picture that stands on the page until a reader starts the detector:
   the first scene, and what this file finds in it.
@@ -29,6 +29,7 @@ import numpy as np
 import onnx
 import torch
 from PIL import Image, ImageDraw
+from ssd_book.receptive import views
 
 from ssd_tutorial._files import atomic_write, data_path
 from ssd_tutorial.boxes import iou
@@ -39,7 +40,8 @@ from ssd_tutorial.datasets.scenes.things import SHAPES
 from ssd_tutorial.deploy.onnx_file import OnnxNetwork, export_onnx
 from ssd_tutorial.deploy.precision import quantised
 from ssd_tutorial.detect import Detections, postprocess
-from ssd_tutorial.presets import PRESETS
+from ssd_tutorial.network import SSD
+from ssd_tutorial.presets import MODELS, PRESETS, ModelPreset
 from ssd_tutorial.weights.file import load_weights
 
 FOLDER = Path(__file__).parent.parent / "book" / "_live"
@@ -181,9 +183,16 @@ def describe(variants: dict[str, int]) -> dict:
         **{"background": back, "things": things, "first": first},
         "preset": asdict(network().config.priors),
         "presets": {name: asdict(preset) for name, preset in PRESETS.items()},
+        "views": {model.name: seen_by(model) for model in MODELS.values()},
         "drawn": [drawn(index) for index in range(OFFERED)],
         "photographs": photographs(),
     }
+
+
+def seen_by(model: ModelPreset) -> list[dict]:
+    """Return what the cells of each map of a model see of the picture."""
+    with torch.device("meta"):  # only the layers matter
+        return [view._asdict() for view in views(SSD(model, num_classes=2))]
 
 
 # --- pictures -------------------------------------------------------------------------------------

@@ -26,10 +26,8 @@ LIVE = Path(__file__).parent.parent / "_live"
 PHOTOGRAPHS = LIVE.parent.parent / "data" / "photographs" / "JPEGImages"
 RUNTIME = Path("node_modules", "onnxruntime-web", "dist")
 RUN = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
-OWN = ("scene.js", "loading.js", "inputs.js", "own.js", "pictures.js", "resize.js")
-OWN += ("tasks.js", "inside.js", "things.js", "detector.js", "worker.js")
 FILES = ("scenes.json", "scenes.onnx")
-SHARED = ("geometry.js", "paper.js", "ui.js")  # of the explorers
+SHARED = ("geometry.js", "paper.js", "positives.js", "ui.js")  # of the explorers
 PICTURE, SCRIPT, STYLE = "first.svg", "live.js", "live.css"
 SIDE = 600  # of the picture on the page
 OFFERED = {"drawn": "*.webp", "photographs": "*.jpg"}  # folders of pictures, loaded when chosen
@@ -84,7 +82,8 @@ def write_files(app):
     _put(LIVE / SCRIPT, static / SCRIPT)
     if not is_complete():
         return
-    for origin, names in ((LIVE, OWN), (modules.STATIC, SHARED), (MODEL.parent, (MODEL.name,))):
+    own = [file.name for file in LIVE.glob("*.js") if file.name != SCRIPT]
+    for origin, names in ((LIVE, own), (modules.STATIC, SHARED), (MODEL.parent, (MODEL.name,))):
         for name in names:
             _put(origin / name, target / name)
     for name in FILES:

@@ -1,12 +1,14 @@
 // What stands behind one detection: its prior, its offsets, its scores, and what it suppressed.
 
-import { boxesPerCell, cellCentres, decode, iou, locate, softmax, toCxcywh } from "./geometry.js";
+import { boxesPerCell, cellCentres, decode, fieldBox, iou, locate, softmax, toCxcywh } from "./geometry.js";
+import { finders } from "./predictions.js";
+import { listed } from "./ui.js";
 
 const px = (values, side) => values.map((value) => (value * side).toFixed(1));
 const signed = (value) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(2);
 
 /** Everything about candidate `i` of an answer, as numbers. */
-export function dissect({ raw, result, preset, names }, i) {
+export function dissect({ raw, result, preset, names, views }, i) {
   const { prior, label, score, box } = result.candidates[i];
   const C = names.length + 1;
   const place = locate(preset, prior);
@@ -16,11 +18,14 @@ export function dissect({ raw, result, preset, names }, i) {
   const centres = cellCentres(preset, place.map);
   const half = 0.5 / preset.maps[place.map].cells;
   const [cx, cy] = [centres[place.column], centres[place.row]];
+  const view = views?.[place.map]; // unknown for a model that this page does not know
+  const field = view && fieldBox(view, place.row, place.column, true).map((edge) => edge / preset.image_size);
   const suppressed = result.candidates
     .filter((_, j) => result.suppressor[j] === i)
     .map((one) => ({ ...one, overlap: iou(one.box, box) }));
   return {
-    ...{ prior, label, score, box, place, logits, offsets, shape, suppressed },
+    ...{ prior, label, score, box, place, logits, offsets, shape, suppressed, field },
+    finders: finders(raw, preset, label, box),
     map: preset.maps[place.map],
     ...{ side: preset.image_size, maps: preset.maps.length, priors: raw.priors.length / 4 },
     boxes: boxesPerCell(preset)[place.map],
@@ -33,14 +38,16 @@ export function dissect({ raw, result, preset, names }, i) {
 
 /** The sentence about a detection. */
 export function sentence(one, names) {
-  const { place, map, boxes, prior, suppressed } = one;
+  const { place, map, boxes, prior, suppressed, field } = one;
   const cell = `row ${place.row + 1}, column ${place.column + 1}`;
   const count = suppressed.length;
   const fell = count ? `It suppressed ${count} other${count > 1 ? "s" : ""}` : "It suppressed no other box";
+  const sees = field ? Math.round((field[2] - field[0]) * one.side) : 0;
+  const seen = sees ? ` It sees ${sees} × ${sees} px.` : "";
   const from = count ? `, with an IoU of ${Math.min(...suppressed.map((s) => s.overlap)).toFixed(2)} or more` : "";
   return (
     `${names[one.label - 1]} ${one.score.toFixed(2)}: prior ${prior} of ${one.priors}, on map ${place.map + 1} of ${one.maps} ` +
-    `(${map.cells} × ${map.cells} cells), ${cell}, box ${place.box + 1} of ${boxes}. ${fell}${from}.`
+    `(${map.cells} × ${map.cells} cells), ${cell}, box ${place.box + 1} of ${boxes}.${seen} ${fell}${from}.`
   );
 }
 
@@ -68,4 +75,19 @@ export function suppressedRows(one, preset) {
     const { map } = locate(preset, prior);
     return [prior, map + 1, score.toFixed(2), overlap.toFixed(2)];
   });
+}
+
+/** Bars: the score that each map alone would have given to a box like this one. */
+export function finderBars(one) {
+  return one.finders.map((best) => ({
+    share: best?.score ?? 0,
+    words: best ? best.score.toFixed(2) : "no such box",
+  }));
+}
+
+/** Which maps would have found it, in a sentence. */
+export function findersSaid(one, preset, least) {
+  const able = preset.maps.filter((_, k) => one.finders[k]?.score > least).map(({ name }) => name);
+  const which = able.length === 1 ? `Only ${able[0]} finds it` : `${listed(able)} would each find it`;
+  return `${which} with a score above ${least.toFixed(2)} and a box whose IoU with this one is 0.5 or more.`;
 }

@@ -64,7 +64,7 @@ export function readHeader(bytes) {
 
 const isWeights = (bytes) => bytes[8] === 0x7b && new DataView(bytes.buffer).getUint32(4, true) === 0;
 
-/** What the page must know of a file of `python -m ssd_tutorial export`: {names, preset, side}.
+/** What the page must know of a file of `python -m ssd_tutorial export`: {names, preset, side, model}.
  *  Throws why it is not one, in a sentence. */
 export function describe(bytes, file, presets) {
   const refuse = (why) => {
@@ -98,7 +98,7 @@ export function describe(bytes, file, presets) {
     refuse("has no names of classes in its metadata: export it again.");
   }
   const variances = parsed(metadata.variances);
-  return { names, side, preset: { ...preset, variances: variances?.length === 4 ? variances : preset.variances } };
+  return { names, side, model: metadata.model, preset: { ...preset, variances: variances?.length === 4 ? variances : preset.variances } };
 }
 
 function parsed(json) {

@@ -1,21 +1,17 @@
 // The live figure: a scene that the reader composes, what the detector finds in it, and why.
 
-import { iou, postprocess } from "./geometry.js";
+import { postprocess } from "./geometry.js";
 import { inputs } from "./inputs.js";
-import { boxRows, dissect, scoreRows, sentence, suppressedRows } from "./inside.js";
 import { everything, thread } from "./loading.js";
 import { Model } from "./page_model.js";
-import { ACCENT, BLUE, INK, clamp, mapLook } from "./paper.js";
+import { INK, clamp } from "./paper.js";
 import { CHALLENGES, KNOBS, TASKS, foundFor } from "./tasks.js";
 import { boxOf, camera, drawings, group, icon } from "./things.js";
-import { explorer, html, listed } from "./ui.js";
+import { explorer, html } from "./ui.js";
+import { VIEWED, makeViews } from "./views.js";
 
 const SIDE = 300; // pixels of the detector's picture
 const MOST = 20; // things in a scene
-const CANDIDATE = { stroke: ACCENT, "stroke-width": 0.8, opacity: 0.75 };
-const FALLEN = { stroke: INK, "stroke-width": 1, "stroke-dasharray": "3 2" }; // by the chosen box
-const TRUTH = { stroke: BLUE, "stroke-width": 2, "stroke-dasharray": "7 4" };
-const KEPT = { stroke: ACCENT, "stroke-width": 3 };
 
 /** Load everything, and replace the picture in `place` by the figure. */
 export async function start(place, { base, files, loaded, say }) {
@@ -29,9 +25,9 @@ export async function start(place, { base, files, loaded, say }) {
   const scenes = JSON.parse(new TextDecoder().decode(all["scenes.json"]));
   const things = scenes.first.map((thing, id) => ({ id, ...thing }));
   const { preset, drawn, photographs } = scenes;
-  const own = { names: Object.keys(scenes.things), preset, side: SIDE, priors, slot: "scenes" };
+  const own = { names: Object.keys(scenes.things), preset, side: SIDE, priors, slot: "scenes", model: "slim300" };
   const state = {
-    ...{ things, held: null, score: 0.5, nms: 0.45, task: "", knob: 0, best: null, look: null },
+    ...{ things, held: null, score: 0.5, nms: 0.45, task: "", knob: 0, best: null, ...VIEWED },
     ...{ source: "compose", drawn: drawn[0].file, photograph: photographs[0].file, file: 0, detector: "scenes" },
   };
   const model = new Model({ state: { module: "live", ...state } });
@@ -60,7 +56,7 @@ const figure = ({ scenes, own, eyes, base, place, state }) =>
       let last = scenes.first.length; // id of the newest thing
 
       // --- asking: one picture at a time, the newest scene wins ---
-      let [asked, busy, raw, pace] = ["", false, null, []];
+      let [asked, busy, raw, pace, answers] = ["", false, null, [], 0];
       async function ask() {
         const { detector, picture } = shown.now();
         const { side, slot } = detector;
@@ -74,7 +70,7 @@ const figure = ({ scenes, own, eyes, base, place, state }) =>
           if (!films.has(side)) films.set(side, camera(drawn, side));
           const pixels = picture ? await picture.square(side) : films.get(side).picture(things);
           const answer = await eyes.ask(pixels, slot);
-          raw = { ...answer, priors: detector.priors, things, detector, picture };
+          raw = { ...answer, priors: detector.priors, things, detector, picture, key: (answers += 1) };
           pace = [...pace.slice(-9), answer.ms];
           const age = performance.now() - from;
           place.dispatchEvent(new CustomEvent("live-answer", { detail: { ms: answer.ms, age } }));
@@ -90,10 +86,9 @@ const figure = ({ scenes, own, eyes, base, place, state }) =>
       }
 
       let [before, result] = ["", null]; // post-processing, of the answer and the sliders
-      let answers = 0;
       function processed() {
         const [score, nms] = [get("score"), get("nms")];
-        const key = `${raw.key ??= (answers += 1)} ${score} ${nms}`;
+        const key = `${raw.key} ${score} ${nms}`;
         if (before !== (before = key)) {
           const { variances } = preset;
           const limits = { scoreThreshold: score, iouThreshold: nms, variances };
@@ -142,7 +137,9 @@ const figure = ({ scenes, own, eyes, base, place, state }) =>
       };
 
       // --- stage and controls ---
-      const stage = frame.stage({ label: "The scene: things to move, and the boxes found" });
+      const screen = html("div", { class: "live-screen" });
+      frame.main.append(screen);
+      const stage = frame.stage({ label: "The scene: things to move, and the boxes found", into: screen });
       stage.svg.classList.add("live-stage");
       stage.svg.setAttribute("tabindex", "-1"); // takes the focus once, when the figure appears
       const handle = (id) => stage.nodes.get(`handle ${id}`);
@@ -232,55 +229,8 @@ const figure = ({ scenes, own, eyes, base, place, state }) =>
       frame.side.append(ofComposing.at(-1));
       frame.slider({ label: "NMS threshold, an IoU:", name: "nms", min: 0.05, max: 0.95, step: 0.05 });
       frame.slider({ label: "score above:", name: "score", min: 0.05, max: 0.95, step: 0.05 });
-      const legend = frame.legend();
-      const list = html("div", { class: "live-found", role: "group", "aria-label": "Look inside a detection" });
-      const listHead = html("p", { class: "live-head" }, "Look inside");
-      frame.main.append(listHead, list, pulse, broken);
-
-      // --- look inside ---
-      const inside = html("div", { class: "live-inside", hidden: "" });
-      const insideWords = html("p", { class: "live-inside-words" });
-      inside.append(insideWords);
-      frame.side.after(inside);
-      const column = (title) => {
-        const part = html("div", {}, html("p", { class: "live-head" }, title));
-        inside.append(part);
-        return part;
-      };
-      const boxTable = frame.table({
-        label: "From prior to box",
-        header: ["px", "prior", "offset", "× var.", "box"],
-        into: column("From prior to box"),
-      });
-      inside.lastChild.append(
-        html(
-          "p",
-          { class: "live-note" },
-          "Times the variance, an offset moves the centre by a share of the prior's width or height, or is the power of e that scales a side.",
-        ),
-      );
-      const scoreTable = frame.table({
-        label: "Scores before and after softmax",
-        header: ["class", "logit", "softmax"],
-        into: column("Scores"),
-      });
-      const suppressedPart = column("Suppressed by it");
-      const suppressedTable = frame.table({
-        label: "Suppressed boxes",
-        header: ["prior", "map", "score", "IoU"],
-        into: suppressedPart,
-      });
-      const suppressedNone = html("p", {}, "none");
-      suppressedPart.append(suppressedNone);
-
-      /** The candidate that the reader looks into: it follows the thing while it is dragged. */
-      function chosen({ candidates, kept }) {
-        const look = get("look");
-        if (!look) return -1;
-        const near = (i) => (candidates[i].label === look.label ? iou(candidates[i].box, look.box) : 0);
-        const best = kept.reduce((a, b) => (near(b) > (a < 0 ? 0.2 : near(a)) ? b : a), -1);
-        return best;
-      }
+      const view = makeViews({ frame, stage, screen });
+      frame.main.append(pulse, broken);
 
       // --- drawing ---
       const layers = new Map(); // of the things, by id
@@ -343,34 +293,6 @@ const figure = ({ scenes, own, eyes, base, place, state }) =>
         }
       }
 
-      /** Write class and score of each box where no other has written; above it, if that is free. */
-      function writeTags(found) {
-        const taken = [];
-        found.forEach(({ box, name, score }, n) => {
-          const words = `${name} ${score.toFixed(2)}`;
-          const wide = 7.4 * words.length;
-          const [x, y, right, bottom] = stage.px(box);
-          const places = [[x, y - 5], [x, bottom + 15], [right - wide, y - 5], [right - wide, bottom + 15], [x, y - 21], [x, bottom + 31]];
-          const inside = ([across, down]) => [clamp(across, 2, stage.width - wide), clamp(down, 13, stage.height - 4)];
-          const free = ([c, d]) => taken.every((t) => c > t.x + t.wide || t.x > c + wide || Math.abs(t.y - d) > 14);
-          const place = places.map(inside).find(free) ?? inside(places[0]);
-          taken.push({ x: place[0], y: place[1], wide });
-          stage.text(`tag ${n}`, ...place, words, { "font-weight": 650 });
-        });
-      }
-
-      function drawInside(one) {
-        const look = mapLook(one.place.map);
-        const middle = ([x0, y0, x1, y1]) => [stage.x((x0 + x1) / 2), stage.y((y0 + y1) / 2)];
-        const [cx, cy, w, h] = one.shape;
-        const prior = [cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2];
-        stage.rect("cell", one.cell, { fill: look.stroke, "fill-opacity": 0.35, stroke: look.stroke, "stroke-width": 1 });
-        const boxes = one.suppressed.map(({ box }) => box);
-        stage.rects("fallen", boxes, FALLEN);
-        stage.rect("prior", prior, { ...look, "stroke-width": 2.5 });
-        stage.line("move", [middle(prior), middle(one.box)], { stroke: INK, "stroke-width": 1.5 });
-      }
-
       return function draw() {
         shown.follow();
         const { detector, picture, truth } = shown.now();
@@ -381,48 +303,21 @@ const figure = ({ scenes, own, eyes, base, place, state }) =>
         drawPicture(picture);
         if (composing) drawThings(things);
         else layers.clear();
-        if (truth && !composing && picture) stage.rects("truth", truth.map(({ box }) => box), TRUTH);
-        let found = [];
-        let counted = 0;
-        let one = null;
-        const seen = raw?.detector === detector && raw.picture === picture;
-        if (seen) {
-          const { candidates, suppressor, kept } = processed();
-          counted = candidates.length;
-          const i = chosen({ candidates, kept });
-          if (i >= 0) one = dissect({ raw, result, preset, names }, i);
+        let found = null;
+        if (raw?.detector === detector && raw.picture === picture) {
+          const { candidates, kept } = processed();
           found = kept.map((k) => ({ ...candidates[k], name: names[candidates[k].label - 1], k }));
-          const thin = candidates.filter((_, k) => suppressor[k] >= 0 && !one).map(({ box }) => box);
-          stage.rects("candidates", thin, CANDIDATE);
-          if (one) drawInside(one);
-          found.forEach(({ box, k }, n) => {
-            stage.rect(`rim ${n}`, box, { stroke: "#fff", "stroke-width": 5, opacity: one && k !== i ? 0.2 : 0.7 });
-            stage.rect(`found ${n}`, box, { ...KEPT, opacity: one && k !== i ? 0.35 : 1 });
-          });
-          writeTags(found);
-          showFound(found, i);
-          showInside(one);
-          judge(found);
-        } else {
-          showFound([], -1);
-          showInside(null);
         }
-        legend([
-          [KEPT, "found: kept by NMS"],
-          ...(truth && !composing ? [[TRUTH, "ground truth"]] : []),
-          ...(one
-            ? [
-                [{ ...mapLook(one.place.map), "stroke-width": 2.5 }, "its prior; filled: its cell"],
-                [FALLEN, "suppressed by it"],
-              ]
-            : [[{ ...CANDIDATE, "stroke-width": 1.2 }, "candidates before NMS"]]),
-        ]);
+        const truths = composing ? raw?.things : truth;
+        const answer = found && { raw, result, found, truth: truths, names, preset, views: scenes.views[detector.model] };
+        const said = view(answer) ?? "The detector is looking.";
+        if (found) judge(found);
         drawHandles(things);
         showControls(things, composing);
         const done = verdict.classList.contains("live-done");
-        const what = composing ? countThings(things.length) : pictureWords(picture, truth, found, seen);
-        const waiting = picture === undefined ? "No picture yet." : `${what}. The detector is looking.`;
-        frame.say(seen ? summary(what, found, counted) : waiting, done ? verdict.textContent : "");
+        const what = composing ? countThings(things.length) : pictureWords(picture, truth, found);
+        const told = picture === undefined ? "No picture yet." : `${what}. ${said}`;
+        frame.say(told, done ? verdict.textContent : "");
       };
 
       // --- words ---
@@ -436,21 +331,10 @@ const figure = ({ scenes, own, eyes, base, place, state }) =>
         return n === 1 ? "1 thing" : `${n} things`;
       }
 
-      function pictureWords(picture, truth, found, seen) {
+      function pictureWords(picture, truth, found) {
         if (!truth) return picture?.name;
-        const right = truth.filter((thing) => foundFor(thing, found)).length;
-        return seen ? `${countThings(truth.length)}, ${right} of them found` : countThings(truth.length);
-      }
-
-      /** `counted` is the number of candidates. */
-      function summary(what, found, counted) {
-        const said = found.map(({ name, score }) => `${name} ${score.toFixed(2)}`);
-        const boxes = found.length === 1 ? "1 box" : `${found.length} boxes`;
-        const gone = counted - found.length;
-        const fell = gone ? ` NMS suppressed ${gone} other${gone > 1 ? "s" : ""}.` : "";
-        return found.length
-          ? `${what}, ${boxes} found: ${listed(said)}.${fell}`
-          : `${what}, nothing found with a score above ${get("score").toFixed(2)}.`;
+        const right = truth.filter((thing) => found && foundFor(thing, found)).length;
+        return found ? `${countThings(truth.length)}, ${right} of them found` : countThings(truth.length);
       }
 
       function showControls(things, composing) {
@@ -480,39 +364,6 @@ const figure = ({ scenes, own, eyes, base, place, state }) =>
         }
         const usual = [...pace].sort((a, b) => a - b)[pace.length >> 1];
         pulse.textContent = pace.length ? `${Math.round(usual)} ms per answer, on one thread of this device` : "";
-      }
-
-      function showFound(found, i) {
-        const key = JSON.stringify(found.map(({ name, score, k }) => [name, score.toFixed(2), k === i]));
-        listHead.hidden = !found.length;
-        if (list.dataset.shown === key) return;
-        list.dataset.shown = key;
-        const at = [...list.children].indexOf(document.activeElement);
-        list.replaceChildren(
-          ...found.map(({ name, score, label, box, k }) =>
-            button(`${name} ${score.toFixed(2)}`, () => frame.set({ look: k === i ? null : { label, box } }), {
-              "aria-pressed": k === i,
-            }),
-          ),
-        );
-        list.children[at]?.focus({ preventScroll: true });
-      }
-
-      function showInside(one) {
-        inside.hidden = !get("look");
-        if (!get("look")) return;
-        for (const part of [...inside.children].slice(1)) part.hidden = !one;
-        if (!one) {
-          insideWords.textContent = `This ${names[get("look").label - 1]} is no longer found.`;
-          return;
-        }
-        if (iou(one.box, get("look").box) < 1) frame.set({ look: { label: one.label, box: one.box } });
-        insideWords.textContent = sentence(one, names);
-        boxTable(boxRows(one));
-        scoreTable(scoreRows(one, names));
-        suppressedTable(suppressedRows(one, preset));
-        suppressedNone.hidden = one.suppressed.length > 0;
-        suppressedPart.children[1].hidden = !one.suppressed.length;
       }
 
       function judge(found) {

@@ -12,6 +12,11 @@ import torch
 from ssd_tutorial._files import data_path
 from ssd_tutorial.boxes import iou
 from ssd_tutorial.datasets import SCENE_CLASSES, open_dataset
+from ssd_tutorial.loss import multibox_loss
+from ssd_tutorial.matching import match
+from ssd_tutorial.mining import hard_negatives
+from ssd_tutorial.priors import priors_per_map
+from ssd_tutorial.targets import make_targets
 from ssd_tutorial.weights.file import load_weights
 
 DRAWN = json.loads(live_files.DRAWN.read_text(encoding="utf-8"))
@@ -142,3 +147,48 @@ def test_two_cats_are_one_two_or_three():
     assert [count(0.3), count(0.8), count(1.0), count(1.4)] == [1, 2, 3, 2]
     assert count(1.0, 0.3) == 2  # NMS at 0.30 removes the one in the middle
     assert count(0.3, 0.75) > 1
+
+
+# --- what the page says about all predictions and about the loss ----------------------------------
+@torch.inference_mode()
+def raw(*things):
+    """Return logits ``[1, P, C]`` and offsets ``[1, P, 4]`` for a scene of (name, box)."""
+    drawn = [(live_files.draw_thing(n, THINGS[n]["variant"])[0], box) for n, box in things]
+    return live_files.network()(live_files.paint(drawn)[None])
+
+
+FIRST = [(thing["name"], thing["box"]) for thing in DRAWN["first"]]
+
+
+def test_one_prediction_in_fifty_reaches_a_hundredth():
+    scores = raw(*FIRST)[0].softmax(dim=-1)[0, :, 1:].amax(dim=1)
+    assert 0.015 < (scores >= 0.01).double().mean() < 0.025
+
+
+def test_the_heat_of_a_cat_moves_from_the_finest_map_to_the_coarse_ones():
+    def heat(size):
+        logits, _ = raw(("cat", box_of("cat", 0.5, 0.55, size / 300)))
+        cats = logits.softmax(dim=-1)[0, :, SCENE_CLASSES.index("cat") + 1]
+        return [
+            m.max().item() for m in cats.split(priors_per_map(live_files.network().config.priors))
+        ]
+
+    hottest = [int(torch.tensor(heat(size)).argmax()) for size in (30, 60, 120, 175)]
+    assert hottest == [0, 1, 2, 3]
+    assert sum(most > 0.6 for most in heat(150)) == 3
+
+
+def test_most_of_the_loss_of_the_first_scene_comes_from_negatives_on_its_things():
+    logits, offsets = raw(*FIRST)
+    boxes = torch.tensor([box for _, box in FIRST])
+    labels = torch.tensor([SCENE_CLASSES.index(name) + 1 for name, _ in FIRST])
+    targets = make_targets([boxes], [labels], len(SCENE_CLASSES) + 1)
+    priors = live_files.network().priors
+    matches = match(priors, targets)
+    loss = multibox_loss(logits, offsets, targets, priors, matches=matches)
+    background = -logits.log_softmax(dim=-1)[..., 0]
+    mined = hard_negatives(background, matches.positive)
+    assert background[mined].sum() / matches.positive.sum() > 0.5 * loss.total
+    centres = priors[mined[0], None, :2]
+    on = ((boxes[:, :2] < centres) & (centres < boxes[:, 2:])).all(dim=2).any(dim=1)
+    assert on.double().mean() > 0.8

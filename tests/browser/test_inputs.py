@@ -247,8 +247,8 @@ def boxes(figure) -> torch.Tensor:
 
 def test_a_drawn_scene_has_its_truth_and_is_found(alive):
     choose(alive, "drawn at random")
-    said = wait_for(alive, r"things, \d of them found, \d")
-    assert said.startswith("3 things, 3 of them found, 3 boxes found: car 1.00")
+    said = wait_for(alive, r"things, \d of them found\. \d")
+    assert said.startswith("3 things, 3 of them found. 3 boxes found: car 1.00")
     assert "draw_scene(0, 1000000)" in alive.page.locator(".live-about").inner_text()
     assert alive.page.locator(".live-palette, .live-tools").count() == 2
     assert not alive.page.locator(".live-palette").is_visible()
@@ -266,7 +266,7 @@ def test_a_drawn_scene_has_its_truth_and_is_found(alive):
 def test_on_a_photograph_it_is_wrong_and_the_page_says_so(alive):
     choose(alive, "a photograph")
     alive.page.get_by_role("combobox", name="Photograph").select_option("photographs/cat.jpg")
-    assert "airplane" in wait_for(alive, "^Chelsea the cat, .*found")
+    assert "airplane" in wait_for(alive, r"^Chelsea the cat\. .*found")
     assert "what it finds is wrong" in alive.page.locator(".live-about").inner_text()
     view = alive.page.locator(".live-stage").bounding_box()
     with Image.open(data_path("photographs/JPEGImages/cat.jpg")) as picture:
@@ -293,7 +293,7 @@ def test_the_readers_picture_is_seen_as_python_sees_it(alive):
     choose(alive, "your picture")
     assert alive.page.locator(".live-about").inner_text().startswith("Choose a picture")
     give(alive, "picture", path)
-    wait_for(alive, "^rocket.jpg, .*found")
+    wait_for(alive, r"^rocket\.jpg\. .*found")
     alive.slide("score above", 0.3)
     (found,) = detect(load_detector(FOLDER / "scenes.onnx"), path, score_threshold=0.3)
     agree(alive, in_fractions(found, path))

@@ -76,7 +76,10 @@ const ANSWERS = {
 
   encoding: (g, { box, prior, variances }) => ({ values: g.encode(box, prior, variances) }),
 
-  decoding: (g, { offsets, prior, variances }) => ({ values: g.decode(offsets, prior, variances) }),
+  decoding(g, { offsets, prior, variances }) {
+    const twice = g.decodeAll([...offsets, ...offsets], [...prior, ...prior], variances);
+    return { values: [...g.decode(offsets, prior, variances), ...twice.slice(4)] };
+  },
 
   loss: (g, { x, logits, label }) => ({
     values: [g.smoothL1(x), g.crossEntropy(logits, label), ...g.softmax(logits)],

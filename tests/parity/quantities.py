@@ -170,7 +170,8 @@ def answer_encoding(question: dict[str, Any]) -> Answer:
 
 def answer_decoding(question: dict[str, Any]) -> Answer:
     offsets, prior = double(question["offsets"]), double(question["prior"])
-    return Answer(values=decode(offsets, prior, question["variances"]))
+    box = decode(offsets, prior, question["variances"])
+    return Answer(values=torch.cat([box, box.clamp(0, 1)]))
 
 
 def answer_loss(question: dict[str, Any]) -> Answer:

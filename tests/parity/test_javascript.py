@@ -117,7 +117,12 @@ SLIPS = {
         ("if (!positive[i]) negatives", "negatives"),
     ],
     "encode": [("move / variances[i]", "move * variances[i]"), ("Math.log(w / pw)", "w / pw - 1")],
-    "decode": [("Math.exp(dw)", "(1 + dw)"), ("dy * ph", "dy * pw")],
+    "decode": [
+        ("Math.exp(dw)", "(1 + dw)"),
+        ("dy * ph", "dy * pw"),
+        ("unit(middle - half)", "middle - half"),
+        ("offsets[side] * variances[k + 2]", "offsets[side] * variances[k]"),
+    ],
     "smooth L1, cross-entropy, softmax": [
         ("Math.abs(x) < 1 ?", "Math.abs(x) < 1.1 ?"),
         ("0.5 * x * x", "x * x"),

@@ -67,6 +67,22 @@ export function decode(offsets, [px, py, pw, ph], variances) {
   return toXyxy([px + dx * pw, py + dy * ph, pw * Math.exp(dw), ph * Math.exp(dh)]);
 }
 
+/** `decode` of P priors at once, cut at the image's border: flat xyxy, 4 P numbers. */
+export function decodeAll(offsets, priors, variances) {
+  const boxes = new Float64Array(priors.length);
+  const unit = (x) => Math.min(Math.max(x, 0), 1);
+  for (let i = 0; i < priors.length; i += 4) {
+    for (let k = 0; k < 2; k++) {
+      const [centre, side] = [i + k, i + k + 2];
+      const middle = priors[centre] + offsets[centre] * variances[k] * priors[side];
+      const half = (priors[side] * Math.exp(offsets[side] * variances[k + 2])) / 2;
+      boxes[centre] = unit(middle - half);
+      boxes[side] = unit(middle + half);
+    }
+  }
+  return boxes;
+}
+
 // --- scales: ssd_tutorial/scales.py, chapter 5 ---------------------------------------------------
 
 /** Round to the nearest whole number, halves to the even one, as Python does. */

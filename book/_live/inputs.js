@@ -32,7 +32,7 @@ export function inputs(frame, { base, eyes, scenes, shipped }) {
 
   // --- controls ---
   const about = html("p", { class: "live-about" });
-  const failed = html("p", { class: "live-broken live-side-words", role: "alert", hidden: "" });
+  const failed = html("p", { class: "live-side-words", role: "alert", hidden: "" });
   const chooser = (words, accept, label) => {
     const input = html("input", { type: "file", accept, hidden: "", "aria-label": label });
     const button = html("button", { type: "button" }, words);

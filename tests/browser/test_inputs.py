@@ -259,7 +259,7 @@ def test_a_drawn_scene_has_its_truth_and_is_found(alive):
     alive.page.get_by_label("Scene of the validation split").select_option("drawn/1000003.webp")
     assert wait_for(alive, "^4 things, ").startswith("4 things, ")
     choose(alive, "compose")
-    assert wait_for(alive, "^4 things, 4 boxes")
+    assert wait_for(alive, r"^4 things\. 4 boxes")
     assert alive.names() == ["airplane", "car", "cat", "lighthouse"]
 
 

@@ -137,6 +137,12 @@ def folder_of(arguments, label: str, seed: int) -> Path:
     return arguments.work.resolve() / f"{arguments.name}{middle}-seed-{seed}"
 
 
+def complete(arguments, label: str, done: str = "eval") -> dict[int, Path]:
+    """Return, by seed, the folders of a variant's runs that have been measured."""
+    folders = {seed: folder_of(arguments, label, seed) for seed in arguments.seeds}
+    return {s: folder for s, folder in folders.items() if (folder / f"{done}.json").is_file()}
+
+
 def trained(arguments, folder: Path, seed: int, *more: str) -> None:
     """Train a run by the command line unless it is complete; exit if another command began it."""
     data = ["--data", arguments.data, "--on-error", arguments.on_error]
@@ -314,8 +320,7 @@ def _write_ablation(arguments) -> None:
     for variant, flags in AUGMENTATIONS.items():
         for samples in arguments.samples:
             label = _label(variant, samples)
-            folders = {seed: folder_of(arguments, label, seed) for seed in arguments.seeds}
-            folders = {s: path for s, path in folders.items() if (path / "eval.json").is_file()}
+            folders = complete(arguments, label)
             if not folders:
                 continue
             logs |= {f"{label}-seed-{seed}": folder for seed, folder in folders.items()}
@@ -457,8 +462,7 @@ def _write_mining(arguments) -> None:
     variants["hard"] |= {key: [x] for key, x in json.loads(scores.read_text()).items()}
     logs = {}
     for variant in arguments.variants:
-        folders = {seed: folder_of(arguments, variant, seed) for seed in arguments.seeds}
-        folders = {s: folder for s, folder in folders.items() if (folder / "scores.json").is_file()}
+        folders = complete(arguments, variant, "scores")
         if not folders:
             continue
         results = [result_of(folder) for folder in folders.values()]

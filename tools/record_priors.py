@@ -21,6 +21,7 @@ from pathlib import Path
 import torch
 from record import (
     ROOT,
+    complete,
     first_scenes,
     folder_of,
     hardware,
@@ -39,20 +40,11 @@ from ssd_tutorial.doctor.measures import measure
 from ssd_tutorial.loss import MultiBoxLoss, multibox_loss
 from ssd_tutorial.network import SSD
 from ssd_tutorial.presets import MODELS, Preset
-from ssd_tutorial.priors import cell_shapes, make_priors, priors_per_map
+from ssd_tutorial.priors import make_priors, priors_per_map
 from ssd_tutorial.training.loop import train
 from ssd_tutorial.training.recipes import Recipe
 
 MODEL = "slim300"
-
-
-def ratios_of(preset: Preset) -> Tensor:
-    """Return width / height of every prior, ``[P]``."""
-    parts = []
-    for k, count in enumerate(priors_per_map(preset)):
-        shapes = cell_shapes(preset, k)
-        parts.append((shapes[:, 0] / shapes[:, 1]).repeat(count // len(shapes)))
-    return torch.cat(parts)
 
 
 def maps_of(preset: Preset) -> Tensor:
@@ -68,9 +60,9 @@ def inside(preset: Preset) -> Tensor:
 
 
 def wide(preset: Preset) -> Tensor:
-    """Return how much longer the longer side of every prior is, ``[P]``."""
-    ratios = ratios_of(preset)
-    return torch.maximum(ratios, 1 / ratios)
+    """Return how many times longer the longer side of every prior is, ``[P]``."""
+    sides = make_priors(preset)[:, 2:]
+    return sides.amax(dim=1) / sides.amin(dim=1)
 
 
 KEPT: dict[str, Callable[[Preset], Tensor]] = {
@@ -119,8 +111,7 @@ def write(arguments) -> None:
     preset, variants, logs = MODELS[MODEL].priors, {}, {}
     for variant, kept in KEPT.items():
         label = variant.replace(" ", "_")
-        folders = {seed: folder_of(arguments, label, seed) for seed in arguments.seeds}
-        folders = {s: path for s, path in folders.items() if (path / "eval.json").is_file()}
+        folders = complete(arguments, label)
         if not folders:
             continue
         logs |= {f"{label}-seed-{seed}": folder for seed, folder in folders.items()}

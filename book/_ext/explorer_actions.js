@@ -33,6 +33,8 @@
     return Number.isInteger(a) && Number.isInteger(b) ? Math.round(value) : value;
   }
 
+  const valuesOf = (model, names) => Object.fromEntries(names.map((name) => [name, model.get(name)]));
+
   const playing = new WeakMap(); // model: the number of the play that moves it
 
   /** Move the traits to `target`; a touch of the figure, or another play, stops it. */
@@ -42,7 +44,7 @@
     playing.set(model, number);
     const stop = () => playing.get(model) === number && playing.set(model, number + 1);
     for (const touch of ["pointerdown", "keydown"]) place.addEventListener(touch, stop, { once: true, capture: true });
-    const from = Object.fromEntries(Object.keys(target).map((name) => [name, model.get(name)]));
+    const from = valuesOf(model, Object.keys(target));
     const began = performance.now();
     const step = (now) => {
       if (playing.get(model) !== number) return;
@@ -75,7 +77,7 @@
     if (!place) return;
     const target = JSON.parse(span.dataset.state);
     const model = place.explorer;
-    const now = () => Object.fromEntries(Object.keys(target).map((name) => [name, model.get(name)]));
+    const now = () => valuesOf(model, Object.keys(target));
     const node = button(span, "Play it in the figure");
     let before = null; // what a second press restores
     const follow = () => {
@@ -102,7 +104,6 @@
     const counted = ({ dataset }) => keys.some((key) => dataset.key === key || dataset.key.startsWith(`${key} `));
     const light = (on) => {
       for (const part of place.querySelectorAll("[data-key]")) {
-        part.classList.toggle("ssd-counted", on && counted(part));
         part.classList.toggle("ssd-faded", on && !counted(part));
       }
     };
@@ -142,7 +143,7 @@
     const place = id && placeIn(id);
     if (!place) return;
     const model = place.explorer;
-    const before = {};
+    let before = {};
     const refuse = (error) => {
       console.warn("link to a state:", error);
       for (const [name, value] of Object.entries(before)) model.set(name, value);
@@ -154,7 +155,7 @@
       const state = JSON.parse(decodeURIComponent(text));
       const possible = ([name, value]) => model.follows(name) && fits(value, model.get(name));
       if (!Object.entries(state).every(possible)) throw new Error("not a state of this figure");
-      for (const name of Object.keys(state)) before[name] = model.get(name);
+      before = valuesOf(model, Object.keys(state));
       for (const [name, value] of Object.entries(state)) model.set(name, value);
     } catch (error) {
       return refuse(error);

@@ -77,6 +77,24 @@ def axe():
     return AXE.read_text(encoding="utf-8")
 
 
+@pytest.fixture(scope="module")
+def built(html):
+    """Return the folder of the built pages, with the detector of the live page."""
+    if "data-files" not in (html / "book" / "live.html").read_text(encoding="utf-8"):
+        pytest.fail("built without the detector: run `make live-files book`", pytrace=False)
+    return html
+
+
+@pytest.fixture(scope="module")
+def shared(built, browser, base):
+    """Yield a started figure of the live page."""
+    from tests.browser.test_live import Figure  # here: that module imports this one
+
+    figure = Figure(browser, base).start()
+    yield figure
+    figure.close()
+
+
 @pytest.fixture(scope="session")
 def visits():
     return {}

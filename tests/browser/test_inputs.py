@@ -26,10 +26,9 @@ from ssd_tutorial.network import SSD
 from ssd_tutorial.presets import SLIM300
 from ssd_tutorial.weights.file import Detector
 from tests.browser.conftest import faults
-from tests.browser.test_live import FILES, MOST_MB, Figure, built, route_changed, swap
+from tests.browser.test_live import FILES, MOST_MB, Figure, route_changed, swap
 from tests.parity.live import stretched
 
-__all__ = ["built"]  # a fixture
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("live inputs")]
 
 SIDE = 300
@@ -189,13 +188,6 @@ def test_a_webp_that_is_not_turned_is_read(quiet):
 
 
 # --- what a reader does ---------------------------------------------------------------------------
-@pytest.fixture(scope="module")
-def shared(built, browser, base):
-    figure = Figure(browser, base).start()
-    yield figure
-    figure.close()
-
-
 @pytest.fixture
 def alive(shared):
     shared.click("Reset")
@@ -401,6 +393,10 @@ def spoil_weights(model):
             tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
 
 
+def of_tiny(edit):
+    return lambda folder: edited(folder / "tiny.onnx", edit)
+
+
 REFUSED = {
     "text.onnx": (lambda _: b"not a model", "is not an ONNX file, or is damaged"),
     "empty.onnx": (lambda _: b"", "is not an ONNX file, or is damaged"),
@@ -409,32 +405,32 @@ REFUSED = {
         "is not an ONNX file, or is damaged",
     ),
     "inside.onnx": (lambda f: (f / "inside.onnx").read_bytes(), "again without --postprocessing"),
-    "other.onnx": (lambda f: edited(f / "tiny.onnx", rename), "and offsets is missing"),
+    "other.onnx": (of_tiny(rename), "and offsets is missing"),
     "old.onnx": (
-        lambda f: edited(f / "tiny.onnx", entry("ssd_tutorial.format", "0")),
+        of_tiny(entry("ssd_tutorial.format", "0")),
         "was not written by this version",
     ),
     "priors.onnx": (
-        lambda f: edited(f / "tiny.onnx", entry("priors", "mine")),
+        of_tiny(entry("priors", "mine")),
         "priors of a preset that this page does not know: mine",
     ),
     "larger.onnx": (
-        lambda f: edited(f / "tiny.onnx", entry("priors", "caffe512_voc")),
+        of_tiny(entry("priors", "caffe512_voc")),
         "does not take images of 512 × 512 pixels",
     ),
     "coco.onnx": (
-        lambda f: edited(f / "tiny.onnx", entry("priors", "caffe300_coco")),
+        of_tiny(entry("priors", "caffe300_coco")),
         "has other priors than its preset",
     ),
     "classes.onnx": (
-        lambda f: edited(f / "tiny.onnx", entry("classes", '["a"]')),
+        of_tiny(entry("classes", '["a"]')),
         "outputs 3 scores per prior, and has 1 classes and a background",
     ),
     "unnamed.onnx": (
-        lambda f: edited(f / "tiny.onnx", entry("classes", "{}")),
+        of_tiny(entry("classes", "{}")),
         "has no names of classes",
     ),
-    "nan.onnx": (lambda f: edited(f / "tiny.onnx", spoil_weights), "NaN or infinite"),
+    "nan.onnx": (of_tiny(spoil_weights), "NaN or infinite"),
     "w.safetensors": (
         lambda _: data_path("weights/bccd_slim300.safetensors").read_bytes(),
         "holds weights, not ONNX: python -m ssd_tutorial export",

@@ -133,21 +133,6 @@ class Figure:
         self.page.context.close()
 
 
-@pytest.fixture(scope="module")
-def built(html):
-    """Fail with a reason where the detector is not in the page."""
-    if "data-files" not in (html / PAGE).read_text(encoding="utf-8"):
-        pytest.fail("built without the detector: run `make live-files book`", pytrace=False)
-    return html
-
-
-@pytest.fixture(scope="module")
-def shared(built, browser, base):
-    figure = Figure(browser, base).start()
-    yield figure
-    figure.close()
-
-
 @pytest.fixture
 def alive(shared):
     """Return a started figure with its first scene."""

@@ -107,13 +107,6 @@ def network():
     return OnnxNetwork(MODEL)
 
 
-@pytest.fixture(scope="module")
-def built(html):
-    if "data-files" not in (html / "book" / "live.html").read_text(encoding="utf-8"):
-        pytest.fail("built without the detector: run `make live-files book`", pytrace=False)
-    return html
-
-
 def per_map(values, preset):
     return values.split(priors_per_map(preset))
 

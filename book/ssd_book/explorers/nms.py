@@ -116,14 +116,19 @@ def _image(scene: int):
 
 
 @cache
-def raw_detections(scene: int) -> tuple[tuple[str, ...], list[list[float]]]:
-    """Return the classes, and the scene's detections before NMS."""
+def raw_detections(
+    scene: int, iou_threshold: float = 1.0
+) -> tuple[tuple[str, ...], list[list[float]]]:
+    """Return the classes, and the scene's detections: before NMS, as no IoU is above 1."""
     detector = scenes_detector()
     network = detector.network
     with torch.inference_mode():
         output = network(_image(scene)[None])
-    (found,) = postprocess(  # no IoU is above 1: nothing is suppressed
-        *output, network.priors, iou_threshold=1.0, detections_per_image=network.priors.numel()
+    (found,) = postprocess(
+        *output,
+        network.priors,
+        iou_threshold=iou_threshold,
+        detections_per_image=network.priors.numel(),
     )
     rows = zip(found.labels.tolist(), found.scores.tolist(), found.boxes.tolist(), strict=True)
     return detector.classes, [

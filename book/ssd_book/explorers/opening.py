@@ -6,7 +6,6 @@ import torch
 import traitlets
 from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
-from torchvision.ops import batched_nms, nms
 from torchvision.transforms.v2 import functional as F
 
 from ssd_book import plots
@@ -18,6 +17,7 @@ from ssd_book.explorers.traits import Box, Number
 from ssd_tutorial.augment.crop_policies import centres_inside
 from ssd_tutorial.boxes import cxcywh_to_xyxy, encode, iou
 from ssd_tutorial.datasets import draw_scene, open_dataset
+from ssd_tutorial.detect import nms
 from ssd_tutorial.matching import match
 from ssd_tutorial.presets import get_preset
 from ssd_tutorial.priors import cell_shapes, make_priors, priors_per_map
@@ -31,6 +31,7 @@ _THRESHOLD = 0.5  # of matching
 _VAL = open_dataset("scenes", "val").start  # the split's first scene, for `draw_scene`
 _SHOWN = 36  # scene of the validation split, with three cars
 _FOUND = _VAL + _SHOWN
+_SUPPRESS = 0.45  # NMS of topic "score"
 _MINED = "one house"
 _KITTEN = 2  # of the objects of scene 57
 _CLASS, _LOWEST = "car", 0.3  # what topic "nms" shows
@@ -212,22 +213,18 @@ class Opening(OnScene, module="opening"):
     def _detections(self) -> list[list]:
         if self.topic not in ("nms", "score"):
             return []
-        classes, rows = raw_detections(_SHOWN)
+        before_nms = self.topic == "nms"
+        classes, rows = raw_detections(_SHOWN, 1.0 if before_nms else _SUPPRESS)
         named = [[classes[k], *rest] for k, *rest in rows]
-        if self.topic == "nms":
-            return [row for row in named if row[0] == _CLASS and row[1] > _LOWEST]
-        boxes = torch.tensor([row[2:] for row in named])
-        labels = torch.tensor([row[0] for row in rows])
-        left = batched_nms(boxes, torch.tensor([row[1] for row in named]), labels, 0.45)
-        return [named[i] for i in left.tolist()]
+        return [r for r in named if not before_nms or (r[0] == _CLASS and r[1] > _LOWEST)]
 
     def kept(self) -> list[list]:
         """Return the detections of topics "nms" and "score" that the knob leaves."""
         if self.topic == "score":
             return [row for row in self.detections if row[1] > self.at]
         boxes = torch.tensor([row[2:] for row in self.detections], dtype=torch.float64)
-        scores = torch.tensor([row[1] for row in self.detections], dtype=torch.float64)
-        return [self.detections[i] for i in nms(boxes, scores, self.at).tolist()]
+        survives = nms(boxes, torch.ones(len(boxes), dtype=torch.bool), self.at)
+        return [self.detections[i] for i in survives.nonzero()[:, 0].tolist()]
 
     def right(self) -> list[bool]:
         """Return which boxes of topic "score" are right: the first of its class on an object."""

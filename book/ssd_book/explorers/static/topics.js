@@ -19,6 +19,14 @@ export function drawTruths(stage, objects) {
   objects.forEach(({ box }, i) => stage.rect(`truth ${i}`, box, TRUTH));
 }
 
+/** Draw some priors in the looks of their maps; returns their boxes, map by map. */
+export function drawPriors(stage, preset, priors, indices, width) {
+  const maps = preset.maps.map(() => []);
+  for (const i of indices) maps[locate(preset, i).map].push(priorXyxy(priors, i));
+  maps.forEach((boxes, k) => stage.rects(`map ${k}`, boxes, { ...mapLook(k), "stroke-width": width }));
+  return maps;
+}
+
 // One function per topic. It returns `slider`, the control, and `draw`, which draws the picture's
 // boxes for a place of the knob and returns the number and the sentence.
 export const TOPICS_OF_PRIORS = {
@@ -126,9 +134,7 @@ export const TOPICS_OF_PRIORS = {
       draw(stage, threshold) {
         const found = match(priors, [box], threshold);
         const positive = [...found.groundTruth.keys()].filter((i) => found.groundTruth[i] >= 0);
-        const maps = preset.maps.map(() => []);
-        for (const i of positive) maps[locate(preset, i).map].push(priorXyxy(priors, i));
-        maps.forEach((boxes, k) => stage.rects(`map ${k}`, boxes, { ...mapLook(k), "stroke-width": 2 }));
+        const maps = drawPriors(stage, preset, priors, positive, 2);
         drawTruths(stage, [{ box }]);
         const used = listed(preset.maps.filter((_, k) => maps[k].length).map((map) => map.name));
         const best = Math.max(...positive.map((i) => found.iou[i]));

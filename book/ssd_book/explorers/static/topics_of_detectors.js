@@ -1,9 +1,9 @@
 // What the figures of one knob show of training and detecting (chapters 9 to 16).
 
-import { centreInside, encode, iou, locate, makePriors, match, nms, numPriors, priorXyxy } from "./geometry.js";
+import { centreInside, encode, iou, makePriors, match, nms, numPriors, priorXyxy } from "./geometry.js";
 import { smoothL1, toCxcywh, toXyxy } from "./geometry.js";
-import { ACCENT, BLUE, ORANGE, QUIET, clamp, mapLook } from "./paper.js";
-import { HALF, drawTruths, percent } from "./topics.js";
+import { ACCENT, BLUE, ORANGE, QUIET, clamp } from "./paper.js";
+import { HALF, drawPriors, drawTruths, percent } from "./topics.js";
 import { listed } from "./ui.js";
 
 /** Which detections are right: the first of its class on an object, with an IoU of 0.5 or more. */
@@ -91,9 +91,8 @@ export const TOPICS_OF_DETECTORS = {
       draw(stage, at) {
         const seen = objects.map(({ name, box }) => ({ name, box: box.map((edge) => (edge - 0.5) / at + 0.5) }));
         const best = seen.map(({ box }) => bestPrior(priors, box));
-        const maps = preset.maps.map(() => []);
-        for (const { index, box, overlap } of best) if (overlap >= HALF) maps[locate(preset, index).map].push(box);
-        maps.forEach((boxes, k) => stage.rects(`map ${k}`, boxes, { ...mapLook(k), "stroke-width": 2 }));
+        const reached = best.filter(({ overlap }) => overlap >= HALF).map(({ index }) => index);
+        drawPriors(stage, preset, priors, reached, 2);
         drawTruths(stage, seen);
         const lost = seen.filter((_, i) => best[i].overlap < HALF).map(({ name }) => name);
         const px = ([x0, y0, x1, y1]) => preset.image_size * Math.sqrt((x1 - x0) * (y1 - y0));
@@ -120,9 +119,7 @@ export const TOPICS_OF_DETECTORS = {
       slider: { label: "Negatives per positive", step: 1, show: String },
       draw(stage, ratio) {
         const chosen = negatives.slice(0, ratio * positives);
-        const maps = preset.maps.map(() => []);
-        for (const i of chosen) maps[locate(preset, i).map].push(priorXyxy(priors, i));
-        maps.forEach((some, k) => stage.rects(`map ${k}`, some, { ...mapLook(k), "stroke-width": 1.4 }));
+        drawPriors(stage, preset, priors, chosen, 1.4);
         drawTruths(stage, frame.get("objects"));
         const total = numPriors(preset);
         const rest = total - positives - chosen.length;

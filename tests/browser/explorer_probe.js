@@ -58,7 +58,7 @@
           const y = box.y + (box.height * (Math.floor(i / 6) + 0.5)) / 6;
           if (!handle.contains(document.elementFromPoint(x, y))) continue;
           const [dx, dy] = [Math.sign(paper[0] - x) || 1, Math.sign(paper[1] - y) || 1];
-          found.push({ x, y, dx, dy, on: handle.getAttribute("class") });
+          found.push({ x, y, dx, dy, far: 60, on: handle.getAttribute("class") });
           break;
         }
       }
@@ -67,7 +67,8 @@
         if (box.top < 60 || box.bottom > innerHeight) continue;
         const part = (range.value - range.min) / (range.max - range.min);
         const [x, y] = [box.x + 8 + part * (box.width - 16), centre(box)[1]];
-        found.push({ x, y, dx: part < 0.5 ? 1 : -1, dy: 0, on: "slider" });
+        // far enough that the answer changes: a hundredth of a score may pass no detection
+        found.push({ x, y, dx: part < 0.5 ? 1 : -1, dy: 0, far: Math.max(60, 0.4 * box.width), on: "slider" });
       }
       return found;
     },

@@ -91,7 +91,7 @@ class Reader:
         self.page.evaluate("explorerTimes.length = 0")
         mouse.move(grip["x"], grip["y"])
         mouse.down()
-        mouse.move(grip["x"] + 60 * grip["dx"], grip["y"] + 30 * grip["dy"], steps=30)
+        mouse.move(grip["x"] + grip["far"] * grip["dx"], grip["y"] + 30 * grip["dy"], steps=30)
         mouse.up()
         return self.look() != look and self.words() != words
 

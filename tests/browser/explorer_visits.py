@@ -75,9 +75,9 @@ def modules_on(file: Path) -> list[str]:
 
 def sources_in(html: Path, script: str) -> dict[str, str] | str:
     """Return the source in a script, or, of `explorers.js`, the sources by module."""
-    text = (html / "_static" / script).read_text(encoding="utf-8")
-    line = text.rstrip().split("\n")[-2 if script == "explorers.js" else -1]
-    return json.loads(line.rstrip(",;)"))
+    lines = (html / "_static" / script).read_text(encoding="utf-8").split("\n")
+    opens = next(i for i, line in enumerate(lines) if re.search(r"explorerSources\b.*[,=]$", line))
+    return json.loads(lines[opens + 1].rstrip(",;)"))
 
 
 def scripts_of(file: Path) -> list[str]:

@@ -318,7 +318,7 @@ def test_priors_are_read_as_cxcywh():
 
 
 def test_a_nan_score_reaches_the_loss():
-    """Mining ranks it first, so that the training sees it and stops."""
+    """Mining ranks it first, so that training sees it and stops."""
     logits, offsets = (x.detach() for x in outputs(2))
     targets = some_objects([2, 1])
     assert multibox_loss(logits, offsets, targets, VOC).total.isfinite()

@@ -91,7 +91,7 @@ def masks(icons: dict) -> str:
 
 # --- 2. style sheets ------------------------------------------------------------------------------
 def rules(css: str) -> Iterator[tuple[str, str | None]]:
-    """Yield (what stands before the braces, what is in them) of each rule of a style sheet.
+    """Yield (what is before the braces, what is in them) of each rule of a style sheet.
 
     Statements without braces, such as ``@import``, have None in them.
     """

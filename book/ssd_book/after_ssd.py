@@ -202,7 +202,7 @@ def shape_iou(a: Tensor, b: Tensor) -> Tensor:
 
 
 def cluster_shapes(shapes: Tensor, k: int, rounds: int = 50) -> Tensor:
-    """Return k shapes ``[k, 2]`` that stand for all: k-means whose distance is 1 - IoU.
+    """Return k shapes ``[k, 2]`` that represent all: k-means whose distance is 1 - IoU.
 
     It starts from k shapes that are spread evenly over the areas, so it has no random numbers.
     """

@@ -14,7 +14,7 @@ from ssd_tutorial.training.distributed import Devices
 from ssd_tutorial.training.loader import collate
 from ssd_tutorial.training.log import Step, measured
 
-_BATCH = 16  # pictures at once: without gradients, they take a fraction of training's memory
+_BATCH = 16  # pictures at once: without gradients, a fraction of what training needs
 
 
 class Validation(NamedTuple):

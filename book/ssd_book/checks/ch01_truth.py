@@ -41,7 +41,7 @@ def moved(unit: float = 0.1, grown: bool = False, half: float = 0.5) -> list[flo
     """Return the box of exercise 1.2, xyxy.
 
     Args:
-        unit: part of the prior's size that an offset of 1 stands for.
+        unit: part of the prior's size that an offset of 1 means.
         grown: wrong: measure the shift in the new size.
         half: part of the size on either side of the centre.
     """

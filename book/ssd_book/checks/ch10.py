@@ -178,7 +178,7 @@ EXERCISES = (
         (
             Mistake(
                 truth.leaves_empty_out,
-                "This is SSD's rule as it is: three times no positive is no negative.",
+                "This is SSD's rule as it is: three times no positives means no negatives.",
             ),
             Mistake(
                 truth.ranks_the_batch,

@@ -9,7 +9,8 @@ import pytest
 import torch
 import traitlets
 from ssd_book.explorers import MiningExplorer, Opening
-from ssd_book.explorers.opening import RATIO_MAP, TOPICS
+from ssd_book.explorers.opening import TOPICS
+from ssd_book.explorers.topics import RATIO_MAP
 
 from ssd_tutorial.boxes import iou
 from ssd_tutorial.presets import get_preset
@@ -118,13 +119,13 @@ def test_the_loss_grows_as_smooth_l1_does():
     explorer, losses = Opening("shift"), []
     for step in range(11):
         explorer.at = step / 10
-        losses.append(explorer.loss())
+        losses.append(explorer.shown.loss())
     steps = [b - a for a, b in itertools.pairwise(losses)]
     assert losses[0] == 0
     assert steps[0] < steps[1]
     assert steps[3:] == pytest.approx([steps[3]] * 7, rel=1e-4)  # a straight line
     explorer.at = -0.3
-    assert explorer.loss() == pytest.approx(losses[3], rel=1e-4)
+    assert explorer.shown.loss() == pytest.approx(losses[3], rel=1e-4)
 
 
 def test_a_crop_loses_objects_whose_centres_it_leaves_outside():
@@ -167,7 +168,7 @@ def test_places_off_the_slider_are_refused(topic, at, words):
     explorer = Opening(topic)
     with pytest.raises(traitlets.TraitError, match=words):
         explorer.at = at
-    assert explorer.at == TOPICS[topic].at
+    assert explorer.at == TOPICS[topic].start
 
 
 def test_an_unknown_topic_is_refused():
@@ -187,7 +188,7 @@ def test_a_lower_score_reports_more_boxes_and_no_other_order():
     explorer, counts = Opening("score"), []
     for at in (0.01, 0.1, 0.5, 0.8, 0.95):
         explorer.at = at
-        counts.append((len(explorer.kept()), sum(explorer.right())))
+        counts.append((len(explorer.shown.kept()), sum(explorer.shown.right())))
     assert counts == [(68, 5), (11, 5), (6, 5), (5, 5), (3, 3)]
 
 
@@ -197,5 +198,5 @@ def test_mining_takes_the_negatives_that_the_package_takes():
         explorer.at = workbench.ratio = ratio
         counts.append(int(explorer.number()))
         chosen = workbench.negatives().nonzero()[:, 0].tolist()
-        assert sorted(explorer.mined().tolist()) == chosen
+        assert sorted(explorer.shown.mined().tolist()) == chosen
     assert counts == [12, 48, 132]

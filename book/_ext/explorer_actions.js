@@ -169,10 +169,23 @@
     requestAnimationFrame(() => requestAnimationFrame(() => removeEventListener("error", fail)));
   }
 
+  let moved = false; // by the reader
+  for (const kind of ["wheel", "touchmove", "keydown", "pointerdown"]) {
+    addEventListener(kind, () => (moved = true), { once: true, passive: true });
+  }
+
+  /** Return to what the address names, from which the figures above it, as they started, have led away. */
+  function returnToLink() {
+    const [{ type }] = performance.getEntriesByType("navigation");
+    if (moved || type !== "navigate") return; // a browser that goes back restores the place itself
+    document.querySelector(":target")?.scrollIntoView();
+  }
+
   function start() {
     document.querySelectorAll(".explorer-place").forEach((place) => place.explorer && offerLink(place));
     document.querySelectorAll("span.plays").forEach(offerPlay);
     document.querySelectorAll("span.counts").forEach(offerLight);
+    returnToLink();
     openLink();
     addEventListener("hashchange", openLink);
   }

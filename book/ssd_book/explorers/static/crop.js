@@ -82,11 +82,13 @@ export default explorer({
       frame.set({ seed: frame.get("seed") + 1 });
       settle();
     });
-    const samplers = frame.get("minima").map((minimum) => [minimum, minimum ? `≥ ${minimum}` : "any"]);
-    frame
-      .choice({ label: "Minimum IoU", name: "minimum", options: [["drawn", "as drawn"], ...samplers] })
-      .addEventListener("change", settle);
     frame.player({ label: "Step", name: "trial", last, milliseconds: 700 });
+    frame.more(() => {
+      const samplers = frame.get("minima").map((minimum) => [minimum, minimum ? `≥ ${minimum}` : "any"]);
+      frame
+        .choice({ label: "Minimum IoU", name: "minimum", options: [["drawn", "as drawn"], ...samplers] })
+        .addEventListener("change", settle);
+    });
     frame.legend()([
       [{ stroke: INK }, "object"],
       [TRIAL, "this trial (drag it)"],

@@ -54,10 +54,12 @@ export default explorer({
     const rules = ["bipartite", "argmax"].map((name) => [name, name]);
     frame.choice({ label: "Step one: a prior for every ground truth", name: "rule", options: rules });
     frame.slider({ label: "Step two: threshold", name: "threshold", min: 0.2, max: 0.9, step: 0.05 });
-    frame.select({ label: "Priors", name: "preset", options: names });
     const goal = frame.goal("make an object vanish: no prior may be matched to it.");
     const bars = frame.chart({ label: "Positives of each feature map", ratio: 0.48 });
-    frame.check({ label: "Draw only the priors of the box touched last", name: "only" });
+    frame.more(() => {
+      frame.select({ label: "Priors", name: "preset", options: names });
+      frame.check({ label: "Draw only the priors of the box touched last", name: "only" });
+    });
     const add = frame.button("Add a box", addBox);
     const remove = frame.button("Remove", () => removeBox(chosenBox()));
     row("Ground truths", frame.main, [add, remove]);

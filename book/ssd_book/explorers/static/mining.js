@@ -44,8 +44,10 @@ export default explorer({
       name: "choice",
       options: [["the hardest", "the hardest"], ["at random", "at random"]],
     });
-    frame.choice({ label: "Scene", name: "scene", options: names.map((name) => [name, name]) });
-    frame.check({ label: "Forget the first label", name: "forget" });
+    frame.more(() => {
+      frame.choice({ label: "Scene", name: "scene", options: names.map((name) => [name, name]) });
+      frame.check({ label: "Forget the first label", name: "forget" });
+    });
     // the pointer over the curve picks a prior, as the knob does
     chart.svg.addEventListener("pointermove", (event) => {
       const place = chart.svg.getBoundingClientRect();

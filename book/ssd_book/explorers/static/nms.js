@@ -53,9 +53,11 @@ export default explorer({
     const last = () => current().rounds.length + 1;
     const player = frame.player({ label: "step", name: "step", last, milliseconds: 900 });
     player.append(frame.button("To the end", () => frame.set({ step: last() })));
-    frame.choice({ label: "Boxes of", name: "group", options });
     frame.slider({ label: "IoU threshold", name: "iou_threshold", min: 0, max: 1, step: 0.05 });
-    frame.slider({ label: "score above", name: "score_threshold", min: 0.01, max: 0.99, step: 0.01 });
+    frame.more(() => {
+      frame.choice({ label: "Boxes of", name: "group", options });
+      frame.slider({ label: "score above", name: "score_threshold", min: 0.01, max: 0.99, step: 0.01 });
+    });
     const chart = frame.chart({
       label: "Scores of the boxes, best first",
       x: { from: 0, to: 1, label: "boxes, best first", ticks: [] },

@@ -77,18 +77,20 @@ export default explorer({
       into: frame.main,
     });
     const names = Object.keys(presets).map((name) => [name, name]);
-    const select = frame.select({ label: "Priors", name: "preset", options: names });
-    select.addEventListener("change", () => {
-      frame.set({ map: Math.min(frame.get("map"), presets[select.value].maps.length - 1) });
-    });
     const mapChoice = frame.choice({
       label: "Feature map",
       name: "map",
       options: LOOKS.map(({ name }, k) => [k, name]),
     });
-    frame.select({ label: "Shape", name: "shape", options: SHAPES });
-    frame.check({ label: "Leave out boxes inside the picture", name: "crossing" });
-    frame.check({ label: "All cells of this map", name: "everything" });
+    frame.more(() => {
+      const select = frame.select({ label: "Priors", name: "preset", options: names });
+      select.addEventListener("change", () => {
+        frame.set({ map: Math.min(frame.get("map"), presets[select.value].maps.length - 1) });
+      });
+      frame.select({ label: "Shape", name: "shape", options: SHAPES });
+      frame.check({ label: "Leave out boxes inside the picture", name: "crossing" });
+      frame.check({ label: "All cells of this map", name: "everything" });
+    });
     const goal = frame.goal("find a cell whose centre lies outside the picture.");
     const mapTable = frame.table({
       label: "The running count",

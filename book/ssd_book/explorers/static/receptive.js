@@ -22,8 +22,10 @@ export default explorer({
       name: "map",
       options: LOOKS.slice(0, 6).map(({ name }, k) => [k, name]),
     });
-    frame.select({ label: "Network", name: "network", options: NETWORKS });
-    frame.check({ label: "With a 3 × 3 head on top", name: "head" });
+    frame.more(() => {
+      frame.select({ label: "Network", name: "network", options: NETWORKS });
+      frame.check({ label: "With a 3 × 3 head on top", name: "head" });
+    });
     const table = frame.table({
       label: "The six maps",
       header: ["map", "cells", "stride, px", "sees, px", "90 %, px"],

@@ -60,11 +60,13 @@ export default explorer({
       show: (n) => `${n}, so m = ${frame.get("first") === null ? n : n - 1}`,
     });
     const byHand = presets.find(({ rule }) => rule.first !== null && rule.beyond !== null).rule;
-    frame.check({ label: "First map by hand", name: "first", on: byHand.first, off: null });
-    frame.check({ label: "Whole percents, as in Caffe", name: "whole_percent" });
-    frame.check({ label: `s beyond the last map is ${byHand.beyond}`, name: "beyond", on: byHand.beyond, off: null });
-    const all = presets.map(({ name }) => [name, name]);
-    frame.select({ label: "Compare with", name: "compared", options: all });
+    frame.more(() => {
+      frame.check({ label: "First map by hand", name: "first", on: byHand.first, off: null });
+      frame.check({ label: "Whole percents, as in Caffe", name: "whole_percent" });
+      frame.check({ label: `s beyond the last map is ${byHand.beyond}`, name: "beyond", on: byHand.beyond, off: null });
+      const all = presets.map(({ name }) => [name, name]);
+      frame.select({ label: "Compare with", name: "compared", options: all });
+    });
     const goal = frame.goal("a square that overlaps the chosen object with an IoU of 0.90 or more.");
     const table = frame.table({
       label: "Sides of the squares in pixels",

@@ -51,6 +51,7 @@ class Frame {
   #state;
   #papers = [];
   #controls = []; // functions that update a control from the state
+  #names = []; // of the traits that controls set
   #asked = 0;
   #saying = 0;
 
@@ -66,7 +67,10 @@ class Frame {
     this.words = html("p", { class: "ssd-words", "aria-hidden": "true" });
     this.live = html("p", { class: "ssd-live", role: "status" });
     const reset = html("button", { type: "button", class: "ssd-reset" }, "Reset");
-    reset.addEventListener("click", () => this.set(structuredClone(firstStates.get(model))));
+    reset.addEventListener("click", () => {
+      this.set(structuredClone(firstStates.get(model)));
+      for (const box of this.root.querySelectorAll(".ssd-more")) box.open = false;
+    });
     this.foot = html("div", { class: "ssd-foot" }, reset); // a page adds a button of its own
     this.root = html(
       "div",
@@ -154,13 +158,18 @@ class Frame {
   }
 
   // --- controls: each shows and sets the trait `name` ---
+  #follow(name, update) {
+    this.#names.push(name);
+    this.#controls.push(update);
+  }
+
   slider({ label, name, min, max, step, show = (value) => value.toFixed(2) }) {
     const id = `ssd-slider-${own}-${(count += 1)}`; // else the label would name the output
     const input = html("input", { type: "range", min, max, step, id });
     const output = html("output");
     input.addEventListener("input", () => this.set({ [name]: Number(input.value) }));
     this.side.append(html("label", { class: "ssd-control", for: id }, `${label} `, output, input));
-    this.#controls.push(() => {
+    this.#follow(name, () => {
       input.value = this.get(name);
       output.textContent = show(this.get(name));
       assign(input, { "aria-valuetext": output.textContent });
@@ -179,7 +188,7 @@ class Frame {
       return [value, input];
     });
     this.side.append(field);
-    this.#controls.push(() => {
+    this.#follow(name, () => {
       for (const [value, input] of inputs) input.checked = value === this.get(name);
     });
     return field;
@@ -190,7 +199,7 @@ class Frame {
     const input = html("input", { type: "checkbox" });
     input.addEventListener("change", () => this.set({ [name]: input.checked ? on : off }));
     this.side.append(html("label", { class: "ssd-control ssd-check" }, input, ` ${label}`));
-    this.#controls.push(() => (input.checked = this.get(name) !== off));
+    this.#follow(name, () => (input.checked = this.get(name) !== off));
     return input;
   }
 
@@ -199,7 +208,7 @@ class Frame {
     const select = html("select", {}, ...options.map(([value, words]) => html("option", { value }, words)));
     select.addEventListener("change", () => this.set({ [name]: select.value }));
     this.side.append(html("label", { class: "ssd-control" }, `${label} `, select));
-    this.#controls.push(() => (select.value = this.get(name)));
+    this.#follow(name, () => (select.value = this.get(name)));
     return select;
   }
 
@@ -243,8 +252,21 @@ class Frame {
     const row = html("div", { class: "ssd-player", role: "group", "aria-label": label });
     row.append(step("Back", -1), play, step("Next", 1), output);
     this.side.append(row);
-    this.#controls.push(() => (output.textContent = `${label} ${this.get(name)} of ${last()}`));
+    this.#follow(name, () => (output.textContent = `${label} ${this.get(name)} of ${last()}`));
     return row;
+  }
+
+  /** Controls that `make` adds, behind "More"; they show when one of them is not as it was at first. */
+  more(make) {
+    const [side, before] = [this.side, this.#names.length];
+    this.side = html("details", { class: "ssd-more" }, html("summary", {}, "More"));
+    side.append(this.side);
+    make();
+    const [box, names] = [this.side, this.#names.slice(before)];
+    this.side = side;
+    const first = firstStates.get(this.#model);
+    const changed = (name) => JSON.stringify(this.get(name)) !== JSON.stringify(first[name]);
+    this.#controls.push(() => names.some(changed) && (box.open = true));
   }
 
   // --- words and numbers ---

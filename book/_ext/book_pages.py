@@ -1,4 +1,4 @@
-"""Sphinx extension of this book: six small additions to jupyter-book.
+"""Sphinx extension of this book: seven small additions to jupyter-book.
 
 1. The execution cache depends on the package. jupyter-cache compares only the cells of a notebook,
    so an edit in `ssd_tutorial/`, `book/ssd_book/` or `data/` would leave old figures on the pages.
@@ -11,6 +11,7 @@
 5. Launch buttons open the plain notebooks of `notebooks/`. Pages without one have no such button,
    and until the repository's address is set no page has a button that would lead nowhere.
 6. The first page has a style sheet of its own.
+7. No line ends inside a number such as 12 609, or before its per cent.
 
 Files of `book/_static` are added here, one by one: jupyter-book itself would add every script below
 a folder `_static` to every page.
@@ -185,6 +186,18 @@ def copy_plain_notebooks(app, exception):
         shutil.copytree(plain, Path(app.outdir) / "_sources" / "notebooks", dirs_exist_ok=True)
 
 
+# --- 7. numbers -----------------------------------------------------------------------------------
+INSIDE = re.compile(r"(?<=\d) (?=\d{3}(?!\d)|%)")
+CODE = (nodes.literal, nodes.math, nodes.FixedTextElement)
+
+
+def keep_numbers_whole(app, doctree, docname):
+    """Put no-break spaces into the numbers of the text, and leave code as it is."""
+    for text in list(doctree.findall(nodes.Text)):
+        if INSIDE.search(text) and not isinstance(text.parent, CODE):
+            text.parent.replace(text, nodes.Text(INSIDE.sub("\N{NO-BREAK SPACE}", text)))
+
+
 def setup(app):
     TocCollector.assign_section_numbers = number_chapters_by_file(
         TocCollector.assign_section_numbers
@@ -195,6 +208,7 @@ def setup(app):
         lambda app: quiet_kernel(Path(app.outdir).parent, Path(app.config.nb_execution_cache_path)),
     )
     app.connect("doctree-read", check_figures)
+    app.connect("doctree-resolved", keep_numbers_whole)
     app.connect("build-finished", drop_old_caches)
     app.connect("builder-inited", lambda app: app.config.html_static_path.append(str(STATIC)))
     app.connect("build-finished", fix_names)

@@ -81,6 +81,13 @@ def test_formulas_are_typeset_with_number_and_link_and_hold_their_punctuation(bu
         assert '"math"' not in built.page(other)
 
 
+def test_a_number_is_on_one_line(built):
+    page = BeautifulSoup(built.page("05_scales"), "html.parser")
+    text = page.find(string=re.compile("^Of")).parent.get_text()
+    whole = "Of 12_609 objects 17_% in 2007, and 300 in 1 000."
+    assert text == whole.replace("_", "\N{NO-BREAK SPACE}")
+
+
 # --- found and shared -----------------------------------------------------------------------------
 def contents(page: str) -> dict[str, str]:
     """The named values in a page's head."""
@@ -167,7 +174,8 @@ def test_the_search_index_leads_to_sections_figures_exercises_and_words(built):
     assert exercise["text"] == "Draw one."  # without the form
     assert 'id="exercise-8-1"' in built.page("08_matching")
     assert found["glossary", "prior"]["also"] == ["anchor", "앵커 박스"]
-    assert found["section", "5.1. First"]["text"] == "See Figure 8.1 and (8.1)."
+    numbers = "Of 12 609 objects 17 % in 2007, and 300 in 1 000."  # with spaces as one types them
+    assert found["section", "5.1. First"]["text"] == f"See Figure 8.1 and (8.1). {numbers}"
     assert "EXECUTIONS" not in script  # code is left out
 
 

@@ -26,6 +26,7 @@ ALIVE_MS = 4000  # a second on a quiet machine (`report.py` prints it); tests ru
 
 GALLERY = "book/explorers.html"
 FILM = "film"  # which moves by itself: see test_film.py
+FIRST_OPENING = "book/04_boxes_and_iou.html"
 OPENING = "opening"  # of chapters, on topics that the explorers of the gallery show, too
 
 
@@ -179,11 +180,17 @@ def times_to_life(browser, base: str, name: str) -> list[float]:
     return [ms for _, ms in sorted((int(i.split("-")[1]), t) for i, t in places.items())] * began
 
 
-def ways(reader: Reader, how: str) -> list[Callable[[], Findings]]:
-    """Return what to try with an explorer, in this order."""
+def ways(reader: Reader, how: str, page: str) -> list[Callable[[], Findings]]:
+    """Return what to try with an explorer, in this order.
+
+    Everything on one page, the gallery or `FIRST_OPENING`; elsewhere it is the same script with
+    another state, and without a server the same script again.
+    """
     if how == "phone":
         return [reader.touches, reader.sees_no_motion, reader.narrows, reader.resets]
-    more = [reader.types, reader.plays] if how == "desktop" else []
+    if how == "file":
+        return [reader.drags] if reader.number == 0 else []
+    more = [reader.types, reader.plays] if page in (GALLERY, FIRST_OPENING) else []
     return [reader.drags, *more, reader.resets]
 
 
@@ -204,7 +211,7 @@ def try_all(page, how: str, seen: Visit, sought: tuple[int, str] | None = None) 
         reader = Reader(page, number, module)
         if seen.name == GALLERY:  # in chapters they may begin in another state
             found["numbers"] = wrong_numbers(module, reader.words())
-        for way in ways(reader, how):
+        for way in ways(reader, how, seen.name):
             found |= way()
             if found.get(finding):
                 return

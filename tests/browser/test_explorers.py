@@ -166,6 +166,50 @@ def test_a_link_to_an_explorer_leads_to_it(browser, base, html):
     assert -10 < top < 450
 
 
+# --- controls -------------------------------------------------------------------------------------
+def test_more_opens_while_one_of_its_controls_is_in_use(browser, base, html):
+    chapter = "book/07_priors.html"
+    page, _ = built_site.new_page(browser, base, 1280)
+    page.goto(base + chapter)
+    assert ev.begun(page, 60)
+    place = page.locator(f"#explorer-{PAGES[chapter].index('priors')}")
+    more, tick = place.locator(".ssd-more"), place.get_by_label("Leave out boxes inside")
+    assert not tick.is_visible()
+    page.locator("button.plays", has_text="everything that crosses the border").click()
+    tick.wait_for(state="visible")
+    assert tick.is_checked()
+    place.locator(".ssd-reset").click()
+    tick.wait_for(state="hidden")
+    more.locator("summary").click()
+    tick.check()
+    assert place.locator(".ssd-words").inner_text() != ""
+    page.context.close()
+
+
+BELOW = """() => [...document.querySelectorAll(".ssd-explorer")].map((root) => {
+  const picture = root.querySelector("svg.ssd-paper").getBoundingClientRect();
+  const words = root.querySelector(".ssd-words").getBoundingClientRect();
+  return words.top - picture.bottom;
+})"""
+SMALL = """() => {
+  const controls = "button, select, summary, .ssd-choice span, input[type=range], .ssd-check";
+  return [...document.querySelectorAll(`.ssd-explorer :is(${controls})`)]
+    .filter((e) => e.checkVisibility() && e.getBoundingClientRect().height < 44)
+    .map((e) => e.outerHTML);
+}"""
+
+
+def test_on_a_phone_the_answer_is_below_the_picture_and_targets_are_large(browser, base, html):
+    page, _ = built_site.new_page(browser, base, 360, is_mobile=True)
+    page.goto(base + GALLERY)
+    assert ev.begun(page, 60)
+    gaps, small = page.evaluate(BELOW), page.evaluate(SMALL)
+    page.context.close()
+    assert len(gaps) == len(PAGES[GALLERY])
+    assert all(0 <= gap < 40 for gap in gaps), gaps
+    assert small == []
+
+
 # --- the tests can fail ---------------------------------------------------------------------------
 def swap(old, new):
     """Change a served text, which must contain `old`."""

@@ -85,7 +85,7 @@ def _open_registered(
         total = sum(archive.bytes or 0 for archive in missing)
         size = f" ({total / 1e9:.1f} GB)" if total else ""
         raise FileNotFoundError(
-            f"{name}, split {split}, is incomplete: {folder} has no "
+            f"{name}, split {split}, is incomplete (./{name} would be a folder): {folder} has no "
             f"{', '.join(archive.folder for archive in missing)}. Fetch what is missing{size}: "
             f"python -m ssd_tutorial data get {name} --split {split}"
         )

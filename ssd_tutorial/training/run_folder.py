@@ -232,7 +232,7 @@ class RunFolder:
             read_header(path, verify=True)  # a damaged header may say anything
             raise ValueError(
                 f"{self.folder} contains a run with other settings ({'; '.join(changes)}):"
-                f" give another folder, or remove that one"
+                f" give another folder (--start takes the weights of this one), or remove this one"
             )
 
     def _describe(self) -> None:

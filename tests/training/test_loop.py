@@ -387,9 +387,8 @@ def test_a_finished_run_returns_at_once(finished, scenes, monkeypatch):
 def test_a_folder_of_other_settings_is_refused(finished, scenes, change, message):
     folder, *_ = finished
     before = (folder / "checkpoint.safetensors").read_bytes()
-    with pytest.raises(
-        ValueError, match=f"contains a run with other settings .*{message}: give anot"
-    ):
+    advice = r"give another folder \(--start takes the weights of this one\)"
+    with pytest.raises(ValueError, match=f"a run with other settings .*{message}: {advice}"):
         train_quietly(scenes, replace(QUICK, **{"samples": 4, **change}), out=folder)
     assert (folder / "checkpoint.safetensors").read_bytes() == before
 

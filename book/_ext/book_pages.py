@@ -1,4 +1,4 @@
-"""Sphinx extension of this book: seven small additions to jupyter-book.
+"""Sphinx extension of this book: eight small additions to jupyter-book.
 
 1. The execution cache depends on the package. jupyter-cache compares only the cells of a notebook,
    so an edit in `ssd_tutorial/`, `book/ssd_book/` or `data/` would leave old figures on the pages.
@@ -11,7 +11,8 @@
 5. Launch buttons open the plain notebooks of `notebooks/`. Pages without one have no such button,
    and until the repository's address is set no page has a button that would lead nowhere.
 6. The first page has a style sheet of its own.
-7. No line ends inside a number such as 12 609, or before its per cent.
+7. No line ends inside a number such as 12 609, before its per cent, or, in a table, inside 24–36.
+8. What a cell prints in columns, or as code, is marked: it scrolls where sentences wrap.
 
 Files of `book/_static` are added here, one by one: jupyter-book itself would add every script below
 a folder `_static` to every page.
@@ -188,6 +189,7 @@ def copy_plain_notebooks(app, exception):
 
 # --- 7. numbers -----------------------------------------------------------------------------------
 INSIDE = re.compile(r"(?<=\d) (?=\d{3}(?!\d)|%)")
+RANGE = re.compile(r"(?<=\d)–(?=\d)")
 CODE = (nodes.literal, nodes.math, nodes.FixedTextElement)
 
 
@@ -196,6 +198,22 @@ def keep_numbers_whole(app, doctree, docname):
     for text in list(doctree.findall(nodes.Text)):
         if INSIDE.search(text) and not isinstance(text.parent, CODE):
             text.parent.replace(text, nodes.Text(INSIDE.sub("\N{NO-BREAK SPACE}", text)))
+    for table in doctree.findall(nodes.raw):
+        if table.astext().startswith("<table>"):  # of `ssd_tutorial.figures.Table`
+            whole = INSIDE.sub("\N{NO-BREAK SPACE}", table.astext())
+            whole = RANGE.sub("\N{WORD JOINER}–\N{WORD JOINER}", whole)
+            table[:] = [nodes.Text(whole)]
+
+
+# --- 8. columns -----------------------------------------------------------------------------------
+COLUMNS = re.compile(r"\S {2,}\S|^ {4}", re.M)
+
+
+def mark_columns(app, doctree):
+    """Give printed columns and code the class with which book.css keeps their lines."""
+    for output in doctree.findall(nodes.literal_block):
+        if "stream" in output["classes"] and COLUMNS.search(output.astext()):
+            output["classes"].append("columns")
 
 
 def setup(app):
@@ -208,6 +226,7 @@ def setup(app):
         lambda app: quiet_kernel(Path(app.outdir).parent, Path(app.config.nb_execution_cache_path)),
     )
     app.connect("doctree-read", check_figures)
+    app.connect("doctree-read", mark_columns)
     app.connect("doctree-resolved", keep_numbers_whole)
     app.connect("build-finished", drop_old_caches)
     app.connect("builder-inited", lambda app: app.config.html_static_path.append(str(STATIC)))

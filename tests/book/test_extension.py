@@ -11,6 +11,7 @@ import pdf
 import pytest
 import yaml
 from bs4 import BeautifulSoup
+from docutils import nodes
 from PIL import Image
 from ssd_book.checks import find
 from ssd_book.checks.page import page_table
@@ -86,6 +87,27 @@ def test_a_number_is_on_one_line(built):
     text = page.find(string=re.compile("^Of")).parent.get_text()
     whole = "Of 12_609 objects 17_% in 2007, and 300 in 1 000."
     assert text == whole.replace("_", "\N{NO-BREAK SPACE}")
+
+
+def test_a_range_in_a_table_is_on_one_line(extension):
+    table = nodes.raw("", "<table>\n<td>24–36</td><td>12 609</td></table>", format="html")
+    extension("book_pages").keep_numbers_whole(None, nodes.container("", table), "")
+    text = BeautifulSoup(table.astext(), "html.parser").get_text("|", strip=True)
+    assert text == "24\N{WORD JOINER}–\N{WORD JOINER}36|12\N{NO-BREAK SPACE}609"
+
+
+@pytest.mark.parametrize(
+    ("printed", "kept"),
+    [
+        ("12 classes: airplane, balloon\nand ten others", False),
+        ("step    loss\n  10  21.98", True),
+        ("def area(box):\n    return box", True),
+    ],
+)
+def test_only_printed_sentences_wrap(extension, printed, kept):
+    output = nodes.literal_block("", printed, classes=["output", "stream"])
+    extension("book_pages").mark_columns(None, nodes.container("", output))
+    assert ("columns" in output["classes"]) == kept
 
 
 # --- found and shared -----------------------------------------------------------------------------

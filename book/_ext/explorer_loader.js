@@ -6,7 +6,7 @@
 //   #explorer-states   JSON: models (state, buffers), the model of each place, shared values
 //   #explorer-0, -1 …  the places, each around the picture that is shown until the explorer starts
 (Model, sources, parts) => {
-  const FAILED = "This figure could not start in your browser; the picture shows its initial state.";
+  const FAILED = "This figure could not start in your browser; the picture shows its initial state. ";
 
   /** Put the shared parts of a value back where they belong. */
   function unpacked(value, shared) {
@@ -45,9 +45,13 @@
     }
   }
 
+  /** Say so, and offer what helps if a script got lost on its way, or came from another build of the
+   *  book than the page did: both arrive again. */
   function giveUp(place) {
-    const words = Object.assign(document.createElement("p"), { textContent: FAILED });
-    words.className = "explorer-failed";
+    const words = Object.assign(document.createElement("p"), { className: "explorer-failed" });
+    const again = Object.assign(document.createElement("button"), { textContent: "Try again" });
+    again.addEventListener("click", () => location.reload());
+    words.append(FAILED, again);
     place.append(words);
     place.dataset.state = "failed";
   }

@@ -151,6 +151,15 @@ def test_an_explorer_that_fails_keeps_its_picture_and_spares_the_others(open_pag
     assert page.locator("#explorer-1").get_attribute("data-state") == "alive"
 
 
+def test_an_explorer_whose_script_was_lost_can_be_tried_again(open_page, tmp_path):
+    page, _ = open_page([model("nowhere"), model("counter", word="n", n=1)])
+    script = (tmp_path / "explorers.js").read_text()
+    (tmp_path / "explorers.js").write_text(script.replace('"counter"', '"nowhere"'))
+    page.get_by_role("button", name="Try again").click()
+    page.locator("#explorer-0[data-state=alive]").wait_for()
+    assert page.locator(".explorer-failed").count() == 1  # the counter, which the script now lacks
+
+
 def test_damaged_states_leave_every_picture(open_page):
     page, console = open_page([model("counter"), model("counter")], states='{"models": [')
     assert page.locator("img").count() == 2

@@ -23,6 +23,11 @@
     if (target.closest(".ssd-explorer")) leaked.push(key);
   });
 
+  // places in a box, as fractions of its sides, from the middle to the corners
+  const sixths = [1, 3, 5, 7, 9, 11].map((n) => n / 12);
+  const offMiddle = (place) => Math.hypot(place[0] - 0.5, place[1] - 0.5);
+  const OUTWARDS = sixths.flatMap((x) => sixths.map((y) => [x, y])).sort((p, q) => offMiddle(p) - offMiddle(q));
+
   globalThis.probe = {
     times,
     shift: () => shift,
@@ -53,9 +58,9 @@
       for (const handle of handles) {
         const box = handle.getBoundingClientRect();
         const paper = centre(handle.closest("svg").getBoundingClientRect());
-        for (let i = 0; i < 36; i++) {
-          const x = box.x + (box.width * (((i * 5) % 6) + 0.5)) / 6;
-          const y = box.y + (box.height * (Math.floor(i / 6) + 0.5)) / 6;
+        for (const [across, down] of OUTWARDS) {
+          const x = box.x + box.width * across;
+          const y = box.y + box.height * down;
           if (!handle.contains(document.elementFromPoint(x, y))) continue;
           const [dx, dy] = [Math.sign(paper[0] - x) || 1, Math.sign(paper[1] - y) || 1];
           found.push({ x, y, dx, dy, far: 60, on: handle.getAttribute("class") });

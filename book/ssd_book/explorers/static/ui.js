@@ -256,7 +256,8 @@ class Frame {
     return row;
   }
 
-  /** Controls that `make` adds, behind "More"; they show when one of them is not as it was at first. */
+  /** Controls that `make` adds, behind "More", which opens when the text, or Python, changes one of them:
+   *  what the reader holds must not move away. */
   more(make) {
     const [side, before] = [this.side, this.#names.length];
     this.side = html("details", { class: "ssd-more" }, html("summary", {}, "More"));
@@ -266,7 +267,8 @@ class Frame {
     this.side = side;
     const first = firstStates.get(this.#model);
     const changed = (name) => JSON.stringify(this.get(name)) !== JSON.stringify(first[name]);
-    this.#controls.push(() => names.some(changed) && (box.open = true));
+    const used = () => this.root.contains(document.activeElement);
+    this.#controls.push(() => !used() && names.some(changed) && (box.open = true));
   }
 
   // --- words and numbers ---

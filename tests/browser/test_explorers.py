@@ -271,7 +271,7 @@ DESKTOP = {  # file, change, finding
     "keys reach the page": (SCRIPT, swap("event.stopPropagation()", "0"), "page's keys"),
     "arrows scroll": (SCRIPT, swap("event.preventDefault(); // neither", "//"), "page stays"),
     "trap": (SCRIPT, swap(ARROWS, f"event.preventDefault(); {ARROWS}"), "trap"),
-    "reset goes nowhere": (SCRIPT, swap("this.set(structuredClone(firstStates.get(model)))", "0"), "reset"),
+    "reset goes nowhere": (SCRIPT, swap("this.set(structuredClone(", "(("), "reset"),
     "silence": (SCRIPT, swap("this.live.textContent = said", "0"), "live region"),
     "nothing is held": (SCRIPT, swap("held = true", "held = false"), "drag"),
     "slow frames": (SCRIPT, swap(FROM, SLOW), "frame"),

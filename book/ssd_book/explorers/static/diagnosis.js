@@ -10,6 +10,7 @@ const PARTS = [
 ];
 const LETTERS = "ABCDEFGHIJ".split("");
 const THIS = { stroke: ORANGE };
+const DOT = { "stroke-dasharray": "0 12 0.1 99", "stroke-linecap": "round", "stroke-width": 8 };
 const SOUND = { stroke: QUIET, "stroke-dasharray": "5 3" };
 const BOX = { stroke: BLUE, fill: "none" };
 
@@ -43,7 +44,7 @@ export default explorer({
     const chart = frame.chart({
       label: "Loss over the samples seen",
       x: { from: 0, to: last, label: "samples seen", ticks: [0, last / 4, last / 2, (3 * last) / 4, last] },
-      y: { from: 0, to: top, label: "loss per positive", ticks: [0, top / 4, top / 2, (3 * top) / 4] },
+      y: { from: 0, to: top, label: "loss per positive", ticks: [0, top / 4, top / 2, (3 * top) / 4, top] },
       ratio: 0.8,
     });
     const lines = frame.legend();
@@ -76,7 +77,7 @@ export default explorer({
       lines([
         [THIS, `run ${letter}`],
         [SOUND, "sound run"],
-        ...(part === "total" ? [[{ stroke: INK, "stroke-dasharray": "0.1 7", "stroke-linecap": "round", "stroke-width": 6 }, "dots: on unseen pictures"]] : []),
+        ...(part === "total" ? [[{ ...THIS, ...DOT }, `run ${letter}, unseen pictures`], [{ ...SOUND, ...DOT }, "sound run, unseen pictures"]] : []),
       ]);
       const at = nearest(runs.sound.curve, frame.get("at"));
       const here = chart.x(at[0]);
@@ -98,6 +99,7 @@ function drawPictures(stage, run, sheet) {
   stage.rects("panes", [[0, 0, 0.5, 0.5], [0.5, 0, 1, 0.5], [0, 0.5, 0.5, 1], [0.5, 0.5, 1, 1]], { stroke: "#fff", "stroke-width": 3 });
   const taken = []; // by names: [middle, line, half of the width], in pixels
   const free = ([x, y, half]) => taken.every(([a, b, other]) => Math.abs(x - a) > half + other || Math.abs(y - b) > 11);
+  const names = []; // written last, or the next box would cover them
   run.boxes.forEach((boxes, pane) => {
     const [left, up] = [pane % 2, Math.floor(pane / 2)];
     boxes.forEach((box, i) => {
@@ -117,9 +119,10 @@ function drawPictures(stage, run, sheet) {
       const places = lines.map((line) => [middle, clamp(line, low, high), 3.2 * name.length]);
       const spot = places.find(free) ?? places[0];
       taken.push(spot);
-      stage.text(`name ${pane} ${i}`, ...spot.slice(0, 2), name, words);
+      names.push([`name ${pane} ${i}`, ...spot.slice(0, 2), name, words]);
     });
   });
+  for (const each of names) stage.text(...each);
 }
 
 /** Draw a run's curve, cut at the top of the chart, and the dots of its losses on unseen pictures. */

@@ -365,6 +365,8 @@ function resized([x0, y0, x1, y1], corner, x, y, [left, top, right, bottom]) {
   return [x0, y0, x1, y1];
 }
 
+const ABOVE = 24; // a chart: the label of y, and below it the uppermost tick
+
 /** A chart with axes. `x` and `y` are {from, to, label, ticks}; `draw` calls `axes` first. */
 export class Chart extends Paper {
   constructor(parent, { label, x, y, ratio = 0.62 }) {
@@ -379,7 +381,7 @@ export class Chart extends Paper {
 
   y(value) {
     const { from, to } = this.axis.y;
-    return this.height - 38 - ((value - from) / (to - from)) * (this.height - 38 - 16);
+    return this.height - 38 - ((value - from) / (to - from)) * (this.height - 38 - ABOVE);
   }
 
   /** The values at a place in pixels. */
@@ -387,7 +389,7 @@ export class Chart extends Paper {
     const { x: across, y: up } = this.axis;
     return [
       across.from + ((x - 44) / (this.width - 44 - 14)) * (across.to - across.from),
-      up.from + ((this.height - 38 - y) / (this.height - 38 - 16)) * (up.to - up.from),
+      up.from + ((this.height - 38 - y) / (this.height - 38 - ABOVE)) * (up.to - up.from),
     ];
   }
 

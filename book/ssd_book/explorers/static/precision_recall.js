@@ -112,7 +112,7 @@ function writeScores(stage, ones, place) {
     const [x, y, , bottom] = stage.px(place(one));
     const across = clamp(x, 2, stage.width - 30);
     const free = (at) => taken.every(([a, b]) => Math.abs(a - across) > 30 || Math.abs(b - at) > 12);
-    const down = [y - 4, bottom + 12, bottom - 4].find((at) => at > 10 && at < stage.height && free(at));
+    const down = [y - 6, bottom + 14, bottom - 6].find((at) => at > 10 && at < stage.height && free(at));
     if (down === undefined) return;
     taken.push([across, down]);
     stage.text(`score ${i}`, across + 3, down, digits(one.score), { "font-size": 11, "font-weight": 600 });

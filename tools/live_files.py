@@ -3,10 +3,11 @@
 * ``book/_live/scenes.onnx``: the book's detector of scenes as `export_onnx` writes it, without the
   exporter's notes, its convolutions in 8 bits. WebAssembly multiplies unsigned bytes ten times
   faster than signed ones, so the weights are unsigned here (`reduce_precision` keeps them signed).
-* ``book/_live/scenes.json``: what the page draws and says. The twelve things as polygons in the
-  unit square (of 24 drawings of each, the one that the detector finds best in several sizes), the
-  background, the first scene, the numbers of the priors (of every preset: a reader may bring a
-  detector), what the cells of each model's maps see, and the pictures that the page offers.
+* ``book/ssd_book/live/static/scenes.json``: what the figure draws and says. The twelve things as
+  polygons in the unit square (of 24 drawings of each, the one that the detector finds best in
+  several sizes), the background, the first scene, the numbers of the priors (of every preset: a
+  reader may bring a detector), what the cells of each model's maps see, and the pictures that the
+  page offers.
 * ``book/_live/drawn/``: the first scenes of the validation split, as WebP.
 * ``book/_live/first.svg``: the picture that stands on the page until a reader starts the detector:
   the first scene, and what this file finds in it.
@@ -29,6 +30,7 @@ import numpy as np
 import onnx
 import torch
 from PIL import Image, ImageDraw
+from ssd_book.explorers.modules import LIVE
 from ssd_book.receptive import views
 
 from ssd_tutorial._files import atomic_write, data_path
@@ -45,7 +47,7 @@ from ssd_tutorial.presets import MODELS, PRESETS, ModelPreset
 from ssd_tutorial.weights.file import load_weights
 
 FOLDER = Path(__file__).parent.parent / "book" / "_live"
-MODEL, DRAWN, PICTURE = (FOLDER / f for f in ("scenes.onnx", "scenes.json", "first.svg"))
+MODEL, PICTURE, DRAWN = FOLDER / "scenes.onnx", FOLDER / "first.svg", LIVE / "scenes.json"
 SCENES = FOLDER / "drawn"
 OFFERED = 12  # scenes of the validation split
 PHOTOGRAPHS = "photographs"
@@ -210,16 +212,20 @@ def drawn(index: int) -> dict:
     return {
         "file": f"{SCENES.name}/{number}.webp",
         "title": str(number),
-        "call": call,
+        "about": f"{call} in Python draws it. The detector was not trained on it.",
         "truth": truth,
     }
 
 
 def photographs() -> list[dict]:
-    """Return file, title, author and licence of the photographs that ship with the package."""
+    """Return file and title of the photographs that ship with the package, and who made them."""
     sources = json.loads(data_path(f"{PHOTOGRAPHS}/sources.json").read_text(encoding="utf-8"))
     return [
-        {"file": f"{PHOTOGRAPHS}/{name}.jpg"} | {k: of[k] for k in ("title", "author", "licence")}
+        {
+            "file": f"{PHOTOGRAPHS}/{name}.jpg",
+            "title": of["title"],
+            "about": f"{of['author']}, {of['licence']}.",
+        }
         for name, of in sources.items()
     ]
 

@@ -1,9 +1,10 @@
 """Sphinx extension: the live detector, a figure with a trained network in the page.
 
 The directive ``live-detector`` makes a figure: a picture, and the place where `live.js` offers to
-start the detector. What that loads is put into `_static/live/`: the modules and files of
-`book/_live`, the modules of the explorers that they import, and onnxruntime-web, which `make
-live-files` fetches from npm. Where that has not happened, the page says so and keeps its picture.
+start the detector. What that loads is put into `_static/live/`: the files of `book/_live`, the
+figure's modules (`ssd_book/live/static`), those of the explorers that they import, and
+onnxruntime-web, which `make live-files` fetches from npm. Where that has not happened, the page
+says so and keeps its picture.
 """
 
 import gzip
@@ -26,9 +27,9 @@ LIVE = Path(__file__).parent.parent / "_live"
 PHOTOGRAPHS = LIVE.parent.parent / "data" / "photographs" / "JPEGImages"
 RUNTIME = Path("node_modules", "onnxruntime-web", "dist")
 RUN = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
-FILES = ("scenes.json", "scenes.onnx")
 SHARED = ("geometry.js", "paper.js", "positives.js", "ui.js")  # of the explorers
 PICTURE, SCRIPT, STYLE = "first.svg", "live.js", "live.css"
+NOT_LOADED = (SCRIPT, "kernel.js")  # the first is beside the page's other scripts
 SIDE = 600  # of the picture on the page
 OFFERED = {"drawn": "*.webp", "photographs": "*.jpg"}  # folders of pictures, loaded when chosen
 COUNTED = ("scenes.json", "scenes.onnx", "ort/ort-wasm-simd-threaded.wasm")
@@ -77,17 +78,19 @@ def write_files(app):
     shutil.rmtree(static / "live", ignore_errors=True)
     target = static / "live"
     target.mkdir(parents=True)
-    shutil.copyfile(LIVE / STYLE, static / STYLE)
+    sheets = (modules.LIVE / STYLE, LIVE / STYLE)
+    style = "\n".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
+    (static / STYLE).write_text(style, encoding="utf-8")
     shutil.copyfile(LIVE / PICTURE, target / PICTURE)
     _put(LIVE / SCRIPT, static / SCRIPT)
     if not is_complete():
         return
-    own = [file.name for file in LIVE.glob("*.js") if file.name != SCRIPT]
-    for origin, names in ((LIVE, own), (modules.STATIC, SHARED), (MODEL.parent, (MODEL.name,))):
-        for name in names:
-            _put(origin / name, target / name)
-    for name in FILES:
-        shutil.copyfile(LIVE / name, target / name)
+    shared = [modules.STATIC / name for name in SHARED]
+    for script in (*LIVE.glob("*.js"), *modules.LIVE.glob("*.js"), *shared, MODEL):
+        if script.name not in NOT_LOADED:
+            _put(script, target / script.name)
+    for file in (modules.LIVE / "scenes.json", LIVE / "scenes.onnx"):
+        shutil.copyfile(file, target / file.name)
     for (folder, pattern), origin in zip(
         OFFERED.items(), (LIVE / "drawn", PHOTOGRAPHS), strict=True
     ):

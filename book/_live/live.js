@@ -47,8 +47,8 @@
         words.textContent = `${megabytes(bytes)} of ${megabytes(all)} MB`;
       };
       try {
-        const { start } = await import(new URL("scene.js", base)).catch(() => {
-          throw new Error("scene.js, or a file that it needs, did not arrive. Reload the page to try again.");
+        const { start } = await import(new URL("page.js", base)).catch(() => {
+          throw new Error("page.js, or a file that it needs, did not arrive. Reload the page to try again.");
         });
         await start(place, { base, files, loaded, say: (text) => (words.textContent = text) });
       } catch (error) {

@@ -67,7 +67,11 @@ export async function thread(base, wasm) {
   });
   return {
     open: (model, side, slot) => send({ model, side, slot }, model.buffer),
-    ask: (pixels, slot) => send({ pixels, slot }, pixels.buffer),
+    ask: (pixels, slot) =>
+      send({ pixels, slot }, pixels.buffer).catch(({ message }) => {
+        throw new Error(`The detector stopped: ${message}. Reload the page to start it again.`);
+      }),
+    where: "on one thread of this device",
     close: (slot) => send({ drop: slot }),
     stop: () => worker.terminate(),
   };

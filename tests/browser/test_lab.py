@@ -121,10 +121,28 @@ def lab(folder: Path):
 
 
 class Lab:
-    """The notebook with all explorers, run."""
+    """A notebook of a JupyterLab at `base`, open and run."""
 
-    def __init__(self, page, elsewhere):
-        self.page, self.elsewhere = page, elsewhere
+    def __init__(self, browser, base: str, name: str):
+        self.page, self.elsewhere = built_site.new_page(browser, base, 1400, height=1100)
+        self.page.context.set_default_timeout(1000 * START_S)
+        self.page.add_init_script(ev.PROBE)
+        self.page.goto(f"{base}lab/tree/{name}?token={TOKEN}&reset")
+        self.page.wait_for_function(
+            "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status"
+            " === 'idle'"
+        )
+        self.page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
+
+    def close(self):
+        self.page.context.close()
+
+    def darken(self):
+        """Change to JupyterLab's dark theme."""
+        change = "jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})"
+        self.page.evaluate(change)
+        self.page.wait_for_function("document.body.dataset.jpThemeLight === 'false'")
+        self.page.wait_for_selector("#jupyterlab-splash", state="detached")
 
     def python(self, code: str):
         """Run code in the notebook's kernel, and return the JSON that it prints."""
@@ -159,15 +177,8 @@ def run(browser, tmp_path_factory):
     notebook = new_notebook(cells=cells, metadata={"kernelspec": notebooks.KERNELSPEC})
     nbformat.write(notebook, folder / "all.ipynb")
     with lab(folder) as base:
-        page, elsewhere = built_site.new_page(browser, base, 1400, height=1100)
-        page.context.set_default_timeout(1000 * START_S)
-        page.add_init_script(ev.PROBE)
-        page.goto(f"{base}lab/tree/all.ipynb?token={TOKEN}&reset")
-        page.wait_for_function(
-            "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status"
-            " === 'idle'"
-        )
-        page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
+        opened = Lab(browser, base, "all.ipynb")
+        page = opened.page
         page.wait_for_function(
             "([n]) => document.querySelectorAll('.ssd-explorer').length === n", arg=[len(NAMES)]
         )
@@ -177,8 +188,8 @@ def run(browser, tmp_path_factory):
             " (e.closest('.jp-OutputArea-child').id = `explorer-${n}`))"
         )
         page.wait_for_function(AT_REST, polling=300)
-        yield Lab(page, elsewhere)
-        page.context.close()
+        yield opened
+        opened.close()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -221,9 +232,7 @@ def test_the_dark_theme_changes_the_text_and_not_the_paper(run):
     for name in NAMES:
         run.reader(name)
     light = colours()
-    change = "jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})"
-    run.page.evaluate(change)
-    run.page.wait_for_function("document.body.dataset.jpThemeLight === 'false'")
+    run.darken()
 
     def unchanged():
         pairs = zip(NAMES, light, colours(), strict=True)

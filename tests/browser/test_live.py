@@ -473,8 +473,8 @@ def test_a_finger_drags_a_thing_and_scrolls_beside_it(built, browser, base):
 
 # --- where it cannot run --------------------------------------------------------------------------
 MISSING = {
-    "scene.js": "scene.js",
-    "geometry.js": "scene.js",  # which imports it
+    "page.js": "page.js",
+    "geometry.js": "page.js",  # which needs it
     "scenes.json": "scenes.json did not arrive from this server (404)",
     "scenes.onnx": "scenes.onnx did not arrive from this server (404)",
     "ort-wasm-simd-threaded.wasm": "simd-threaded.wasm did not arrive from this server (404)",
@@ -505,7 +505,7 @@ def test_a_missing_file_is_named_and_can_be_tried_again(built, browser, base, na
     figure.close()
     assert MISSING[name] in words
     assert picture
-    assert came_back or name in ("scene.js", "geometry.js"), page
+    assert came_back or name in ("page.js", "geometry.js"), page
 
 
 def other_file(body, route):

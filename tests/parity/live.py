@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from ssd_book.explorers.modules import STATIC
+from ssd_book.explorers import modules
 from torch import Tensor
 
 from ssd_tutorial._files import data_path
@@ -46,8 +46,8 @@ from tests.parity.reference import differing, unexcused
 LIVE = Path(__file__).parents[2] / "book" / "_live"
 MODEL = LIVE / "scenes.onnx"
 RUNTIME = LIVE / "node_modules" / "onnxruntime-web" / "dist"
-PAGE = dict.fromkeys(("detector.js", "resize.js", "scenes.onnx", "package.json"), LIVE)
-PAGE["geometry.js"] = STATIC
+PAGE = dict.fromkeys(("detector.js", "scenes.onnx", "package.json"), LIVE)
+PAGE |= {"resize.js": modules.LIVE, "geometry.js": modules.STATIC}
 BOUND = 1e-2  # of scores, and of boxes in fractions
 MAP_BOUND = 0.01
 STEPS = 0.01

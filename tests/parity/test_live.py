@@ -95,7 +95,7 @@ def test_on_photographs_of_any_size_it_finds_what_the_package_finds():
     assert result["differing"] == 0
     result = live.compare(seen, live.ask_package(images, network))
     assert result["unexcused"] <= live.STEPS * result["detections"]
-    slip = (live.LIVE / "resize.js").read_text().replace("Math.max(scale, 1)", "1")
+    slip = (live.PAGE["resize.js"] / "resize.js").read_text().replace("Math.max(scale, 1)", "1")
     damaged = live.ask_page(images[:3], {"resize.js": slip.encode()})
     result = live.compare(damaged, live.ask_package(images[:3], network))
     assert result["unexcused"] > live.STEPS * result["detections"]

@@ -11,7 +11,7 @@ import torch
 from torchvision.transforms.v2 import functional as F
 
 from tests.parity.javascript import NODE_MISSING
-from tests.parity.live import LIVE, stretched
+from tests.parity.live import PAGE, stretched
 
 SIZES = [
     *[(1, 1), (1, 500), (500, 1), (300, 300), (299, 301), (301, 299), (300, 7), (7, 300), (2, 2)],
@@ -62,7 +62,7 @@ def different(folder: Path, module: str) -> list[tuple]:
     ]
 
 
-SOURCE = (LIVE / "resize.js").read_text(encoding="utf-8")
+SOURCE = (PAGE["resize.js"] / "resize.js").read_text(encoding="utf-8")
 
 
 def test_every_byte_is_pillows(tmp_path):

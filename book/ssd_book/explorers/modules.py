@@ -14,6 +14,8 @@ from functools import cache
 from pathlib import Path
 
 STATIC = Path(__file__).parent / "static"
+LIVE = STATIC.parents[1] / "live" / "static"
+"""Modules of the live figure, which import the explorers'."""
 STYLE_SHEET = STATIC / "explorer.css"
 _IMPORT = re.compile(r'^import\s*\{[^}]*\}\s*from\s*"\./(\w+)\.js";\n', re.M)
 _EXPORT = re.compile(r"^export (?!default)", re.M)
@@ -33,7 +35,8 @@ def parts(name: str) -> dict[str, str]:
         FileNotFoundError: one of them does not exist.
         ValueError: an import is not of the form ``import { … } from "./NAME.js";``.
     """
-    source = (STATIC / f"{name}.js").read_text(encoding="utf-8")
+    file = LIVE / f"{name}.js"
+    source = (file if file.is_file() else STATIC / file.name).read_text(encoding="utf-8")
     found: dict[str, str] = {}
     for imported in _IMPORT.findall(source):
         found |= parts(imported)

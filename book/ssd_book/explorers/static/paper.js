@@ -6,7 +6,7 @@
 //
 // Paper is white in both themes, as the book's figures are, so that colours mean the same everywhere.
 
-const SVG = "http://www.w3.org/2000/svg";
+export const SVG = "http://www.w3.org/2000/svg";
 
 // One colour and marker per feature map, ever darker, as in ssd_tutorial/figures/plots.py (a test
 // compares them).

@@ -4,7 +4,9 @@
 // pixels of a canvas of its own size, so that nothing is resized. Boxes are xyxy in fractions of
 // the picture; the last thing of a scene is in front.
 
-const SVG = "http://www.w3.org/2000/svg";
+import { SVG } from "./paper.js";
+
+export const SIDE = 300; // pixels of the picture that the book's detector takes
 
 /** Path data of polygons of one colour each, [[colour, d], ..], in the unit square times 1000. */
 const paths = (polygons) => polygons.map(([fill, ...at]) => [fill, `M${at.join(" ")}Z`]);

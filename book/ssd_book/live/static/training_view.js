@@ -5,7 +5,7 @@ import { INK, QUIET, mapLook } from "./paper.js";
 import { lesson, lessonSaid, lossRows, objectRows } from "./truth.js";
 import { html } from "./ui.js";
 
-const TRUTH = { stroke: INK, "stroke-width": 2.5 };
+const OBJECT = { stroke: INK, "stroke-width": 2.5 };
 const MINED = { stroke: INK, "stroke-width": 1, fill: "#fff" };
 
 const UNTOLD = "Nobody has said what is in this picture, or this detector knows none of it: without ground truth there is no loss.";
@@ -41,7 +41,7 @@ export function trainingView({ frame, stage }) {
         const look = { ...mapLook(k), "stroke-width": 1.2 };
         stage.rects(`positives ${k}`, some.map(({ box }) => box), look);
       });
-      stage.rects("objects", told.objects.map(({ box }) => box), TRUTH);
+      stage.rects("objects", told.objects.map(({ box }) => box), OBJECT);
       let dots = "";
       for (const i of told.loss.negatives) {
         const [x, y] = [stage.x(raw.priors[4 * i]), stage.y(raw.priors[4 * i + 1])];
@@ -55,7 +55,7 @@ export function trainingView({ frame, stage }) {
       loss(lossRows(told));
       return {
         legend: [
-          [TRUTH, "ground truth: a thing's box"],
+          [OBJECT, "ground truth: a thing's box"],
           [{ stroke: QUIET, "stroke-width": 1.2 }, "positives, in their maps' colours"],
           [{ d: "M10 3h6v6h-6Z", ...MINED }, "centre of a mined negative"],
         ],

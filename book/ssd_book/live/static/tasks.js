@@ -7,10 +7,9 @@
 // is a thing at a place, in fractions of the picture.
 
 import { iou } from "./geometry.js";
-import { scaleOf } from "./things.js";
+import { SIDE, scaleOf } from "./things.js";
 
-const SIDE = 300;
-const px = (box) => Math.round(scaleOf(box) * SIDE);
+const pixels = (box) => Math.round(scaleOf(box) * SIDE);
 const percent = (share) => `${Math.round(100 * share)} %`;
 const DEFAULT_NMS = 0.45; // the sliders stand there at first
 const DEFAULT_SCORE = 0.5;
@@ -101,7 +100,7 @@ export const TASKS = {
     scene: (_, make) => [make("train", 0.5, 0.5, 0.3)],
     judge({ things, found, sliders, best }) {
       const trains = things.filter((thing) => thing.name === "train" && foundFor(thing, found));
-      const smallest = Math.min(best ?? Infinity, ...trains.map((thing) => px(thing.box)));
+      const smallest = Math.min(best ?? Infinity, ...trains.map((thing) => pixels(thing.box)));
       if (sliders.score < DEFAULT_SCORE) return { words: "Put the score slider back to 0.50." };
       if (smallest === Infinity) return { words: "No train is found." };
       const words = `The smallest train found so far has ${smallest} px.`;

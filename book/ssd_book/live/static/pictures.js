@@ -2,7 +2,7 @@
 
 import { resize } from "./resize.js";
 
-const MOST = 64e6; // pixels; Python reads no more either
+const MOST_PIXELS = 64e6; // pixels; Python reads no more either
 const TILE = 2048; // pixels that one canvas reads at once: they have a largest size
 const VIEW = 1200; // longest side of what the eye gets
 const AS_STORED = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
@@ -12,19 +12,19 @@ const AS_STORED = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
  *  Throws what was wrong, in a sentence. */
 export async function openPicture(blob, name) {
   const { width, height } = await sizeOf(blob, name);
-  if (width * height > MOST) {
+  if (width * height > MOST_PIXELS) {
     throw new Error(`${name} has ${width} × ${height} pixels, more than 64 million: shrink it.`);
   }
   if (isTurnedWebp(new Uint8Array(await blob.arrayBuffer()))) {
     throw new Error(`${name} is a WebP with a rotation, which browsers ignore: save it as JPEG or PNG.`);
   }
-  const url = await view(await decode(blob, name));
+  const url = await view(await decoded(blob, name));
   const squares = new Map();
   return {
     ...{ name, width, height, url },
     async square(side) {
       if (!squares.has(side)) {
-        const bitmap = await decode(blob, name);
+        const bitmap = await decoded(blob, name);
         squares.set(side, resize(pixelsOf(bitmap), bitmap.width, bitmap.height, side));
         bitmap.close();
       }
@@ -49,7 +49,7 @@ const notPicture = (name) =>
   new Error(`${name} is not a picture that this browser can read, or it is damaged. JPEG, PNG, WebP, GIF and BMP are read.`);
 
 /** Decode upright, by the EXIF orientation; colours stay as they are stored. */
-function decode(blob, name) {
+function decoded(blob, name) {
   return createImageBitmap(blob, AS_STORED).catch(() => {
     throw notPicture(name);
   });

@@ -1,46 +1,33 @@
 // The live figure: a scene that the reader composes, what the detector finds in it, and why.
+//
+// On the book's page the detector runs in the page (page.js), in a notebook in the kernel (kernel.js).
 
 import { postprocess } from "./geometry.js";
 import { inputs } from "./inputs.js";
-import { everything, thread } from "./loading.js";
-import { Model } from "./page_model.js";
 import { INK, clamp } from "./paper.js";
 import { CHALLENGES, KNOBS, TASKS, foundFor } from "./tasks.js";
-import { boxOf, camera, drawings, group, icon } from "./things.js";
+import { SIDE, boxOf, camera, drawings, group, icon } from "./things.js";
 import { explorer, html } from "./ui.js";
 import { VIEWED, makeViews } from "./views.js";
 
-const SIDE = 300; // pixels of the detector's picture
 const MOST = 20; // things in a scene
 
-/** Load everything, and replace the picture in `place` by the figure. */
-export async function start(place, { base, files, loaded, say }) {
-  const all = await everything(base, files, loaded);
-  say("Starting …");
-  const eyes = await thread(base, all["ort/ort-wasm-simd-threaded.wasm"]);
-  const { priors } = await eyes.open(all["scenes.onnx"], SIDE, "scenes").catch((error) => {
-    eyes.stop();
-    throw error;
-  });
-  const scenes = JSON.parse(new TextDecoder().decode(all["scenes.json"]));
-  const things = scenes.first.map((thing, id) => ({ id, ...thing }));
-  const { preset, drawn, photographs } = scenes;
-  const own = { names: Object.keys(scenes.things), preset, side: SIDE, priors, slot: "scenes", model: "slim300" };
-  const state = {
-    ...{ things, held: null, score: 0.5, nms: 0.45, task: "", knob: 0, best: null, ...VIEWED },
-    ...{ source: "compose", drawn: drawn[0].file, photograph: photographs[0].file, file: 0, detector: "scenes" },
-  };
-  const model = new Model({ state: { module: "live", ...state } });
-  const el = html("div");
-  place.replaceChildren(el);
-  place.dataset.state = "alive";
-  figure({ scenes, own, eyes, base, place, state: Object.keys(state) }).render({ model, el });
-  el.querySelector(".live-stage").focus({ preventScroll: true });
-}
+/** The state at first, of what `scenes.json` holds and the name of a `drawn` scene. */
+export const firstState = ({ first, photographs }, drawn) => ({
+  things: first.map((thing, id) => ({ id, ...thing })),
+  ...{ held: null, score: 0.5, nms: 0.45, task: "", knob: 0, best: null, ...VIEWED },
+  ...{ source: "compose", drawn, photograph: photographs[0].file, file: 0, detector: "scenes" },
+});
 
 // --- the figure -----------------------------------------------------------------------------------
 
-const figure = ({ scenes, own, eyes, base, place, state }) =>
+/**
+ * The figure, a widget with the traits `state`. `scenes` is what scenes.json holds. `detector` is the one
+ * that answers at first, {names, preset, side, priors, slot, model} and, if it is not the book's, `file`.
+ * `eyes.ask(pixels, slot)` promises its answer to RGBA of side x side, {logits, offsets, ms}, and
+ * `eyes.where` says where it computes; `eyes.whenSilent` takes what hears that no answer comes. `files` and `readers`, see inputs.js. `place` hears of each answer.
+ */
+export const figure = ({ scenes, detector, eyes, files, readers, place, state }) =>
   explorer({
     label: "Compose a scene; a trained SSD looks at it",
     state,
@@ -51,9 +38,9 @@ const figure = ({ scenes, own, eyes, base, place, state }) =>
       const measure = camera(drawn, SIDE / 2);
       const films = new Map(); // by the side of a detector's picture
       const get = (name) => frame.get(name);
-      const shown = inputs(frame, { base, eyes, scenes: own, shipped: scenes });
-      let { names, preset } = own; // of the detector that is chosen
-      let last = scenes.first.length; // id of the newest thing
+      const shown = inputs(frame, { files, readers, detector, photographs: scenes.photographs });
+      let { names, preset } = detector; // of the one that is chosen
+      let last = 0; // id of the newest thing
 
       // --- asking: one picture at a time, the newest scene wins ---
       let [asked, busy, raw, pace, answers] = ["", false, null, [], 0];
@@ -70,19 +57,19 @@ const figure = ({ scenes, own, eyes, base, place, state }) =>
           if (!films.has(side)) films.set(side, camera(drawn, side));
           const pixels = picture ? await picture.square(side) : films.get(side).picture(things);
           const answer = await eyes.ask(pixels, slot);
+          complain("");
           raw = { ...answer, priors: detector.priors, things, detector, picture, key: (answers += 1) };
           pace = [...pace.slice(-9), answer.ms];
           const age = performance.now() - from;
           place.dispatchEvent(new CustomEvent("live-answer", { detail: { ms: answer.ms, age } }));
-          busy = false;
-          ask(); // at once, not in the next frame: half as many answers again
-          place.dataset.looking = busy;
-          frame.ask();
         } catch (error) {
-          console.warn("live detector:", error); // it stays busy: nothing more is asked
-          broken.hidden = false;
-          broken.textContent = `The detector stopped: ${error.message}. Reload the page to start it again.`;
+          console.warn("live detector:", error);
+          complain(error.message);
         }
+        busy = false;
+        ask(); // at once, not in the next frame: half as many answers again
+        place.dataset.looking = busy;
+        frame.ask();
       }
 
       let [before, result] = ["", null]; // post-processing, of the answer and the sliders
@@ -102,7 +89,8 @@ const figure = ({ scenes, own, eyes, base, place, state }) =>
         const [x0, y0, x1, y1] = boxOf(shapes.get(name), x, y, scale);
         const more = ((stretch - 1) * (x1 - x0)) / 2;
         const box = [x0 - more, y0, x1 + more, y1].map((edge) => Number(edge.toFixed(4)));
-        return { id: (last += 1), name, box };
+        last = 1 + Math.max(last, ...get("things").map(({ id }) => id));
+        return { id: last, name, box };
       };
       const change = (id, box) => {
         const things = get("things").map((thing) => (thing.id === id ? { ...thing, box } : thing));
@@ -187,7 +175,7 @@ const figure = ({ scenes, own, eyes, base, place, state }) =>
         tool("Remove", "remove", remove),
       );
       const palette = html("div", { class: "live-palette", role: "group", "aria-label": "Add a thing" });
-      for (const name of names) {
+      for (const name of shapes.keys()) {
         const add = () => {
           const at = 0.3 + 0.08 * (get("things").length % 6);
           const thing = make(name, at, at, 0.24);
@@ -198,6 +186,8 @@ const figure = ({ scenes, own, eyes, base, place, state }) =>
       }
       const pulse = html("p", { class: "live-pace" });
       const broken = html("p", { class: "live-broken", role: "alert", hidden: "" });
+      const complain = (words) => Object.assign(broken, { textContent: words, hidden: !words });
+      eyes.whenSilent?.(complain);
       frame.main.append(tools, palette);
 
       const choices = (legend, keys) => {
@@ -363,7 +353,7 @@ const figure = ({ scenes, own, eyes, base, place, state }) =>
           verdict.classList.remove("live-done");
         }
         const usual = [...pace].sort((a, b) => a - b)[pace.length >> 1];
-        pulse.textContent = pace.length ? `${Math.round(usual)} ms per answer, on one thread of this device` : "";
+        pulse.textContent = pace.length ? `${Math.round(usual)} ms per answer, ${eyes.where}` : "";
       }
 
       function judge(found) {

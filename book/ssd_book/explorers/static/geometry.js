@@ -207,7 +207,8 @@ export function priorXyxy(priors, i, out = [0, 0, 0, 0]) {
  * First every ground truth gets one prior: with "bipartite" the best pair of all first, then the best
  * of what is left; with "argmax" its best prior, and if two share the same one, the last wins. Then
  * every prior left is matched to the ground truth that it overlaps most, if their IoU >= threshold.
- * Returns, for each prior, `groundTruth` (-1 for a negative) and its `iou` with that (or the best).
+ * Returns, for each prior, `groundTruth` (-1 for a negative) and its `iou` with that (or the best); and
+ * the `favourites`, for each ground truth the prior that overlaps it most, {prior, iou}.
  */
 export function match(priors, boxes, threshold = 0.5, rule = "bipartite") {
   if (rule !== "bipartite" && rule !== "argmax") {
@@ -240,7 +241,7 @@ export function match(priors, boxes, threshold = 0.5, rule = "bipartite") {
     groundTruth[prior] = g;
     best[prior] = overlap;
   });
-  return { groundTruth, iou: best };
+  return { groundTruth, iou: best, favourites };
 }
 
 /** Greedy global matching: each ground truth's prior, {prior, iou}; no prior is used twice. */

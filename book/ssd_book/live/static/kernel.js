@@ -3,11 +3,12 @@
 import { figure, firstState } from "./scene.js";
 import { html } from "./ui.js";
 
+const SEED = /^\d{1,15}$/;
 const PATIENCE = 3000; // milliseconds without an answer, before the figure says so
 const SILENT =
   "The kernel has not answered for 3 seconds. If it is busy with another cell, the figure goes on when that is done; if it has died or was restarted, run this cell again.";
 const GONE = "The kernel of this figure is gone: run its cell again.";
-const views = { count: 0, own: Math.random().toString(36).slice(2) }; // a kernel's answers reach all of them
+const asker = { name: Math.random().toString(36).slice(2), count: 0 }; // answers reach every view
 
 const floats = ({ buffer, byteOffset, byteLength }) =>
   new Float32Array(buffer.slice(byteOffset, byteOffset + byteLength)); // a copy, since they may lie anywhere
@@ -28,7 +29,7 @@ function lineTo(model, tell) {
     tell,
     hangUp: () => model.off("msg:custom", hear),
     ask(question, ...buffers) {
-      const id = `${views.own} ${(views.count += 1)}`;
+      const id = `${asker.name} ${(asker.count += 1)}`;
       return new Promise((resolve, reject) => {
         const silence = setTimeout(() => line.tell(SILENT), PATIENCE);
         const settle = () => {
@@ -61,14 +62,14 @@ function seeds(frame) {
       const seed = frame.get("drawn");
       if (document.activeElement !== input) input.value = seed;
       const call = `draw_scene(${seed}, 0)`;
-      return { seed, file: `seed ${seed}`, title: call, about: `${call} in Python draws it.` };
+      return { seed, file: `seed ${seed}`, title: call, about: SEED.test(seed) ? `${call} in Python draws it.` : "" };
     },
   };
 }
 
 /** A picture of the kernel, as inputs.js asks for it. */
 const pictures = (line) => async ({ seed, file }) => {
-  if (seed !== undefined && !/^\d{1,15}$/.test(seed)) throw new Error("A seed is a whole number, 0 or more.");
+  if (seed !== undefined && !SEED.test(seed)) throw new Error("A seed is a whole number, 0 or more.");
   const question = seed === undefined ? { photograph: file } : { seed: Number(seed) };
   const { content, buffers } = await line.ask(question);
   return { blob: new Blob(buffers), truth: content.truth };

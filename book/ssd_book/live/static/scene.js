@@ -24,8 +24,9 @@ export const firstState = ({ first, photographs }, drawn) => ({
 /**
  * The figure, a widget with the traits `state`. `scenes` is what scenes.json holds. `detector` is the one
  * that answers at first, {names, preset, side, priors, slot, model} and, if it is not the book's, `file`.
- * `eyes.ask(pixels, slot)` promises its answer to RGBA of side x side, {logits, offsets, ms}, and
- * `eyes.where` says where it computes; `eyes.whenSilent` takes what hears that no answer comes. `files` and `readers`, see inputs.js. `place` hears of each answer.
+ * `eyes.ask(pixels, slot)` promises its answer to RGBA of side x side, {logits, offsets, ms}; `eyes.where`
+ * says where it computes, and `eyes.whenSilent` takes what hears that no answer comes. `files` and
+ * `readers` are as in inputs.js. `place` hears of each answer.
  */
 export const figure = ({ scenes, detector, eyes, files, readers, place, state }) =>
   explorer({

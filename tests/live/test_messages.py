@@ -1,4 +1,4 @@
-"""The live figure in a notebook: what Python answers to its messages."""
+"""What Python answers to the messages of the live figure."""
 
 import io
 import re

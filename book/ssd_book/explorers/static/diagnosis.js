@@ -10,7 +10,7 @@ const PARTS = [
 ];
 const LETTERS = "ABCDEFGHIJ".split("");
 const THIS = { stroke: ORANGE };
-const DOT = { "stroke-dasharray": "0 12 0.1 99", "stroke-linecap": "round", "stroke-width": 8 };
+const DOT = { "stroke-dasharray": "0.1 99", "stroke-dashoffset": -12, "stroke-linecap": "round", "stroke-width": 8 };
 const SOUND = { stroke: QUIET, "stroke-dasharray": "5 3" };
 const BOX = { stroke: BLUE, fill: "none" };
 

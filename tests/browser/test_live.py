@@ -360,12 +360,11 @@ def test_inside_are_prior_cell_offsets_scores_and_what_was_suppressed(alive):
     alive.page.locator(".live-found button", has_text="cat").click()
     alive.rest()
     told = page.locator(".live-inside-words").inner_text()
-    form = (
-        r"cat [\d.]+: prior (\d+) of 8732, on map (\d) .*row (\d+), column (\d+), box (\d) of (\d)"
-    )
-    prior, *place = map(int, re.match(form, told).groups())
+    form = r"cat [\d.]+: prior (\d+) of 8732, on (\w+) .*row (\d+), column (\d+), box (\d)\."
+    index, name, *place = re.match(form, told).groups()
+    prior = int(index)
     map_, row, column, box = locate(preset, prior)
-    assert place[:4] == [map_ + 1, row + 1, column + 1, box + 1]
+    assert (name, *map(int, place)) == (preset.maps[map_].name, row, column, box)
 
     table = rows(page, "From prior to box")
     starts, offsets, moves, ends = ([number(r[k]) for r in table] for k in (1, 2, 3, 4))
@@ -390,7 +389,7 @@ def test_inside_are_prior_cell_offsets_scores_and_what_was_suppressed(alive):
     suppressed = rows(page, "Suppressed boxes")
     assert len(suppressed) >= 3
     for index, map_, score, overlap in suppressed:
-        assert int(map_) == locate(preset, int(index)).map + 1
+        assert map_ == preset.maps[locate(preset, int(index)).map].name
         assert 0.5 < float(score) <= float(scores[0][2]) + 0.005
         assert 0.45 <= float(overlap) <= 1
 

@@ -4,6 +4,7 @@
 import { mapBars } from "./bars.js";
 import { iou } from "./geometry.js";
 import {
+  SHOWN,
   boxRows,
   dissect,
   finderBars,
@@ -43,7 +44,7 @@ export function detectionsView({ frame, stage }) {
     html(
       "p",
       { class: "live-note" },
-      "Times the variance, an offset moves the centre by a share of the prior's width or height, or is the power of e that scales a side.",
+      "cx: prior + (offset × variance) · prior's width. w: prior's width · e^(offset × variance). cy and h likewise, with the height.",
     ),
   );
   const scoreTable = frame.table({
@@ -138,7 +139,9 @@ export function detectionsView({ frame, stage }) {
     bars(preset.maps, finderBars(one));
     finderWords.textContent = findersSaid(one, preset, frame.get("score"));
     suppressedTable(suppressedRows(one, preset));
-    suppressedNone.hidden = one.suppressed.length > 0;
+    const more = one.suppressed.length - SHOWN;
+    suppressedNone.textContent = more > 0 ? `and ${more} more` : "none";
+    suppressedNone.hidden = one.suppressed.length > 0 && more <= 0;
     suppressedPart.children[1].hidden = !one.suppressed.length;
   }
 

@@ -57,7 +57,7 @@ export function heatView({ frame, overlay }) {
       }
       const places = maps.map(({ at }, k) => {
         const { cells } = preset.maps[k];
-        return `row ${Math.floor(at / cells) + 1}, column ${(at % cells) + 1}`;
+        return `row ${Math.floor(at / cells)}, column ${at % cells}`;
       });
       tiles.forEach(({ input, most }, k) => {
         input.checked = k === shown;

@@ -15,7 +15,7 @@ const SOURCES = [
 const MODEL_FILE = /\.(onnx|safetensors|pt|pth|ckpt|data)$/i;
 const MOST_OPEN = 20; // pictures of the book that are kept
 const NO_TRUTH =
-  "This detector knows twelve drawn things, and every picture is drawn to it. On a photograph, what it finds is wrong, and its scores don't say so: it has never been taught to answer that it does not know.";
+  "This detector knows twelve drawn things, and takes every picture for a drawing. On a photograph, what it finds is wrong, and its scores don't say so: it has never been taught to answer that it does not know.";
 
 /**
  * The controls. A picture to choose is an entry, {file, title, about} and, if it is known, `truth`;
@@ -55,7 +55,12 @@ export function inputs(frame, { files, readers, detector, photographs }) {
   choice.after(drawn.control, ofPhotographs.parentElement, pictureFile, about);
   const detectors = readers(frame, { detector, chooser });
   frame.side.append(failed);
-  for (const input of choice.querySelectorAll("input")) input.addEventListener("change", () => say(""));
+  for (const control of [choice, drawn.control, ofPhotographs]) {
+    control.addEventListener("change", () => {
+      say("");
+      frame.set({ look: null }); // what was looked into is in another picture
+    });
+  }
 
   const say = (words) => {
     failed.textContent = words;

@@ -1,6 +1,6 @@
 // What stands behind one detection: its prior, its offsets, its scores, and what it suppressed.
 
-import { boxesPerCell, cellCentres, decode, fieldBox, iou, locate, softmax, toCxcywh } from "./geometry.js";
+import { cellCentres, decode, fieldBox, iou, locate, softmax, toCxcywh } from "./geometry.js";
 import { finders } from "./predictions.js";
 import { listed } from "./ui.js";
 
@@ -27,8 +27,7 @@ export function dissect({ raw, result, preset, names, views }, i) {
     ...{ prior, label, score, box, place, logits, offsets, shape, suppressed, field },
     finders: finders(raw, preset, label, box),
     map: preset.maps[place.map],
-    ...{ side: preset.image_size, maps: preset.maps.length, priors: raw.priors.length / 4 },
-    boxes: boxesPerCell(preset)[place.map],
+    ...{ side: preset.image_size, priors: raw.priors.length / 4 },
     cell: [cx - half, cy - half, cx + half, cy + half],
     moves: offsets.map((offset, k) => offset * preset.variances[k]),
     whole: decode(offsets, shape, preset.variances), // before it is cut at the border
@@ -38,16 +37,16 @@ export function dissect({ raw, result, preset, names, views }, i) {
 
 /** The sentence about a detection. */
 export function sentence(one, names) {
-  const { place, map, boxes, prior, suppressed, field } = one;
-  const cell = `row ${place.row + 1}, column ${place.column + 1}`;
+  const { place, map, prior, suppressed, field } = one;
+  const cell = `row ${place.row}, column ${place.column}`; // all are counted from 0, as priors are
   const count = suppressed.length;
   const fell = count ? `It suppressed ${count} other${count > 1 ? "s" : ""}` : "It suppressed no other box";
   const sees = field ? Math.round((field[2] - field[0]) * one.side) : 0;
   const seen = sees ? ` It sees ${sees} × ${sees} px.` : "";
   const from = count ? `, with an IoU of ${Math.min(...suppressed.map((s) => s.overlap)).toFixed(2)} or more` : "";
   return (
-    `${names[one.label - 1]} ${one.score.toFixed(2)}: prior ${prior} of ${one.priors}, on map ${place.map + 1} of ${one.maps} ` +
-    `(${map.cells} × ${map.cells} cells), ${cell}, box ${place.box + 1} of ${boxes}.${seen} ${fell}${from}.`
+    `${names[one.label - 1]} ${one.score.toFixed(2)}: prior ${prior} of ${one.priors}, on ${map.name} ` +
+    `(${map.cells} × ${map.cells} cells), ${cell}, box ${place.box}.${seen} ${fell}${from}.`
   );
 }
 
@@ -69,11 +68,13 @@ export function scoreRows(one, names) {
   ]);
 }
 
-/** Rows of the table of suppressed boxes, best first. */
+export const SHOWN = 6;
+
+/** Rows of the table of suppressed boxes, best first; at most `SHOWN`. */
 export function suppressedRows(one, preset) {
-  return one.suppressed.slice(0, 6).map(({ prior, score, overlap }) => {
+  return one.suppressed.slice(0, SHOWN).map(({ prior, score, overlap }) => {
     const { map } = locate(preset, prior);
-    return [prior, map + 1, score.toFixed(2), overlap.toFixed(2)];
+    return [prior, preset.maps[map].name, score.toFixed(2), overlap.toFixed(2)];
   });
 }
 

@@ -91,12 +91,12 @@ export const TASKS = {
       }
       if (cats < 3) return { words: `The detector counts ${cats}.` };
       const why = "The one in the middle takes half of each, and overlaps neither enough for NMS";
-      return { done: true, words: `${cats} cats out of two. ${why}: at 0.30 it goes.` };
+      return { done: true, words: `${cats} cats out of two. ${why}: a lower NMS slider suppresses it.` };
     },
   },
   smallest: {
     label: "The smallest train",
-    words: "Make the train as small as you can while the detector still finds it. 18 px is good.",
+    words: "Make the train as small as you can while the detector still finds it. Its size is the root of width × height; 18 px is good.",
     scene: (_, make) => [make("train", 0.5, 0.5, 0.3)],
     judge({ things, found, sliders, best }) {
       const trains = things.filter((thing) => thing.name === "train" && foundFor(thing, found));

@@ -8,7 +8,7 @@ import { html } from "./ui.js";
 const OBJECT = { stroke: INK, "stroke-width": 2.5 };
 const MINED = { stroke: INK, "stroke-width": 1, fill: "#fff" };
 
-const UNTOLD = "Nobody has said what is in this picture, or this detector knows none of it: without ground truth there is no loss.";
+const UNTOLD = "There is no ground truth for this picture, or none of a class that this detector knows: without it there is no loss.";
 
 export function trainingView({ frame, stage }) {
   const panel = html("div", { class: "live-panel" });

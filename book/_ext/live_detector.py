@@ -127,9 +127,10 @@ def visit_place(writer, node):
     if is_complete():
         files, packed = sizes(Path(builder.outdir) / "_static")
         data += f' data-packed="{packed}" data-files="{escape(json.dumps(files))}"'
+    waits = ' loading="lazy"' if any("<img" in part for part in writer.body) else ""
     writer.body.append(
         f'<div class="live-place"{data}><img src="{base}{PICTURE}" width="{SIDE}"'
-        f' height="{SIDE}" alt="{escape(node["alt"])}">'
+        f' height="{SIDE}"{waits} alt="{escape(node["alt"])}">'
     )
 
 

@@ -233,7 +233,7 @@ def unpack(archive: Path, take: str, folder: Path, progress: bool | None = None)
             # these say what is wrong; others, as over a number that is not one, are Python's words
             clear = (_Unfit, OSError, EOFError, RuntimeError, tarfile.TarError, zipfile.BadZipFile)
             why = str(error) if isinstance(error, clear) else "it is damaged"
-            why = why.partition("\n")[0].rstrip(":")
+            why = why.partition("\n")[0][:300].rstrip(":")
             sentence = f"{archive} was not unpacked ({why}): delete it and fetch it again"
             raise ValueError(sentence) from error
         os.replace(beside / take, unfinished)

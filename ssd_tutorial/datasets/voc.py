@@ -203,7 +203,8 @@ class _Folder:
 
         One that names no annotation is a damaged list of a split, whose names may end in numbers.
         """
-        lines = lines_of(place.list, "replace").values() if place.list else ()
+        named = place.list and "_" in place.list.stem  # CLASS_SPLIT
+        lines = lines_of(place.list, "replace").values() if named else ()
         known = any(self._key(line) in self.files for line in lines)
         return known and all(map(self._is_flagged, lines))
 

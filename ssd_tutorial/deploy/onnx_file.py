@@ -294,11 +294,13 @@ def _open_session(path: Path, device: str):
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3  # errors only; they are also raised
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=providers)
+        file = onnxruntime.InferenceSession(str(path), options, providers=providers)
+        # a damaged file's texts may not be UTF-8, which shows when they are read
+        str([file.get_modelmeta().custom_metadata_map, file.get_inputs(), file.get_outputs()])
+        return file
     except Exception as error:  # onnxruntime's errors have no common class of their own
-        runtime = f"onnxruntime {onnxruntime.__version__}"
-        sentence = f"{path} is not an ONNX file that {runtime} can open: {_first_line(error)}"
-        raise ValueError(sentence) from error
+        words = f"is not an ONNX file that onnxruntime {onnxruntime.__version__} can open"
+        raise ValueError(f"{path} {words}: {_first_line(error)}") from error
 
 
 def _parse_limits(metadata: dict[str, str]) -> dict | None:

@@ -408,6 +408,9 @@ def test_files_that_are_not_detectors_are_refused(files, tmp_path):
     ):
         load_detector(tmp_path / "noise.onnx")
     content = (files / "raw.onnx").read_bytes()
+    (tmp_path / "text.onnx").write_bytes(content.replace(b"ssd_tutorial.format", b"\xa0" * 19))
+    with pytest.raises(ValueError, match=r"text\.onnx is not an ONNX file"):
+        load_detector(tmp_path / "text.onnx")
     (tmp_path / "half.onnx").write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match=r"half\.onnx is not an ONNX file"):
         load_detector(tmp_path / "half.onnx")

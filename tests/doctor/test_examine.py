@@ -144,6 +144,13 @@ def test_unions_and_lists_of_one_class_are_not_faults(own, plant):
     assert list(report.records.splits) == ["train", "trainval", "val"]
 
 
+def test_a_list_named_after_a_split_is_the_split_whatever_stands_beside_its_names(own):
+    file = own / "ImageSets" / "Main" / "val.txt"
+    before = examine(own, progress=False).records.splits
+    file.write_text("".join(f"{name} 0\n" for name in file.read_text().split()))
+    assert examine(own, progress=False).records.splits == before
+
+
 def test_a_damaged_list_of_a_split_is_not_taken_for_a_list_of_one_class(own):
     """Names may end in " 0"; a list that names no annotation is a split with a fault."""
     (own / "ImageSets" / "Main" / "val.txt").write_bytes(b"pic\xb1 0\n\xb1 1\n")

@@ -198,5 +198,5 @@ def test_mining_takes_the_negatives_that_the_package_takes():
         explorer.at = workbench.ratio = ratio
         counts.append(int(explorer.number()))
         chosen = workbench.negatives().nonzero()[:, 0].tolist()
-        assert sorted(explorer.shown.mined().tolist()) == chosen
+        assert sorted(explorer.shown.indices().tolist()) == chosen
     assert counts == [12, 48, 132]

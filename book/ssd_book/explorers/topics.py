@@ -75,6 +75,44 @@ class Topic:
         plots.draw_boxes(axes, self.truths(), width=2.4)
 
 
+class OfMap(Topic):
+    """Base of topics whose boxes have the colour of a map."""
+
+    def map_index(self) -> int:
+        """Return the map."""
+        return int(self.at)
+
+    def draw(self, axes) -> None:
+        """Draw the boxes in the map's colour, and the objects."""
+        color = plots.map_look(self.map_index()).color
+        plots.draw_boxes(axes, self.boxes(), color=color, width=2.4)
+        plots.draw_boxes(axes, self.truths(), width=2.4)
+
+
+class OfPriors(Topic):
+    """Base of topics that choose some of the priors."""
+
+    width = 1.4
+    """Of their lines."""
+
+    def indices(self) -> Tensor:
+        """Return which priors are drawn, ``[N]``."""
+        raise NotImplementedError
+
+    def number(self) -> str:
+        """Return how many there are."""
+        return str(len(self.indices()))
+
+    def boxes(self) -> Tensor:
+        """Return them."""
+        return cxcywh_to_xyxy(make_priors(PRESET)[self.indices()])
+
+    def draw(self, axes) -> None:
+        """Draw them in the colours of their maps, and the objects."""
+        plots.draw_priors(axes, PRESET, self.indices(), width=self.width)
+        plots.draw_boxes(axes, self.truths(), width=2.4)
+
+
 class Overlap(Topic):
     """A box to drag, and its IoU with the object."""
 
@@ -99,7 +137,7 @@ class Overlap(Topic):
         super().draw(axes)
 
 
-class Scale(Topic):
+class Scale(OfMap):
     """The square of one map on each object."""
 
     scene = 57
@@ -118,13 +156,8 @@ class Scale(Topic):
         """Return the squares."""
         return centred(self.truths(), [[compute_scales(PRESET)[int(self.at)]] * 2])
 
-    def draw(self, axes) -> None:
-        """Draw them in the map's colour."""
-        plots.draw_boxes(axes, self.boxes(), color=plots.map_look(int(self.at)).color, width=2.4)
-        plots.draw_boxes(axes, self.truths(), width=2.4)
 
-
-class Ratio(Topic):
+class Ratio(OfMap):
     """A box of one area; the knob is the logarithm of its ratio to base 3."""
 
     scene = 374
@@ -134,6 +167,10 @@ class Ratio(Topic):
         "A drawn scene with a lighthouse in a black box. A square has the same centre: wider than "
         "the lighthouse, and not as tall."
     )
+
+    def map_index(self) -> int:
+        """Return `RATIO_MAP`."""
+        return RATIO_MAP
 
     def objects(self, drawn: list[dict]) -> list[dict]:
         """Return the lighthouse."""
@@ -148,13 +185,8 @@ class Ratio(Topic):
         side = compute_scales(PRESET)[RATIO_MAP]
         return centred(self.truths(), [[side * 3 ** (self.at / 2), side * 3 ** (-self.at / 2)]])
 
-    def draw(self, axes) -> None:
-        """Draw it in its map's colour."""
-        plots.draw_boxes(axes, self.boxes(), color=plots.map_look(RATIO_MAP).color, width=2.4)
-        plots.draw_boxes(axes, self.truths(), width=2.4)
 
-
-class Priors(Topic):
+class Priors(OfMap):
     """The centres of a map's cells, and the boxes of one cell."""
 
     scene = 354
@@ -184,7 +216,7 @@ class Priors(Topic):
         plots.draw_centres(axes, PRESET, k)
 
 
-class Threshold(Topic):
+class Threshold(OfPriors):
     """The priors that are positive at a threshold of matching."""
 
     scene = 354
@@ -195,22 +227,9 @@ class Threshold(Topic):
         "overlap it with an IoU of at least one half."
     )
 
-    def positives(self) -> Tensor:
-        """Return the indices of the positives."""
+    def indices(self) -> Tensor:
+        """Return the positives."""
         return positives(self.truths(), self.at)
-
-    def number(self) -> str:
-        """Return how many there are."""
-        return str(len(self.positives()))
-
-    def boxes(self) -> Tensor:
-        """Return them."""
-        return cxcywh_to_xyxy(make_priors(PRESET)[self.positives()])
-
-    def draw(self, axes) -> None:
-        """Draw them in the colours of their maps."""
-        plots.draw_priors(axes, PRESET, self.positives(), width=1.4)
-        plots.draw_boxes(axes, self.truths(), width=2.4)
 
 
 def centred(truths: Tensor, sizes: list[list[float]]) -> Tensor:

@@ -9,7 +9,7 @@ from torchvision.transforms.v2 import functional as F
 from ssd_book import plots
 from ssd_book.explorers import mining
 from ssd_book.explorers.nms import raw_detections
-from ssd_book.explorers.topics import HALF, PRESET, Topic, positives
+from ssd_book.explorers.topics import HALF, PRESET, OfPriors, Topic, positives
 from ssd_tutorial.augment.crop_policies import centres_inside
 from ssd_tutorial.boxes import cxcywh_to_xyxy, encode, iou
 from ssd_tutorial.datasets import open_dataset
@@ -100,7 +100,7 @@ class Crop(_OfScene57):
         plots.draw_boxes(axes, self.truths()[self.learned()], width=2.4)
 
 
-class Distance(_OfScene57):
+class Distance(_OfScene57, OfPriors):
     """The objects that a prior reaches when all are further away."""
 
     low, high, start = 1, 5, 1
@@ -110,20 +110,12 @@ class Distance(_OfScene57):
         "overlaps it by half or more."
     )
 
-    def number(self) -> str:
-        """Return how many are reached."""
-        return str(len(self.reached()))
-
     def truths(self) -> Tensor:
         """Return the boxes on a canvas that is `at` times as wide."""
         return (super().truths() - 0.5) / self.at + 0.5
 
-    def boxes(self) -> Tensor:
+    def indices(self) -> Tensor:
         """Return the best prior of each object that is reached."""
-        return cxcywh_to_xyxy(make_priors(PRESET)[self.reached()])
-
-    def reached(self) -> Tensor:
-        """Return the indices of these priors."""
         best, index = iou(self.truths(), cxcywh_to_xyxy(make_priors(PRESET))).max(dim=1)
         return index[best >= HALF]
 
@@ -135,17 +127,13 @@ class Distance(_OfScene57):
         room = side - image.shape[-1]
         return F.pad(image, [room // 2, room // 2, -(-room // 2), -(-room // 2)], fill=127)
 
-    def draw(self, axes) -> None:
-        """Draw the priors in the colours of their maps."""
-        plots.draw_priors(axes, PRESET, self.reached(), width=1.4)
-        plots.draw_boxes(axes, self.truths(), width=2.4)
 
-
-class Mining(Topic):
+class Mining(OfPriors):
     """The negatives that count, so many per positive."""
 
     scene = _VAL + mining.SCENES[_MINED]
     high, start, whole = 10, 3, True
+    width = 1.2
     title = "{} priors count"
     alt = (
         "A drawn scene with a house in a black box. Around it are thin boxes in the colours of "
@@ -163,22 +151,13 @@ class Mining(Topic):
         """Return the indices of the positives."""
         return positives(self.truths(), HALF)
 
-    def mined(self) -> Tensor:
-        """Return the indices of the negatives that count."""
+    def indices(self) -> Tensor:
+        """Return the negatives that count."""
         return torch.tensor(self.figure.negatives[: int(self.at) * len(self.positives())])
 
     def number(self) -> str:
         """Return how many priors count."""
-        return str(len(self.positives()) + len(self.mined()))
-
-    def boxes(self) -> Tensor:
-        """Return the negatives that count."""
-        return cxcywh_to_xyxy(make_priors(PRESET)[self.mined()])
-
-    def draw(self, axes) -> None:
-        """Draw them in the colours of their maps."""
-        plots.draw_priors(axes, PRESET, self.mined(), width=1.2)
-        plots.draw_boxes(axes, self.truths(), width=2.4)
+        return str(len(self.positives()) + len(self.indices()))
 
 
 class _OfThreeCars(Topic):

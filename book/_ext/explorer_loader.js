@@ -6,6 +6,7 @@
 //   #explorer-states   JSON: models (state, buffers), the model of each place, shared values
 //   #explorer-0, -1 …  the places, each around the picture that is shown until the explorer starts
 (Model, sources, parts) => {
+  const modules = {}; // what those that were needed export
   const FAILED = "This figure could not start in your browser; the picture shows its initial state. ";
 
   /** Put the shared parts of a value back where they belong. */
@@ -16,23 +17,27 @@
     return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, unpacked(v, shared)]));
   }
 
-  async function load(name) {
+  /** Return what the module of an explorer exports; the page's first one is there at once. */
+  function load(name) {
     if (!parts[name]) throw new Error(`explorers.js contains no explorer called ${name}`);
     if (!sources[name]) throw new Error(`explorer-${name}.js did not arrive`);
     const text = parts[name].map((part) => sources[part]).join("\n");
-    const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
-    try {
-      return (await import(url)).default;
-    } finally {
-      URL.revokeObjectURL(url);
-    }
+    const body = text.replace(/^export default /m, "const exported = ");
+    return new Function(`"use strict";\n${body}\nreturn exported;\n//# sourceURL=explorer-${name}`)();
+  }
+
+  /** Wait until the browser has nothing more urgent to do, such as to answer a key. */
+  async function idle() {
+    await new Promise((go) => setTimeout(go));
+    if (globalThis.requestIdleCallback) await new Promise((go) => requestIdleCallback(go, { timeout: 1000 }));
   }
 
   /** Replace an explorer's picture by the explorer; restore the picture if that fails. */
-  async function enliven(place, model, loading) {
+  async function enliven(place, model) {
     const picture = [...place.childNodes];
     try {
-      const explorer = await loading;
+      const name = model.get("module");
+      const explorer = (modules[name] ??= load(name));
       const el = document.createElement("div");
       place.replaceChildren(el);
       await explorer.render({ model, el });
@@ -59,13 +64,10 @@
   async function start() {
     const page = JSON.parse(document.getElementById("explorer-states").textContent);
     const models = [];
-    const loads = new Map(); // by module
     for (const [number, index] of page.views.entries()) {
       const model = (models[index] ??= new Model(unpacked(page.models[index], page.shared)));
-      const name = model.get("module");
-      if (!loads.has(name)) loads.set(name, load(name));
-      await enliven(document.getElementById(`explorer-${number}`), model, loads.get(name));
-      await new Promise((go) => setTimeout(go)); // so that this one is drawn, and answers, first
+      await enliven(document.getElementById(`explorer-${number}`), model);
+      await idle(); // so that this one is drawn, and answers, first
     }
   }
 

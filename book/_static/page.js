@@ -100,4 +100,16 @@
       button.focus();
     });
   }
+
+  // --- sections below the first screen get their layout when the first explorers answer ---
+  async function layOut() {
+    const idle = globalThis.requestIdleCallback ?? setTimeout; // Safari has none
+    for (const section of all("html[data-unread] .bd-article > section > section ~ section")) {
+      await new Promise((go) => idle(go));
+      section.style.contentVisibility = "visible";
+    }
+    delete root.dataset.unread;
+  }
+  if (!document.querySelector(".explorer-place") || root.dataset.explorers) layOut();
+  else document.addEventListener("explorers-started", layOut, { once: true });
 })();

@@ -1,6 +1,6 @@
 // An element that scrolls sideways has a name and a place in the focus order while it does, and
-// neither otherwise. Explorers have their own `scrollable`, in ui.js.
-addEventListener("DOMContentLoaded", () => {
+// neither otherwise. That can wait until the page is there. Explorers have their own `scrollable`, in ui.js.
+addEventListener("load", () => {
   const KINDS = {
     Output: "div.cell_output pre",
     Code: "pre:not(div.cell_output pre)",

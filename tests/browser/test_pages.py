@@ -138,6 +138,27 @@ def test_a_page_hardly_moves_while_it_loads(visit, browser, base, page_name, wid
     assert shift <= SHIFT
 
 
+def test_sections_far_below_wait_unless_the_address_names_one(browser, base):
+    """Without the script that lays them out while the browser is idle they still wait."""
+
+    def waiting(place, scripts):
+        page, _ = built_site.new_page(browser, base, 360)
+        if not scripts:
+            page.route("**/page.js*", lambda route: route.abort())
+        page.goto(base + "book/14_evaluation.html" + place, wait_until="load")
+        if scripts:
+            built_site.wait_until_drawn(page)
+        found = page.locator("article section > section").evaluate_all(
+            "all => all.filter(s => getComputedStyle(s).contentVisibility === 'auto').length"
+        )
+        page.context.close()
+        return found
+
+    assert waiting("", scripts=False) > 5
+    assert waiting("#summary", scripts=False) == 0
+    assert waiting("", scripts=True) == 0
+
+
 def test_no_page_scrolls_sideways(visit):
     for state in (visit, visit["dark"], visit["opened"]):
         assert state["scrollWidth"] <= state["innerWidth"]

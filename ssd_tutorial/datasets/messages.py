@@ -65,14 +65,18 @@ def is_background(name: str) -> bool:
     return name.strip().lower() in BACKGROUND
 
 
-def check_classes(classes: Sequence[str]) -> tuple[str, ...]:
+def check_classes(classes: Sequence[str], what: str = "classes") -> tuple[str, ...]:
     """Check a list of class names and return it as a tuple; label 1 is the first.
+
+    Args:
+        classes: the names.
+        what: what a message calls the list, with its file if it is from one.
 
     Raises:
         ValueError: it is not a list, is empty, has a name twice, or contains the background.
     """
     if isinstance(classes, str) or not classes or len(set(classes)) < len(classes):
-        raise ValueError(f"classes must be a list of different names, not {classes!r}")
+        raise ValueError(f"{what} must be a list of different names, not {classes!r}")
     if any(map(is_background, classes)):
         raise ValueError(
             "classes must not contain the background, which always has label 0. Remove it from "

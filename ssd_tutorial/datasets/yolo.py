@@ -217,7 +217,7 @@ def _checked(names: list[Any], path: Path) -> list[str]:
     texts = [to_text(name) for name in names]
     if None in texts:
         raise ValueError(f"{path}: the name of class {texts.index(None)} is not one line of text")
-    check_classes([name for name in texts if not is_background(name)])
+    check_classes([name for name in texts if not is_background(name)], f"{path}: the classes")
     return texts
 
 

@@ -173,7 +173,7 @@ def test_a_missing_class_list_says_what_to_do(folder):
         ("names: []", "`names` must be a list"),
         ("names: {0: cat, 2: dog}", "must be 0 to 1, not 0, 2"),
         ("nc: 3\nnames: [cat, dog]", "says nc: 3, but names 2"),
-        ("names: [cat, cat]", "list of different names"),
+        ("names: [cat, cat]", r"data\.yaml: the classes must be a list of different names"),
         ("names: [background, dog]", "the background is never annotated"),
     ],
 )

@@ -31,7 +31,7 @@ EXPECTED = (ValueError, OSError, FloatingPointError, ImportError)
 LONGEST = 2000
 _PYTHONS_WORDS = re.compile(
     r"object (is|has|does|cannot|of type)|has no attribute|unsupported operand|NoneType"
-    r"|not supported between|index out of range|invalid literal for|unhashable|can't multiply"
+    r"|not supported between|index out of range|invalid literal for|unhashable type|can't multiply"
     r"|to unpack \(|positional argument|must be real number|must be str|expected str, bytes"
     r"|empty name|Dimension out of range|Expected all tensors|selected index"
     r"|size of tensor|shape '|invalid for input"

@@ -23,8 +23,7 @@ class Detections(NamedTuple):
 
     def above(self, score: float) -> "Detections":
         """Return only those with at least this score."""
-        keep = self.scores >= score
-        return Detections(self.boxes[keep], self.scores[keep], self.labels[keep])
+        return Detections(*(values[self.scores >= score] for values in self))
 
 
 def nms(boxes_xyxy: Tensor, valid: Tensor, iou_threshold: float = 0.45) -> Tensor:
@@ -55,8 +54,8 @@ def nms(boxes_xyxy: Tensor, valid: Tensor, iou_threshold: float = 0.45) -> Tenso
 
 # Why not torchvision.ops.batched_nms: it takes one image, and keeps the classes of few boxes apart
 # by shifting them by multiples of the largest coordinate, which costs digits of float32.
-# Why not `nms`: 8 images x 20 classes x 400 boxes take 422 ms on one core, batched_nms in a loop
-# over the images 111 ms, and this 81 ms.
+# Why not `nms`: 8 images x 20 classes x 400 boxes take 304 ms on one core, batched_nms in a loop
+# over the images 118 ms, and this 38 ms.
 def _nms_blocked(boxes_xyxy: Tensor, valid: Tensor, iou_threshold: float) -> Tensor:
     """Return what `nms` returns, by blocks of boxes; lists that are at their end are left out."""
     lists = valid.shape[:-1].numel()
@@ -67,10 +66,16 @@ def _nms_blocked(boxes_xyxy: Tensor, valid: Tensor, iou_threshold: float) -> Ten
     for start in range(0, boxes.shape[1], _BLOCK):
         count = int((lengths > start).sum())
         # [count, <= 16, N - start]: a block's IoUs stay in the cache, those of all pairs would not
-        overlaps = iou(boxes[:count, start : start + _BLOCK], boxes[:count, start:]) > iou_threshold
-        for i in range(overlaps.shape[1]):
-            suppressed = overlaps[:, i, i + 1 :] & survives[:count, start + i, None]
-            survives[:count, start + i + 1 :] &= ~suppressed
+        overlaps = iou(boxes[:count, start : start + _BLOCK], boxes[:count, start:])
+        left = survives[:count, start:]
+        block = left[:, :_BLOCK]
+        inside = overlaps[..., : block.shape[1]].triu_(diagonal=1)
+        # Suppress the block by all of it, then by what that left, and so on until nothing changes:
+        # each round settles one more box at least, most rounds nearly all.
+        kept, before = block, ~block
+        while not torch.equal(kept, before):
+            kept, before = block & ((inside * kept[..., None]).amax(dim=1) <= iou_threshold), kept
+        left &= (overlaps * kept[..., None]).amax(dim=1) <= iou_threshold
     return survives[order.argsort()].view_as(valid)
 
 
@@ -123,13 +128,12 @@ def postprocess(
     logits = logits.float()
     lead = logits[..., 1:].amax(dim=-1) - logits[..., 0]  # [B, P]
     likely = int((lead.exp() > score_threshold).sum(dim=1).max())
-    prior = lead.topk(likely, dim=1).indices  # [B, K]
+    prior = lead.topk(likely, dim=1, sorted=False).indices  # [B, K]
     image = torch.arange(batch, device=prior.device)[:, None]
     boxes = decode(offsets[image, prior].float(), priors_cxcywh[prior], variances).clamp(0, 1)
     scores = logits[image, prior].softmax(dim=-1)[..., 1:].mT  # [B, C - 1, K]
 
-    passing = (scores > score_threshold).sum(dim=2)
-    k = min(candidates_per_class, int(passing.max()))
+    k = min(candidates_per_class, int((scores > score_threshold).sum(dim=2).max()))
     scores, place = scores.topk(k, dim=2)  # [B, C - 1, k], sorted
     candidates = boxes[image[..., None], place]  # [B, C - 1, k, 4]
     keep = _nms_blocked(candidates, scores > score_threshold, iou_threshold)

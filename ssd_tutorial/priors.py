@@ -52,11 +52,9 @@ def cell_centres(preset: Preset, k: int) -> Tensor:
     With ``preset.centres == "step"`` the last may lie outside the image: chapter 7 shows which.
     """
     feature_map = preset.maps[k]
-    spacing = (
-        feature_map.step_px / preset.image_size
-        if preset.centres == "step"
-        else 1 / feature_map.cells
-    )
+    spacing = 1 / feature_map.cells
+    if preset.centres == "step":
+        spacing = feature_map.step_px / preset.image_size
     return (torch.arange(feature_map.cells, dtype=torch.float32) + 0.5) * spacing
 
 
@@ -87,7 +85,7 @@ def make_priors(preset: Preset) -> Tensor:
 
 def _clip(priors: Tensor, clip: str) -> Tensor:
     if clip == "wh":
-        return torch.cat([priors[:, :2], priors[:, 2:].clamp(0, 1)], dim=-1)
+        priors[:, 2:].clamp_(0, 1)
     if clip == "cxcywh":
         return priors.clamp(0, 1)
     if clip == "corners":

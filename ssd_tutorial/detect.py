@@ -62,7 +62,7 @@ def _nms_blocked(boxes_xyxy: Tensor, valid: Tensor, iou_threshold: float) -> Ten
     boxes, survives = boxes_xyxy.reshape(lists, -1, 4), valid.reshape(lists, -1)
     lengths = survives.sum(dim=1)
     order = lengths.argsort(descending=True)  # so that the lists with boxes left are a slice
-    boxes, survives = boxes[order], survives[order]
+    boxes, survives = boxes[order].mT.contiguous().mT, survives[order]  # planes, as `iou` needs
     for start in range(0, boxes.shape[1], _BLOCK):
         count = int((lengths > start).sum())
         # [count, <= 16, N - start]: a block's IoUs stay in the cache, those of all pairs would not

@@ -30,7 +30,7 @@ def number(page) -> str:
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_a_chapter_has_its_figure_in_the_first_screen(browser, base, html, chapter):
     page = opened(browser, base, chapter, 1280, 800)
-    place = page.locator(f"{ROOT} .ssd-stage").evaluate("e => e.getBoundingClientRect().toJSON()")
+    place = page.locator(f"{ROOT} .ssd-paper").evaluate("e => e.getBoundingClientRect().toJSON()")
     page.context.close()
     assert place["top"] > 0
     assert place["bottom"] < 800

@@ -15,6 +15,8 @@ from ssd_book.explorers.topics import RATIO_MAP
 from ssd_tutorial.boxes import iou
 from ssd_tutorial.presets import get_preset
 from ssd_tutorial.priors import cell_shapes, num_priors, priors_per_map
+from ssd_tutorial.training.loop import learning_rate
+from ssd_tutorial.training.recipes import RECIPES
 
 BOOK = Path(__file__).resolve().parents[2] / "book"
 PRESET = get_preset("caffe300_voc")
@@ -29,6 +31,7 @@ CHAPTERS = {
     "11_augmentation": "crop",
     "13_detecting": "nms",
     "14_evaluation": "score",
+    "15_full_gpu_training": "speed",
     "16_your_own_pictures": "distance",
 }
 
@@ -200,3 +203,63 @@ def test_mining_takes_the_negatives_that_the_package_takes():
         chosen = workbench.negatives().nonzero()[:, 0].tolist()
         assert sorted(explorer.shown.indices().tolist()) == chosen
     assert counts == [12, 48, 132]
+
+
+def test_ten_times_the_speed_takes_a_tenth_of_the_time():
+    explorer, times, days = Opening("speed"), [], []
+    for at in (0, 1, 2, 3):
+        explorer.at = at
+        times.append(explorer.number())
+        days.append(round(explorer.shown.day()))
+    assert times == ["44.4 days", "4.4 days", "10.7 hours", "1.1 hours"]
+    assert days == [2700, 27_000, 120_000, 120_000]
+
+
+def test_the_schedule_is_the_recipes():
+    facts = Opening("speed").facts
+    recipe = RECIPES["voc0712"]
+    corners, rates = map(list, zip(*facts["rates"], strict=True))
+    assert corners == [0, 999, 79_999, 80_000, 99_999, 100_000, 119_999]
+    assert rates == [learning_rate(step, facts["steps"], recipe) for step in corners]
+    between = [learning_rate(step, facts["steps"], recipe) for step in (5000, 90_000, 110_000)]
+    assert between == [rates[1], rates[3], rates[5]]
+
+
+def test_a_first_loss_does_not_see_that_the_boxes_are_off():
+    """A trained detector's loss does."""
+    explorer = Opening("slipped")
+    untrained, trained = explorer.facts["untrained"], explorer.facts["trained"]
+    assert len(untrained) == len(trained) == explorer.high + 1
+    assert max(untrained) - min(untrained) < 0.05 * untrained[0]
+    assert trained[0] < 1.5
+    assert trained[-1] > 10 * trained[0]
+
+
+def test_boxes_that_are_off_stay_in_the_picture():
+    explorer = Opening("slipped")
+    explorer.at = explorer.high
+    far = explorer.boxes() - truths(explorer)
+    assert far[:, 0].tolist() == pytest.approx([0.2] * 3)  # 60 of 300 pixels
+    assert explorer.boxes().max() <= 1
+
+
+def test_another_reading_of_the_same_output_finds_fewer_objects():
+    explorer, found, wrong = Opening("reading"), [], []
+    for at in range(9):
+        explorer.at = at
+        found.append(int(explorer.number()))
+        wrong.append(len(explorer.boxes()) - found[-1])
+    assert found == [5, 5, 5, 5, 5, 3, 3, 0, 0]
+    assert wrong[:4] == [0] * 4
+    assert min(wrong[-2:]) > 30  # a box for every prior that was sure of something
+
+
+def test_a_larger_exponent_leaves_fewer_negatives_that_count():
+    explorer = Opening("focal")
+    counts, mined = explorer.facts["counts"], explorer.facts["mined"]
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] > 1000
+    explorer.at = 0.2
+    assert len(explorer.boxes()) == int(explorer.number()) < mined == 96
+    explorer.at = 0.1
+    assert int(explorer.number()) > mined

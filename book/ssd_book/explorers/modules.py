@@ -3,7 +3,7 @@
 `static/` contains one module per explorer and others that they import: `geometry.js`, the
 arithmetic; `positives.js`, what matching gives each object; `ui.js`, controls and tables;
 `paper.js`, canvases; `objects.js`, what is drawn on them; and what the figures of one knob show,
-`topics.js` and `topics_of_detectors.js`. A browser would
+`topics*.js`. A browser would
 fetch ``import … from "./ui.js"`` from a server, and JupyterLab, Colab and a page opened from a
 folder have none. So modules that import one another are joined: their imports and the word
 ``export`` are left out, and no two of them may define the same name.

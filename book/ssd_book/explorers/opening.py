@@ -3,8 +3,7 @@
 import traitlets
 from torch import Tensor
 
-from ssd_book import plots
-from ssd_book.explorers import film, topics, topics_of_detectors
+from ssd_book.explorers import film, topics, topics_of_detectors, topics_of_runs
 from ssd_book.explorers.explorer import preset_state
 from ssd_book.explorers.on_scene import OnScene
 from ssd_book.explorers.traits import Box, Number
@@ -24,6 +23,10 @@ TOPICS: dict[str, type[topics.Topic]] = {
     "distance": topics_of_detectors.Distance,
     "nms": topics_of_detectors.Suppression,
     "score": topics_of_detectors.Score,
+    "speed": topics_of_runs.Speed,
+    "slipped": topics_of_runs.Slipped,
+    "reading": topics_of_runs.Reading,
+    "focal": topics_of_runs.Focal,
 }
 
 
@@ -39,7 +42,9 @@ class Opening(OnScene, module="opening"):
     3; "threshold": the threshold of matching; "shift": by which share of its width the box is off;
     "crop": the side of the crop; "distance": how many times as wide the canvas is; "nms": the
     IoU above which a box falls; "score": the score that a box must exceed; "mining": negatives per
-    positive."""
+    positive; "speed": the logarithm, to base 10, of the pictures per second; "slipped": how far the
+    boxes are off, in steps of three pixels; "reading": the index of a rule; "focal": the
+    exponent of the focal loss."""
     box = Box().tag(sync=True)
     """Of topic "overlap"; initially the object's, shifted by steps that the arrow keys undo."""
     low = traitlets.Float(read_only=True).tag(sync=True)
@@ -52,6 +57,8 @@ class Opening(OnScene, module="opening"):
     negatives = traitlets.List(read_only=True).tag(sync=True)
     """Of topic "mining": priors that are matched to nothing, the hardest first; as many as the knob
     can ask for."""
+    facts = traitlets.Dict(read_only=True).tag(sync=True)
+    """What else a topic draws, computed by a network or recorded: see its `facts`."""
     variances = traitlets.List(list(topics.PRESET.variances), read_only=True).tag(sync=True)
     """Of topic "shift"."""
     preset = traitlets.Dict(preset_state(topics.PRESET), read_only=True).tag(sync=True)
@@ -66,15 +73,19 @@ class Opening(OnScene, module="opening"):
 
     @traitlets.default("objects")
     def _topic_objects(self) -> list[dict]:
-        return self.shown.objects(super()._objects())
+        return [] if self.scene is None else self.shown.objects(super()._objects())
 
     @traitlets.default("box")
     def _box(self) -> list[float]:
+        if not self.objects:
+            return [0.0, 0.0, 1.0, 1.0]
         x0, y0, x1, y1 = self.objects[0]["box"]
         return [x0 + 0.15, y0 - 0.13, x1 + 0.15, y1 - 0.13]
 
     @traitlets.default("picture")
     def _picture(self) -> str:
+        if self.scene is None:
+            return ""
         return film.picture_uri(draw_scene(0, self.scene)[1]["name"], _SIDE, 75)
 
     @traitlets.default("detections")
@@ -84,6 +95,10 @@ class Opening(OnScene, module="opening"):
     @traitlets.default("negatives")
     def _negatives(self) -> list[int]:
         return self.shown.negatives()
+
+    @traitlets.default("facts")
+    def _facts(self) -> dict:
+        return self.shown.facts()
 
     @traitlets.validate("at")
     def _on_the_slider(self, proposal) -> float:
@@ -107,7 +122,5 @@ class Opening(OnScene, module="opening"):
         """Draw the picture, its objects and the boxes; the number as title."""
         figure.set_size_inches(3, 3.2)
         axes = figure.subplots()
-        plots.show_image(axes, self.shown.image())
-        self.shown.draw(axes)
-        title = self.shown.title.format(self.number())
-        axes.set(xlim=(-0.1, 1.1), ylim=(1.1, -0.1), title=title)
+        self.shown.paint(axes)
+        axes.set_title(self.shown.title.format(self.number()))

@@ -26,8 +26,8 @@ class Topic:
     The knob goes from `low` to `high`, in whole numbers if `whole`, and is initially at `start`.
     """
 
-    scene = 0
-    """Of ``draw_scene(0, …)``."""
+    scene: int | None = 0
+    """Of ``draw_scene(0, …)``; None for a chart without a picture."""
     low = high = start = 0.0
     whole = False
     title = "{}"
@@ -53,6 +53,10 @@ class Topic:
         """Return `Opening.negatives`."""
         return []
 
+    def facts(self) -> dict:
+        """Return `Opening.facts`."""
+        return {}
+
     def image(self) -> Tensor:
         """Return the picture, ``[3, H, W]``."""
         return draw_scene(0, self.scene)[0]
@@ -68,6 +72,12 @@ class Topic:
     def boxes(self) -> Tensor:
         """Return the boxes that are drawn beside the objects, ``[N, 4]`` xyxy."""
         raise NotImplementedError
+
+    def paint(self, axes) -> None:
+        """Draw the picture with what is on it."""
+        plots.show_image(axes, self.image())
+        self.draw(axes)
+        axes.set(xlim=(-0.1, 1.1), ylim=(1.1, -0.1))
 
     def draw(self, axes) -> None:
         """Draw the topic's boxes and the objects on the picture."""

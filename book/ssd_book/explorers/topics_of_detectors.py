@@ -18,7 +18,8 @@ from ssd_tutorial.priors import make_priors
 
 CROP_CENTRE = (0.55, 0.5)
 """Where the crop is, unless it would leave the picture."""
-_VAL = open_dataset("scenes", "val").start  # the split's first scene, for `draw_scene`
+VAL = open_dataset("scenes", "val").start
+"""The split's first scene, for `draw_scene`."""
 _SHOWN = 36  # scene of the validation split, with three cars
 _SUPPRESS = 0.45  # NMS of topic "score"
 _MINED = "one house"
@@ -131,7 +132,7 @@ class Distance(_OfScene57, OfPriors):
 class Mining(OfPriors):
     """The negatives that count, so many per positive."""
 
-    scene = _VAL + mining.SCENES[_MINED]
+    scene = VAL + mining.SCENES[_MINED]
     high, start, whole = 10, 3, True
     width = 1.2
     title = "{} priors count"
@@ -163,7 +164,7 @@ class Mining(OfPriors):
 class _OfThreeCars(Topic):
     """Topics of what a trained detector finds."""
 
-    scene = _VAL + _SHOWN
+    scene = VAL + _SHOWN
 
     def kept(self) -> list[list]:
         """Return the detections that the knob leaves."""
@@ -175,7 +176,7 @@ class _OfThreeCars(Topic):
 
     def boxes(self) -> Tensor:
         """Return their boxes."""
-        return torch.tensor([row[2:] for row in self.kept()])
+        return torch.tensor([row[2:] for row in self.kept()]).view(-1, 4)
 
 
 class Suppression(_OfThreeCars):
@@ -225,19 +226,29 @@ class Score(_OfThreeCars):
         return [row for row in self.figure.detections if row[1] > self.at]
 
     def right(self) -> list[bool]:
-        """Return which are right: the first of its class on an object."""
-        free, right = list(self.figure.objects), []
-        for name, _, *box in self.kept():
-            hit = [one for one in free if one["name"] == name and _overlap(one, box) >= HALF][:1]
-            free = [one for one in free if one not in hit]
-            right.append(bool(hit))
-        return right
+        """Return which are right."""
+        return judged(self.kept(), self.figure.objects)
 
     def draw(self, axes) -> None:
         """Draw the right ones in blue, the wrong ones in orange."""
-        right = torch.tensor(self.right())
-        plots.draw_boxes(axes, self.boxes()[right], color=plots.BLUE, width=2.4)
-        plots.draw_boxes(axes, self.boxes()[~right], color=plots.ORANGE, width=1.6)
+        draw_judged(axes, self.boxes(), self.right())
+
+
+def judged(detections: list[list], objects: list[dict]) -> list[bool]:
+    """Return which detections are right: the first of its class on an object."""
+    free, right = list(objects), []
+    for name, _, *box in detections:
+        hit = [one for one in free if one["name"] == name and _overlap(one, box) >= HALF][:1]
+        free = [one for one in free if one not in hit]
+        right.append(bool(hit))
+    return right
+
+
+def draw_judged(axes, boxes: Tensor, right: list[bool]) -> None:
+    """Draw right boxes in blue, wrong ones in orange."""
+    hits = torch.tensor(right, dtype=torch.bool)
+    plots.draw_boxes(axes, boxes[hits], color=plots.BLUE, width=2.4)
+    plots.draw_boxes(axes, boxes[~hits], color=plots.ORANGE, width=1.6)
 
 
 def named(suppress: float) -> list[list]:

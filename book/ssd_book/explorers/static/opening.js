@@ -2,17 +2,20 @@
 
 import { TOPICS_OF_PRIORS } from "./topics.js";
 import { TOPICS_OF_DETECTORS } from "./topics_of_detectors.js";
+import { TOPICS_OF_RUNS } from "./topics_of_runs.js";
 import { explorer, html } from "./ui.js";
 
-const TOPICS = { ...TOPICS_OF_PRIORS, ...TOPICS_OF_DETECTORS };
+const TOPICS = { ...TOPICS_OF_PRIORS, ...TOPICS_OF_DETECTORS, ...TOPICS_OF_RUNS };
 
 export default explorer({
   label: "A figure of one knob",
   state: ["at", "box"],
 
   build(frame) {
-    const { slider, draw, picture } = TOPICS[frame.get("topic")](frame);
-    const stage = frame.stage({ label: "Scene with its boxes", margin: 0.06 });
+    const { slider, draw, picture, chart } = TOPICS[frame.get("topic")](frame);
+    const paper = chart
+      ? frame.chart({ into: frame.main, ratio: 1, ...chart })
+      : frame.stage({ label: "Scene with its boxes", margin: 0.06 });
     const number = html("p", { class: "ssd-number", "aria-hidden": "true" });
     frame.root.classList.add("ssd-opening");
     frame.side.append(number, frame.words);
@@ -20,8 +23,9 @@ export default explorer({
     frame.side.append(frame.foot);
 
     return function redraw() {
-      stage.picture(frame.get("picture"), picture?.(frame.get("at")));
-      const [value, words] = draw(stage, frame.get("at"));
+      if (chart) paper.axes();
+      else paper.picture(frame.get("picture"), picture?.(frame.get("at")));
+      const [value, words] = draw(paper, frame.get("at"));
       number.textContent = value;
       frame.say(words, value);
     };

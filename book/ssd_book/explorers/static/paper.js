@@ -367,7 +367,8 @@ function resized([x0, y0, x1, y1], corner, x, y, [left, top, right, bottom]) {
 
 const ABOVE = 24; // a chart: the label of y, and below it the uppermost tick
 
-/** A chart with axes. `x` and `y` are {from, to, label, ticks}; `draw` calls `axes` first. */
+/** A chart with axes. `x` and `y` are {from, to, label, ticks}, and `show`, which writes a tick; `draw` calls
+ *  `axes` first. */
 export class Chart extends Paper {
   constructor(parent, { label, x, y, ratio = 0.62 }) {
     super(parent, label, ratio, "chart");
@@ -400,12 +401,13 @@ export class Chart extends Paper {
     for (const tick of x.ticks) {
       const at = this.x(tick);
       this.line(`grid x ${tick}`, [[at, low], [at, this.y(y.to)]], { class: "ssd-grid" });
-      this.text(`tick x ${tick}`, at, low + 16, tick, { ...words, "text-anchor": "middle" });
+      this.text(`tick x ${tick}`, at, low + 16, x.show?.(tick) ?? tick, { ...words, "text-anchor": "middle" });
     }
     for (const tick of y.ticks) {
       const at = this.y(tick);
       this.line(`grid y ${tick}`, [[this.x(x.from), at], [this.x(x.to), at]], { class: "ssd-grid" });
-      this.text(`tick y ${tick}`, this.x(x.from) - 6, at + 4, tick, { ...words, "text-anchor": "end" });
+      const shown = y.show?.(tick) ?? tick;
+      this.text(`tick y ${tick}`, this.x(x.from) - 6, at + 4, shown, { ...words, "text-anchor": "end" });
     }
     const middle = (this.x(x.from) + this.x(x.to)) / 2;
     this.text("label x", middle, this.height - 6, x.label, { ...words, "text-anchor": "middle" });

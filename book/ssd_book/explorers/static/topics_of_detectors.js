@@ -7,13 +7,22 @@ import { HALF, drawPriors, drawTruths, percent } from "./topics.js";
 import { listed } from "./ui.js";
 
 /** Which detections are right: the first of its class on an object, with an IoU of 0.5 or more. */
-function judged(detections, objects) {
+export function judged(detections, objects) {
   const free = new Set(objects);
   return detections.map(([name, , ...box]) => {
     const hit = [...free].find((one) => one.name === name && iou(one.box, box) >= HALF);
     free.delete(hit);
     return Boolean(hit);
   });
+}
+
+/** Draw them, the right ones in blue and the wrong ones in orange; returns both. */
+export function drawJudged(stage, detections, right) {
+  const [hits, wrong] = [true, false].map((kind) => detections.filter((_, i) => right[i] === kind));
+  const boxes = (some) => some.map(([, , ...box]) => box);
+  stage.rects("wrong", boxes(wrong), { stroke: ORANGE, "stroke-width": 1.6 });
+  stage.rects("right", boxes(hits), { stroke: BLUE, "stroke-width": 2.6 });
+  return [hits, wrong];
 }
 
 /** The prior that overlaps a box most: {index, box, overlap}. */
@@ -165,10 +174,7 @@ export const TOPICS_OF_DETECTORS = {
       slider: { label: "Score above", step: 0.01 },
       draw(stage, least) {
         const kept = found.filter(([, score]) => score > least);
-        const [hits, wrong] = [true, false].map((kind) => kept.filter((_, i) => right[i] === kind));
-        const boxes = (some) => some.map(([, , ...box]) => box);
-        stage.rects("wrong", boxes(wrong), { stroke: ORANGE, "stroke-width": 1.6 });
-        stage.rects("right", boxes(hits), { stroke: BLUE, "stroke-width": 2.6 });
+        const [hits, wrong] = drawJudged(stage, kept, right);
         return [
           String(kept.length),
           `boxes are reported. ${hits.length} of them are right (blue) and ${wrong.length} wrong (orange); of the ` +

@@ -29,6 +29,10 @@ CHROMIUM_ARGUMENTS = [
     # Every origin but this machine's is behind a proxy that nobody runs. To refuse requests one by
     # one from here would send each of a page's files through this process first.
     "--proxy-server=127.0.0.1:9",
+    # A window's address bar makes suggestions in two pages that nobody sees, as much work as a page
+    # of the book. The other features are on Playwright's own list, which this one replaces.
+    "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup,AimEnabled,HttpsUpgrades,"
+    "HttpsFirstBalancedModeAutoEnable,MediaRouter,OptimizationHints,PaintHolding,PreconnectToSearch",
 ]
 
 

@@ -6,18 +6,19 @@ from urllib.parse import quote
 
 import built_site
 import pytest
+from playwright.sync_api import TimeoutError
+
+from tests.browser.patience import SECONDS
 
 WITH_ACTIONS = re.compile(r'class="(?:plays|counts)"')
 SCRIPT = re.compile(r"/explorers\.js(\?|$)")
 STARTED = "document.documentElement.dataset.explorers === 'started'"
-AT_REST = """async (figure) => {
-  const words = () => document.querySelector(`#${figure} .ssd-words`).textContent;
-  for (let before = null, same = 0; same < 8; ) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    same = before === (before = words()) ? same + 1 : 0;
-  }
-  return words();
+WORDS = """async (figure) => {
+  for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame);
+  return document.querySelector(`#${figure} .ssd-words`).textContent;
 }"""
+SAYS = "([figure, words]) => document.querySelector(`#${figure} .ssd-words`).textContent === words"
+PRESSED = "button => button.getAttribute('aria-pressed') === 'true'"
 FADED = "figure => document.querySelectorAll(`#${figure} .ssd-faded`).length"
 CHAPTER = "book/08_matching.html"
 FIGURE = "fig-matching-explorer"
@@ -44,31 +45,38 @@ def opened(browser, base, name, width=1280, spoil=None, **context_of):
     return page
 
 
-def press(page) -> list[str]:
-    """Press every button twice; return what was wrong."""
-    wrong = []
+def comes(page, condition, about, seconds) -> bool:
+    """Return whether a condition of JavaScript becomes true in time."""
+    try:
+        page.wait_for_function(condition, arg=about, timeout=1000 * seconds)
+    except TimeoutError:
+        return False
+    return True
+
+
+def press(page, seconds=SECONDS):
+    """Press every button twice; yield what is wrong, such as a play that takes too many seconds."""
     for button in page.locator("button.plays").all():
         name, figure = button.inner_text(), button.get_attribute("data-figure")
-        before = page.evaluate(AT_REST, figure)
+        before = page.evaluate(WORDS, figure)
         button.click()
-        after = page.evaluate(AT_REST, figure)
-        if after == before:
-            wrong.append(f"{name}: nothing moves")
-        if button.get_attribute("aria-pressed") != "true":
-            wrong.append(f"{name}: does not arrive")
+        if not comes(page, PRESSED, button.element_handle(), seconds):
+            yield f"{name}: does not arrive"
+        if page.evaluate(WORDS, figure) == before:
+            yield f"{name}: nothing moves"
         button.click()
-        if page.evaluate(AT_REST, figure) != before:
-            wrong.append(f"{name}: is not undone")
+        if not comes(page, SAYS, [figure, before], seconds):
+            yield f"{name}: is not undone"
     for button in page.locator("button.counts").all():
         name, figure = button.inner_text(), button.get_attribute("data-figure")
         button.click()
         parts = page.locator(f"#{figure} [data-key]").count()
         if not 0 < page.evaluate(FADED, figure) < parts:
-            wrong.append(f"{name}: {page.evaluate(FADED, figure)} of {parts} parts are faded")
+            yield f"{name}: {page.evaluate(FADED, figure)} of {parts} parts are faded"
         button.press("Tab")
         if page.evaluate(FADED, figure):
-            wrong.append(f"{name}: the light stays")
-    return wrong + page.faults
+            yield f"{name}: the light stays"
+    yield from page.faults
 
 
 def test_chapters_4_to_8_have_words_that_act():
@@ -80,7 +88,7 @@ def test_every_word_acts_and_is_undone(browser, base, page):
     tab = opened(browser, base, page)
     assert tab.locator("span.plays, span.counts").count() == 0
     assert tab.locator("button.plays, button.counts").count() > 0
-    assert press(tab) == []
+    assert list(press(tab)) == []
     tab.context.close()
 
 
@@ -100,7 +108,7 @@ def test_a_broken_script_is_noticed(browser, base, sound, broken, noticed):
     text = source.replace(sound, broken)
     spoil = lambda route: route.fulfill(body=text, content_type="text/javascript")  # noqa: E731
     tab = opened(browser, base, CHAPTER, spoil=spoil)
-    assert any(noticed in one for one in press(tab))
+    assert any(noticed in one for one in press(tab, seconds=4))
     tab.context.close()
 
 
@@ -117,8 +125,10 @@ def test_a_touch_of_the_figure_stops_a_play(browser, base):
     button = tab.locator("button.plays").first
     button.click()
     tab.locator(f"#{FIGURE} .ssd-explorer").dispatch_event("pointerdown")
-    tab.evaluate(AT_REST, FIGURE)
+    stopped = tab.evaluate(WORDS, FIGURE)
+    tab.wait_for_timeout(1000)  # in which it would arrive
     assert button.get_attribute("aria-pressed") == "false"
+    assert tab.evaluate(WORDS, FIGURE) == stopped
     tab.context.close()
 
 
@@ -127,16 +137,24 @@ def test_a_link_opens_the_state_that_it_was_made_in(browser, base):
     figure = tab.locator(f"#{FIGURE}")
     figure.get_by_role("slider").press("ArrowLeft")
     figure.get_by_role("radio", name="argmax").check(force=True)
-    words = tab.evaluate(AT_REST, FIGURE)
+    words = tab.evaluate(WORDS, FIGURE)
     figure.locator(".ssd-link").click()
     assert "~" in tab.url
     other = opened(browser, base, tab.url.removeprefix(base))
-    assert other.evaluate(AT_REST, FIGURE) == words
+    assert comes(other, SAYS, [FIGURE, words], SECONDS)
     other.locator(f"#{FIGURE}").get_by_role("button", name="Reset").click()
-    assert other.evaluate(AT_REST, FIGURE) != words
+    assert other.evaluate(WORDS, FIGURE) != words
     assert other.faults == []
     for page in (tab, other):
         page.context.close()
+
+
+@pytest.fixture(scope="module")
+def at_first(browser, base):
+    """Return what the figure says before anything has changed it."""
+    tab = opened(browser, base, CHAPTER)
+    yield tab.evaluate(WORDS, FIGURE)
+    tab.context.close()
 
 
 @pytest.mark.parametrize(
@@ -152,14 +170,12 @@ def test_a_link_opens_the_state_that_it_was_made_in(browser, base):
         "7e",
     ],
 )
-def test_a_link_that_cannot_be_read_is_said_and_changes_nothing(browser, base, state):
-    sound = opened(browser, base, CHAPTER)
+def test_a_link_that_cannot_be_read_is_said_and_changes_nothing(browser, base, at_first, state):
     tab = opened(browser, base, f"{CHAPTER}#{FIGURE}~{quote(state)}")
     assert tab.locator(".explorer-failed").inner_text().startswith("This link's state cannot be")
-    assert tab.evaluate(AT_REST, FIGURE) == sound.evaluate(AT_REST, FIGURE)
+    assert tab.evaluate(WORDS, FIGURE) == at_first
     assert tab.faults == []
-    for page in (tab, sound):
-        page.context.close()
+    tab.context.close()
 
 
 def test_a_link_to_a_state_of_another_page_only_scrolls(browser, base):

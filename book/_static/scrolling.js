@@ -28,5 +28,9 @@ addEventListener("load", () => {
     const scrolls = [...boxes].map((box) => [box, box.scrollWidth > box.clientWidth]); // all, then write
     for (const [box, yes] of scrolls) follow(box, yes);
   });
-  for (const box of names.keys()) [box, ...box.children].forEach((node) => sizes.observe(node));
+  for (const box of names.keys()) {
+    sizes.observe(box);
+    // a formula or a table can grow in its box; words of code are inline, and have no size to observe
+    if (!box.matches("pre")) for (const child of box.children) sizes.observe(child);
+  }
 });

@@ -14,6 +14,7 @@ from pathlib import Path
 import built_site
 from playwright.sync_api import TimeoutError
 
+from tests.browser.conftest import THIN
 from tests.browser.explorer_reader import PROBE, Findings, Reader, listed, too_much
 from tests.browser.explorer_truths import wrong_numbers
 
@@ -180,17 +181,22 @@ def times_to_life(browser, base: str, name: str) -> list[float]:
     return [ms for _, ms in sorted((int(i.split("-")[1]), t) for i, t in places.items())] * began
 
 
+def all_is_tried(page: str) -> bool:
+    """Whether a page shows every explorer, or the first opening."""
+    return page in (GALLERY, FIRST_OPENING)
+
+
 def ways(reader: Reader, how: str, page: str) -> list[Callable[[], Findings]]:
     """Return what to try with an explorer, in this order.
 
-    Everything on one page, the gallery or `FIRST_OPENING`; elsewhere it is the same script with
-    another state, and without a server the same script again.
+    Everything where `all_is_tried`; elsewhere it is the same script with another state, and without
+    a server the same script again.
     """
     if how == "phone":
         return [reader.touches, reader.sees_no_motion, reader.narrows, reader.resets]
     if how == "file":
         return [reader.drags] if reader.number == 0 else []
-    more = [reader.types, reader.plays] if page in (GALLERY, FIRST_OPENING) else []
+    more = [reader.types, reader.plays] if all_is_tried(page) else []
     return [reader.drags, *more, reader.resets]
 
 
@@ -218,7 +224,8 @@ def try_all(page, how: str, seen: Visit, sought: tuple[int, str] | None = None) 
         if how != "phone":
             seen.frame_ms[number] = reader.frame_ms
     if how == "desktop":
-        for number, faults in enumerate(both_themes(page, len(seen.explorers))):
+        axe = all_is_tried(seen.name) and (finding or "axe").startswith("axe")
+        for number, faults in enumerate(both_themes(page, len(seen.explorers), axe)):
             seen.explorers[number] |= faults
 
 
@@ -233,22 +240,28 @@ def picture_stays(page, number: int) -> Findings:
     }
 
 
-def both_themes(page, count: int) -> list[Findings]:
-    """Check the colours, and what axe-core finds, in the light and in the dark theme."""
-    page.evaluate(AXE.read_text(encoding="utf-8"))
+def both_themes(page, count: int, axe: bool) -> list[Findings]:
+    """Check the colours, and perhaps what axe-core finds, in the light and in the dark theme.
+
+    `test_pages.py` lets axe-core look for serious faults on every page, with all explorers.
+    """
+    if axe:
+        page.evaluate(THIN)
+        page.evaluate(AXE.read_text(encoding="utf-8"))
     found: list[Findings] = [{} for _ in range(count)]
     words = {}
     for theme in ("light", "dark"):
         page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
         built_site.wait_until_settled(page)
-        faults = page.evaluate("probe.faults()")
+        faults = page.evaluate("probe.faults()") if axe else {}
         for number, findings in enumerate(found):
             if page.locator(f"#explorer-{number} .ssd-explorer").count() == 0:
                 continue
             colours = page.evaluate(f"probe.colours({number})")
             paper = min(map(float, re.findall(r"[\d.]+", colours["paper"])[:3]))
             findings[f"paper, {theme}"] = None if paper > 225 else f"is {colours['paper']}"
-            findings[f"axe, {theme}"] = listed(faults.get(str(number), []))
+            if axe:
+                findings[f"axe, {theme}"] = listed(faults.get(str(number), []))
             same = words.setdefault(number, colours["words"]) == colours["words"]
             if theme == "dark":
                 findings["theme"] = "words keep their colour in the dark" if same else None

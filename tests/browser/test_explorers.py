@@ -10,6 +10,7 @@ import built_site
 import pytest
 from ssd_book.explorers import modules
 
+from tests.browser import explorer_reader
 from tests.browser import explorer_visits as ev
 from tests.browser.patience import least, slowness
 
@@ -257,7 +258,7 @@ def test_no_key_is_lost_when_they_come_fast(browser, base, html, module):
 
 
 FROM = "const from = performance.now();"
-SLOW = f"{FROM} while (performance.now() < from + 80);"
+SLOW = f"{FROM} while (performance.now() < from + 40);"
 FIDGET = (
     ";setInterval(() => document.querySelectorAll('.ssd-words').forEach((e) => e.append('.')), 50)"
 )
@@ -293,6 +294,7 @@ def test_planted_damage_is_detected(browser, base, html, axe, how, damage, monke
     file, change, finding = SPOILED[how][damage]
     page = min((p for p in PAGES if "iou" in PAGES[p]), key=lambda p: len(PAGES[p]))
     monkeypatch.setattr(ev, "GALLERY", page)  # where numbers are checked
+    monkeypatch.setattr(explorer_reader, "SECONDS", 5)  # to wait for words that never come
 
     def serve_spoiled(route):
         answer = route.fetch()

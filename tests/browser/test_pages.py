@@ -10,6 +10,7 @@ import plain
 import pytest
 from fontTools.ttLib import TTFont
 
+from tests.browser.conftest import OF_COLOURS, THIN, faults
 from tests.browser.explorer_reader import PROBE
 from tests.browser.patience import least
 
@@ -187,6 +188,19 @@ def test_axe_finds_no_serious_fault_in_the_light_theme(visit):
 
 def test_axe_finds_no_serious_fault_in_the_dark_theme(visit):
     assert visit["dark_faults"] == []
+
+
+def test_a_pale_word_of_code_is_found_though_most_words_are_not_looked_at(browser, base, axe):
+    page, _ = built_site.new_page(browser, base, 1280)
+    page.goto(base + "book/04_boxes_and_iou.html")
+    words = page.locator("pre span").count()
+    page.evaluate(THIN)
+    assert page.locator("pre span").count() < words / 4
+    page.evaluate(axe)
+    assert faults(page, OF_COLOURS) == []
+    page.add_style_tag(content="pre .mi { color: #ccc !important }")  # numbers
+    assert any("color-contrast" in fault for fault in faults(page, OF_COLOURS))
+    page.context.close()
 
 
 # --- what a reader does ---------------------------------------------------------------------------

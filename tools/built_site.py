@@ -165,7 +165,7 @@ def new_page(browser, base: str, width: int, theme: str = "light", height: int =
 
 
 def wait_until_drawn(page):
-    """Wait until web fonts are loaded, explorers have started, and all sections have their layout."""
+    """Wait until fonts are loaded, explorers have started, and all sections have their layout."""
     page.evaluate("async () => { await document.fonts.ready; }")
     page.wait_for_function(
         "!document.querySelector('script[src*=\"explorers.js\"]')"

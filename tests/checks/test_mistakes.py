@@ -809,10 +809,10 @@ PLANTED = {
         (0.5, "makes the twin"),
     ],
     "06.1": [
-        ((0.1414, 0.2828), "This box is tall"),
-        ((0.4, 0.2), "twice the area"),
-        ((0.4, 0.1), "four times as wide"),
-        ((0.2, 0.2), "Two conditions"),
+        ((0.2136, 0.6409), "This box is tall"),
+        ((1.11, 0.37), "three times the area"),
+        ((1.11, 0.1233), "nine times as wide"),
+        ((0.37, 0.37), "Two conditions"),
     ],
     "06.2": [
         (shapes_of_another_port, "the order of another port"),

@@ -20,12 +20,13 @@ EXERCISES = (
         (
             is_numbers("There are two numbers.", "width", "height"),
             equals(
-                "The box is twice as wide as it is high, and has the area of a square of side 0.2.",
+                "The box is three times as wide as it is high, and has the area of a square of side"
+                " 0.37.",
                 truth.wide_box,
                 (
                     "Two conditions: w / h is the ratio, and w * h is the area of the square.",
                     "Multiply one side by a number and divide the other by it, and the area stays"
-                    " the same. Which number makes the ratio 2?",
+                    " the same. Which number makes the ratio 3?",
                 ),
                 tolerance=2e-3,
             ),
@@ -36,12 +37,12 @@ EXERCISES = (
                 "This box is tall. The ratio is width over height.",
             ),
             gives(
-                lambda: [0.4, 0.2],
-                "The ratio is right, but the box has twice the area of the square.",
+                lambda: [1.11, 0.37],
+                "The ratio is right, but the box has three times the area of the square.",
             ),
             gives(
-                lambda: [0.4, 0.1],
-                "The area is right, but this box is four times as wide as it is high.",
+                lambda: [1.11, 0.37 / 3],
+                "The area is right, but this box is nine times as wide as it is high.",
             ),
         ),
     ),

@@ -29,13 +29,17 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("width", WIDTHS)
 
 
+OPENED = {"shared", "server", "run", "dialog", "at_first"}  # once for the tests of a file
+
+
 def pytest_collection_modifyitems(items):
     """Keep what one visit answers in one process, for `pytest -n 2 --dist loadgroup`."""
-    for item in items:
-        if item.path.is_relative_to(HERE):
-            item.add_marker(pytest.mark.timeout(LIMIT_S))
+    for item in (item for item in items if item.path.is_relative_to(HERE)):
+        item.add_marker(pytest.mark.timeout(LIMIT_S))
+        if OPENED.intersection(item.fixturenames):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
         asked = item.callspec.params if hasattr(item, "callspec") else {}
-        if page := asked.get("page_name") or asked.get("page"):
+        if page := asked.get("page_name") or asked.get("page") or asked.get("chapter"):
             how = asked.get("width") or asked.get("how", "desktop")
             item.add_marker(pytest.mark.xdist_group(f"{page} {how}"))
 
@@ -93,6 +97,12 @@ def shared(built, browser, base):
     figure = Figure(browser, base).start()
     yield figure
     figure.close()
+
+
+@pytest.fixture
+def theme_at_first(width):
+    """Return the theme in which a test starts that looks at both."""
+    return "dark" if width == min(WIDTHS) else "light"
 
 
 @pytest.fixture(scope="session")
@@ -178,3 +188,16 @@ def faults(page, rules=None):
         if v["impact"] in ("serious", "critical")
         for node in v["nodes"][:3]
     ]
+
+
+def faults_in_both_themes(page):
+    """Return the faults in a page's theme, and those of colours in the other, which it keeps."""
+    built_site.wait_until_settled(page)
+    found = faults(page)
+    page.evaluate(
+        "({ dataset }) => { dataset.theme = dataset.theme === 'dark' ? 'light' : 'dark'; }",
+        page.locator("html").element_handle(),
+    )
+    built_site.wait_until_settled(page)
+    found += faults(page, OF_COLOURS)
+    return [fault for fault in found if "pst-back-to-top" not in fault]  # which is the theme's

@@ -5,9 +5,7 @@ Each check has a name and a finding: None, or a sentence that says what is wrong
 
 from pathlib import Path
 
-from playwright.sync_api import TimeoutError
-
-from tests.browser.patience import SECONDS, eventually, least
+from tests.browser.patience import SECONDS, comes, eventually, least
 
 PROBE = Path(__file__).with_name("explorer_probe.js").read_text(encoding="utf-8")
 FRAME_MS = 20
@@ -54,12 +52,8 @@ class Reader:
     def heard(self, other_than: str) -> str | None:
         """Return what a screen reader says once it has changed."""
         changed = "([n, old]) => ![old, ''].includes(probe.live(n))"
-        arg, limit = [self.number, other_than], 1000 * SECONDS
-        try:
-            self.page.wait_for_function(changed, arg=arg, timeout=limit)
-        except TimeoutError:
-            return None
-        return self.ask("live")
+        heard = comes(self.page, changed, [self.number, other_than], SECONDS)
+        return self.ask("live") if heard else None
 
     def drags(self) -> Findings:
         """Drag by mouse; also check the live region and the time per frame."""

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import built_site
-from playwright.sync_api import TimeoutError
 
 from tests.browser.conftest import THIN
 from tests.browser.explorer_reader import PROBE, Findings, Reader, listed, too_much
 from tests.browser.explorer_truths import wrong_numbers
+from tests.browser.patience import comes
 
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 SHOTS = built_site.ROOT / "_build" / "failed"
@@ -162,12 +162,7 @@ def visit(
 
 def begun(page, patience: float) -> bool:
     """Wait until the loader has finished; False if it never does."""
-    started = "document.documentElement.dataset.explorers === 'started'"
-    try:
-        page.wait_for_function(started, timeout=1000 * patience)
-    except TimeoutError:
-        return False
-    return True
+    return comes(page, "document.documentElement.dataset.explorers === 'started'", None, patience)
 
 
 def times_to_life(browser, base: str, name: str) -> list[float]:

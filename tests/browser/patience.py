@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 
+from playwright.sync_api import TimeoutError
+
 SECONDS = 20
 
 
@@ -14,6 +16,15 @@ def least(measure: Callable[[], float], bound: float, most: int = 3) -> float:
             break
         measured = min(measured, measure())
     return measured
+
+
+def comes(page, condition: str, about, seconds: float = SECONDS) -> bool:
+    """Return whether a condition, in JavaScript, becomes true in time."""
+    try:
+        page.wait_for_function(condition, arg=about, timeout=1000 * seconds)
+    except TimeoutError:
+        return False
+    return True
 
 
 def eventually(page, ask: Callable, seconds: float = SECONDS):

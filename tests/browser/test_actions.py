@@ -6,9 +6,8 @@ from urllib.parse import quote
 
 import built_site
 import pytest
-from playwright.sync_api import TimeoutError
 
-from tests.browser.patience import SECONDS
+from tests.browser.patience import SECONDS, comes
 
 WITH_ACTIONS = re.compile(r'class="(?:plays|counts)"')
 SCRIPT = re.compile(r"/explorers\.js(\?|$)")
@@ -43,15 +42,6 @@ def opened(browser, base, name, width=1280, spoil=None, **context_of):
     page.goto(base + name)
     page.wait_for_function(STARTED)
     return page
-
-
-def comes(page, condition, about, seconds) -> bool:
-    """Return whether a condition of JavaScript becomes true in time."""
-    try:
-        page.wait_for_function(condition, arg=about, timeout=1000 * seconds)
-    except TimeoutError:
-        return False
-    return True
 
 
 def press(page, seconds=SECONDS):
@@ -141,7 +131,7 @@ def test_a_link_opens_the_state_that_it_was_made_in(browser, base):
     figure.locator(".ssd-link").click()
     assert "~" in tab.url
     other = opened(browser, base, tab.url.removeprefix(base))
-    assert comes(other, SAYS, [FIGURE, words], SECONDS)
+    assert comes(other, SAYS, [FIGURE, words])
     other.locator(f"#{FIGURE}").get_by_role("button", name="Reset").click()
     assert other.evaluate(WORDS, FIGURE) != words
     assert other.faults == []

@@ -25,11 +25,11 @@ from ssd_tutorial.deploy.onnx_file import export_onnx
 from ssd_tutorial.network import SSD
 from ssd_tutorial.presets import SLIM300
 from ssd_tutorial.weights.file import Detector
-from tests.browser.conftest import faults
+from tests.browser.conftest import faults_in_both_themes
 from tests.browser.test_live import FILES, MOST_MB, Figure, route_changed, swap
 from tests.parity.live import stretched
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("live inputs")]
+pytestmark = pytest.mark.browser
 
 SIDE = 300
 SQUARE = """async ([name, type, text]) => {
@@ -517,9 +517,8 @@ def test_memory_stays_steady_over_many_pictures(alive):
         assert last - first < 8e6, kind  # one picture decoded has 4.3 MB
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_no_serious_fault_of_accessibility(built, browser, base, axe, width, theme):
-    figure = Figure(browser, base, width, theme, reduced_motion="reduce").start()
+def test_no_serious_fault_of_accessibility(built, browser, base, axe, width, theme_at_first):
+    figure = Figure(browser, base, width, theme_at_first, reduced_motion="reduce").start()
     page = figure.page
     page.evaluate(axe)
     found = []
@@ -527,8 +526,7 @@ def test_no_serious_fault_of_accessibility(built, browser, base, axe, width, the
         choose(figure, source)
         if source != "your picture":
             wait_for(figure, "found")
-        built_site.wait_until_settled(page)
-        found += [fault for fault in faults(page) if "pst-back-to-top" not in fault]
+        found += faults_in_both_themes(page)
     wide = page.evaluate("document.documentElement.scrollWidth")
     least = 44 if page.evaluate("matchMedia('(hover: none)').matches") else 24
     small = page.evaluate(

@@ -25,7 +25,7 @@ from ssd_book import explorers as widgets
 from tests.browser import explorer_visits as ev
 from tests.browser.patience import eventually
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("lab")]
+pytestmark = pytest.mark.browser
 
 NAMES = [name for name in widgets.__all__ if name != "FilmExplorer"]  # see test_film.py
 START = """\

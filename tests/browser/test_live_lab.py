@@ -18,7 +18,7 @@ from tests.browser.test_inputs import agree, choose, refusal, wait_for
 from tests.browser.test_lab import Lab, lab
 from tests.browser.test_live import WATCH, Figure
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("lab")]
+pytestmark = pytest.mark.browser
 
 START = """\
 import json, time

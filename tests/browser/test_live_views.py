@@ -8,7 +8,6 @@ damage must be noticed.
 import base64
 import re
 
-import built_site
 import numpy as np
 import pytest
 import torch
@@ -23,10 +22,10 @@ from ssd_tutorial.matching import match
 from ssd_tutorial.network import SSD
 from ssd_tutorial.priors import locate, priors_per_map
 from ssd_tutorial.targets import make_targets
-from tests.browser.conftest import faults
+from tests.browser.conftest import faults_in_both_themes
 from tests.browser.test_live import Figure, number, route_changed, rows, swap
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("live")]
+pytestmark = pytest.mark.browser
 
 VIEWS = ("detections", "all predictions", "heat per map", "what training would say")
 CLASSES = len(SCENE_CLASSES) + 1
@@ -423,15 +422,15 @@ def test_planted_damage_is_noticed(built, browser, base, network, damage):
     assert noticed in wrong, wrong
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_no_view_has_a_serious_fault_of_accessibility(built, browser, base, axe, width, theme):
-    figure = Views(browser, base, width, theme, reduced_motion="reduce").start()
+def test_no_view_has_a_serious_fault_of_accessibility(
+    built, browser, base, axe, width, theme_at_first
+):
+    figure = Views(browser, base, width, theme_at_first, reduced_motion="reduce").start()
     page = figure.page
     page.evaluate(axe)
     for view in VIEWS:
         figure.show(view)
-        built_site.wait_until_settled(page)
-        found = [fault for fault in faults(page) if "pst-back-to-top" not in fault]  # the theme's
+        found = faults_in_both_themes(page)
         wide = page.evaluate("document.documentElement.scrollWidth")
         small = page.evaluate(LOW, [PRESSED, 44 if width < 600 else 24])
         assert (view, found) == (view, [])

@@ -11,6 +11,16 @@ from tests.explorers.test_opening_explorer import CHAPTERS
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 ROOT = "#explorer-0 .ssd-opening"
+SLIDE = """async (slider, [values, number]) => {
+  const shown = [];
+  for (const value of values) {
+    slider.value = value;
+    slider.dispatchEvent(new Event("input"));
+    await probe.drawn();
+    shown.push([Number(slider.value), document.querySelector(number).innerText]);
+  }
+  return shown;
+}"""
 
 
 def opened(browser, base, chapter, width, height, **how):
@@ -22,22 +32,31 @@ def opened(browser, base, chapter, width, height, **how):
     return page
 
 
+each_chapter = pytest.mark.parametrize("chapter", CHAPTERS, scope="module")
+
+
+@pytest.fixture(scope="module")
+def laptop(browser, base, html, chapter):
+    """Open a chapter once for what is looked at before the figure is used, and what is after."""
+    page = opened(browser, base, chapter, 1280, 800)
+    yield page
+    page.context.close()
+
+
 def number(page) -> str:
     page.evaluate("probe.drawn()")
     return page.locator(f"{ROOT} .ssd-number").inner_text()
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS)
-def test_a_chapter_has_its_figure_in_the_first_screen(browser, base, html, chapter):
-    page = opened(browser, base, chapter, 1280, 800)
-    place = page.locator(f"{ROOT} .ssd-paper").evaluate("e => e.getBoundingClientRect().toJSON()")
-    page.context.close()
+@each_chapter
+def test_a_chapter_has_its_figure_in_the_first_screen(laptop):
+    place = laptop.locator(f"{ROOT} .ssd-paper").evaluate("e => e.getBoundingClientRect().toJSON()")
     assert place["top"] > 0
     assert place["bottom"] < 800
     assert place["width"] > 300
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS)
+@each_chapter
 def test_on_a_phone_the_picture_and_what_answers_are_on_one_screen(browser, base, html, chapter):
     page = opened(browser, base, chapter, 360, 740)
     height = page.locator(ROOT).evaluate("e => e.getBoundingClientRect().height")
@@ -45,11 +64,10 @@ def test_on_a_phone_the_picture_and_what_answers_are_on_one_screen(browser, base
     assert height < 660
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS)
-def test_the_numbers_are_those_of_the_package(browser, base, html, chapter):
-    topic = CHAPTERS[chapter]
+@each_chapter
+def test_the_numbers_are_those_of_the_package(laptop, chapter):
+    page, topic = laptop, CHAPTERS[chapter]
     explorer = Opening(topic)
-    page = opened(browser, base, chapter, 1280, 800)
     assert number(page) == explorer.number()
     if topic == "overlap":
         page.locator(f"{ROOT} .ssd-box").focus()
@@ -62,14 +80,10 @@ def test_the_numbers_are_those_of_the_package(browser, base, html, chapter):
         slider = page.locator(f"{ROOT} input[type=range]")
         low, high, step = (float(slider.get_attribute(n)) for n in ("min", "max", "step"))
         assert (low, high) == (TOPICS[topic].low, TOPICS[topic].high)
-        for i in range(round((high - low) / step) + 1):
-            slider.evaluate(
-                "(s, to) => { s.value = to; s.dispatchEvent(new Event('input')); }",
-                low + i * step,
-            )
-            explorer.at = min(float(slider.input_value()), high)
-            assert number(page) == explorer.number()
-    page.context.close()
+        values = [low + i * step for i in range(round((high - low) / step) + 1)]
+        for at, shown in slider.evaluate(SLIDE, [values, f"{ROOT} .ssd-number"]):
+            explorer.at = min(at, high)
+            assert shown == explorer.number()
 
 
 def test_a_finger_that_moves_up_on_a_box_scrolls_the_page_and_leaves_the_box(browser, base, html):

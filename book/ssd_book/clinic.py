@@ -138,7 +138,7 @@ FAULTS: dict[str, Fault] = {
         Fault("learning rate too low", settings={"lr": 3e-5}),
         Fault("label 0", count_from_zero, everywhere=True),
         Fault("boxes in pixels", in_pixels, everywhere=True),
-        Fault("a box turned over", turn_over),
+        Fault("an inverted box", turn_over),
         Fault("pictures without boxes", lose_boxes, settings={"batch_size": 4}),
         Fault("variances forgotten", variances=(1.0,) * 4, everywhere=True),
         Fault("normalisation forgotten", skip_scaling),

@@ -21,7 +21,7 @@ from ssd_tutorial.training.loop import train
 
 PRIORS = make_priors(get_preset("caffe300_voc"))
 REFUSED = {  # by make_targets, with these words
-    "a box turned over": "xmax must be above xmin",
+    "an inverted box": "xmax must be above xmin",
     "boxes in pixels": "divide pixels",
     "label 0": "0 is the background",
 }
@@ -66,7 +66,7 @@ def test_without_a_fault_the_loop_takes_the_steps_of_the_package(scenes):
 @pytest.mark.parametrize("name", FAULTS)
 def test_make_targets_refuses_three_faults_and_accepts_the_others(name, batch):
     change = FAULTS[name].change
-    if name == "a box turned over":
+    if name == "an inverted box":
         batch = batch._replace(names=["scene_0_000100", *batch.names[1:]])
     seen = change(batch)
     if name in REFUSED:
@@ -92,7 +92,7 @@ def test_a_fault_changes_what_it_names_and_leaves_the_batch_alone(batch):
     assert [len(b) == 0 for b in lost.boxes] == [True, True, False, False, True, True, False, False]
 
 
-def test_a_box_turned_over_makes_one_target_and_the_loss_nan(batch):
+def test_an_inverted_box_makes_one_target_and_the_loss_nan(batch):
     seen = clinic.turn_over(batch, every=8, first=0)
     classes, wanted = clinic.unchecked_targets(seen.boxes, seen.labels, PRIORS)
     broken = wanted[classes > 0].isnan()
@@ -152,7 +152,7 @@ def test_a_sound_run_obeys_every_rule_and_each_measurable_fault_breaks_one():
         "boxes not flipped": [],
         "label 0": ["labels"],
         "boxes in pixels": ["corners", "positives", "spread"],
-        "a box turned over": ["narrowest"],
+        "an inverted box": ["narrowest"],
         "pictures without boxes": ["empty"],
         "variances forgotten": ["spread"],
         "normalisation forgotten": ["inputs"],

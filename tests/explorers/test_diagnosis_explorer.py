@@ -43,7 +43,7 @@ def test_a_curve_is_the_mean_of_the_recorded_steps(explorer):
 
 def test_only_two_runs_end_with_nan(explorer):
     ended = {run["fault"] for run in explorer.runs.values() if run["ended"] is not None}
-    assert ended == {"a box turned over", "pictures without boxes"}
+    assert ended == {"an inverted box", "pictures without boxes"}
     for run in explorer.runs.values():
         assert (run["curve"][-1][1] is None) == (run["ended"] is not None)
         assert run["ended"] is not None or run["curve"][-1][0] == RECIPE.samples
@@ -55,7 +55,7 @@ def test_the_pictures_show_what_can_be_seen_of_the_fault(explorer):
     names = [box[4] for boxes in sound["boxes"] for box in boxes]
     assert min(widths(sound)) > 0
     assert set(names) <= set(SCENE_CLASSES)
-    (turned,) = [width for width in widths(by_fault["a box turned over"]) if width < 0]
+    (turned,) = [width for width in widths(by_fault["an inverted box"]) if width < 0]
     assert -1 < turned < 0
     assert max(widths(by_fault["boxes in pixels"])) > 30
     from_zero = [box[4] for boxes in by_fault["label 0"]["boxes"] for box in boxes]
@@ -77,7 +77,7 @@ def test_a_table_tells_the_faults_that_can_be_measured_from_a_sound_run(explorer
     assert sound["labels"] == f"1 to {len(SCENE_CLASSES)}"
     assert tables["normalisation forgotten"]["network inputs"] != sound["network inputs"]
     assert tables["label 0"]["labels"] == f"0 to {len(SCENE_CLASSES) - 1}"
-    assert tables["a box turned over"]["narrowest box"].startswith("−")
+    assert tables["an inverted box"]["narrowest box"].startswith("−")
     assert tables["too few pictures"]["different pictures"] == "16"
     for name in ("learning rate too high", "learning rate too low", "boxes of the next picture"):
         assert {k: v for k, v in tables[name].items() if k != "positives per picture"} == {

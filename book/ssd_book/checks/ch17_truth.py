@@ -140,7 +140,7 @@ def other_cause(answer) -> str | None:
 # 17.5: few checks that find much
 
 BEFORE = (
-    "a box turned over",
+    "an inverted box",
     "boxes in pixels",
     "label 0",
     "pictures without boxes",

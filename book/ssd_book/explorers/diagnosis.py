@@ -19,7 +19,7 @@ ORDER = (
     "learning rate too high",
     "boxes in pixels",
     "too few pictures",
-    "a box turned over",
+    "an inverted box",
     "label 0",
     "variances forgotten",
     "pictures without boxes",
@@ -68,7 +68,7 @@ CLUES: dict[str, Clues] = {
         " the name of the class before its own. The loss cannot show it.",
         "labels that begin at 0, and objects with the wrong name",
     ),
-    "a box turned over": Clues(
+    "an inverted box": Clues(
         "One box is {narrowest:.2f} wide: its xmax lies left of its xmin, and the dot is at its"
         " right. The logarithm of its width is not a number, and neither is the loss.",
         "a box with a negative width, and a loss that is NaN from one batch on",

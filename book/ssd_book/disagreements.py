@@ -217,11 +217,11 @@ def sums_of_cells(preset: Preset) -> dict[str, int]:
     cells = [fm.cells**2 for fm in preset.maps]
     readings = {
         "4, 6, 6, 6, 4, 4: Caffe and all ports": (4, 6, 6, 6, 4, 4),
-        "the last map's large square left out": (4, 6, 6, 6, 4, 3),
-        "four on the first and the last map only": (4, 6, 6, 6, 6, 4),
-        "four on the first map only": (4, 6, 6, 6, 6, 6),
-        "three on the first map: the paper's first version": (3, 6, 6, 6, 6, 6),
-        "six on every map": (6,) * 6,
+        "4, 6, 6, 6, 4, 3: the last map's large square left out": (4, 6, 6, 6, 4, 3),
+        "4, 6, 6, 6, 6, 4: four on the first and the last map only": (4, 6, 6, 6, 6, 4),
+        "4, 6, 6, 6, 6, 6: four on the first map only": (4, 6, 6, 6, 6, 6),
+        "3, 6, 6, 6, 6, 6: the paper's first version": (3, 6, 6, 6, 6, 6),
+        "6, 6, 6, 6, 6, 6: six on every map": (6,) * 6,
     }
     return {
         name: sum(n * c for n, c in zip(boxes, cells, strict=True))

@@ -245,7 +245,7 @@ def test_torchvision_clamps_sizes_and_lets_the_last_object_take_a_prior():
 @pytest.mark.parametrize(
     ("sentence", "share"),
     [
-        ("One real object in six", lambda m: m["paper"]["reached"] - m["naive_m6"]["reached"]),
+        ("one more real object in six", lambda m: m["paper"]["reached"] - m["naive_m6"]["reached"]),
         ("one object in fifteen", lambda m: m["caffe300_coco"]["unmatched"]),
     ],
 )

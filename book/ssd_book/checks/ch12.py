@@ -85,7 +85,7 @@ EXERCISES = (
                 truth.seen_too_often_or_seldom,
                 (
                     "Seen seldom, pictures are not learned; seen too often without a change, they"
-                    " are learned by heart.",
+                    " are memorised.",
                     "With augmentation, every look is at another version of the picture.",
                 ),
             ),

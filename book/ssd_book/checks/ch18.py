@@ -136,7 +136,7 @@ EXERCISES = (
     ),
     Exercise(
         "18.5",
-        "Weights without papers",
+        "Undocumented weights",
         "a function of logits [B, 8732, 13] and offsets [B, 8732, 4] that returns both",
         (
             Property(

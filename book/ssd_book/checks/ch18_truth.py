@@ -105,7 +105,7 @@ def recoloured(identity_counts: bool = True, p: float = 0.5) -> float:
     return p * 5 / 6 if identity_counts else p
 
 
-# Exercise 18.5: weights without papers
+# Exercise 18.5: undocumented weights
 
 
 @cache

@@ -165,12 +165,11 @@ def look_at(browser, base, name, width, axe):
     seen["faults"] = faults(page)
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
     built_site.wait_until_settled(page)
-    seen["dark_faults"] = faults(page, OF_COLOURS)
     seen["dark"] = page.evaluate(FACTS)
     page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
     built_site.wait_until_settled(page)
     seen["opened"] = page.evaluate(FACTS)
-    seen["opened_faults"] = faults(page, OF_SIZES)
+    seen["dark_opened_faults"] = faults(page, OF_COLOURS + OF_SIZES)
     page.context.close()
     return seen
 

@@ -71,7 +71,7 @@ def test_the_facts_are_those_of_the_records():
     facts = first_page.draw_facts()
     for name in ("scenes_slim300", "bccd_slim300"):
         record = json.loads(data_path(f"runs/{name}/result.json").read_text(encoding="utf-8"))
-        assert f"<dt>{record['map50_mean']:.2f} mAP</dt>" in facts
+        assert f"<dt>{record['map50_mean']:.2f} of 1</dt>" in facts
     low, high = map(int, re.search(r"(\d+)–(\d+) min", facts).groups())
     minutes = json.loads(data_path("runs/scenes_slim300/result.json").read_text())["minutes"]
     assert (low, high) == (round(min(minutes)), round(max(minutes)))

@@ -78,11 +78,14 @@ def test_its_numbers_and_boxes_are_those_of_the_package(still):
     last = len(film.thresholds) - 1
     for position in range(8, 44, 5):
         _, number, words = go(still, position)
-        threshold = float(re.search(r"above ([\d.e-]+) for", words)[1])
-        step = film.thresholds.index(threshold)
-        assert step == pytest.approx(last * (position - 7) / 37, abs=0.51)
+        step = round(last * (position - 7) / 37)
         assert number == sum(passed >= step for passed in film.passed)
-    assert go(still, 47)[1:] == (36, "boxes have a score above 0.5 for some kind of object.")
+        rarely, percent = re.search(r"above (?:1 in ([\d\s]+)|([\d.]+)\s%) of", words).groups()
+        chance = 1 / int(re.sub(r"\s", "", rarely)) if rarely else float(percent) / 100
+        assert chance == pytest.approx(film.thresholds[step], rel=0.06)
+    _, number, words = go(still, 47)
+    assert (number, words[:25]) == (36, "boxes have a chance above")
+    assert "50\N{NO-BREAK SPACE}%" in words
     _, number, words = go(still, 68)
     assert number == len(film.candidates)
     drawn = [b["box"] for b in boxes(still) if b["stroke"] != "#fff"]

@@ -15,6 +15,11 @@ const KINDS = ["pointerdown", "keydown"]; // of events that stop the film
 
 const part = (position, [from, to]) => clamp((position - from) / (to - from), 0, 1);
 const smooth = (t) => t * t * (3 - 2 * t);
+/** A probability in words that need no zeros: "1 in 36 000" or "12 %". */
+const chance = (p) =>
+  p < 0.01
+    ? `1 in ${Number((1 / p).toPrecision(2))}`.replace(/\B(?=(\d{3})+$)/g, "\u00a0")
+    : `${Number((100 * p).toPrecision(2))}\u00a0%`;
 const article = (name) => (/^[aeiou]/.test(name) ? "an" : "a");
 
 /** The priors: corners, flat; index of the map; index of the last threshold passed. */
@@ -62,7 +67,8 @@ function script(frame) {
     if (step === 0) {
       return show(priors.length, "boxes, the same for every picture. The network scores each one.");
     }
-    return show(counts[step], `boxes have a score above ${thresholds[step]} for some kind of object.`);
+    const words = `boxes have a chance above ${chance(thresholds[step])} of holding an object, the network estimates.`;
+    return show(counts[step], words);
   };
 }
 

@@ -120,7 +120,7 @@ export const TOPICS_OF_PRIORS = {
         drawBoxes(stage, "cell", cellShapes(preset, k).map((size) => toXyxy([middle, middle, ...size])), k);
         const rest = k ? `With the finer maps there are ${sum(k)} of ${numPriors(preset)}.` : "The coarser maps follow.";
         const count = `${cells} × ${cells} ${cells > 1 ? "cells" : "cell"} with ${perCell[k]} boxes each`;
-        return [String(sum(k)), `priors so far. ${name} has ${count}: ${perMap[k]}. ${rest}`];
+        return [String(sum(k)), `priors so far. Map ${k + 1}, ${name}, has ${count}: ${perMap[k]}. ${rest}`];
       },
     };
   },
@@ -136,12 +136,13 @@ export const TOPICS_OF_PRIORS = {
         const positive = [...found.groundTruth.keys()].filter((i) => found.groundTruth[i] >= 0);
         const maps = drawPriors(stage, preset, priors, positive, 2);
         drawTruths(stage, [{ box }]);
-        const used = listed(preset.maps.filter((_, k) => maps[k].length).map((map) => map.name));
+        const used = preset.maps.flatMap((_, k) => (maps[k].length ? [k + 1] : []));
         const best = Math.max(...positive.map((i) => found.iou[i]));
         const words =
           best >= threshold
             ? `of ${numPriors(preset)} priors: those whose IoU with the ${name} is ${threshold.toFixed(2)} or more. ` +
-              `They are on ${used}, and the best one has ${best.toFixed(2)}.`
+              `They are on ${used.length > 1 ? "maps" : "map"} ${listed(used)} of ${preset.maps.length}, ` +
+              `and the best one has ${best.toFixed(2)}.`
             : `prior is left, though its IoU is only ${best.toFixed(2)}: an object keeps its best one at any threshold.`;
         return [String(positive.length), words];
       },

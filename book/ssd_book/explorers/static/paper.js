@@ -4,7 +4,8 @@
 // `paper.put(key, tag, attributes)` makes or moves the node of that key, and nodes that were not put
 // again are removed. An explorer keeps no nodes, so none can become stale.
 //
-// Paper is white in both themes, as the book's figures are, so that colours mean the same everywhere.
+// Pictures are on white paper in both themes, as in the book's figures. Charts follow the theme as the
+// book's plots do: explorer.css turns their lightness round, and keeps the hues.
 
 export const SVG = "http://www.w3.org/2000/svg";
 
@@ -403,9 +404,12 @@ export class Chart extends Paper {
       this.line(`grid x ${tick}`, [[at, low], [at, this.y(y.to)]], { class: "ssd-grid" });
       this.text(`tick x ${tick}`, at, low + 16, x.show?.(tick) ?? tick, { ...words, "text-anchor": "middle" });
     }
+    let below = Infinity;
     for (const tick of y.ticks) {
       const at = this.y(tick);
       this.line(`grid y ${tick}`, [[this.x(x.from), at], [this.x(x.to), at]], { class: "ssd-grid" });
+      if (below - at < 12) continue; // a small chart has no room for this number
+      below = at;
       const shown = y.show?.(tick) ?? tick;
       this.text(`tick y ${tick}`, this.x(x.from) - 6, at + 4, shown, { ...words, "text-anchor": "end" });
     }

@@ -180,6 +180,7 @@ def load_pictures(page):
         "document.querySelectorAll('img[loading=lazy]').forEach(i => i.loading = 'eager')"
     )
     page.wait_for_function("[...document.images].every(i => i.complete)")
+    page.evaluate("Promise.allSettled([...document.images].map(i => i.decode()))")  # else blank
 
 
 def wait_until_settled(page):

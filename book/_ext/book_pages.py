@@ -11,7 +11,7 @@
 5. Launch buttons open the plain notebooks of `notebooks/`. Pages without one have no such button,
    and until the repository's address is set no page has a button that would lead nowhere.
 6. The first page has a style sheet of its own.
-7. No line ends inside a number such as 12 609, before its per cent, or, in a table, inside 24–36.
+7. No line ends inside 12 609, 24 % or 38 × 38, or, in a table, inside 24–36.
 8. What a cell prints in columns, or as code, is marked: it scrolls where sentences wrap.
 
 Files of `book/_static` are added here, one by one: jupyter-book itself would add every script below
@@ -188,7 +188,7 @@ def copy_plain_notebooks(app, exception):
 
 
 # --- 7. numbers -----------------------------------------------------------------------------------
-INSIDE = re.compile(r"(?<=\d) (?=\d{3}(?!\d)|%)")
+INSIDE = re.compile(r"(?<=\d) (?=\d{3}(?!\d)|%|× \d)|(?<=\d ×) (?=\d)")
 RANGE = re.compile(r"(?<=\d)–(?=\d)")
 CODE = (nodes.literal, nodes.math, nodes.FixedTextElement)
 

@@ -35,6 +35,9 @@ SCENES = "ssd_tutorial.datasets.scenes"
 def load_ipython_extension(shell) -> None:
     """Keep each figure that the kernel shows in the folder that its profile names."""
     folder, scenes = Path(shell.config.PagePictures.folder), KnownScenes()
+    # What is printed arrives when the cell ends. On a busy machine a line may be sent in two parts,
+    # which would be two lines on the page.
+    sys.stdout.flush_interval = 3600
     shell.events.register("pre_run_cell", scenes.listen)
     draw = pylabtools.print_figure
 

@@ -93,7 +93,7 @@ export default explorer({
         const beside = clamp(x + away * right, 44, stage.width - 44); // the text needs room
         stage.text(`name ${label}`, beside, y + below, label, words);
       }
-      lengths(stage, box, `${show(w)} wide`, `${show(h)} high`);
+      lengths(stage, box, [right, down], `${show(w)} wide`, `${show(h)} high`);
       centreKnob(frame, stage, "the boxes");
       const [x, y] = corner([w, h]);
       stage.knob("corner", clamp(x, 8, stage.width - 8), clamp(y, 8, stage.height - 8), {
@@ -140,15 +140,17 @@ export default explorer({
   },
 });
 
-/** Write a box's width and height beside it, as lengths with end bars; never off the paper. */
-function lengths(stage, box, wide, high) {
+/** Write a box's width and height on its sides away from the corner, as lengths with end bars; never off
+ *  the paper. */
+function lengths(stage, box, [right, down], wide, high) {
   const [x0, y0, x1, y1] = stage.px(box);
-  const [x, y] = [Math.max(x0 - 9, 16), Math.min(y1 + 9, stage.height - 18)];
+  const x = right > 0 ? Math.max(x0 - 9, 16) : Math.min(x1 + 9, stage.width - 16);
+  const y = down > 0 ? Math.max(y0 - 9, 18) : Math.min(y1 + 9, stage.height - 18);
   const look = { stroke: INK, "stroke-width": 1.6 };
   stage.line("wide", [[x0, y - 4], [x0, y + 4], [x0, y], [x1, y], [x1, y - 4], [x1, y + 4]], look);
   stage.line("high", [[x - 4, y0], [x + 4, y0], [x, y0], [x, y1], [x - 4, y1], [x + 4, y1]], look);
   const words = { "text-anchor": "middle", "font-weight": 600 };
   const [middle, half] = [clamp((x0 + x1) / 2, 40, stage.width - 40), clamp((y0 + y1) / 2, 40, stage.height - 40)];
-  stage.text("width", middle, y + 14, wide, words);
-  stage.text("height", 0, 0, high, { ...words, transform: `translate(${x - 4} ${half}) rotate(-90)` });
+  stage.text("width", middle, y + (down > 0 ? -6 : 14), wide, words);
+  stage.text("height", 0, 0, high, { ...words, transform: `translate(${x + (right > 0 ? -5 : 14)} ${half}) rotate(-90)` });
 }

@@ -59,7 +59,8 @@ function named(paper, boxes, names) {
     let [x, y] = paper.px(box);
     while (taken.some(([a, b]) => Math.abs(a - x) < 80 && Math.abs(b - y) < 15)) y += 15;
     taken.push([x, y]);
-    paper.text(`name ${i}`, x + 7, y + 18, names[i], { "font-weight": 600 });
+    const left = Math.min(x + 7, paper.width - 7.5 * names[i].length - 4); // letters are about as wide
+    paper.text(`name ${i}`, left, y + 18, names[i], { "font-weight": 600 });
   });
 }
 

@@ -33,6 +33,9 @@ CHAPTERS = {
     "14_evaluation": "score",
     "15_full_gpu_training": "speed",
     "16_your_own_pictures": "distance",
+    "17_when_training_goes_wrong": "slipped",
+    "18_where_explanations_disagree": "reading",
+    "19_after_ssd": "focal",
 }
 
 

@@ -83,12 +83,12 @@ EXERCISES = (
     ),
     Exercise(
         "01.3",
-        "Which boxes fall?",
-        "five numbers, one per box of the list: 1 if it stays, 0 if it falls",
+        "Which boxes are removed?",
+        "five numbers, one per box of the list: 1 if it stays, 0 if it is removed",
         (
             is_numbers("There is one number per box, five in all.", *"ABCDE"),
             equals(
-                "A box falls if it has the class of the best one and their IoU is above 0.45.",
+                "A box is removed if it has the class of the best one and their IoU is above 0.45.",
                 truth.stays,
                 (
                     "Go through the list. Two things decide about a box; its score is neither of"
@@ -104,7 +104,7 @@ EXERCISES = (
             ),
             gives(
                 lambda: truth.stays(least_score=0.05),
-                "A low score is not a reason to fall in NMS. What drops it is the threshold,"
+                "A low score is not a reason to be removed by NMS. What drops it is the threshold,"
                 " another step.",
             ),
             gives(

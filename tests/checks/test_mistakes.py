@@ -295,7 +295,7 @@ def inside(boxes, crop):
     return ((boxes[:, :2] >= crop[:2]) & (boxes[:, 2:] <= crop[2:])).all(1)
 
 
-SHOWS_HALF, SHOWS_ALL = [0.3, 0.4, 0.52, 0.6], [0.1, 0.3, 0.9, 0.8]
+SHOWS_HALF, SHOWS_ALL = [0.2, 0.3, 0.53, 0.7], [0.0, 0.1, 1.0, 1.0]
 
 
 # Chapter 12
@@ -1014,6 +1014,7 @@ PLANTED = {
         ([SHOWS_ALL, SHOWS_HALF], "in the other order"),
         ([SHOWS_HALF], "two lists of xmin"),
         ([[30, 40, 52, 60], [10, 30, 90, 80]], "two lists of xmin"),
+        ([[0.3, 0.4, 0.5, 0.6], SHOWS_ALL], "at least 0.09"),
         ([SHOWS_ALL, SHOWS_ALL], "lies inside the object"),
         ([SHOWS_HALF, SHOWS_HALF], "lies inside the crop"),
     ],
@@ -1249,7 +1250,7 @@ PLANTED = {
     ],
     "01.3": [
         ([0, 0, 1, 0, 1], "let a cat remove a dog"),
-        ([0, 1, 1, 0, 0], "not a reason to fall in NMS"),
+        ([0, 1, 1, 0, 0], "not a reason to be removed by NMS"),
         ([1, 1, 1, 1, 0], "asks about overlap"),
         ([1, 0, 0, 1, 0], "the other way round"),
         ([1, 1, 1, 1, 1], "Two things decide about a box"),

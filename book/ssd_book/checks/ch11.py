@@ -57,9 +57,12 @@ EXERCISES = (
         "two crops, [2, 4], xyxy in fractions of the picture",
         (
             Property(
-                "The answer is two crops of positive size, inside the picture.",
+                "The answer is two crops inside the picture, each of at least 0.09 of its area.",
                 truth.not_two_crops,
-                ("A list of two lists of xmin, ymin, xmax, ymax, each between 0 and 1.",),
+                (
+                    "A list of two lists of xmin, ymin, xmax, ymax, each between 0 and 1, and width"
+                    " times height at least 0.09.",
+                ),
             ),
             Property(
                 "The first is accepted by the sampler of 0.5, and shows at most 60 % of the"

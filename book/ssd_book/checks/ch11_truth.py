@@ -12,7 +12,7 @@ from ssd_tutorial.augment.crop_policies import centres_inside
 from ssd_tutorial.boxes import area, iou
 
 OBJECT_SIDE = 0.2  # exercise 11.1: of the picture's side
-OBJECT = (0.3, 0.4, 0.7, 0.6)  # exercise 11.2: xyxy, fractions
+OBJECT = (0.2, 0.3, 0.8, 0.7)  # exercise 11.2: xyxy, fractions
 HALF = 0.5
 TOO_SMALL, SMALL, LARGE = 0.28, 0.36, 0.25  # exercise 11.3: below 0.1, below 0.15, above 0.3
 RULE = CROP_POLICIES["caffe"]
@@ -42,13 +42,16 @@ def overlap(crop: Tensor) -> tuple[float, float]:
 
 
 def not_two_crops(crops) -> str | None:
-    """Return evidence that an answer is not a pair of crops inside the picture."""
+    """Return evidence that an answer is not a pair of crops that the rule can draw."""
     given = as_tensor(crops)
     if given.shape != (2, 4):
         return f"you give {describe(crops)}"
     inside = bool(((given >= 0) & (given <= 1)).all())
     if not inside or not bool((given[:, 2:] > given[:, :2]).all()):
         return f"you give {describe(crops)}: not xmin < xmax and ymin < ymax, all from 0 to 1"
+    areas = area(given.double())
+    if bool((areas < RULE.scales[0] ** 2 - 1e-6).any()):
+        return f"your crops have areas of {describe([round(a, 3) for a in areas.tolist()])}"
     return None
 
 

@@ -281,6 +281,18 @@ def width(notebook):
                     yield Fault(number, "width", what, f"break it before column {COLUMNS + 1}")
 
 
+def asserts(notebook):
+    """Forbid an assert where a reader meets it: it would stop whoever changes a setting."""
+    for number, cell in code_cells(notebook):
+        if "remove-cell" in tags(cell):
+            continue
+        for node in ast.walk(parse(cell.source) or ast.Module([], [])):
+            if isinstance(node, ast.Assert):
+                what = f"line {node.lineno} asserts something"
+                fix = "move it into a cell of its own, tagged remove-cell, or into a test"
+                yield Fault(number, "assert", what, fix)
+
+
 def words(notebook):
     """Forbid words that make readers feel slow."""
     for number, cell in enumerate(notebook.cells, start=1):
@@ -334,6 +346,7 @@ RULES = (
     figures,
     shape,
     width,
+    asserts,
     words,
     bootstrap,
     self_contained,

@@ -31,6 +31,13 @@ def counts(**state):
     return right, sum(kinds.values()) - right - missed, missed
 
 
+@pytest.mark.parametrize(
+    ("threshold", "expected"), [(0.2, (7, 7, 0)), (0.5, (6, 3, 1)), (0.9, (3, 1, 4))]
+)
+def test_chapter_12_finds_so_many_of_its_seven_trains(threshold, expected):
+    assert counts(score_threshold=threshold) == expected
+
+
 def aps(**state):
     """Return AP by area and by eleven points, down to the threshold and of the whole list."""
     explorer = PrecisionRecallExplorer(**state)

@@ -170,6 +170,15 @@ PLANTED = {
         "width",
         lambda n: n.cells[4].update(source=f"answer = ...  # {'a' * 63}"),
     ),
+    "an assert": ("assert", lambda n: append(n, "x = 1\nassert x")),
+    "an assert in a folded loop": (
+        "assert",
+        lambda n: append(n, "for x in y:\n    assert x", tags=["hide-input"]),
+    ),
+    "an assert in a solution": (
+        "assert",
+        lambda n: append(n, "assert x", tags=["solution", "hide-cell"]),
+    ),
     "filler": ("words", lambda n: say(n, "This is simply a box.")),
     "filler in a link": ("words", lambda n: say(n, "[just this](99_try.ipynb)")),
     "filler in a caption": (
@@ -188,7 +197,7 @@ PLANTED = {
     "expected error by tag": ("nbval", lambda n: append(n, "x", tags=["raises-exception"])),
     "ignored where nothing is trained": (
         "nbval",
-        lambda n: (append(n, "# NBVAL_IGNORE_OUTPUT\nx"), append(n, "assert x > 1")),
+        lambda n: ignored(n, 1),
     ),
 }
 
@@ -206,8 +215,14 @@ def test_planted_fault_is_found(book, fault):
 def ignored(notebook, count, following="assert x > 1", marker="# NBVAL_IGNORE_OUTPUT"):
     for _ in range(count):
         append(notebook, f"{marker}\nx = train()")
-        append(notebook, following)
+        append(notebook, following, tags=["remove-cell"])
     return notebook
+
+
+def test_a_check_cell_may_assert(book):
+    notebook = good_notebook()
+    append(notebook, "assert x", tags=["remove-cell"])
+    assert not book(notebook)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,12 @@ SLIDE = """async (slider, [values, number]) => {
   }
   return shown;
 }"""
+PATH = [  # over kite, sky, balloon and lighthouse: key, with shift, and where it moves the point
+    *[("ArrowUp", True, 0, -1)] * 2,
+    *[("ArrowRight", False, 1, 0)] * 15,
+    *[("ArrowDown", True, 0, 1)] * 4,
+    *[("ArrowLeft", False, -1, 0)] * 6,
+]
 
 
 def opened(browser, base, chapter, width, height, **how):
@@ -76,6 +82,14 @@ def test_the_numbers_are_those_of_the_package(laptop, chapter):
         x0, y0, x1, y1 = explorer.box
         explorer.box = [x0 - 0.07, y0, x1 - 0.07, y1]
         assert number(page) == explorer.number()
+    elif topic == "place":
+        page.locator(f"{ROOT} .ssd-knob").focus()
+        for key, fast, dx, dy in PATH:
+            page.keyboard.press(f"Shift+{key}" if fast else key)
+            step = 0.1 if fast else 0.02
+            x, y = explorer.point
+            explorer.point = [x + dx * step, y + dy * step]
+            assert number(page) == explorer.number()
     else:
         slider = page.locator(f"{ROOT} input[type=range]")
         low, high, step = (float(slider.get_attribute(n)) for n in ("min", "max", "step"))

@@ -8,11 +8,15 @@ from pathlib import Path
 import pytest
 import torch
 import traitlets
-from ssd_book.explorers import MiningExplorer, Opening
+from ssd_book.explorers import MiningExplorer, Opening, film
 from ssd_book.explorers.opening import TOPICS
 from ssd_book.explorers.topics import RATIO_MAP
+from ssd_book.explorers.topics_of_networks import FAINT, cell_of
+from ssd_book.explorers.trained import scenes_detector
 
 from ssd_tutorial.boxes import iou
+from ssd_tutorial.datasets import open_dataset
+from ssd_tutorial.deploy.inference import detect
 from ssd_tutorial.presets import get_preset
 from ssd_tutorial.priors import cell_shapes, num_priors, priors_per_map
 from ssd_tutorial.training.loop import learning_rate
@@ -21,6 +25,9 @@ from ssd_tutorial.training.recipes import RECIPES
 BOOK = Path(__file__).resolve().parents[2] / "book"
 PRESET = get_preset("caffe300_voc")
 CHAPTERS = {
+    "01_tour": "place",
+    "02_why_one_shot": "grid",
+    "03_network": "maps",
     "04_boxes_and_iou": "overlap",
     "05_scales": "scale",
     "06_aspect_ratios": "ratio",
@@ -166,6 +173,7 @@ def test_every_topic_is_drawn_and_says_what_it_shows(topic):
     [
         ("scale", 6, "at is 6; scale takes 0 to 5"),
         ("priors", 1.5, "priors takes whole numbers"),
+        ("grid", 0, "grid takes 1 to 38"),
         ("threshold", 0, "threshold takes 0.1 to 0.95"),
         ("ratio", float("nan"), "at must be finite"),
     ],
@@ -266,3 +274,67 @@ def test_a_larger_exponent_leaves_fewer_negatives_that_count():
     assert len(explorer.boxes()) == int(explorer.number()) < mined == 96
     explorer.at = 0.1
     assert int(explorer.number()) > mined
+
+
+def test_some_place_shows_each_detection_of_the_tour():
+    explorer, detector = Opening("place"), scenes_detector()
+    (found,) = detect(detector, open_dataset("scenes", "val")[54][0], score_threshold=0.5)
+    names = detector.names(found.labels)
+    assert sorted(names) == ["balloon", "boat", "kite", "lighthouse"]
+    for name, score, box in zip(names, found.scores, found.boxes / 300, strict=True):
+        own = [row for row in explorer.facts["rows"] if row[1] == name]
+        prior = max(own, key=lambda row: row[2])[0]
+        explorer.point = cell_of(prior).view(2, 2).mean(dim=0).tolist()
+        assert explorer.shown.row()[:2] == [prior, name]
+        assert explorer.number() == f"{score:.2f}"
+        assert explorer.boxes()[0].tolist() == pytest.approx(box.tolist(), abs=1e-3)
+
+
+def test_a_place_takes_the_surest_row_of_the_six_cells_that_it_is_in():
+    explorer, steps = Opening("place"), [i / 23 for i in range(24)]
+    drawn = 0
+    for point in itertools.product(steps, steps):
+        explorer.point = list(point)
+        x0, y0, x1, y1 = (edge + 1e-6 for edge in cell_of(explorer.shown.row()[0]).tolist())
+        assert x0 - 2e-6 <= point[0] <= x1
+        assert y0 - 2e-6 <= point[1] <= y1
+        drawn += len(explorer.boxes())
+    assert 100 < drawn < 300  # of 576: elsewhere is background
+
+
+def test_where_scores_are_faint_the_network_predicts_background():
+    scores = film.predicted().scores
+    assert ((1 - scores.sum(dim=1))[scores.amax(dim=1) <= FAINT] > 0.5).all()
+
+
+def test_a_finer_grid_names_all_from_some_size_on_but_not_always_more():
+    explorer, counts = Opening("grid"), {}
+    for n in range(1, 39):
+        explorer.at = n
+        counts[n] = int(explorer.number())
+        assert len(explorer.boxes()) == counts[n]
+    assert (counts[1], counts[5], counts[7], counts[8]) == (1, 8, 5, 7)
+    assert {counts[n] for n in range(9, 39)} == {8}
+
+
+def test_six_maps_predict_all_numbers_and_show_every_cell():
+    explorer, numbers = Opening("maps"), []
+    for k, fm in enumerate(PRESET.maps):
+        explorer.at = k
+        numbers.append(int("".join(explorer.number().split())))
+        levels = explorer.facts["levels"][k]
+        assert len(levels) == len(explorer.boxes()) == fm.cells**2
+        assert max(levels) == "7"
+    assert sum(numbers) == num_priors(PRESET) * 25 == 218_300
+    assert 0.65 < numbers[0] / sum(numbers) < 0.67
+
+
+def test_objects_are_found_late():
+    explorer, found, losses = Opening("learning"), [], []
+    for moment, (_, loss, _) in enumerate(explorer.facts["moments"]):
+        explorer.at = moment
+        found.append(int(explorer.number()))
+        losses.append(loss)
+    assert found == [0, 0, 0, 0, 0, 0, 1, 1, 2, 2, 3, 3]
+    assert losses == sorted(losses, reverse=True)
+    assert losses[6] < losses[0] / 3

@@ -3,9 +3,15 @@
 import traitlets
 from torch import Tensor
 
-from ssd_book.explorers import film, topics, topics_of_detectors, topics_of_runs
+from ssd_book.explorers import (
+    film,
+    topics,
+    topics_of_detectors,
+    topics_of_networks,
+    topics_of_runs,
+)
 from ssd_book.explorers.explorer import preset_state
-from ssd_book.explorers.on_scene import OnScene
+from ssd_book.explorers.on_scene import OnScene, Point
 from ssd_book.explorers.traits import Box, Number
 from ssd_tutorial.datasets import draw_scene
 
@@ -27,18 +33,24 @@ TOPICS: dict[str, type[topics.Topic]] = {
     "slipped": topics_of_runs.Slipped,
     "reading": topics_of_runs.Reading,
     "focal": topics_of_runs.Focal,
+    "place": topics_of_networks.Place,
+    "grid": topics_of_networks.Grid,
+    "maps": topics_of_networks.Maps,
+    "learning": topics_of_networks.Learning,
 }
 
 
 class Opening(OnScene, module="opening"):
     """A figure of one topic: ``Opening("scale")``.
 
-    The knob is `at`, whose meaning depends on the topic; topic "overlap" has a `box` to drag.
+    The knob is `at`, whose meaning depends on the topic; topic "overlap" has a `box` to drag, and
+    topic "place" a `point`.
     """
 
     topic = traitlets.Enum(tuple(TOPICS), "overlap", read_only=True).tag(sync=True)
     at = Number(0).tag(sync=True)
-    """Topics "scale" and "priors": the index of a map; "ratio": the logarithm of the ratio to base
+    """Topics "scale", "priors" and "maps": the index of a map; "grid": cells per side; "learning":
+    the index of a moment of the recorded run; "ratio": the logarithm of the ratio to base
     3; "threshold": the threshold of matching; "shift": by which share of its width the box is off;
     "crop": the side of the crop; "distance": how many times as wide the canvas is; "nms": the
     IoU above which a box falls; "score": the score that a box must exceed; "mining": negatives per
@@ -47,6 +59,8 @@ class Opening(OnScene, module="opening"):
     exponent of the focal loss."""
     box = Box().tag(sync=True)
     """Of topic "overlap"; initially the object's, shifted by steps that the arrow keys undo."""
+    point = Point(list(topics_of_networks.PLACE)).tag(sync=True)
+    """Of topic "place"."""
     low = traitlets.Float(read_only=True).tag(sync=True)
     high = traitlets.Float(read_only=True).tag(sync=True)
     centre = traitlets.List(list(topics_of_detectors.CROP_CENTRE), read_only=True).tag(sync=True)

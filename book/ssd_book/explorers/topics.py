@@ -17,7 +17,8 @@ HALF = 0.5
 """The threshold of matching."""
 RATIO_MAP = 2
 """The feature map whose scale the box of topic "ratio" has."""
-_LAST = len(PRESET.maps) - 1
+LAST = len(PRESET.maps) - 1
+"""The index of the coarsest map."""
 
 
 class Topic:
@@ -151,7 +152,7 @@ class Scale(OfMap):
     """The square of one map on each object."""
 
     scene = 57
-    high, whole = _LAST, True
+    high, whole = LAST, True
     title = "a side of {}"
     alt = (
         "A drawn scene with a cat, a fish, a kitten and a boat in black boxes. In the middle of "
@@ -200,7 +201,7 @@ class Priors(OfMap):
     """The centres of a map's cells, and the boxes of one cell."""
 
     scene = 354
-    high, start, whole = _LAST, 3, True
+    high, start, whole = LAST, 3, True
     title = "{} priors so far"
     alt = (
         "A drawn scene. Dots mark the centres of 5 by 5 cells; around the middle one are its six "

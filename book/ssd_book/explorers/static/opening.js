@@ -1,15 +1,16 @@
-// Figures of one knob: a picture, a slider or a box to drag, and one number and a sentence that follow.
+// Figures of one knob: a picture, a slider or something to drag, and one number and a sentence that follow.
 
 import { TOPICS_OF_PRIORS } from "./topics.js";
 import { TOPICS_OF_DETECTORS } from "./topics_of_detectors.js";
+import { TOPICS_OF_NETWORKS } from "./topics_of_networks.js";
 import { TOPICS_OF_RUNS } from "./topics_of_runs.js";
 import { explorer, html } from "./ui.js";
 
-const TOPICS = { ...TOPICS_OF_PRIORS, ...TOPICS_OF_DETECTORS, ...TOPICS_OF_RUNS };
+const TOPICS = { ...TOPICS_OF_PRIORS, ...TOPICS_OF_DETECTORS, ...TOPICS_OF_NETWORKS, ...TOPICS_OF_RUNS };
 
 export default explorer({
   label: "A figure of one knob",
-  state: ["at", "box"],
+  state: ["at", "box", "point"],
 
   build(frame) {
     const { slider, draw, picture, chart } = TOPICS[frame.get("topic")](frame);

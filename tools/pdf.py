@@ -34,6 +34,7 @@ article > .book-page:first-child { break-before: auto; }
 #sources details {
   border: 0; box-shadow: none; margin: 0; max-width: 100%; padding: 0; width: auto;
 }
+#solutions > div { break-inside: avoid; }
 .contents ol { list-style: none; padding-left: 1.5em; }
 """
 HEAD = '<html lang="en" data-theme="light"><head><meta charset="utf-8"></head></html>'
@@ -92,7 +93,7 @@ def moved(article: Tag, name: str, names: list[str]) -> Tag:
     return section
 
 
-def set_aside(part: Tag, anchor: str, title: str, words: str, document: BeautifulSoup) -> list[Tag]:
+def set_aside(part: Tag, anchor: str, title: str, words: str, document: BeautifulSoup) -> Tag:
     """Leave a link in place of a part of a page, and return it below a heading."""
     heading = document.new_tag("h2", attrs={"id": anchor})
     heading.string = title
@@ -101,7 +102,9 @@ def set_aside(part: Tag, anchor: str, title: str, words: str, document: Beautifu
     paragraph = document.new_tag("p")
     paragraph.append(link)
     part.replace_with(paragraph)
-    return [heading, part]
+    aside = document.new_tag("div")
+    aside.extend([heading, part])
+    return aside
 
 
 def take_solutions(section: Tag, document: BeautifulSoup) -> list[Tag]:
@@ -111,7 +114,7 @@ def take_solutions(section: Tag, document: BeautifulSoup) -> list[Tag]:
         exercise = cell.find_previous(class_="exercise")
         title = exercise.select_one(".admonition-title").get_text(" ", strip=True)
         words = "The solution is in the appendix."
-        found += set_aside(cell, f"solution-{exercise['id']}", title, words, document)
+        found.append(set_aside(cell, f"solution-{exercise['id']}", title, words, document))
     return found
 
 
@@ -121,12 +124,13 @@ def take_sources(section: Tag, document: BeautifulSoup) -> list[Tag]:
     for cell in section.select(".cell.tag_hide-output"):
         if "getsource" not in cell.select_one(".cell_input").get_text():
             continue
-        for number, fold in enumerate(cell.select("details"), len(found) // 2 + 1):
+        for number, fold in enumerate(cell.select("details"), len(found) + 1):
             text = "\n".join(output.get_text() for output in fold.select("pre"))
             names = re.findall(r"^ *(?:def|class) (\w+)", text, re.MULTILINE)
             title = f"{section.h1.get_text().strip()}: {', '.join(names)}"
             words = "The source is in the appendix."
-            found += set_aside(fold, f"source-{section['id']}-{number}", title, words, document)
+            anchor = f"source-{section['id']}-{number}"
+            found.append(set_aside(fold, anchor, title, words, document))
     return found
 
 

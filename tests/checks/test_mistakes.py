@@ -1135,11 +1135,16 @@ PLANTED = {
         (lambda boxes, labels, classes: True, "Compare columns"),
     ],
     "17.3": [
-        (lambda losses, n: losses.mean(), "the mean over the parts"),
-        (lambda losses, n: losses.sum(), "four times as fast"),
-        (lambda losses, n: (losses * n).sum() / n.sum(), "without any positive"),
-        (lambda losses, n: (losses * n).sum(), "How do you get the sum back?"),
-        (lambda losses, n: ch17_truth.whole_loss(losses, n).item(), "cut the gradient"),
+        (
+            lambda unseen, n: (unseen.index(min(unseen)), ch17_truth.when_to_stop(unseen, n)[1]),
+            "may have ended before it",
+        ),
+        (
+            lambda unseen, n: ch17_truth.when_to_stop(unseen, n, before=True),
+            "than the one before it",
+        ),
+        (lambda unseen, n: ch17_truth.when_to_stop(unseen, n, equal=True), "gained nothing"),
+        (lambda unseen, n: (0, n), "How many measurements ago"),
     ],
     "17.4": [
         ("boxes of the next picture", "Count: each picture has"),

@@ -1,5 +1,7 @@
 """Exercises of chapter 17: faults in a training run, and how to find them."""
 
+from functools import partial
+
 from ssd_book.checks import ch17_truth as truth
 from ssd_book.checks.engine import Exercise, Mistake, Property
 from ssd_book.checks.properties import agrees, behaves_like, equals, gives, is_number, returns
@@ -84,39 +86,39 @@ EXERCISES = (
     ),
     Exercise(
         "17.3",
-        "Accumulate without changing the loss",
-        "a function of losses [K] and positives [K] that returns the loss of the whole batch",
+        "When to stop",
+        "a function of a list of losses and a patience that returns two places in the list",
         (
             agrees(
-                "It is what one pass over the whole batch would give.",
-                truth.whole_loss,
-                truth.part_cases,
+                "It gives the places of the best and of the last measurement, also if patience"
+                " never runs out.",
+                truth.when_to_stop,
+                truth.stop_cases,
                 (
-                    "A part's loss is its sum divided by its own N. How do you get the sum back?",
-                    "Add the sums, add the positives, then divide once. No positive at all: 0.",
+                    "Keep the place of the best so far. How many measurements ago was it?",
+                    "Ask that after each measurement, the first included, and return at once.",
                 ),
-            ),
-            Property(
-                "A gradient flows back into each part.",
-                truth.gradient_lost,
-                ("Compute with the tensor as it is; `.item()` and `float()` cut the gradient.",),
             ),
         ),
         (
             behaves_like(
-                lambda losses, positives: losses.mean(),
-                truth.part_cases,
-                "This is the mean over the parts. A part with 10 positives counts as much as one"
-                " with 30.",
+                lambda unseen, patience: (
+                    unseen.index(min(unseen)),
+                    truth.when_to_stop(unseen, patience)[1],
+                ),
+                truth.stop_cases,
+                "This is the best of the whole list. The run may have ended before it.",
             ),
             behaves_like(
-                lambda losses, positives: losses.sum(),
-                truth.part_cases,
-                "This is the sum over the parts: four parts would learn four times as fast.",
+                partial(truth.when_to_stop, before=True),
+                truth.stop_cases,
+                "A measurement that is better than the one before it need not be better than the"
+                " best so far.",
             ),
-            Mistake(
-                truth.divides_by_nothing,
-                "Right, but for a batch without any positive: 0 / 0.",
+            behaves_like(
+                partial(truth.when_to_stop, equal=True),
+                truth.stop_cases,
+                "An equal loss counts as better here: the run has gained nothing by it.",
             ),
         ),
         function=True,

@@ -73,46 +73,35 @@ def without(rule: str) -> Callable[[Tensor, Tensor, int], Tensor]:
     return forgetful
 
 
-# 17.3: a batch in parts
+# 17.3: when a run ends
 
 
-def part_cases() -> list[tuple[Tensor, Tensor]]:
-    """Return losses ``[K]``, each divided by its own N, and the numbers of positives ``[K]``."""
+def stop_cases() -> list[tuple[list[float], int]]:
+    """Return losses on unseen pictures, in the order of the measurements, and a patience."""
     return [
-        (torch.tensor([2.0, 6.0]), torch.tensor([10, 30])),
-        (torch.tensor([4.0]), torch.tensor([7])),
-        (torch.tensor([3.0, 0.0, 5.0]), torch.tensor([20, 0, 5])),
-        (torch.tensor([0.0, 0.0]), torch.tensor([0, 0])),
-        (torch.tensor([1.5, 2.5, 0.5, 4.0]), torch.tensor([3, 11, 2, 40])),
+        ([6.0, 4.0, 3.0, 3.5, 3.2, 2.0], 2),  # what is better comes too late
+        ([6.0, 5.0, 4.0], 2),
+        ([4.0, 5.0, 4.5, 4.2], 3),  # each is better than the one before, and worse than the first
+        ([3.0, 3.0, 3.0, 2.0], 2),
+        ([5.0, 3.0, 4.0, 2.5, 2.6], 4),
+        ([2.0], 1),
     ]
 
 
-def whole_loss(losses: Tensor, positives: Tensor) -> Tensor:
-    """Return what exercise 17.3 asks for."""
-    return (losses * positives).sum() / positives.sum().clamp(min=1)
-
-
-def divides_by_nothing(function) -> bool:
-    """Return whether only a batch without any positive gives a wrong loss, NaN."""
-    wrong = [
-        case
-        for case in part_cases()
-        if not torch.allclose(torch.as_tensor(function(*case)).float(), whole_loss(*case))
-    ]
-    return len(wrong) == 1 and not wrong[0][1].sum() and bool(function(*wrong[0]).isnan())
-
-
-def gradient_lost(function) -> str | None:
-    """Return evidence that nothing flows back into the parts."""
-    losses, positives = part_cases()[0]
-    losses = losses.clone().requires_grad_()
-    result = function(losses, positives)
-    if not isinstance(result, Tensor) or not result.requires_grad:
-        return "autograd can't follow your function: its result has no gradient"
-    (slope,) = torch.autograd.grad(result, losses)
-    if torch.allclose(slope, positives / positives.sum()):
-        return None
-    return f"for positives {positives.tolist()} the parts get the weights {describe(slope)}"
+def when_to_stop(
+    unseen: list[float], patience: int, *, equal: bool = False, before: bool = False
+) -> tuple[int, int]:
+    """Return what 17.3 asks for; `equal` losses, or less than the one `before`, count as better."""
+    best = gained = 0
+    for now in range(len(unseen)):
+        rival = unseen[max(now - 1, 0) if before else best]
+        if unseen[now] < rival or (equal and unseen[now] == rival):
+            gained = now
+        if unseen[now] < unseen[best] or (equal and unseen[now] == unseen[best]):
+            best = now
+        if now - gained == patience:
+            return best, now
+    return best, len(unseen) - 1
 
 
 # 17.4: a run to diagnose

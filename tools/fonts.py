@@ -132,6 +132,9 @@ def fixed(data: bytes, weight: int) -> bytes:
     """Return a font in one weight, as TTF."""
     font = instantiateVariableFont(TTFont(io.BytesIO(data)), {"wght": weight})
     font.flavor = None
+    # by this name matplotlib tells the outlines of one font's letters from those of another's
+    family = font["name"].getDebugName(6).partition("-")[0]
+    font["name"].setName(f"{family}-{weight}", 6, 3, 1, 0x409)
     target = io.BytesIO()
     font.save(target)
     return target.getvalue()

@@ -82,6 +82,14 @@ def test_letters_are_outlines_where_the_font_of_the_pages_lacks_one(tmp_path, ti
     assert "<path" in text
 
 
+def test_outlines_of_bold_letters_are_not_those_of_others(tmp_path):
+    figure = plot(title="IoU ≥ 0.5")
+    figure.axes[0].title.set_weight("bold")
+    figure.axes[0].set_xlabel("IoU")
+    text = kept(figure, tmp_path)[0].read_text()
+    assert set(re.findall(r'<path id="([^"]+)-[0-9a-f]+"', text)) >= {"Inter-400", "Inter-700"}
+
+
 def test_a_plot_of_thousands_of_lines_is_a_picture(tmp_path):
     figure = plot()
     ends = np.random.default_rng(0).random((2, 2, 2000))

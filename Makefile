@@ -45,7 +45,7 @@ env: $(STAMP) ## create .venv and install the package and its tools
 # Runs again only if a requirement has changed: pip takes seconds to say "already satisfied" 150 times.
 # The lock names everything, so that pip has nothing to resolve; Python compiles what it imports.
 $(STAMP): pyproject.toml requirements-lock.txt
-	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 10) or sys.exit(f"Python 3.10 or newer is needed; {sys.executable} is {v.major}.{v.minor}. Choose another one: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"Python 3.11 or newer is needed to build the pages; {sys.executable} is {v.major}.{v.minor}. Choose another one: make PYTHON=python3.12 ...")'
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) \
 	    || { echo "$(PYTHON) cannot create a virtual environment. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@echo "Installing into $(VENV): about 6.5 GB on Linux, a few minutes the first time ..."
@@ -168,7 +168,7 @@ test-install: $(STAMP) ## install the package in every way, each into an empty e
 	@$(BIN)/python tools/try_install.py
 
 .PHONY: test-versions
-test-versions: $(STAMP) ## run the unit tests with the lowest and the newest torch (6 GB each, one by one)
+test-versions: $(STAMP) $(LIVE) ## run the unit tests with the lowest and the newest torch (6 GB each, one by one)
 	@$(BIN)/python tools/try_versions.py
 
 .PHONY: lint

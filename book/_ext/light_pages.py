@@ -16,13 +16,17 @@ import importlib.util
 import re
 import zlib
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import quote
 
+from packaging.version import Version
+from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
 
+LOWEST = "1.3"  # of sphinx-book-theme: what is left out of a page is named as that one names it
 THEME = "theme/pydata_sphinx_theme/static/scripts/fontawesome.js"
 UNUSED = ("bootstrap", "fontawesome", "pydata-sphinx-theme")  # scripts
 # of which all is used
@@ -191,6 +195,11 @@ def lighten(app, exception):
 
 
 def setup(app):
+    if Version(found := version("sphinx-book-theme")) < Version(LOWEST):
+        raise ExtensionError(
+            f"the pages need sphinx-book-theme {LOWEST}, which needs Python 3.11, and here is "
+            f"{found}: make the environment with a newer Python, as in `make PYTHON=python3.12 env`"
+        )
     app.add_css_file("icons.css")
     app.connect("build-finished", lighten, priority=800)  # before the first page is copied
     return {

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from sphinx.errors import ExtensionError
 
 SCRIPT = (
     'c={"moon":[384,512,[127769,9214],"f186","M144 9z"]},l={"moon":[384,512,[],"f186","M1 1z"],'
@@ -15,6 +16,14 @@ SCRIPT = (
 @pytest.fixture
 def light(extension):
     return extension("light_pages")
+
+
+def test_an_older_theme_is_refused_with_what_to_do(light, monkeypatch):
+    monkeypatch.setattr(light, "version", lambda _: "1.1.4")
+    with pytest.raises(
+        ExtensionError, match=r"need sphinx-book-theme 1\.3.*here is 1\.1\.4: make the"
+    ):
+        light.setup(None)
 
 
 def test_icons_are_found_by_name_other_name_and_code_point(light):

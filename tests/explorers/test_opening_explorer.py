@@ -36,6 +36,7 @@ CHAPTERS = {
     "09_loss": "shift",
     "10_hard_negative_mining": "mining",
     "11_augmentation": "crop",
+    "12_training_on_a_laptop": "learning",
     "13_detecting": "nms",
     "14_evaluation": "score",
     "15_full_gpu_training": "speed",

@@ -144,8 +144,8 @@ class Learning(Topic):
     high, whole = len(training.film()["frames"]) - 1, True
     title = "{} of 3 objects are found"
     alt = (
-        "A drawn scene with a cat, and a train in front of a house. Thin grey boxes lie in the "
-        "upper left half, on nothing in particular."
+        "A drawn scene with a cat, and a train in front of a house. Thin grey boxes lie at the "
+        "left border and on the roof, on nothing in particular."
     )
 
     def facts(self) -> dict:

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests import needs
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -156,6 +158,7 @@ def test_ways_to_resize_differ_as_their_names_say(monkeypatch):
 
 
 @pytest.mark.slow
+@needs.signed_int8
 def test_accuracy_of_exported_files_is_kept(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(ROOT)
     from benchmarks import onnx_accuracy

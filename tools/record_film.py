@@ -12,7 +12,6 @@ import argparse
 import csv
 import itertools
 import json
-import statistics
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -120,8 +119,8 @@ def agreement(log: list[Step]) -> list[list[float]]:
         if ours and ours[-1].samples == samples:
             ends = [start, *(step.samples for step in ours)]
             sizes = [after - before for before, after in itertools.pairwise(ends)]
-            mean = statistics.fmean([step.total for step in ours], sizes)
-            rows.append([samples, round(mean, 3), round(total, 3)])
+            whole = sum(step.total * size for step, size in zip(ours, sizes, strict=True))
+            rows.append([samples, round(whole / (samples - start), 3), round(total, 3)])
         start = samples
     return rows
 

@@ -4,14 +4,13 @@ import functools
 import importlib.util
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from tests import forked
+from tests import forked, needs
 
 ROOT = Path(__file__).resolve().parents[2]
 TOC = """\
@@ -88,8 +87,8 @@ class SmallBook:
     """A book in a folder of its own, built as `make book` does."""
 
     def __init__(self, root):
-        if sys.version_info < (3, 11):
-            pytest.skip("pages need sphinx-book-theme 1.3, which needs Python 3.11")
+        if needs.theme.args[0]:
+            pytest.skip(needs.theme.kwargs["reason"])
         self.root, self.html = root, root / "_build" / "html" / "book"
         for folder in ("book", "ssd_tutorial", "data"):
             (root / folder).mkdir()

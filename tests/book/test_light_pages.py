@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from sphinx.errors import ExtensionError
 
+from tests import needs
+
 SCRIPT = (
     'c={"moon":[384,512,[127769,9214],"f186","M144 9z"]},l={"moon":[384,512,[],"f186","M1 1z"],'
     'list:[512,512,["list-squares"],"f03a","M2 2z"]}'
@@ -51,6 +53,7 @@ def test_an_icon_that_is_not_known_stays_and_is_named(light):
     assert "unicorn" in missing
 
 
+@needs.theme
 def test_the_theme_still_has_every_icon_that_the_style_sheet_needs(light):
     theme = Path(importlib.util.find_spec("pydata_sphinx_theme").origin).parent
     icons = light.read_icons((theme / light.THEME).read_text(encoding="utf-8"))

@@ -238,6 +238,7 @@ def test_a_run_folder_is_taken_for_its_weights(weights, photos, tmp_path, capsys
 
 WITHOUT_ROOM = """
 import resource, sys
+import torch.distributed.nn  # early releases write a file when it is imported
 from ssd_tutorial.__main__ import main
 resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300))
 sys.exit(main(words))

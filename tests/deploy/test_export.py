@@ -14,7 +14,6 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from packaging.version import Version
 from PIL import Image
 from ssd_book import onnx_example
 
@@ -31,12 +30,9 @@ from ssd_tutorial.detect import Detections, postprocess
 from ssd_tutorial.network import SSD
 from ssd_tutorial.presets import SLIM300, SSD300
 from ssd_tutorial.weights.file import Detector, load_weights, save_weights
+from tests import needs
 
 PHOTOGRAPHS = sorted(data_path("photographs/JPEGImages").iterdir())
-SIGNED = pytest.mark.skipif(
-    Version(onnxruntime.__version__) < Version("1.24"),
-    reason="onnxruntime before 1.24, the newest for Python 3.10, has no signed int8 convolution",
-)
 
 
 def pictures(count, seed=0):
@@ -378,7 +374,7 @@ def test_comparing_nothing_is_no_success(tmp_path):
 
 @pytest.mark.parametrize(
     ("precision", "share", "score"),
-    [("fp16", 0.55, 2e-3), pytest.param("int8", 0.35, 0.1, marks=SIGNED)],
+    [("fp16", 0.55, 2e-3), pytest.param("int8", 0.35, 0.1, marks=needs.signed_int8)],
 )
 def test_fewer_bits_are_a_smaller_file_with_nearly_the_same_detections(
     scenes, whole, tmp_path, precision, share, score

@@ -100,10 +100,13 @@ export const TOPICS_OF_RUNS = {
         const count = counts[Math.round(at * 10)];
         drawPriors(stage, preset, priors, hardest.slice(0, count), count > mined ? 0.8 : 1.6);
         drawTruths(stage, frame.get("objects"));
-        const words = at ? "" : "Without an exponent it is the cross-entropy. ";
+        const weight = Number((0.1 ** at).toPrecision(2));
+        const words = at
+          ? `One that gets 0.9 for background weighs ${weight}.`
+          : "Each weighs 1: this is the cross-entropy.";
         return [
           String(count),
-          `of ${negatives} negatives hold nine tenths of the focal loss of them all (drawn). ${words}` +
+          `of ${negatives} negatives hold nine tenths of the focal loss of them all (drawn). ${words} ` +
             `SSD would keep ${mined}, three per positive, and drop the others.`,
         ];
       },

@@ -109,7 +109,7 @@
       const colour = (e, name) => e && getComputedStyle(e)[name];
       return {
         words: colour(root(n).querySelector(".ssd-words"), "color"),
-        paper: colour(root(n).querySelector(".ssd-paper"), "backgroundColor"),
+        paper: colour(root(n).querySelector(".ssd-stage"), "backgroundColor"),
       };
     },
 

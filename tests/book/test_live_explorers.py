@@ -133,7 +133,7 @@ def test_a_markdown_page_has_its_explorer(built):
 def test_a_page_loads_the_code_of_its_explorers_once_and_not_as_a_module(built):
     static = built.html.parent / "_static"
     loaded = [(static / name).read_text(encoding="utf-8") for name in ASSETS[1:]]
-    assert "".join(loaded).count("export default") == 1
+    assert "".join(loaded).count("export default explorer(") == 1
     script = (built.html.parent / "_static" / "explorers.js").read_text(encoding="utf-8")
     assert script.count("function iou(a, b)") == 1
     assert "Intersection over union of two" not in script  # comments stay at home

@@ -54,8 +54,9 @@
     requestAnimationFrame(() => {
       const here = all(".bd-docs-nav .active").at(-1);
       const before = sessionStorage.getItem("sidebar-scroll-top");
+      const below = here ? here.getBoundingClientRect().y - innerHeight / 2 : 0;
       if (before !== null) chapters.scrollTop = before;
-      else if (here?.getBoundingClientRect().y > innerHeight / 2) here.scrollIntoView({ block: "center" });
+      else if (below > 0) chapters.scrollTop += below; // scrollIntoView would scroll the page, too
     });
     addEventListener("pagehide", () => sessionStorage.setItem("sidebar-scroll-top", chapters.scrollTop));
   }

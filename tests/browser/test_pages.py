@@ -9,6 +9,7 @@ import built_site
 import plain
 import pytest
 from fontTools.ttLib import TTFont
+from playwright.sync_api import expect
 
 from tests.browser.conftest import OF_COLOURS, THIN, faults
 from tests.browser.explorer_reader import PROBE
@@ -259,6 +260,15 @@ def test_the_section_that_is_read_is_marked_in_the_list(browser, base, html):
             "a => a.getAttribute('aria-current') === 'true'", arg=links.nth(number).element_handle()
         )
         assert page.locator("#pst-page-toc-nav [aria-current]").count() == 1
+    page.context.close()
+
+
+def test_the_list_shows_the_open_chapter_and_the_page_begins_at_its_top(browser, base, html):
+    last = sorted((html / "book").glob("[0-9]*.html"))[-1]  # far down in the list
+    page, _ = built_site.new_page(browser, base, 1280)
+    page.goto(f"{base}/book/{last.name}")
+    expect(page.locator(".bd-docs-nav .active").last).to_be_in_viewport()
+    assert page.evaluate("scrollY") == 0
     page.context.close()
 
 

@@ -3,7 +3,7 @@
 
 import { makePriors, priorXyxy, priorsPerMap } from "./geometry.js";
 import { ACCENT, LOOKS, assign, clamp } from "./paper.js";
-import { explorer, html, listed } from "./ui.js";
+import { chance, explorer, html, listed } from "./ui.js";
 
 const LABEL = "From all boxes to the detections";
 const SECONDS = 11; // from one end to the other
@@ -15,11 +15,6 @@ const KINDS = ["pointerdown", "keydown"]; // of events that stop the film
 
 const part = (position, [from, to]) => clamp((position - from) / (to - from), 0, 1);
 const smooth = (t) => t * t * (3 - 2 * t);
-/** A probability in words that need no zeros: "1 in 36 000" or "12 %". */
-const chance = (p) =>
-  p < 0.01
-    ? `1 in ${Number((1 / p).toPrecision(2))}`.replace(/\B(?=(\d{3})+$)/g, "\u00a0")
-    : `${Number((100 * p).toPrecision(2))}\u00a0%`;
 const article = (name) => (/^[aeiou]/.test(name) ? "an" : "a");
 
 /** The priors: corners, flat; index of the map; index of the last threshold passed. */

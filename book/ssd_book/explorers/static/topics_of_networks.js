@@ -4,7 +4,7 @@ import { boxesPerCell, locate, makePriors, numPriors, priorXyxy, priorsPerMap, t
 import { ACCENT, BLUE, INK, LOOKS, ORANGE, QUIET, clamp, outlines } from "./paper.js";
 import { HALF, percent } from "./topics.js";
 import { drawJudged, judged } from "./topics_of_detectors.js";
-import { spaced } from "./topics_of_runs.js";
+import { spaced } from "./ui.js";
 
 const FINEST = 38; // cells per side of SSD300's finest map
 const YOLO = 7; // and of the grid of YOLO's first version

@@ -4,9 +4,9 @@ import { makePriors } from "./geometry.js";
 import { ACCENT, QUIET } from "./paper.js";
 import { drawPriors, drawTruths } from "./topics.js";
 import { drawJudged, judged } from "./topics_of_detectors.js";
+import { spaced } from "./ui.js";
 
 const HOUR = 3600;
-export const spaced = (number) => (number < 1e4 ? String(number) : String(number).replace(/\B(?=(\d{3})+$)/g, "\u00a0"));
 
 export const TOPICS_OF_RUNS = {
   speed(frame) {

@@ -12,6 +12,12 @@ export function html(tag, attributes = {}, ...children) {
 /** Join names as in a sentence: "a, b and c". */
 export const listed = (names) => names.join(", ").replace(/, ([^,]*)$/, " and $1");
 
+export const spaced = (number) => (number < 1e4 ? String(number) : String(number).replace(/\B(?=(\d{3})+$)/g, "\u00a0"));
+
+/** A probability in words that need no zeros: "1 in 36 000" or "12 %". */
+export const chance = (p) =>
+  p < 0.01 ? `1 in ${spaced(Number((1 / p).toPrecision(2)))}` : `${Number((100 * p).toPrecision(2))}\u00a0%`;
+
 /** Name `box` and put it into the focus order while its content overflows it, and only then: readers
  *  without a mouse scroll with the arrow keys. (book/_static/scrolling.js does it for pages.) */
 export function scrollable(box, label) {

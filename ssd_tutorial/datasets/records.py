@@ -121,7 +121,7 @@ class Problem(NamedTuple):
 
     def __str__(self) -> str:
         where = f"{self.file}, object {self.number} ({self.name})" if self.number else self.file
-        box = f", box [{', '.join(self.box)}]" if self.box else ""
+        box = f", box [{' '.join(', '.join(self.box).split())}]" if self.box else ""  # in one line
         return f"{where}{box}: {self.what}"
 
 

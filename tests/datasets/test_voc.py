@@ -239,6 +239,7 @@ BAD = [
     ("ymax", "3", "ymax must be above ymin"),
     ("xmin", "left", "xmin is 'left', not a number"),
     ("ymin", "", "ymin is '', not a number"),
+    ("ymin", "2\n>", r"ymin is '2\n>', not a number"),
     ("xmax", "nan", "not finite"),
     ("xmax", "inf", "not finite"),
 ]
@@ -252,6 +253,7 @@ def test_impossible_boxes_are_refused_by_name(folder, corner, value, rule):
     message = str(caught.value)
     assert "Annotations/picture_2.xml, object 1 (R & B <3>), box [" in message
     assert rule in message
+    assert "\n" not in message
     assert 'on_error="drop"' in message
     VOCFolder(folder, "train")  # the other split is sound
 

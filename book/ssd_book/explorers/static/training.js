@@ -2,7 +2,7 @@
 
 import { matchDetections } from "./geometry.js";
 import { BLUE, INK, ORANGE, clamp } from "./paper.js";
-import { explorer, listed } from "./ui.js";
+import { explorer, listed, spaced } from "./ui.js";
 
 const RIGHT = { stroke: BLUE };
 const WRONG = { stroke: ORANGE, "stroke-dasharray": "5 3" };
@@ -10,7 +10,6 @@ const MISSED = { stroke: INK, "stroke-dasharray": "1.5 3" };
 const SEEN = { stroke: BLUE };
 const UNSEEN = { stroke: ORANGE, "stroke-dasharray": "5 3" };
 
-const spaced = (samples) => String(samples).replace(/(\d)(?=(\d{3})+$)/g, "$1 ");
 const digits = (x) => x.toFixed(2);
 const boxes = (ones) => ones.map(({ box }) => box);
 const counted = (n, word) => (n === 1 ? `1 ${word}` : `${n} ${word}${word.endsWith("x") ? "es" : "s"}`);

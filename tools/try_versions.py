@@ -63,6 +63,7 @@ def attempt(python: str, which: str, options: list[str]) -> tuple[bool, str]:
     """Install one combination and run the tests; return whether they passed, and a line."""
     with tempfile.TemporaryDirectory(prefix="ssd-") as name:
         folder = Path(name)
+        folder.chmod(0o755)  # one test runs as nobody
         checkout, limits = folder / "checkout", folder / "constraints.txt"
         run("git", "clone", "--quiet", ROOT, checkout, cwd=folder)
         (checkout / LIVE).symlink_to(ROOT / LIVE)

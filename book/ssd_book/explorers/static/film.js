@@ -62,8 +62,7 @@ function script(frame) {
     if (step === 0) {
       return show(priors.length, "boxes, the same for every picture. The network scores each one.");
     }
-    const words = `boxes have a chance above ${chance(thresholds[step])} of holding an object, the network estimates.`;
-    return show(counts[step], words);
+    return show(counts[step], `boxes have a chance above ${chance(thresholds[step])} of holding an object.`);
   };
 }
 

@@ -12,13 +12,12 @@ export const TOPICS_OF_RUNS = {
   speed(frame) {
     const { rates, batch, samples, steps, core } = frame.get("facts");
     const shown = (speed) => (speed < 10 ? speed.toFixed(1) : speed.toFixed(0));
-    const powers = ["10⁻⁶", "10⁻⁵", "10⁻⁴", "10⁻³"];
     return {
       slider: { label: "Pictures per second", step: 0.05, show: (at) => shown(10 ** at) },
       chart: {
         label: "Learning rate over the iterations of the recipe",
         x: { from: 0, to: steps / 1000, label: "thousand iterations", ticks: [0, 40, 80, 100, 120] },
-        y: { from: -6, to: -2.8, label: "learning rate", ticks: [-6, -5, -4, -3], show: (power) => powers[power + 6] },
+        y: { from: -6, to: -2.8, label: "learning rate", ticks: [-6, -5, -4, -3], show: (power) => `1e${power}` },
       },
       draw(chart, at) {
         const speed = 10 ** at;

@@ -8,6 +8,7 @@ from ssd_tutorial._files import data_path
 from ssd_tutorial.deploy.inference import load_detector
 from ssd_tutorial.deploy.onnx_file import OnnxNetwork, export_onnx
 from ssd_tutorial.weights.file import load_weights
+from tests import needs
 from tests.parity import live
 
 pytestmark = pytest.mark.slow
@@ -83,6 +84,7 @@ def test_a_slip_in_the_loss_is_detected(slip):
     assert live.worst_loss(both) > live.LOSS_BOUND
 
 
+@needs.byte_resize
 @pytest.mark.timeout(600)  # two networks, on a machine that may be busy
 def test_on_photographs_of_any_size_it_finds_what_the_package_finds():
     images = live.photographs(most_cells=3)
@@ -101,6 +103,7 @@ def test_on_photographs_of_any_size_it_finds_what_the_package_finds():
     assert result["unexcused"] > live.STEPS * result["detections"]
 
 
+@needs.byte_resize
 @pytest.mark.timeout(600)  # it exports first
 def test_a_detector_of_the_readers_finds_what_the_package_finds(tmp_path):
     export_onnx(load_detector("bccd"), tmp_path / "cells.onnx")

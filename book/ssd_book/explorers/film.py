@@ -12,10 +12,10 @@ from torchvision.transforms.v2 import functional as F
 
 from ssd_book import plots
 from ssd_book.explorers.explorer import Explorer, preset_state
-from ssd_book.explorers.trained import scenes_detector
+from ssd_book.explorers.trained import scenes_detector, scenes_output, val_scene
 from ssd_book.explorers.traits import Number
 from ssd_tutorial.boxes import decode, iou
-from ssd_tutorial.datasets import draw_scene, open_dataset
+from ssd_tutorial.datasets import draw_scene
 from ssd_tutorial.detect import nms
 
 SCENE = 54
@@ -107,9 +107,8 @@ class Predicted(NamedTuple):
 def predicted() -> Predicted:
     """Return what the book's detector predicts for the film's scene."""
     network = scenes_detector().network
-    image, _ = open_dataset("scenes", "val")[SCENE]
+    logits, offsets = scenes_output(SCENE)
     with torch.inference_mode():
-        logits, offsets = network(image[None])
         variances = network.config.priors.variances
         boxes = decode(offsets[0], network.priors, variances).clamp(0, 1)
         return Predicted(logits[0].softmax(dim=-1)[:, 1:].double(), boxes)
@@ -155,4 +154,4 @@ def picture_uri(name: str, side: int, quality: int) -> str:
 
 
 def _name() -> str:
-    return open_dataset("scenes", "val")[SCENE][1]["name"]
+    return val_scene(SCENE)[1]["name"]

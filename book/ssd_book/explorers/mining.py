@@ -11,9 +11,8 @@ from torch.nn import functional as F
 
 from ssd_book import plots
 from ssd_book.explorers.explorer import Explorer, picture_uri, preset_state
-from ssd_book.explorers.trained import scenes_detector
+from ssd_book.explorers.trained import scenes_detector, scenes_output, val_scene
 from ssd_book.explorers.traits import Number
-from ssd_tutorial.datasets import open_dataset
 from ssd_tutorial.matching import Matches, match
 from ssd_tutorial.mining import hard_negatives
 from ssd_tutorial.targets import Targets, make_targets
@@ -114,7 +113,7 @@ class _Measured(NamedTuple):
 @functools.cache
 def _scene(name: str) -> tuple[Tensor, Tensor, list[str], Tensor]:
     """Return the image, its boxes in fractions of it, their names and labels."""
-    image, target = open_dataset("scenes", "val")[SCENES[name]]
+    image, target = val_scene(SCENES[name])
     boxes = target["boxes"].as_subclass(Tensor) / image.shape[-1]
     return (
         image,
@@ -126,8 +125,7 @@ def _scene(name: str) -> tuple[Tensor, Tensor, list[str], Tensor]:
 
 @functools.cache
 def _measured(name: str) -> _Measured:
-    with torch.inference_mode():
-        logits = scenes_detector().network(_scene(name)[0][None])[0][0]
+    logits = scenes_output(SCENES[name])[0][0]
     exact = (logits.logsumexp(dim=-1) - logits[:, 0]).numpy()
     small = float(exact[exact.astype(np.float16) < EXACT].sum())
     losses = exact.astype(np.float16)

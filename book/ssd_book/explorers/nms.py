@@ -6,10 +6,9 @@ import torch
 import traitlets
 
 from ssd_book.explorers.explorer import Explorer, picture_uri
-from ssd_book.explorers.trained import scenes_detector
+from ssd_book.explorers.trained import scenes_detector, scenes_output, val_scene
 from ssd_book.explorers.traits import Number
 from ssd_tutorial.boxes import iou
-from ssd_tutorial.datasets import open_dataset
 from ssd_tutorial.detect import postprocess
 from ssd_tutorial.figures import plots
 
@@ -58,7 +57,7 @@ class NMSExplorer(Explorer, module="nms"):
 
     @traitlets.default("picture")
     def _picture(self) -> str:
-        return picture_uri(_image(self.scene))
+        return picture_uri(val_scene(self.scene)[0])
 
     @traitlets.validate("group")
     def _known_group(self, proposal) -> str:
@@ -97,7 +96,7 @@ class NMSExplorer(Explorer, module="nms"):
         boxes = torch.tensor([box for _, _, *box in self.detections])
         played = self.rounds()
         step = min(self.step, len(played) + 1)
-        plots.show_image(axes, _image(self.scene))
+        plots.show_image(axes, val_scene(self.scene)[0])
         waiting = boxes[[i for best, fallen in played[step:] for i in (best, *fallen)]]
         for x0, y0, x1, y1 in waiting.tolist():  # without the rims of draw_boxes: many, and thin
             axes.plot([x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0], color=plots.QUIET, linewidth=0.6)
@@ -111,24 +110,17 @@ class NMSExplorer(Explorer, module="nms"):
 
 
 @cache
-def _image(scene: int):
-    return open_dataset("scenes", "val")[scene][0]
-
-
-@cache
 def raw_detections(
     scene: int, iou_threshold: float = 1.0
 ) -> tuple[tuple[str, ...], list[list[float]]]:
     """Return the classes, and the scene's detections: before NMS, as no IoU is above 1."""
     detector = scenes_detector()
-    network = detector.network
-    with torch.inference_mode():
-        output = network(_image(scene)[None])
+    priors = detector.network.priors
     (found,) = postprocess(
-        *output,
-        network.priors,
+        *scenes_output(scene),
+        priors,
         iou_threshold=iou_threshold,
-        detections_per_image=network.priors.numel(),
+        detections_per_image=priors.numel(),
     )
     rows = zip(found.labels.tolist(), found.scores.tolist(), found.boxes.tolist(), strict=True)
     return detector.classes, [

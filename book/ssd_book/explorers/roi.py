@@ -11,8 +11,8 @@ from torchvision.transforms.v2 import functional as TF
 
 from ssd_book import plots, roi
 from ssd_book.explorers.explorer import Explorer, picture_uri
+from ssd_book.explorers.trained import val_scene
 from ssd_book.explorers.traits import Box
-from ssd_tutorial.datasets import open_dataset
 
 SIZE_PX = 224
 STRIDES = (16, 32)
@@ -25,7 +25,7 @@ REGION_PX = (52, 106, 117, 206)
 @cache
 def scene() -> Tensor:
     """Return the scene, ``[3, 224, 224]`` uint8."""
-    return TF.resize(open_dataset("scenes", "val")[SCENE][0], [SIZE_PX, SIZE_PX], antialias=True)
+    return TF.resize(val_scene(SCENE)[0], [SIZE_PX, SIZE_PX], antialias=True)
 
 
 @cache

@@ -161,22 +161,45 @@ class Mining(OfPriors):
         return str(len(self.positives()) + len(self.indices()))
 
 
-class _OfThreeCars(Topic):
-    """Topics of what a trained detector finds."""
-
-    scene = VAL + _SHOWN
+class OfDetections(Topic):
+    """Base of topics of what a detector finds."""
 
     def kept(self) -> list[list]:
-        """Return the detections that the knob leaves."""
+        """Return the detections that the knob leaves, as `named` does."""
         raise NotImplementedError
 
+    def right(self) -> list[bool]:
+        """Return which are right: the first of its class on an object."""
+        free, right = list(self.figure.objects), []
+        for name, _, *box in self.kept():
+            hit = [one for one in free if one["name"] == name and _overlap(one, box) >= HALF][:1]
+            free = [one for one in free if one not in hit]
+            right.append(bool(hit))
+        return right
+
     def number(self) -> str:
-        """Return how many there are."""
-        return str(len(self.kept()))
+        """Return how many are right."""
+        return str(sum(self.right()))
 
     def boxes(self) -> Tensor:
         """Return their boxes."""
         return torch.tensor([row[2:] for row in self.kept()]).view(-1, 4)
+
+    def draw(self, axes) -> None:
+        """Draw the right ones in blue, the wrong ones in orange."""
+        hits = torch.tensor(self.right(), dtype=torch.bool)
+        plots.draw_boxes(axes, self.boxes()[hits], color=plots.BLUE, width=2.4)
+        plots.draw_boxes(axes, self.boxes()[~hits], color=plots.ORANGE, width=1.6)
+
+
+class _OfThreeCars(OfDetections):
+    """Topics whose number is how many detections the knob leaves."""
+
+    scene = VAL + _SHOWN
+
+    def number(self) -> str:
+        """Return how many there are."""
+        return str(len(self.kept()))
 
 
 class Suppression(_OfThreeCars):
@@ -224,31 +247,6 @@ class Score(_OfThreeCars):
     def kept(self) -> list[list]:
         """Return those with a higher score."""
         return [row for row in self.figure.detections if row[1] > self.at]
-
-    def right(self) -> list[bool]:
-        """Return which are right."""
-        return judged(self.kept(), self.figure.objects)
-
-    def draw(self, axes) -> None:
-        """Draw the right ones in blue, the wrong ones in orange."""
-        draw_judged(axes, self.boxes(), self.right())
-
-
-def judged(detections: list[list], objects: list[dict]) -> list[bool]:
-    """Return which detections are right: the first of its class on an object."""
-    free, right = list(objects), []
-    for name, _, *box in detections:
-        hit = [one for one in free if one["name"] == name and _overlap(one, box) >= HALF][:1]
-        free = [one for one in free if one not in hit]
-        right.append(bool(hit))
-    return right
-
-
-def draw_judged(axes, boxes: Tensor, right: list[bool]) -> None:
-    """Draw right boxes in blue, wrong ones in orange."""
-    hits = torch.tensor(right, dtype=torch.bool)
-    plots.draw_boxes(axes, boxes[hits], color=plots.BLUE, width=2.4)
-    plots.draw_boxes(axes, boxes[~hits], color=plots.ORANGE, width=1.6)
 
 
 def named(suppress: float) -> list[list]:

@@ -11,10 +11,10 @@ from torch import Tensor
 from ssd_book import plots
 from ssd_book.explorers import film, training
 from ssd_book.explorers.topics import HALF, LAST, PRESET, Topic
-from ssd_book.explorers.topics_of_detectors import VAL, draw_judged, judged
-from ssd_book.explorers.trained import scenes_detector
+from ssd_book.explorers.topics_of_detectors import VAL, OfDetections
+from ssd_book.explorers.trained import scenes_detector, val_scene
 from ssd_tutorial.boxes import cxcywh_to_xyxy
-from ssd_tutorial.datasets import SCENE_CLASSES, open_dataset
+from ssd_tutorial.datasets import SCENE_CLASSES
 from ssd_tutorial.priors import boxes_per_cell, locate, make_priors, priors_per_map
 
 PLACE = (0.48, 0.37)
@@ -137,7 +137,7 @@ class Maps(Topic):
             _fill(axes, box, plots.INK, 0.8 * (1 - int(level) / (_LEVELS - 1)))
 
 
-class Learning(Topic):
+class Learning(OfDetections):
     """What a network detects while it learns."""
 
     scene = VAL + _LEARNT
@@ -165,19 +165,11 @@ class Learning(Topic):
         """Return those that a user would see."""
         return [row for row in self.guesses() if row[1] >= HALF]
 
-    def number(self) -> str:
-        """Return how many of them are right."""
-        return str(sum(judged(self.kept(), self.figure.objects)))
-
-    def boxes(self) -> Tensor:
-        """Return their boxes."""
-        return torch.tensor([row[2:] for row in self.kept()]).view(-1, 4)
-
     def draw(self, axes) -> None:
         """Draw them, and the lower ones in grey."""
         boxes = torch.tensor([row[2:] for row in self.guesses() if row[1] < HALF])
         plots.draw_boxes(axes, boxes, color=plots.QUIET, width=0.8)
-        draw_judged(axes, self.boxes(), judged(self.kept(), self.figure.objects))
+        super().draw(axes)
 
 
 @cache
@@ -193,7 +185,8 @@ def surest() -> list[list]:
     highest = torch.cat([each.view(-1, n).amax(dim=1).repeat_interleave(n) for each, n in of_cells])
     chosen = ((best == highest) & (best >= _LEAST)).nonzero()[:, 0].tolist()
     return [
-        [i, SCENE_CLASSES[label[i]], round(best[i].item(), 4), *_rounded(boxes[i])] for i in chosen
+        [i, SCENE_CLASSES[label[i]], round(best[i].item(), 4), *(round(x, 4) for x in box)]
+        for i, box in zip(chosen, boxes[chosen].tolist(), strict=True)
     ]
 
 
@@ -203,7 +196,7 @@ def unusual_cells() -> list[str]:
 
     The digits of a map go from 0 to its most unusual cell, which has the highest.
     """
-    images = [open_dataset("scenes", "val")[i][0] for i in range(_COMPARED)]
+    images = [val_scene(i)[0] for i in range(_COMPARED)]
     with torch.inference_mode():
         maps = scenes_detector().network.feature_maps(torch.stack(images))
     far = [(grid[_BALLOON] - grid.mean(dim=0)).norm(dim=0).flatten() for grid in maps]
@@ -224,10 +217,6 @@ def _is_in(prior: int, x: float, y: float) -> bool:
     fm = PRESET.maps[place.map]
     column, row = (min(fm.cells - 1, int(at * PRESET.image_size / fm.step_px)) for at in (x, y))
     return (place.column, place.row) == (column, row)
-
-
-def _rounded(box: Tensor) -> list[float]:
-    return [round(x, 4) for x in box.tolist()]
 
 
 def _named(rows: list[list]) -> list[list]:

@@ -12,10 +12,9 @@ from torch.nn.functional import cross_entropy
 from ssd_book import plots
 from ssd_book.disagreements import shape_first
 from ssd_book.explorers.topics import PRESET, OfPriors, Topic
-from ssd_book.explorers.topics_of_detectors import VAL, draw_judged, judged
-from ssd_book.explorers.trained import scenes_detector
+from ssd_book.explorers.topics_of_detectors import VAL, OfDetections
+from ssd_book.explorers.trained import scenes_detector, scenes_output, val_scene
 from ssd_tutorial._files import data_path
-from ssd_tutorial.datasets import open_dataset
 from ssd_tutorial.detect import Detections, postprocess
 from ssd_tutorial.loss import multibox_loss
 from ssd_tutorial.matching import match
@@ -85,7 +84,7 @@ class Speed(Topic):
 
     def paint(self, axes) -> None:
         """Draw the schedule, and what the first day does of it."""
-        steps, rates = zip(*self.facts()["rates"], strict=True)
+        steps, rates = zip(*self.figure.facts["rates"], strict=True)
         day = self.day()
         done = [step for step in steps if step < day]
         rates_done = [*rates[: len(done)], rates[len(done) - 1]]
@@ -124,7 +123,7 @@ class Slipped(Topic):
         plots.draw_boxes(axes, self.boxes(), color=plots.ACCENT, width=3)
 
 
-class Reading(Topic):
+class Reading(OfDetections):
     """What one set of weights finds when its output is read by the rules of others."""
 
     scene = VAL + 39
@@ -132,34 +131,18 @@ class Reading(Topic):
     title = "{} of 5 objects are found"
     alt = "A drawn scene with a balloon, a car, a fish and two boats. A blue box fits each of them."
 
-    def number(self) -> str:
-        """Return how many objects are found."""
-        return str(sum(self.right()))
-
     def kept(self) -> list[list]:
         """Return the detections."""
         return self.figure.facts["readings"][int(self.at)]["found"]
 
-    def right(self) -> list[bool]:
-        """Return which of them are right."""
-        return judged(self.kept(), self.figure.objects)
-
-    def boxes(self) -> Tensor:
-        """Return their boxes."""
-        return torch.tensor([row[2:] for row in self.kept()])
-
     def facts(self) -> dict:
         """Return each reading's name and what it finds."""
-        logits, offsets = _output(self.scene)
+        logits, offsets = scenes_output(self.scene - VAL)
         read = [
             {"name": name, "found": _named(postprocess(logits, offsets, priors, **how)[0])}
             for name, (priors, how) in readings().items()
         ]
         return {"readings": read}
-
-    def draw(self, axes) -> None:
-        """Draw the right ones in blue, the wrong ones in orange."""
-        draw_judged(axes, self.boxes(), self.right())
 
 
 class Focal(OfPriors):
@@ -184,9 +167,8 @@ class Focal(OfPriors):
         targets = _targets(self.scene, self.truths())
         matches = match(make_priors(PRESET), targets)
         positive = matches.positive[0]
-        loss = cross_entropy(
-            _output(self.scene)[0][0], matches.labels(targets)[0], reduction="none"
-        )
+        logits, _ = scenes_output(self.scene - VAL)
+        loss = cross_entropy(logits[0], matches.labels(targets)[0], reduction="none")
         order = loss.masked_fill(positive, -1).argsort(descending=True, stable=True)
         hardest = loss[order[: int((~positive).sum())]].double()
         counts = []
@@ -243,27 +225,15 @@ def _untrained() -> SSD:
         return SSD(SLIM300, classes).train()
 
 
-@cache
-def _scene(scene: int) -> tuple[Tensor, dict]:
-    val = open_dataset("scenes", "val")
-    return val[scene - val.start]
-
-
-@cache
-def _output(scene: int) -> tuple[Tensor, Tensor]:
-    with torch.inference_mode():
-        return scenes_detector().network(_scene(scene)[0][None])
-
-
 def _targets(scene: int, boxes: Tensor) -> Targets:
     """Return the targets of a scene whose objects have these boxes."""
-    labels = _scene(scene)[1]["labels"]
+    labels = val_scene(scene - VAL)[1]["labels"]
     return make_targets([boxes], [labels], len(scenes_detector().classes) + 1)
 
 
 def _losses(network: SSD, boxes: list[Tensor], scene: int) -> list[float]:
     with torch.no_grad():
-        output = network(_scene(scene)[0][None])
+        output = network(val_scene(scene - VAL)[0][None])
     losses = [multibox_loss(*output, _targets(scene, one), network.priors) for one in boxes]
     return [round(loss.total.item(), 1) for loss in losses]
 

@@ -8,9 +8,10 @@ import traitlets
 from torch import Tensor
 
 from ssd_book.explorers.explorer import Explorer, picture_uri
+from ssd_book.explorers.trained import val_scene
 from ssd_book.explorers.traits import Number
 from ssd_tutorial._files import data_path
-from ssd_tutorial.datasets import SCENE_CLASSES, open_dataset
+from ssd_tutorial.datasets import SCENE_CLASSES
 from ssd_tutorial.detect import Detections
 from ssd_tutorial.doctor.detection_errors import DetectionErrors, classify_errors
 from ssd_tutorial.evaluate import GroundTruth
@@ -54,7 +55,7 @@ class TrainingExplorer(Explorer, module="training"):
 
     @traitlets.default("objects")
     def _objects(self) -> list[list]:
-        target = _scene()[1]
+        target = val_scene(SCENE)[1]
         boxes = (target["boxes"].as_subclass(Tensor) / 300).tolist()
         labels = target["labels"].tolist()
         return [
@@ -64,7 +65,7 @@ class TrainingExplorer(Explorer, module="training"):
 
     @traitlets.default("picture")
     def _picture(self) -> str:
-        return picture_uri(_scene()[0])
+        return picture_uri(val_scene(SCENE)[0])
 
     @traitlets.validate("moment")
     def _known_moment(self, proposal) -> int:
@@ -92,7 +93,7 @@ class TrainingExplorer(Explorer, module="training"):
         chosen = sorted({round(k * last / 5) for k in range(6)})
         figure.set_size_inches(6, 4.2)
         for ax, moment in zip(figure.subplots(2, 3).flat, chosen, strict=False):
-            plots.show_image(ax, _scene()[0])
+            plots.show_image(ax, val_scene(SCENE)[0])
             ax.set_title(f"{self.frames[moment][0]:,} samples".replace(",", " "), fontsize=10)
             errors = self.errors(moment)
             drawn = list(zip(errors.found.boxes.float(), errors.kinds, strict=True))
@@ -102,8 +103,3 @@ class TrainingExplorer(Explorer, module="training"):
                 plots.draw_boxes(ax, box[None], width=1.6, **look)
         for ax in figure.axes[len(chosen) :]:
             ax.axis("off")
-
-
-@cache
-def _scene() -> tuple:
-    return open_dataset("scenes", "val")[SCENE]

@@ -163,8 +163,6 @@ def look_at(browser, base, name, width, axe):
     page.evaluate(THIN)
     page.evaluate(axe)
     seen["faults"] = faults(page)
-    # What fades in is half-way on a busy machine, and only colours at rest are looked at.
-    page.add_style_tag(content="* { transition: none !important; animation: none !important }")
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
     built_site.wait_until_settled(page)
     seen["dark"] = page.evaluate(FACTS)

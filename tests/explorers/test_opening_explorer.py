@@ -217,6 +217,12 @@ def test_mining_takes_the_negatives_that_the_package_takes():
     assert counts == [12, 48, 132]
 
 
+def test_a_ratio_of_0_draws_no_negative():
+    explorer = Opening("mining", at=0)
+    assert explorer.boxes().shape == (0, 4)
+    assert explorer.png()
+
+
 def test_ten_times_the_speed_takes_a_tenth_of_the_time():
     explorer, times, days = Opening("speed"), [], []
     for at in (0, 1, 2, 3):

@@ -154,7 +154,8 @@ class Mining(OfPriors):
 
     def indices(self) -> Tensor:
         """Return the negatives that count."""
-        return torch.tensor(self.figure.negatives[: int(self.at) * len(self.positives())])
+        count = int(self.at) * len(self.positives())
+        return torch.tensor(self.figure.negatives[:count], dtype=torch.int64)  # of none, too
 
     def number(self) -> str:
         """Return how many priors count."""
